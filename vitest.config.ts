@@ -1,0 +1,23 @@
+import { defineConfig } from 'vitest/config'
+
+const project = (name: string, include: string[], timeoutMs: number) => ({
+  extends: true as const,
+  test: { name, include, testTimeout: timeoutMs, hookTimeout: timeoutMs },
+})
+
+export default defineConfig({
+  test: {
+    coverage: {
+      provider: 'v8',
+      include: ['{packages,services}/*/src/**/*.ts'],
+      exclude: ['**/main.ts'],
+      reporter: ['text', 'lcov'],
+    },
+    projects: [
+      project('unit', ['{packages,services}/*/test/**/*.test.ts'], 10_000),
+      project('contract', ['test/contract/**/*.test.ts'], 20_000),
+      project('simulation', ['test/simulation/**/*.test.ts'], 120_000),
+      project('integration', ['test/integration/**/*.test.ts'], 120_000),
+    ],
+  },
+})
