@@ -1,1 +1,11 @@
-export {}
+export * from './errors.ts'
+export * from './ids.ts'
+export * from './limits.ts'
+export * from './namespace.ts'
+export * from './nodes/commands.ts'
+export * from './nodes/lookups.ts'
+export * from './nodes/membership.ts'
+export * from './nodes/method.ts'
+export * from './nodes/volumes.ts'
+export * from './path.ts'
+export * from './rest.ts'

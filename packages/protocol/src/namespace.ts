@@ -1,0 +1,24 @@
+/**
+ * The namespace as every node offers it: the master out of its store, a chunk server by asking the master. The public
+ * metadata routes are written once, against this interface.
+ */
+import { type ClusterView } from './nodes/membership.ts'
+import { type CommandBody, type CommandSuccess } from './nodes/commands.ts'
+import { type ListPage, type ListRequest, type Lookup, type LookupResult } from './nodes/lookups.ts'
+
+export interface RequestContext {
+  /** Follows the request through all services, for the logs. */
+  readonly requestId: string
+}
+
+export interface Namespace {
+  /** Reads the committed state as of some moment after the call. UNAVAILABLE where the master cannot be asked. */
+  lookup(lookup: Lookup, context: RequestContext): Promise<LookupResult>
+  list(request: ListRequest, context: RequestContext): Promise<ListPage>
+  /**
+   * Carries the command out once, durably. Throws the command's failure, or TIMEOUT_ERROR where the outcome stayed
+   * unknown.
+   */
+  execute(command: CommandBody, context: RequestContext): Promise<CommandSuccess>
+  viewCluster(context: RequestContext): Promise<ClusterView>
+}

@@ -1,0 +1,140 @@
+/** How chunk servers join, stay, and get their orders: messages between them and the master. */
+import Type, { type Static } from 'typebox'
+import { jsonMethod } from './method.ts'
+
+const Id = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
+const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+
+export const EpochSchema = Type.Object({
+  counter: Id,
+  nonce: Type.String({ pattern: '^[0-9a-f]{16}$' }),
+  sequence: Count,
+})
+
+/** What one server knows about its copy of one volume. */
+export const ReplicaReport = Type.Object({
+  volume: Id,
+  replica: Id,
+  /** `open` takes records; `sealed` does not; `failed` lost a write or a sync and must not be trusted. */
+  state: Type.Enum(['open', 'sealed', 'failed']),
+  /** Bytes of valid, synced records from the start. */
+  lengthBytes: Count,
+  /** Every block below this was read and verified after the seal. */
+  verifiedToBytes: Count,
+})
+export type ReplicaReport = Static<typeof ReplicaReport>
+
+/** An instruction that the master repeats until a report shows that it was carried out. */
+export const Order = Type.Object({
+  kind: Type.Literal('seal'),
+  volume: Id,
+  replica: Id,
+  sealedLengthBytes: Count,
+})
+export type Order = Static<typeof Order>
+
+export const Liveness = Type.Enum(['alive', 'suspect', 'dead'])
+export type Liveness = Static<typeof Liveness>
+
+/** A chunk server as everybody in the cluster knows it. */
+export const ServerInfo = Type.Object({
+  id: Id,
+  name: Type.String(),
+  liveness: Liveness,
+  incarnation: Count,
+  /** `host:port` of the listener for nodes. */
+  internalAddress: Type.String(),
+  /** Where clients find its REST API: on the host name that they used for this one, or at the URL where one is set. */
+  publicPort: Type.Integer({ minimum: 1, maximum: 65535 }),
+  advertisedUrl: Type.Union([Type.String(), Type.Null()]),
+  zone: Type.String(),
+  freeBytes: Count,
+  totalBytes: Count,
+  /** Milliseconds since its last heartbeat. */
+  silentForMs: Count,
+})
+export type ServerInfo = Static<typeof ServerInfo>
+
+/** Values that the master decides for the whole cluster. */
+export const ClusterSettings = Type.Object({
+  replicas: Id,
+  minReplicas: Id,
+  chunkSizeBytes: Id,
+  volumeSizeBytes: Id,
+})
+export type ClusterSettings = Static<typeof ClusterSettings>
+
+const SessionReply = {
+  epoch: EpochSchema,
+  servers: Type.Array(ServerInfo),
+  /** The id of the preferred coordinator; null where no server is alive. */
+  preferred: Type.Union([Id, Type.Null()]),
+  orders: Type.Array(Order),
+}
+
+const Presence = {
+  incarnation: Id,
+  freeBytes: Count,
+  totalBytes: Count,
+  replicas: Type.Array(ReplicaReport),
+}
+
+/**
+ * A server that starts, or that the master does not know any more. The reports name every copy it has. Answers
+ * WRONG_CLUSTER and STALE_INCARNATION are final: the server must end.
+ */
+export const register = jsonMethod(
+  'POST /v1/servers/registrations',
+  Type.Object({
+    ...Presence,
+    clusterId: Type.Union([Type.String(), Type.Null()]),
+    /** Made once with the data directory; it is what the server's id is bound to. */
+    diskUid: Type.String({ pattern: '^[0-9a-f]{32}$' }),
+    name: Type.String({ minLength: 1, maxLength: 255 }),
+    internalAddress: Type.String({ minLength: 1, maxLength: 300 }),
+    publicPort: Type.Integer({ minimum: 1, maximum: 65535 }),
+    advertisedUrl: Type.Union([Type.String(), Type.Null()]),
+    zone: Type.String({ maxLength: 255 }),
+    seenEpoch: Type.Union([EpochSchema, Type.Null()]),
+  }),
+  Type.Object({ ...SessionReply, clusterId: Type.String(), serverId: Id, settings: ClusterSettings }),
+)
+export type RegisterRequest = Parameters<(typeof register)['encodeRequest']>[0]
+export type RegisterReply = ReturnType<(typeof register)['decodeReply']>
+
+/** Sent every second. `replicas` holds the reports that changed since the last heartbeat that was answered. */
+export const heartbeat = jsonMethod(
+  'POST /v1/servers/heartbeats',
+  Type.Object({
+    ...Presence,
+    serverId: Id,
+    /** Peers that did not answer lately. */
+    unreachable: Type.Array(Id),
+    /** Age of the oldest unfinished disk call. */
+    oldestDiskCallMs: Count,
+  }),
+  Type.Object(SessionReply),
+)
+export type HeartbeatRequest = Parameters<(typeof heartbeat)['encodeRequest']>[0]
+export type HeartbeatReply = ReturnType<(typeof heartbeat)['decodeReply']>
+
+/** Everything that anybody may know about the cluster; what `GET /v1/cluster` and `GET /v1/servers` show. */
+export const ClusterView = Type.Object({
+  clusterId: Type.String(),
+  epoch: EpochSchema,
+  settings: ClusterSettings,
+  servers: Type.Array(ServerInfo),
+  preferred: Type.Union([Id, Type.Null()]),
+  totals: Type.Object({
+    files: Count,
+    directories: Count,
+    links: Count,
+    /** Sum of the sizes of all current versions. */
+    fileBytes: Count,
+    volumesOpen: Count,
+    volumesSealed: Count,
+  }),
+})
+export type ClusterView = Static<typeof ClusterView>
+
+export const viewCluster = jsonMethod('POST /v1/cluster/views', Type.Object({}), ClusterView)

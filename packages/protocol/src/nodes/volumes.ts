@@ -1,0 +1,136 @@
+/** Volumes and their records: what primaries, replicas and the master say to each other about them. */
+import { ByteReader, ByteWriter, concatBytes } from '@dfs/core'
+import Type, { type Static } from 'typebox'
+import { VOLUMES_PER_REQUEST_MAX } from '../limits.ts'
+import { jsonMethod, type Method } from './method.ts'
+
+const Id = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
+
+/** `small`: many records a batch. `large`: chunks of large files, which small writes must not wait behind. */
+export const VolumeKind = Type.Enum(['small', 'large'])
+export type VolumeKind = Static<typeof VolumeKind>
+
+/** The order to make a volume: its identity and its fixed set. Only the master makes one; the primary passes it on. */
+export const VolumeOrder = Type.Object({
+  volume: Id,
+  kind: VolumeKind,
+  /** 16 hexadecimal digits, mixed into every header's checksum, so that no file content can pose as a record. */
+  salt: Type.String({ pattern: '^[0-9a-f]{16}$' }),
+  primary: Type.Object({ server: Id, incarnation: Id }),
+  /** The primary's own copy is one of them. */
+  replicas: Type.Array(Type.Object({ replica: Id, server: Id, incarnation: Id }), {
+    minItems: 1,
+    maxItems: 9,
+  }),
+})
+export type VolumeOrder = Static<typeof VolumeOrder>
+
+/**
+ * Chunk server to master: new open volumes for this incarnation to append to. `unreachable` peers are not chosen.
+ * COPY_ERROR where fewer than `minReplicas` servers can be chosen, INSUFFICIENT_SPACE where none has room.
+ */
+export const allocateVolumes = jsonMethod(
+  'POST /v1/volumes',
+  Type.Object({
+    server: Id,
+    incarnation: Id,
+    kind: VolumeKind,
+    count: Type.Integer({ minimum: 1, maximum: VOLUMES_PER_REQUEST_MAX }),
+    unreachable: Type.Array(Id),
+  }),
+  Type.Object({ volumes: Type.Array(VolumeOrder) }),
+)
+
+/** Anybody to master: seal this volume at its committed end. Idempotent; `reason` is for the log. */
+export const sealVolume = jsonMethod(
+  'POST /v1/volumes/seals',
+  Type.Object({ volume: Id, reason: Type.String({ maxLength: 500 }) }),
+  Type.Object({ sealedLengthBytes: Type.Integer({ minimum: 0 }) }),
+)
+
+/** Primary to replica: make your copy of this volume. Idempotent. STALE_INCARNATION where another start was meant. */
+export const createReplica = jsonMethod(
+  'POST /v1/volumes/replicas',
+  Type.Object({ server: Id, order: VolumeOrder }),
+  Type.Object({}),
+)
+
+export interface AppendRequest {
+  readonly volume: number
+  /** The primary that sends it; a replica takes bytes from this incarnation alone. */
+  readonly server: number
+  readonly incarnation: number
+  /** Where the bytes start; it must be the replica's synced length. */
+  readonly offset: number
+  readonly bytes: readonly Uint8Array[]
+}
+
+/**
+ * Primary to replica: append these bytes and sync them; the answer is the length then. OFFSET_CONFLICT,
+ * VOLUME_SEALED, VOLUME_NOT_FOUND and STALE_INCARNATION all mean: seal the volume and go on elsewhere.
+ */
+export const appendRecords: Method<AppendRequest, { length: number }> = {
+  route: 'POST /v1/volumes/{volume}/records',
+  encodeRequest: (request) => ({
+    params: { volume: String(request.volume) },
+    body: [
+      new ByteWriter(24)
+        .integer(request.server)
+        .integer(request.incarnation)
+        .integer(request.offset)
+        .finish(),
+      ...request.bytes,
+    ],
+  }),
+  decodeRequest(params, body) {
+    const [head, bytes] = splitAt(body, 24)
+    const reader = new ByteReader(head)
+    return {
+      volume: Number(params['volume']),
+      server: reader.integer(),
+      incarnation: reader.integer(),
+      offset: reader.integer(),
+      bytes,
+    }
+  },
+  encodeReply: ({ length }) => [new ByteWriter(8).integer(length).finish()],
+  decodeReply: (body) => ({ length: new ByteReader(concatBytes(body)).integer() }),
+}
+
+export interface ReadRequest {
+  readonly volume: number
+  readonly offset: number
+  readonly size: number
+}
+
+/**
+ * Coordinator to replica: these bytes of your copy, as they are; who asked verifies them. VOLUME_NOT_FOUND and
+ * BEYOND_LENGTH say that another copy must be asked.
+ */
+export const readBytes: Method<ReadRequest, readonly Uint8Array[]> = {
+  route: 'POST /v1/volumes/{volume}/reads',
+  encodeRequest: (request) => ({
+    params: { volume: String(request.volume) },
+    body: [new ByteWriter(16).integer(request.offset).integer(request.size).finish()],
+  }),
+  decodeRequest(params, body) {
+    const reader = new ByteReader(concatBytes(body))
+    return { volume: Number(params['volume']), offset: reader.integer(), size: reader.integer() }
+  },
+  encodeReply: (bytes) => bytes,
+  decodeReply: (body) => body,
+}
+
+/** The first `count` bytes as one piece, and the rest without copying it. */
+function splitAt(pieces: readonly Uint8Array[], count: number): [Uint8Array, Uint8Array[]] {
+  const head = new Uint8Array(count)
+  const rest: Uint8Array[] = []
+  let at = 0
+  for (const piece of pieces) {
+    const taken = Math.min(count - at, piece.byteLength)
+    head.set(piece.subarray(0, taken), at)
+    at += taken
+    if (taken < piece.byteLength) rest.push(piece.subarray(taken))
+  }
+  return [head.subarray(0, at), rest]
+}

@@ -1,0 +1,152 @@
+/**
+ * The public REST contract: paths, headers and JSON bodies, as both sides use them. Routes validate and serialise with
+ * these schemas, `/openapi.json` is generated from them, and the client's types are theirs.
+ */
+import Type, { type Static } from 'typebox'
+import { ERRORS, type ErrorCode } from './errors.ts'
+import { LINK_TARGET_BYTES_MAX } from './limits.ts'
+import { ClusterSettings, EpochSchema, Liveness } from './nodes/membership.ts'
+import { ListedEntry } from './nodes/lookups.ts'
+import { encodePath, type FilePath } from './path.ts'
+
+/** Headers of our own, in lower case as Node has them. */
+export const HEADERS = Object.freeze({
+  /** On every answer, and taken over from a request that has one of up to 64 characters of `[A-Za-z0-9._-]`. */
+  requestId: 'dfs-request-id',
+  /** `?1` or `?0` (RFC 9651 boolean): the executable bit of a file, on PUT, GET and HEAD. */
+  executable: 'dfs-executable',
+  /** What a change is known by: hexadecimal. */
+  operation: 'dfs-operation',
+  /** The receipt of a write: `copies=3, fsynced=3, zones=1, crc32=:8ktPKQ==:`. */
+  durability: 'durability',
+})
+
+export const filesUrl = (path: FilePath): string => `/v1/files/${encodePath(path)}`
+export const directoriesUrl = (path: FilePath): string => `/v1/directories/${encodePath(path)}`
+export const linksUrl = (path: FilePath): string => `/v1/links/${encodePath(path)}`
+export const entriesUrl = (path: FilePath): string => `/v1/entries/${encodePath(path)}`
+
+const Path = Type.String({
+  description: 'Absolute path, `/`-separated, kept exactly as given.',
+  examples: ['/docs/hello.txt'],
+})
+const Etag = Type.String({ description: 'Strong entity tag, quotes included.', examples: ['"100000001"'] })
+const Operation = Type.String({ description: 'Id of the change, hexadecimal.', examples: ['100000001'] })
+const ModifiedMs = Type.Integer({
+  minimum: 0,
+  description: 'Milliseconds since 1970, by the clock of the master.',
+})
+
+/** A file: what PUT and POST answer, and one form of `GET /v1/entries/{path}`. */
+export const FileView = Type.Object({
+  kind: Type.Literal('file'),
+  path: Path,
+  size: Type.Integer({ minimum: 0, description: 'Bytes.' }),
+  etag: Etag,
+  contentType: Type.String(),
+  executable: Type.Boolean(),
+  modifiedMs: ModifiedMs,
+  crc32: Type.String({ pattern: '^[0-9a-f]{8}$', description: 'CRC-32 of the whole content, hexadecimal.' }),
+  sha256: Type.Optional(
+    Type.String({ description: 'SHA-256 of the whole content, hexadecimal, where it is known.' }),
+  ),
+  copies: Type.Integer({
+    minimum: 0,
+    description: 'Synced copies of the least copied chunk when it was written.',
+  }),
+})
+export type FileView = Static<typeof FileView>
+
+export const DirectoryView = Type.Object({
+  kind: Type.Literal('directory'),
+  path: Path,
+  modifiedMs: ModifiedMs,
+})
+export type DirectoryView = Static<typeof DirectoryView>
+
+export const LinkView = Type.Object({
+  kind: Type.Literal('link'),
+  path: Path,
+  target: Type.String({ description: 'What the link points to; never followed here.' }),
+  modifiedMs: ModifiedMs,
+})
+export type LinkView = Static<typeof LinkView>
+
+export const EntryView = Type.Union([FileView, DirectoryView, LinkView])
+export type EntryView = Static<typeof EntryView>
+
+/** `GET /v1/directories/{path}?limit=&after=&recursive=` */
+export const DirectoryListing = Type.Object({
+  path: Path,
+  entries: Type.Array(ListedEntry),
+  next: Type.Union([Type.String(), Type.Null()], {
+    description: 'Pass it as `after` to get the next page; null on the last one.',
+  }),
+})
+export type DirectoryListing = Static<typeof DirectoryListing>
+
+export const LinkBody = Type.Object(
+  { target: Type.String({ minLength: 1, maxLength: LINK_TARGET_BYTES_MAX }) },
+  { additionalProperties: false },
+)
+
+export const MoveBody = Type.Object({ from: Path, to: Path }, { additionalProperties: false })
+
+/** The answer to a change that is not a write: move, link, directory. */
+export const ChangeView = Type.Object({ path: Path, operation: Operation })
+export type ChangeView = Static<typeof ChangeView>
+
+/** A chunk server as a client sees it. */
+export const ServerView = Type.Object({
+  id: Type.Integer({ minimum: 1 }),
+  name: Type.String(),
+  url: Type.String({
+    description: 'Where this caller reaches its REST API.',
+    examples: ['http://localhost:7071'],
+  }),
+  liveness: Liveness,
+  isPreferred: Type.Boolean({
+    description: 'Whether it is the coordinator that the master names when asked for one.',
+  }),
+  zone: Type.String(),
+  freeBytes: Type.Integer({ minimum: 0 }),
+  totalBytes: Type.Integer({ minimum: 0 }),
+  silentForMs: Type.Integer({ minimum: 0, description: 'Milliseconds since its last heartbeat.' }),
+})
+export type ServerView = Static<typeof ServerView>
+
+export const ServerListView = Type.Object({ servers: Type.Array(ServerView) })
+export type ServerListView = Static<typeof ServerListView>
+
+export const ClusterStatusView = Type.Object({
+  clusterId: Type.String(),
+  epoch: EpochSchema,
+  settings: ClusterSettings,
+  servers: Type.Array(ServerView),
+  totals: Type.Object({
+    files: Type.Integer({ minimum: 0 }),
+    directories: Type.Integer({ minimum: 0 }),
+    links: Type.Integer({ minimum: 0 }),
+    fileBytes: Type.Integer({ minimum: 0 }),
+    volumesOpen: Type.Integer({ minimum: 0 }),
+    volumesSealed: Type.Integer({ minimum: 0 }),
+  }),
+})
+export type ClusterStatusView = Static<typeof ClusterStatusView>
+
+/** RFC 9457, with the catalogue's code, what to do, and the id to find the request in the logs. */
+export const Problem = Type.Object({
+  type: Type.String({ examples: ['urn:dfs:error:FILE_NOT_FOUND'] }),
+  title: Type.String(),
+  status: Type.Integer(),
+  code: Type.String({ examples: ['FILE_NOT_FOUND'] }),
+  detail: Type.String(),
+  fix: Type.String(),
+  requestId: Type.String(),
+})
+export type Problem = Static<typeof Problem>
+
+export function problemOf(code: ErrorCode, detail: string, requestId: string): Problem {
+  const { title, status, fix } = ERRORS[code]
+  return { type: `urn:dfs:error:${code}`, title, status, code, detail, fix, requestId }
+}
