@@ -1,0 +1,87 @@
+/**
+ * What the content routes need of a node that carries file bytes. The routes parse and check the request and frame the
+ * answer; whoever implements this stores and finds the bytes. All errors are {@link DfsError}s of the catalogue,
+ * {@link QueueFullError} or {@link TransportError}: the routes map all three.
+ *
+ * Refused: handing the implementation Node's own request (it would then know about HTTP), and a plain AsyncIterable for
+ * the body (an iterator costs three promises a piece, and a body of 1 KiB is one piece).
+ */
+import { type FileInfo, type FilePath, type Precondition, type RequestContext } from '@dfs/protocol'
+
+/** A digest of the whole content that the client has sent along (RFC 9530), to be compared before the commit. */
+export interface ExpectedDigest {
+  readonly algorithm: 'sha-256' | 'sha-512'
+  /** 32 or 64 bytes. */
+  readonly value: Uint8Array
+}
+
+export interface WriteRequest {
+  readonly path: FilePath
+  readonly precondition: Precondition
+  /** Visible ASCII, at most CONTENT_TYPE_BYTES_MAX characters. */
+  readonly contentType: string
+  readonly executable: boolean
+  /** Content-Length; null where the length is known only at the end (chunked transfer coding). */
+  readonly declaredSize: number | null
+  /** All must match the content, DIGEST_MISMATCH otherwise. Mostly empty; never more than one of each algorithm. */
+  readonly digests: readonly ExpectedDigest[]
+}
+
+/** The body of a request, pulled piece by piece: nothing more than one socket buffer is read ahead. */
+export interface BodySource {
+  /**
+   * The next piece, never empty, or null at the end; then always null. One call at a time. The caller owns the piece:
+   * its bytes are not reused. The first call lets a client that waits for `100 Continue` go on, so everything that can
+   * be refused without the body must be refused before it.
+   *
+   * Throws LENGTH_MISMATCH where the body ends early (the client has gone), REQUEST_TIMEOUT where it pauses for too
+   * long, PAYLOAD_TOO_LARGE beyond FILE_BYTES_MAX. A throw is final: later calls throw it again. Whoever stops before
+   * the end just stops calling.
+   */
+  next(): Promise<Uint8Array | null>
+}
+
+export interface WriteReply {
+  /** The version that was written. */
+  readonly info: FileInfo
+  /** Whether the path was new. */
+  readonly created: boolean
+  readonly operation: number
+  /** The receipt: synced copies of the least copied chunk, and the zones they are spread over. */
+  readonly copies: number
+  readonly zones: number
+}
+
+/** Bytes `start` (included) to `end` (excluded) of a file; never empty and never beyond its size. */
+export interface ByteRange {
+  readonly start: number
+  readonly end: number
+}
+
+/** One version of a file, found. It holds no resource before `stream` is iterated. */
+export interface OpenFile {
+  readonly info: FileInfo
+  /**
+   * The verified bytes of `range`, or of the whole file where it is null: exactly as many as asked, or a throw. A piece
+   * belongs to the caller until it asks for the next one. Called at most once; a caller that stops early calls the
+   * iterator's `return`, which frees what the stream holds.
+   */
+  stream(range: ByteRange | null): AsyncIterable<Uint8Array>
+}
+
+export interface FileService {
+  /**
+   * Stores the body as a new version of the file, durably, and resolves once it is committed. PRECONDITION_FAILED,
+   * FILE_EXISTS, IS_A_DIRECTORY, IS_A_LINK, NOT_A_DIRECTORY, DIGEST_MISMATCH, COPY_ERROR, INSUFFICIENT_SPACE,
+   * TIMEOUT_ERROR (unknown), UNAVAILABLE, TOO_BUSY, and whatever `body` throws.
+   */
+  write(request: WriteRequest, body: BodySource, context: RequestContext): Promise<WriteReply>
+  /**
+   * Finds the current version, or the older one named. FILE_NOT_FOUND, IS_A_DIRECTORY, IS_A_LINK, NOT_A_DIRECTORY,
+   * UNAVAILABLE.
+   */
+  read(
+    request: { readonly path: FilePath; readonly version: number | null },
+    context: RequestContext,
+  ): Promise<OpenFile>
+}
