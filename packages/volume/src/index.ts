@@ -1,1 +1,19 @@
-export {}
+export { combineCrc32, type Crc32 } from './crc32.ts'
+export {
+  areBlocksValid,
+  BLOCK_BYTES,
+  combineBlocks,
+  CONTENT_BYTES_MOST,
+  type ExpectedRecord,
+  type FramedRecord,
+  frameRecord,
+  HEADER_BYTES_MOST,
+  headerSizeOf,
+  isExpected,
+  parseHeader,
+  type RecordHeader,
+  type RecordIdentity,
+  sumContent,
+  type SummedContent,
+} from './record.ts'
+export { type ReadInto, type Scanned, scanVolume, type ScanOptions, surveyVolume, type VolumeSurvey } from './scan.ts'

@@ -1,0 +1,142 @@
+/**
+ * Reading a volume from end to end: what recovery, verification after a seal, scrubbing and fsck have in common. It decides
+ * nothing and changes nothing: it says which ranges hold valid records and which do not.
+ *
+ * A bad checksum is not the end of a log. Only when no valid record follows is what is left an unfinished tail; otherwise
+ * it is damage, and what follows it counts ("Protocol-Aware Recovery for Consensus-Based Storage", FAST 2018).
+ */
+import { assert } from '@dfs/core'
+import { type Crc32 } from './crc32.ts'
+import { areBlocksValid, CONTENT_BYTES_MOST, FIXED_HEADER_BYTES, HEADER_BYTES_MOST, parseHeader, type RecordHeader } from './record.ts'
+
+/** Fills `buffer` from position `at`; resolves to the bytes read, fewer only at the end. */
+export type ReadInto = (at: number, buffer: Uint8Array) => Promise<number>
+
+export interface ScanOptions {
+  readonly volume: number
+  readonly salt: Uint8Array
+  readonly crc32: Crc32
+  /** Where the first record starts. */
+  readonly from: number
+  /** Where to stop: the sealed length, or the size of the file. */
+  readonly to: number
+}
+
+export type Scanned =
+  | { readonly kind: 'record'; readonly at: number; readonly end: number; readonly header: RecordHeader }
+  /** No valid record starts anywhere in here, but one does at `end`, or `end` is where the scan stops. */
+  | { readonly kind: 'invalid'; readonly at: number; readonly end: number }
+
+/** Yields records and invalid ranges, in order and without gaps, from `from` to `to`. */
+export async function* scanVolume(read: ReadInto, options: ScanOptions): AsyncGenerator<Scanned> {
+  const window = new Window(read, options.to)
+  let at = options.from
+  let invalidFrom: number | null = null
+  while (at < options.to) {
+    const header = await recordAt(window, at, options)
+    if (header === null) {
+      invalidFrom ??= at
+      at = await nextMagic(window, at + 1, options.to)
+      continue
+    }
+    if (invalidFrom !== null) yield { kind: 'invalid', at: invalidFrom, end: at }
+    invalidFrom = null
+    const end = at + header.headerSize + header.length
+    yield { kind: 'record', at, end, header }
+    at = end
+  }
+  if (invalidFrom !== null) yield { kind: 'invalid', at: invalidFrom, end: options.to }
+}
+
+export interface VolumeSurvey {
+  /** End of the last valid record before anything invalid: all below it is whole. */
+  readonly validTo: number
+  /** Invalid ranges with valid records after them, or below a length that was promised. */
+  readonly damaged: readonly { readonly at: number; readonly end: number }[]
+  /** Where an unfinished tail starts; null where the last record ends with the log. */
+  readonly tailAt: number | null
+  readonly recordCount: number
+  /** End of the last valid record of all. */
+  readonly lastEnd: number
+}
+
+/**
+ * Surveys a log. `promisedLength` is the sealed length, or 0 for a volume that was open: below it everything that is not a
+ * valid record is damage.
+ */
+export async function surveyVolume(
+  read: ReadInto,
+  options: ScanOptions,
+  promisedLength: number,
+): Promise<VolumeSurvey> {
+  const invalid: { at: number; end: number }[] = []
+  let recordCount = 0
+  let lastEnd = options.from
+  for await (const found of scanVolume(read, options)) {
+    if (found.kind === 'invalid') {
+      invalid.push({ at: found.at, end: found.end })
+    } else {
+      recordCount += 1
+      lastEnd = found.end
+    }
+  }
+  const last = invalid.at(-1)
+  const tail = last !== undefined && last.end === options.to && last.at >= promisedLength ? last : null
+  return {
+    validTo: invalid[0]?.at ?? lastEnd,
+    damaged: tail === null ? invalid : invalid.slice(0, -1),
+    tailAt: tail?.at ?? null,
+    recordCount,
+    lastEnd,
+  }
+}
+
+async function recordAt(window: Window, at: number, options: ScanOptions): Promise<RecordHeader | null> {
+  const head = await window.view(at, HEADER_BYTES_MOST)
+  const header = parseHeader(head, options)
+  if (header === null || header.volume !== options.volume || header.offset !== at) return null
+  if (at + header.headerSize + header.length > options.to) return null
+  const content = await window.view(at + header.headerSize, header.length)
+  return content.byteLength === header.length && areBlocksValid(header, 0, content, options.crc32) ? header : null
+}
+
+/** The next place from `at` on where a record may start: the first byte of the magic is enough to look closer. */
+async function nextMagic(window: Window, at: number, to: number): Promise<number> {
+  for (let from = at; from < to; ) {
+    const bytes = await window.view(from, HEADER_BYTES_MOST)
+    if (bytes.byteLength < FIXED_HEADER_BYTES) return to
+    const index = bytes.indexOf(0x44)
+    if (index >= 0) return from + index
+    from += bytes.byteLength
+  }
+  return to
+}
+
+/** A buffered view of the log: many small records cost few reads. */
+class Window {
+  readonly #read: ReadInto
+  readonly #to: number
+  readonly #buffer = new Uint8Array(2 * CONTENT_BYTES_MOST)
+  #start = 0
+  #size = 0
+
+  constructor(read: ReadInto, to: number) {
+    this.#read = read
+    this.#to = to
+  }
+
+  /** Up to `count` bytes from `at`, valid until the next call; fewer only at the end of the log. */
+  async view(at: number, count: number): Promise<Uint8Array> {
+    const wanted = Math.max(0, Math.min(count, this.#to - at))
+    assert(wanted <= this.#buffer.byteLength, 'a view fits the window')
+    if (at < this.#start || at + wanted > this.#start + this.#size) await this.#fill(at)
+    const from = at - this.#start
+    return this.#buffer.subarray(from, Math.min(from + wanted, this.#size))
+  }
+
+  async #fill(at: number): Promise<void> {
+    const room = this.#buffer.subarray(0, Math.min(this.#buffer.byteLength, this.#to - at))
+    this.#size = await this.#read(at, room)
+    this.#start = at
+  }
+}
