@@ -16,4 +16,11 @@ export {
   sumContent,
   type SummedContent,
 } from './record.ts'
-export { type ReadInto, type Scanned, scanVolume, type ScanOptions, surveyVolume, type VolumeSurvey } from './scan.ts'
+export {
+  type ReadInto,
+  type Scanned,
+  scanVolume,
+  type ScanOptions,
+  surveyVolume,
+  type VolumeSurvey,
+} from './scan.ts'

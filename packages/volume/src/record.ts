@@ -68,7 +68,7 @@ export function sumContent(pieces: readonly Uint8Array[], crc32: Crc32): SummedC
   let length = 0
   let crc = 0
   for (const piece of pieces) {
-    for (let at = 0; at < piece.byteLength; ) {
+    for (let at = 0; at < piece.byteLength;) {
       const room = BLOCK_BYTES - (length % BLOCK_BYTES)
       const part = at === 0 && piece.byteLength <= room ? piece : piece.subarray(at, at + room)
       crc = crc32(part, crc)
@@ -152,15 +152,19 @@ export function parseHeader(
   const length = view.getUint32(8, true)
   const pathBytes = view.getUint16(72, true)
   const blocks = view.getUint16(74, true)
-  if (pathBytes > PATH_BYTES_MOST || blocks > BLOCKS_MOST || blocks !== Math.ceil(length / BLOCK_BYTES)) return null
+  if (pathBytes > PATH_BYTES_MOST || blocks > BLOCKS_MOST || blocks !== Math.ceil(length / BLOCK_BYTES))
+    return null
   if (headerSize !== headerSizeOf(pathBytes, length) || headerSize > bytes.byteLength) return null
-  if (context !== null && headerCrc(bytes.subarray(0, headerSize), context) !== view.getUint32(12, true)) return null
+  if (context !== null && headerCrc(bytes.subarray(0, headerSize), context) !== view.getUint32(12, true))
+    return null
   const numbers = [16, 24, 32, 40, 48, 56, 64].map((at) => view.getFloat64(at, true))
   if (!numbers.every((value) => Number.isSafeInteger(value) && value >= 0)) return null
   const path = decodePath(bytes.subarray(FIXED_HEADER_BYTES, FIXED_HEADER_BYTES + pathBytes))
   if (path === null) return null
   const tableAt = FIXED_HEADER_BYTES + pathBytes
-  const blockCrcs = Uint32Array.from({ length: blocks }, (_, index) => view.getUint32(tableAt + 4 * index, true))
+  const blockCrcs = Uint32Array.from({ length: blocks }, (_, index) =>
+    view.getUint32(tableAt + 4 * index, true),
+  )
   const [volume, offset, server, incarnation, requestNumber, start, committedEnd] = numbers as [
     number,
     number,

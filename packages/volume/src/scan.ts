@@ -7,7 +7,14 @@
  */
 import { assert } from '@dfs/core'
 import { type Crc32 } from './crc32.ts'
-import { areBlocksValid, CONTENT_BYTES_MOST, FIXED_HEADER_BYTES, HEADER_BYTES_MOST, parseHeader, type RecordHeader } from './record.ts'
+import {
+  areBlocksValid,
+  CONTENT_BYTES_MOST,
+  FIXED_HEADER_BYTES,
+  HEADER_BYTES_MOST,
+  parseHeader,
+  type RecordHeader,
+} from './record.ts'
 
 /** Fills `buffer` from position `at`; resolves to the bytes read, fewer only at the end. */
 export type ReadInto = (at: number, buffer: Uint8Array) => Promise<number>
@@ -97,12 +104,14 @@ async function recordAt(window: Window, at: number, options: ScanOptions): Promi
   if (header === null || header.volume !== options.volume || header.offset !== at) return null
   if (at + header.headerSize + header.length > options.to) return null
   const content = await window.view(at + header.headerSize, header.length)
-  return content.byteLength === header.length && areBlocksValid(header, 0, content, options.crc32) ? header : null
+  return content.byteLength === header.length && areBlocksValid(header, 0, content, options.crc32)
+    ? header
+    : null
 }
 
 /** The next place from `at` on where a record may start: the first byte of the magic is enough to look closer. */
 async function nextMagic(window: Window, at: number, to: number): Promise<number> {
-  for (let from = at; from < to; ) {
+  for (let from = at; from < to;) {
     const bytes = await window.view(from, HEADER_BYTES_MOST)
     if (bytes.byteLength < FIXED_HEADER_BYTES) return to
     const index = bytes.indexOf(0x44)

@@ -52,15 +52,20 @@ export interface WriteCommand {
   readonly size: number
   readonly crc32: number
   readonly sha256: Uint8Array | null
-  /** The only chunk, or null: then the content is what was staged under `id`, or nothing where `size` is 0. */
+  /** The only chunk of a short file. */
   readonly chunk: ChunkPlacement | null
+  /** The upload under which a long file's chunks were staged. Both are null for an empty file. */
+  readonly upload: RequestId | null
 }
 
 /** One more chunk of the large write `upload`. Accepted in order only: `start` must be the end of what is staged. */
 export interface StageCommand {
   readonly kind: 'stage'
   readonly id: RequestId
-  /** The id that the write's final {@link WriteCommand} will have. */
+  /**
+   * Names the upload: the id of the first stage command. It is not the id of the final {@link WriteCommand}, so that a
+   * long upload does not keep the watermark of all others down.
+   */
   readonly upload: RequestId
   readonly start: number
   readonly chunk: ChunkPlacement
@@ -233,6 +238,8 @@ function encodeCommand(writer: ByteWriter, command: Command): void {
       writer.integer(command.size).u32(command.crc32).bytes(command.sha256)
       writer.u8(command.chunk === null ? 0 : 1)
       if (command.chunk !== null) encodeChunk(writer, command.chunk)
+      writer.u8(command.upload === null ? 0 : 1)
+      if (command.upload !== null) encodeRequestId(writer, command.upload)
       return
     case 'stage':
       encodeRequestId(encodeRequestId(writer.u8(STAGE), command.id), command.upload).integer(command.start)
@@ -258,6 +265,7 @@ function decodeCommand(reader: ByteReader): Command {
         crc32: reader.u32(),
         sha256: reader.bytes(),
         chunk: reader.u8() === 0 ? null : decodeChunk(reader),
+        upload: reader.u8() === 0 ? null : decodeRequestId(reader),
       }
     case STAGE:
       return {

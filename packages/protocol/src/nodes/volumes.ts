@@ -55,6 +55,8 @@ export const createReplica = jsonMethod(
   Type.Object({}),
 )
 
+const APPEND_HEAD_BYTES = 28
+
 export interface AppendRequest {
   readonly volume: number
   /** The primary that sends it; a replica takes bytes from this incarnation alone. */
@@ -62,11 +64,13 @@ export interface AppendRequest {
   readonly incarnation: number
   /** Where the bytes start; it must be the replica's synced length. */
   readonly offset: number
+  /** CRC-32 of all the bytes: a replica syncs only what the primary meant. */
+  readonly crc32: number
   readonly bytes: readonly Uint8Array[]
 }
 
 /**
- * Primary to replica: append these bytes and sync them; the answer is the length then. OFFSET_CONFLICT,
+ * Primary to replica: append these bytes and sync them; the answer is the length then. OFFSET_CONFLICT, DAMAGED,
  * VOLUME_SEALED, VOLUME_NOT_FOUND and STALE_INCARNATION all mean: seal the volume and go on elsewhere.
  */
 export const appendRecords: Method<AppendRequest, { length: number }> = {
@@ -83,13 +87,14 @@ export const appendRecords: Method<AppendRequest, { length: number }> = {
     ],
   }),
   decodeRequest(params, body) {
-    const [head, bytes] = splitAt(body, 24)
+    const [head, bytes] = splitAt(body, APPEND_HEAD_BYTES)
     const reader = new ByteReader(head)
     return {
       volume: Number(params['volume']),
       server: reader.integer(),
       incarnation: reader.integer(),
       offset: reader.integer(),
+      crc32: reader.u32(),
       bytes,
     }
   },
