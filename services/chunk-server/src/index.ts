@@ -1,1 +1,3 @@
-export {}
+export { type ChunkServer, type ChunkServerOptions, startChunkServer } from './chunk-server.ts'
+export { type CreateHasher, type Hasher } from './files/content-digests.ts'
+export { type ServerAddresses } from './master/master-session.ts'

@@ -134,6 +134,10 @@ export interface CommandSuccess {
   readonly ok: true
   /** What the change is known by afterwards. For a write it is also the version's id. */
   readonly operation: number
+  /** The file, directory or link that was changed; 0 for a stage or abandon command. */
+  readonly entry: number
+  /** When it was decided, by the master's wall clock: a label. */
+  readonly decidedMs: number
   /** Whether the path was new. */
   readonly created: boolean
   /** The receipt: copies of the weakest chunk still good at the commit, and the zones they are spread over. 0 where no bytes are meant. */
@@ -319,6 +323,8 @@ function decodeResult(reader: ByteReader): CommandResult {
     return {
       ok: true,
       operation: reader.integer(),
+      entry: reader.integer(),
+      decidedMs: reader.integer(),
       created: reader.u8() === 1,
       copies: reader.u8(),
       zones: reader.u8(),

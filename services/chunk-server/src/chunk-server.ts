@@ -1,0 +1,125 @@
+/**
+ * A chunk server, put together: identity, volumes, session with the master, open volumes, files. It gets the world as
+ * arguments, so the same function starts it as a process and inside the simulator. The public REST API is put on top by
+ * main.ts.
+ */
+import { type Runtime } from '@dfs/core'
+import {
+  commits as commitsMethod,
+  DfsError,
+  lookups as lookupsMethod,
+  methodHandler,
+  type Namespace,
+} from '@dfs/protocol'
+import { type FileService } from '@dfs/public-api'
+import { type Crc32 } from '@dfs/volume'
+import { ChunkReader } from './files/chunk-reader.ts'
+import { type CreateHasher } from './files/content-digests.ts'
+import { FileReader } from './files/file-reader.ts'
+import { FileWriter } from './files/file-writer.ts'
+import { ServerIdentity } from './identity.ts'
+import { CommitChannel } from './master/commit-channel.ts'
+import { LookupChannel } from './master/lookup-channel.ts'
+import { MasterSession, type ServerAddresses } from './master/master-session.ts'
+import { ServerDirectory } from './master/server-directory.ts'
+import { peerMethods } from './peer-methods.ts'
+import { RemoteNamespace } from './remote-namespace.ts'
+import { VolumePool } from './replication/volume-pool.ts'
+import { allocateVolume, sealUntilDone } from './volume-allocation.ts'
+import { Verifier } from './volume/verifier.ts'
+import { VolumeStore } from './volume/volume-store.ts'
+
+export interface ChunkServerOptions {
+  readonly masterAddress: string
+  readonly addresses: ServerAddresses
+  readonly crc32: Crc32
+  readonly createHasher: CreateHasher
+  /** Called when this process must not go on; it should exit without another word to the disk. */
+  readonly onFatal: (error: Error) => void
+}
+
+export interface ChunkServer {
+  readonly files: FileService
+  readonly namespace: Namespace
+  readonly directory: ServerDirectory
+  /** Why it cannot serve now, or null when it can. */
+  whyNotReady(): string | null
+  stop(): Promise<void>
+}
+
+/** A session is trusted for this long without an answer; afterwards the server says that it is not ready. */
+const SESSION_SILENCE_MS = 10_000
+
+/** Recovers what is on the disk, answers peers, registers; resolves when it is registered. */
+export async function startChunkServer(runtime: Runtime, options: ChunkServerOptions): Promise<ChunkServer> {
+  const { clock, random, disk, log, transport } = runtime
+  const { crc32, createHasher } = options
+  const identity = await ServerIdentity.open(disk, random.fork('identity'))
+  const store = await VolumeStore.open({ clock, disk, crc32, log })
+  const directory = new ServerDirectory(clock)
+  const session = new MasterSession({ runtime, ...options, identity, store, directory })
+  const methods = peerMethods({ identity, store, crc32 })
+  const server = await transport.serve(
+    methodHandler(methods),
+    methods.map(({ route }) => route),
+  )
+
+  const commits = new CommitChannel({
+    clock,
+    random: random.fork('commits'),
+    sender: () => ({ server: identity.serverId, incarnation: identity.incarnation }),
+    send: async (request, timeoutMs) => {
+      const reply = await session.call(commitsMethod, request, { timeoutMs })
+      await session.observe(reply.epoch)
+      return reply
+    },
+  })
+  const lookups = new LookupChannel({
+    clock,
+    random: random.fork('lookups'),
+    send: async (requests, timeoutMs) => {
+      const reply = await session.call(lookupsMethod, requests, { timeoutMs })
+      await session.observe(reply.epoch)
+      return reply
+    },
+  })
+  const stopped = new AbortController()
+  const allocation = { runtime, identity, session, store, directory, crc32, stopped: stopped.signal }
+  const pool = new VolumePool({
+    clock,
+    random: random.fork('volumes'),
+    log,
+    volumeSizeBytes: () => directory.settings.volumeSizeBytes,
+    allocate: (kind) => allocateVolume(allocation, kind),
+    seal: (order, reason) => sealUntilDone(allocation, order, reason),
+  })
+  const self = (): number => identity.serverId
+  const chunks = new ChunkReader({ transport, store, directory, crc32, log, self })
+  const writer = new FileWriter({ clock, log, crc32, createHasher, pool, commits })
+  const reader = new FileReader({ lookup: (request) => lookups.lookup(request), chunks })
+
+  await session.start()
+  pool.prepare()
+  const verifier = new Verifier({ clock, log, store })
+  return {
+    files: {
+      write: (request, body, context) => writer.write(request, body, context),
+      read: (request, context) => reader.open(request, context),
+    },
+    namespace: new RemoteNamespace({ session, commits, lookups }),
+    directory,
+    whyNotReady: () => {
+      const silentForMs = session.silentForMs
+      if (silentForMs === null) return 'not registered with the master yet'
+      return silentForMs > SESSION_SILENCE_MS ? 'the master does not answer' : null
+    },
+    stop: async () => {
+      stopped.abort(new DfsError('UNAVAILABLE', 'this server is stopping'))
+      await pool.close()
+      await verifier.stop()
+      await session.stop()
+      await server.close()
+      await store.close()
+    },
+  }
+}

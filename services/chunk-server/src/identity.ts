@@ -1,0 +1,117 @@
+/**
+ * Who this server is: bound to its data directory, written durably before anything depends on it. The incarnation is
+ * raised at each start, so what an earlier process of the same server began can be told from what this one does.
+ */
+import { type Disk, fromUtf8, type Random, readWhole, utf8, writeDurably } from '@dfs/core'
+import { checkEpoch, DfsError, type Epoch, EpochSchema } from '@dfs/protocol'
+import Type, { type Static } from 'typebox'
+import { Compile } from 'typebox/compile'
+
+const FILE_NAME = 'server.json'
+/** Transactions of the master that may pass before the highest sequence seen is written again. */
+const SEQUENCE_STEP = 10_000
+
+const Identity = Type.Object({
+  formatVersion: Type.Literal(1),
+  diskUid: Type.String({ pattern: '^[0-9a-f]{32}$' }),
+  incarnation: Type.Integer({ minimum: 1 }),
+  clusterId: Type.Union([Type.String(), Type.Null()]),
+  serverId: Type.Union([Type.Integer({ minimum: 1 }), Type.Null()]),
+  seenEpoch: Type.Union([EpochSchema, Type.Null()]),
+})
+type Identity = Static<typeof Identity>
+
+const identityCheck = Compile(Identity)
+
+export class ServerIdentity {
+  readonly #disk: Disk
+  #durable: Identity
+  #seen: Epoch | null
+  #writing: Promise<void> = Promise.resolve()
+
+  private constructor(disk: Disk, identity: Identity) {
+    this.#disk = disk
+    this.#durable = identity
+    this.#seen = identity.seenEpoch
+  }
+
+  /** Reads the identity, or makes one in an empty directory, and raises the incarnation. Durable when it resolves. */
+  static async open(disk: Disk, random: Random): Promise<ServerIdentity> {
+    const bytes = await readWhole(disk, FILE_NAME)
+    const found = bytes === null ? null : parseIdentity(bytes)
+    const diskUid = found?.diskUid ?? hex(random.bytes(16))
+    const incarnation = (found?.incarnation ?? 0) + 1
+    const rest = { clusterId: null, serverId: null, seenEpoch: null }
+    const identity = new ServerIdentity(disk, { formatVersion: 1, ...rest, ...found, diskUid, incarnation })
+    await identity.#persist({})
+    return identity
+  }
+
+  get diskUid(): string {
+    return this.#durable.diskUid
+  }
+
+  get incarnation(): number {
+    return this.#durable.incarnation
+  }
+
+  get clusterId(): string | null {
+    return this.#durable.clusterId
+  }
+
+  get seenEpoch(): Epoch | null {
+    return this.#seen
+  }
+
+  /** The id that the master gave; only after the first registration. */
+  get serverId(): number {
+    const { serverId } = this.#durable
+    if (serverId === null) throw new DfsError('UNAVAILABLE', 'this server is not registered yet')
+    return serverId
+  }
+
+  get isRegistered(): boolean {
+    return this.#durable.serverId !== null
+  }
+
+  /** Binds this data directory to its cluster, for ever. WRONG_CLUSTER where it was bound to another one. */
+  async bind(clusterId: string, serverId: number): Promise<void> {
+    const { clusterId: known, serverId: knownId } = this.#durable
+    if (known === clusterId && knownId === serverId) return
+    if (known !== null && known !== clusterId) {
+      throw new DfsError('WRONG_CLUSTER', `this data directory belongs to cluster ${known}`)
+    }
+    await this.#persist({ clusterId, serverId })
+  }
+
+  /** Takes note of the master's epoch; throws STALE_EPOCH for an older one than any seen before. */
+  async observe(epoch: Epoch): Promise<void> {
+    checkEpoch(this.#seen, epoch)
+    const isNewStart = this.#seen?.counter !== epoch.counter
+    if (isNewStart || epoch.sequence > (this.#seen?.sequence ?? 0)) this.#seen = epoch
+    if (isNewStart || epoch.sequence > (this.#durable.seenEpoch?.sequence ?? 0) + SEQUENCE_STEP) {
+      await this.#persist({ seenEpoch: epoch })
+    }
+  }
+
+  async #persist(change: Partial<Identity>): Promise<void> {
+    this.#durable = { ...this.#durable, ...change }
+    const write = this.#writing.then(() =>
+      writeDurably(this.#disk, FILE_NAME, utf8(JSON.stringify(this.#durable))),
+    )
+    // A failed write fails its own caller below; the next one tries again.
+    this.#writing = write.catch(() => undefined)
+    await write
+  }
+}
+
+function parseIdentity(bytes: Uint8Array): Identity {
+  const value: unknown = JSON.parse(fromUtf8(bytes))
+  if (!identityCheck.Check(value)) {
+    throw new DfsError('WRONG_CLUSTER', `${FILE_NAME} in the data directory is not one of this program`)
+  }
+  return value
+}
+
+const hex = (bytes: Uint8Array): string =>
+  Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')

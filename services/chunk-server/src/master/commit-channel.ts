@@ -1,0 +1,128 @@
+/**
+ * Commands to the master, in batches and exactly once. One batch is under way at a time, so a volume's commits arrive in
+ * the order of their records. A batch whose answer got lost is sent again with the same request ids until its deadline;
+ * the master answers a repeated id with the stored result. Once a batch may have left, only such an answer is definite:
+ * where none comes in time, the outcome is unknown and the error says so.
+ */
+import { assert, backoffMs, Batcher, type Clock, type Random, TransportError } from '@dfs/core'
+import {
+  type Command,
+  type CommandBody,
+  type CommandResult,
+  COMMIT_BATCH_COMMANDS_MAX,
+  type CommitReply,
+  type CommitRequest,
+  DfsError,
+  REQUEST_DEADLINE_MS,
+  type RequestId,
+} from '@dfs/protocol'
+
+const QUEUE_MAX = 16_384
+const CALL_TIMEOUT_MS = 5000
+const RETRY_BACKOFF = { firstMs: 20, mostMs: 500 }
+
+export interface CommitChannelDeps {
+  readonly clock: Clock
+  readonly random: Random
+  /** This process: half of every request id. */
+  readonly sender: () => { server: number; incarnation: number }
+  /** One call; throws TransportError or the master's own refusal of the whole batch. */
+  readonly send: (request: CommitRequest, timeoutMs: number) => Promise<CommitReply>
+}
+
+interface Pending {
+  readonly command: Command
+  readonly deadlineMs: number
+}
+
+export class CommitChannel {
+  readonly #deps: CommitChannelDeps
+  readonly #batcher: Batcher<Pending, CommandResult>
+  /** Numbers given out and not answered yet, in the order given out. */
+  readonly #outstanding = new Set<number>()
+  #nextNumber = 1
+
+  constructor(deps: CommitChannelDeps) {
+    this.#deps = deps
+    this.#batcher = new Batcher({
+      run: (batch) => this.#run(batch),
+      gather: () => deps.clock.turn(),
+      itemsMax: COMMIT_BATCH_COMMANDS_MAX,
+      inFlightMax: 1,
+      queueMax: QUEUE_MAX,
+    })
+  }
+
+  /** A number for one request; it must be {@link release}d when the request is answered. */
+  reserve(): number {
+    const number = this.#nextNumber
+    this.#nextNumber += 1
+    this.#outstanding.add(number)
+    return number
+  }
+
+  release(number: number): void {
+    assert(this.#outstanding.delete(number), 'a request number is released once')
+  }
+
+  idOf(number: number): RequestId {
+    return { ...this.#deps.sender(), number }
+  }
+
+  /**
+   * The master's decision on a command: made once for its number, and repeated to whoever asks again under it. A write that
+   * is refused because of its volume comes again under a new number. TIMEOUT_ERROR: unknown. UNAVAILABLE: surely not
+   * carried out.
+   */
+  submit(command: CommandBody, number: number): Promise<CommandResult> {
+    const deadlineMs = this.#deps.clock.monotonicMs() + REQUEST_DEADLINE_MS
+    return this.#batcher.add({ command: { ...command, id: this.idOf(number) } as Command, deadlineMs })
+  }
+
+  /** Submits a command under a number of its own. */
+  async execute(command: CommandBody): Promise<CommandResult> {
+    const number = this.reserve()
+    try {
+      return await this.submit(command, number)
+    } finally {
+      this.release(number)
+    }
+  }
+
+  async #run(batch: Pending[]): Promise<CommandResult[]> {
+    const { clock, random } = this.#deps
+    const deadlineMs = Math.min(...batch.map((pending) => pending.deadlineMs))
+    let mayHaveLeft = false
+    for (let attempt = 1; ; attempt += 1) {
+      const leftMs = deadlineMs - clock.monotonicMs()
+      if (leftMs <= 0) throw noAnswer(mayHaveLeft)
+      try {
+        return await this.#send(batch, Math.min(leftMs, CALL_TIMEOUT_MS))
+      } catch (error) {
+        if (!isWorthRetrying(error)) throw error
+        mayHaveLeft ||= !(error instanceof TransportError) || error.wasSent
+      }
+      await clock.sleep(backoffMs(attempt, RETRY_BACKOFF, random))
+    }
+  }
+
+  async #send(batch: Pending[], timeoutMs: number): Promise<CommandResult[]> {
+    const commands = batch.map((pending) => pending.command)
+    const [lowest = this.#nextNumber] = this.#outstanding
+    const request = { ...this.#deps.sender(), watermark: lowest, commands }
+    const { results } = await this.#deps.send(request, timeoutMs)
+    assert(results.length === commands.length, 'the master answers each command')
+    return [...results]
+  }
+}
+
+/** Without an answer, or with one that says nothing of what was done with the batch. */
+const isWorthRetrying = (error: unknown): boolean =>
+  error instanceof TransportError ||
+  (error instanceof DfsError &&
+    (error.code === 'UNAVAILABLE' || error.code === 'TOO_BUSY' || error.code === 'INTERNAL'))
+
+const noAnswer = (mayHaveLeft: boolean): DfsError =>
+  mayHaveLeft
+    ? new DfsError('TIMEOUT_ERROR', 'the master did not confirm the change in time')
+    : new DfsError('UNAVAILABLE', 'the master cannot be reached; nothing was changed')

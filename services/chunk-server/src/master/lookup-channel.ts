@@ -1,0 +1,55 @@
+/**
+ * Look-ups at the master, in batches. A look-up joins only a batch that leaves after it was asked (R16): it sees
+ * everything that was committed before.
+ */
+import { backoffMs, Batcher, type Clock, type Random, TransportError } from '@dfs/core'
+import { DfsError, type Lookup, LOOKUP_BATCH_MAX, type LookupResult, type LookupsReply } from '@dfs/protocol'
+
+const QUEUE_MAX = 16_384
+const IN_FLIGHT_MAX = 2
+const CALL_TIMEOUT_MS = 5000
+const DEADLINE_MS = 15_000
+const RETRY_BACKOFF = { firstMs: 20, mostMs: 500 }
+
+export interface LookupChannelDeps {
+  readonly clock: Clock
+  readonly random: Random
+  readonly send: (requests: readonly Lookup[], timeoutMs: number) => Promise<LookupsReply>
+}
+
+export class LookupChannel {
+  readonly #deps: LookupChannelDeps
+  readonly #batcher: Batcher<Lookup, LookupResult>
+
+  constructor(deps: LookupChannelDeps) {
+    this.#deps = deps
+    this.#batcher = new Batcher({
+      run: (batch) => this.#run(batch),
+      gather: () => deps.clock.turn(),
+      itemsMax: LOOKUP_BATCH_MAX,
+      inFlightMax: IN_FLIGHT_MAX,
+      queueMax: QUEUE_MAX,
+    })
+  }
+
+  /** UNAVAILABLE where the master does not answer in time. */
+  lookup(request: Lookup): Promise<LookupResult> {
+    return this.#batcher.add(request)
+  }
+
+  async #run(batch: Lookup[]): Promise<LookupResult[]> {
+    const { clock, random, send } = this.#deps
+    const deadlineMs = clock.monotonicMs() + DEADLINE_MS
+    for (let attempt = 1; ; attempt += 1) {
+      const leftMs = deadlineMs - clock.monotonicMs()
+      if (leftMs <= 0) throw new DfsError('UNAVAILABLE', 'the master does not answer')
+      try {
+        const { results } = await send(batch, Math.min(leftMs, CALL_TIMEOUT_MS))
+        return [...results]
+      } catch (error) {
+        if (!(error instanceof TransportError)) throw error
+      }
+      await clock.sleep(backoffMs(attempt, RETRY_BACKOFF, random))
+    }
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * This server's session with the master: it registers, sends a heartbeat each second, obeys the orders in the replies and
+ * keeps the directory of servers current. Answers that say that a newer incarnation of this server runs, or that the data
+ * belongs to another cluster, end the process: going on could only do harm (R9).
+ */
+import { backoffMs, type Runtime, TransportError } from '@dfs/core'
+import {
+  callMethod,
+  DfsError,
+  type Epoch,
+  heartbeat,
+  HEARTBEAT_MS,
+  type HeartbeatReply,
+  type Method,
+  register,
+  type ReplicaReport,
+} from '@dfs/protocol'
+import { type ServerIdentity } from '../identity.ts'
+import { type VolumeStore } from '../volume/volume-store.ts'
+import { type ServerDirectory } from './server-directory.ts'
+
+const CALL_TIMEOUT_MS = 2000
+const RETRY_BACKOFF = { firstMs: 100, mostMs: 1000 }
+const FATAL = new Set(['WRONG_CLUSTER', 'STALE_INCARNATION'])
+
+/** How clients and other nodes reach this server, and what it is called. */
+export interface ServerAddresses {
+  readonly name: string
+  readonly zone: string
+  readonly internalAddress: string
+  readonly publicPort: number
+  readonly advertisedUrl: string | null
+}
+
+export interface MasterSessionDeps {
+  readonly runtime: Runtime
+  readonly masterAddress: string
+  readonly addresses: ServerAddresses
+  readonly identity: ServerIdentity
+  readonly store: VolumeStore
+  readonly directory: ServerDirectory
+  /** Called once, when this process must not go on. */
+  readonly onFatal: (error: Error) => void
+}
+
+export class MasterSession {
+  readonly #deps: MasterSessionDeps
+  readonly #stopped = new AbortController()
+  #running: Promise<void> = Promise.resolve()
+  #lastAnswerMs: number | null = null
+
+  constructor(deps: MasterSessionDeps) {
+    this.#deps = deps
+  }
+
+  /** Registers, trying until it works, and keeps the session from then on. Rejects only for fatal answers or {@link stop}. */
+  async start(): Promise<void> {
+    await this.#registerUntilDone()
+    this.#running = this.#keep()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort()
+    await this.#running
+  }
+
+  /** Milliseconds since the master last answered; null before the first time. */
+  get silentForMs(): number | null {
+    return this.#lastAnswerMs === null ? null : this.#deps.runtime.clock.monotonicMs() - this.#lastAnswerMs
+  }
+
+  /** Calls the master; fatal answers end the process, whatever was asked. */
+  async call<Q, R>(
+    method: Method<Q, R>,
+    request: Q,
+    options: { timeoutMs: number; requestId?: string },
+  ): Promise<R> {
+    try {
+      return await callMethod(
+        this.#deps.runtime.transport,
+        this.#deps.masterAddress,
+        method,
+        request,
+        options,
+      )
+    } catch (error) {
+      if (error instanceof DfsError && FATAL.has(error.code)) this.#deps.onFatal(error)
+      throw error
+    }
+  }
+
+  /** Every answer of the master carries its epoch; one from an older master than seen before is refused (R6). */
+  async observe(epoch: Epoch): Promise<void> {
+    await this.#deps.identity.observe(epoch)
+  }
+
+  async #registerUntilDone(): Promise<void> {
+    const { clock, random, log } = this.#deps.runtime
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await this.#register()
+        return
+      } catch (error) {
+        if (error instanceof DfsError && FATAL.has(error.code)) throw error
+        if (!(error instanceof DfsError || error instanceof TransportError)) throw error
+        if (attempt <= 3 || attempt % 60 === 0)
+          log.warn({ attempt, err: error }, 'cannot register with the master yet')
+      }
+      await clock.sleep(backoffMs(attempt, RETRY_BACKOFF, random), this.#stopped.signal)
+    }
+  }
+
+  async #register(): Promise<void> {
+    const { identity, store, addresses, directory } = this.#deps
+    const reply = await this.call(
+      register,
+      {
+        ...(await this.#presence(store.reports())),
+        ...addresses,
+        clusterId: identity.clusterId,
+        diskUid: identity.diskUid,
+        seenEpoch: identity.seenEpoch,
+      },
+      { timeoutMs: CALL_TIMEOUT_MS * 5 },
+    )
+    await this.observe(reply.epoch)
+    await identity.bind(reply.clusterId, reply.serverId)
+    directory.configure(reply.settings)
+    await this.#accept(reply)
+    this.#deps.runtime.log.info(
+      { server: reply.serverId, cluster: reply.clusterId },
+      'registered with the master',
+    )
+  }
+
+  async #keep(): Promise<void> {
+    const { clock, log } = this.#deps.runtime
+    while (!this.#stopped.signal.aborted) {
+      try {
+        await this.#beat()
+        await clock.sleep(HEARTBEAT_MS, this.#stopped.signal)
+      } catch (error) {
+        if (this.#stopped.signal.aborted) return
+        log.warn({ err: error }, 'heartbeat without an answer')
+        await clock.sleep(HEARTBEAT_MS, this.#stopped.signal).catch(() => undefined)
+      }
+    }
+  }
+
+  async #beat(): Promise<void> {
+    const { identity, store, directory } = this.#deps
+    const replicas = store.takeChangedReports()
+    try {
+      const reply = await this.call(
+        heartbeat,
+        {
+          ...(await this.#presence(replicas)),
+          serverId: identity.serverId,
+          unreachable: directory.unreachable(),
+          oldestDiskCallMs: Math.floor(store.oldestDiskCallMs()),
+        },
+        { timeoutMs: CALL_TIMEOUT_MS },
+      )
+      await this.observe(reply.epoch)
+      await this.#accept(reply)
+    } catch (error) {
+      for (const { volume } of replicas) store.noteChange(volume)
+      if (error instanceof DfsError && error.code === 'UNKNOWN_SERVER') await this.#register()
+      else throw error
+    }
+  }
+
+  async #accept(reply: HeartbeatReply): Promise<void> {
+    const { directory, store, runtime } = this.#deps
+    this.#lastAnswerMs = runtime.clock.monotonicMs()
+    directory.update(reply.servers, reply.preferred)
+    for (const order of reply.orders) await store.obey(order)
+  }
+
+  async #presence(
+    replicas: ReplicaReport[],
+  ): Promise<{ incarnation: number; freeBytes: number; totalBytes: number; replicas: ReplicaReport[] }> {
+    const space = await this.#deps.runtime.disk.space()
+    return { incarnation: this.#deps.identity.incarnation, ...space, replicas }
+  }
+}

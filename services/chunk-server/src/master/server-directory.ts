@@ -1,0 +1,82 @@
+/** The cluster as the master last described it: which servers there are, and where. */
+import { type Clock } from '@dfs/core'
+import { type ClusterSettings, DfsError, type ServerInfo } from '@dfs/protocol'
+
+const UNREACHABLE_FIRST_MS = 1000
+const UNREACHABLE_MOST_MS = 30_000
+
+interface Trouble {
+  readonly incarnation: number
+  readonly untilMs: number
+  readonly lastedMs: number
+}
+
+export class ServerDirectory {
+  readonly #clock: Clock
+  readonly #troubles = new Map<number, Trouble>()
+  #servers = new Map<number, ServerInfo>()
+  #settings: ClusterSettings | null = null
+  #preferred: number | null = null
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  update(servers: readonly ServerInfo[], preferred: number | null): void {
+    this.#servers = new Map(servers.map((server) => [server.id, server]))
+    this.#preferred = preferred
+  }
+
+  configure(settings: ClusterSettings): void {
+    this.#settings = settings
+  }
+
+  get servers(): ServerInfo[] {
+    return [...this.#servers.values()]
+  }
+
+  get preferred(): number | null {
+    return this.#preferred
+  }
+
+  get settings(): ClusterSettings {
+    if (this.#settings === null) throw new DfsError('UNAVAILABLE', 'this server is not registered yet')
+    return this.#settings
+  }
+
+  get(server: number): ServerInfo | undefined {
+    return this.#servers.get(server)
+  }
+
+  /** `host:port` for calls between nodes. UNKNOWN_SERVER where the master never named it. */
+  addressOf(server: number): string {
+    const info = this.#servers.get(server)
+    if (info === undefined) throw new DfsError('UNKNOWN_SERVER', `server ${server} is not known here`)
+    return info.internalAddress
+  }
+
+  /** A call to it failed: it is avoided for a while, twice as long each time in a row. */
+  noteFailure(server: number): void {
+    const incarnation = this.#servers.get(server)?.incarnation ?? 0
+    const before = this.#troubles.get(server)
+    const isRepeated = before !== undefined && before.incarnation === incarnation
+    if (isRepeated && before.untilMs > this.#clock.monotonicMs()) return
+    const lastedMs = isRepeated ? Math.min(UNREACHABLE_MOST_MS, before.lastedMs * 2) : UNREACHABLE_FIRST_MS
+    this.#troubles.set(server, { incarnation, lastedMs, untilMs: this.#clock.monotonicMs() + lastedMs })
+  }
+
+  noteSuccess(server: number): void {
+    this.#troubles.delete(server)
+  }
+
+  /** Servers to avoid now. A restarted server is given a new chance at once. */
+  unreachable(): number[] {
+    const nowMs = this.#clock.monotonicMs()
+    return [...this.#troubles]
+      .filter(
+        ([id, { untilMs, incarnation }]) =>
+          untilMs > nowMs && incarnation === this.#servers.get(id)?.incarnation,
+      )
+      .map(([id]) => id)
+  }
+}

@@ -1,0 +1,72 @@
+/** What this server does for other nodes: it makes copies, takes records from primaries, and reads bytes for coordinators. */
+import {
+  appendRecords,
+  type AppendRequest,
+  createReplica,
+  DfsError,
+  formatId,
+  readBytes,
+  serveMethod,
+  type ServedMethod,
+  type VolumeOrder,
+  WIRE_BODY_BYTES_MAX,
+} from '@dfs/protocol'
+import { type Crc32 } from '@dfs/volume'
+import { byteCount } from '@dfs/core'
+import { type ServerIdentity } from './identity.ts'
+import { type VolumeStore } from './volume/volume-store.ts'
+
+export interface PeerMethodDeps {
+  readonly identity: ServerIdentity
+  readonly store: VolumeStore
+  readonly crc32: Crc32
+}
+
+export function peerMethods({ identity, store, crc32 }: PeerMethodDeps): ServedMethod[] {
+  return [
+    serveMethod(createReplica, async ({ server, order }) => {
+      const own = ownReplica(order, identity)
+      if (server !== own.server) throw new DfsError('STALE_INCARNATION', `the order is for server ${server}`)
+      await store.create(order, own.replica)
+      return {}
+    }),
+    serveMethod(appendRecords, (request) => append(request, { identity, store, crc32 })),
+    serveMethod(readBytes, async ({ volume, offset, size }) => {
+      if (size > WIRE_BODY_BYTES_MAX)
+        throw new DfsError('INVALID_REQUEST', `${size} bytes are too many for one call`)
+      const bytes = new Uint8Array(size)
+      await store.require(volume).readInto(offset, bytes)
+      return [bytes]
+    }),
+  ]
+}
+
+/** This server's part in an order, or STALE_INCARNATION: the order was made for another start of this server (R3). */
+export function ownReplica(order: VolumeOrder, identity: ServerIdentity): VolumeOrder['replicas'][number] {
+  const own = order.replicas.find(({ server }) => server === identity.serverId)
+  if (own === undefined || own.incarnation !== identity.incarnation) {
+    throw new DfsError(
+      'STALE_INCARNATION',
+      `volume ${formatId(order.volume)} was not ordered from this start of this server`,
+    )
+  }
+  return own
+}
+
+async function append(
+  request: AppendRequest,
+  { identity, store, crc32 }: PeerMethodDeps,
+): Promise<{ length: number }> {
+  const { volume, server, incarnation, offset, bytes } = request
+  const copy = store.require(volume)
+  const { order } = copy.state
+  ownReplica(order, identity)
+  if (order.primary.server !== server || order.primary.incarnation !== incarnation) {
+    throw new DfsError('STALE_INCARNATION', `volume ${formatId(volume)} has another primary`)
+  }
+  let crc = 0
+  for (const piece of bytes) crc = crc32(piece, crc)
+  if (crc !== request.crc32) throw new DfsError('DAMAGED', 'the batch is not what the primary sent')
+  const length = await copy.append(offset, bytes, byteCount(bytes))
+  return { length }
+}

@@ -1,0 +1,62 @@
+/** The namespace on a chunk server: the master is asked. Look-ups and commands share the batches of the data path. */
+import { TransportError } from '@dfs/core'
+import {
+  type ClusterView,
+  type CommandBody,
+  type CommandSuccess,
+  DfsError,
+  listDirectory,
+  type ListPage,
+  type ListRequest,
+  type Lookup,
+  type LookupResult,
+  type Method,
+  type Namespace,
+  type RequestContext,
+  requireSuccess,
+  viewCluster,
+} from '@dfs/protocol'
+import { type CommitChannel } from './master/commit-channel.ts'
+import { type LookupChannel } from './master/lookup-channel.ts'
+import { type MasterSession } from './master/master-session.ts'
+
+const CALL_TIMEOUT_MS = 5000
+
+export interface RemoteNamespaceDeps {
+  readonly session: MasterSession
+  readonly commits: CommitChannel
+  readonly lookups: LookupChannel
+}
+
+export class RemoteNamespace implements Namespace {
+  readonly #deps: RemoteNamespaceDeps
+
+  constructor(deps: RemoteNamespaceDeps) {
+    this.#deps = deps
+  }
+
+  lookup(lookup: Lookup): Promise<LookupResult> {
+    return this.#deps.lookups.lookup(lookup)
+  }
+
+  list(request: ListRequest, context: RequestContext): Promise<ListPage> {
+    return this.#ask(listDirectory, request, context)
+  }
+
+  async execute(command: CommandBody): Promise<CommandSuccess> {
+    return requireSuccess(await this.#deps.commits.execute(command))
+  }
+
+  viewCluster(context: RequestContext): Promise<ClusterView> {
+    return this.#ask(viewCluster, {}, context)
+  }
+
+  async #ask<Q, R>(method: Method<Q, R>, request: Q, { requestId }: RequestContext): Promise<R> {
+    try {
+      return await this.#deps.session.call(method, request, { timeoutMs: CALL_TIMEOUT_MS, requestId })
+    } catch (error) {
+      if (!(error instanceof TransportError)) throw error
+      throw new DfsError('UNAVAILABLE', 'the master does not answer', { cause: error })
+    }
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * Getting an open volume: the master chooses the set and writes it down, this server makes its own copy and passes the
+ * order on to the others. Where one of them fails, the volume is sealed empty and the next attempt avoids that server.
+ */
+import { type Clock, type Log, type Random, type Runtime, backoffMs, TransportError } from '@dfs/core'
+import {
+  allocateVolumes,
+  callMethod,
+  createReplica,
+  DfsError,
+  formatId,
+  sealVolume,
+  type VolumeKind,
+  type VolumeOrder,
+} from '@dfs/protocol'
+import { type Crc32 } from '@dfs/volume'
+import { type ServerIdentity } from './identity.ts'
+import { type MasterSession } from './master/master-session.ts'
+import { type ServerDirectory } from './master/server-directory.ts'
+import { ownReplica } from './peer-methods.ts'
+import { OpenVolume } from './replication/open-volume.ts'
+import { type VolumeStore } from './volume/volume-store.ts'
+
+const CALL_TIMEOUT_MS = 3000
+const SEAL_BACKOFF = { firstMs: 100, mostMs: 2000 }
+
+export interface VolumeAllocationDeps {
+  readonly runtime: Runtime
+  readonly identity: ServerIdentity
+  readonly session: MasterSession
+  readonly store: VolumeStore
+  readonly directory: ServerDirectory
+  readonly crc32: Crc32
+  /** Ends the attempts to seal when this server stops. */
+  readonly stopped: AbortSignal
+}
+
+/** One open volume, all copies made. Throws the master's refusal, or what kept a copy from being made. */
+export async function allocateVolume(deps: VolumeAllocationDeps, kind: VolumeKind): Promise<OpenVolume> {
+  const { session, identity, directory } = deps
+  const { volumes } = await session.call(
+    allocateVolumes,
+    {
+      server: identity.serverId,
+      incarnation: identity.incarnation,
+      kind,
+      count: 1,
+      unreachable: directory.unreachable(),
+    },
+    { timeoutMs: CALL_TIMEOUT_MS },
+  )
+  const [order] = volumes
+  if (order === undefined) throw new DfsError('COPY_ERROR', 'the master gave no volume')
+  try {
+    return await makeCopies(deps, order)
+  } catch (error) {
+    await sealUntilDone(deps, order, 'not all copies could be made')
+    throw error
+  }
+}
+
+async function makeCopies(deps: VolumeAllocationDeps, order: VolumeOrder): Promise<OpenVolume> {
+  const { store, identity, runtime, directory, crc32 } = deps
+  const peers = order.replicas.map(({ server }) => server).filter((server) => server !== identity.serverId)
+  const [copy] = await Promise.all([
+    store.create(order, ownReplica(order, identity).replica),
+    ...peers.map((peer) => orderCopy(deps, peer, order)),
+  ])
+  return new OpenVolume(order, copy, {
+    clock: runtime.clock,
+    transport: runtime.transport,
+    crc32,
+    addressOf: (server) => directory.addressOf(server),
+    onPeerFailure: (server, error) => {
+      runtime.log.warn(
+        { server, volume: formatId(order.volume), err: error },
+        'a replica did not take a batch',
+      )
+      directory.noteFailure(server)
+    },
+  })
+}
+
+async function orderCopy(deps: VolumeAllocationDeps, server: number, order: VolumeOrder): Promise<void> {
+  const { runtime, directory } = deps
+  try {
+    await callMethod(
+      runtime.transport,
+      directory.addressOf(server),
+      createReplica,
+      { server, order },
+      { timeoutMs: CALL_TIMEOUT_MS },
+    )
+    directory.noteSuccess(server)
+  } catch (error) {
+    directory.noteFailure(server)
+    throw error
+  }
+}
+
+/** Has the master seal the volume; tries until it did, or this server stops (its next start seals what it left open). */
+export async function sealUntilDone(
+  deps: VolumeAllocationDeps,
+  order: VolumeOrder,
+  reason: string,
+): Promise<void> {
+  const { session, store, runtime, stopped } = deps
+  const { clock, random, log }: { clock: Clock; random: Random; log: Log } = runtime
+  for (let attempt = 1; !stopped.aborted; attempt += 1) {
+    try {
+      const { sealedLengthBytes } = await session.call(
+        sealVolume,
+        { volume: order.volume, reason: reason.slice(0, 500) },
+        { timeoutMs: CALL_TIMEOUT_MS },
+      )
+      await store.get(order.volume)?.seal(sealedLengthBytes)
+      store.noteChange(order.volume)
+      return
+    } catch (error) {
+      const mayWorkLater = error instanceof TransportError || error instanceof DfsError
+      if (!mayWorkLater) throw error
+      log.warn({ volume: formatId(order.volume), attempt, err: error }, 'a volume could not be sealed yet')
+    }
+    await clock.sleep(backoffMs(attempt, SEAL_BACKOFF, random), stopped).catch(() => undefined)
+  }
+}

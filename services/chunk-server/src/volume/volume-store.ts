@@ -1,0 +1,128 @@
+/** All copies of volumes that this server has: made on order, found again after a start, reported to the master. */
+import { type Clock, type Disk, DiskError, type Log } from '@dfs/core'
+import { DfsError, formatId, type Order, type ReplicaReport, type VolumeOrder } from '@dfs/protocol'
+import { type Crc32 } from '@dfs/volume'
+import { type CopyState, loadState, VOLUMES_DIRECTORY, volumesIn } from './copy-state.ts'
+import { VolumeCopy } from './volume-copy.ts'
+
+export interface VolumeStoreDeps {
+  readonly clock: Clock
+  readonly disk: Disk
+  readonly crc32: Crc32
+  readonly log: Log
+}
+
+export class VolumeStore {
+  readonly #deps: VolumeStoreDeps
+  readonly #copies = new Map<number, VolumeCopy>()
+  readonly #creating = new Map<number, Promise<VolumeCopy>>()
+  /** Volumes whose report has changed since it was last taken. */
+  readonly #changed = new Set<number>()
+
+  private constructor(deps: VolumeStoreDeps) {
+    this.#deps = deps
+  }
+
+  /** Finds every copy on the disk. Anything that cannot be read is logged and left where it is (R7). */
+  static async open(deps: VolumeStoreDeps): Promise<VolumeStore> {
+    const { disk, log } = deps
+    await disk.makeDirectory(VOLUMES_DIRECTORY)
+    await disk.syncDirectory('')
+    const store = new VolumeStore(deps)
+    const { states, logs } = volumesIn(await disk.list(VOLUMES_DIRECTORY))
+    for (const volume of states) await store.#recover(volume)
+    const orphans = logs.filter((volume) => !store.#copies.has(volume))
+    if (orphans.length > 0)
+      log.warn({ volumes: orphans.map(formatId) }, 'logs without a readable state are kept aside')
+    return store
+  }
+
+  get(volume: number): VolumeCopy | undefined {
+    return this.#copies.get(volume)
+  }
+
+  /** The copy, or VOLUME_NOT_FOUND. */
+  require(volume: number): VolumeCopy {
+    const copy = this.#copies.get(volume)
+    if (copy === undefined)
+      throw new DfsError('VOLUME_NOT_FOUND', `volume ${formatId(volume)} has no copy here`)
+    return copy
+  }
+
+  /** Makes this server's copy as ordered; the same order again finds the copy that it made. */
+  create(order: VolumeOrder, replica: number): Promise<VolumeCopy> {
+    const existing = this.#copies.get(order.volume)
+    if (existing !== undefined) return Promise.resolve(existing)
+    const underWay = this.#creating.get(order.volume)
+    if (underWay !== undefined) return underWay
+    const creating = this.#create(order, replica).finally(() => this.#creating.delete(order.volume))
+    this.#creating.set(order.volume, creating)
+    return creating
+  }
+
+  /** Carries out an order of the master. One for a copy that is not here is ignored: the master learns so from reports. */
+  async obey(order: Order): Promise<void> {
+    const copy = this.#copies.get(order.volume)
+    if (copy === undefined || copy.state.replica !== order.replica) return
+    await copy.seal(order.sealedLengthBytes)
+    this.noteChange(order.volume)
+  }
+
+  /** Copies that are sealed but not verified yet. */
+  unverified(): VolumeCopy[] {
+    return [...this.#copies.values()].filter(
+      ({ state }) => state.state === 'sealed' && state.verifiedToBytes !== state.sealedLengthBytes,
+    )
+  }
+
+  /** Age of the oldest unfinished write: a disk that hangs shows here first. */
+  oldestDiskCallMs(): number {
+    const since = [...this.#copies.values()].flatMap((copy) => copy.appendingSinceMs ?? [])
+    return since.length === 0 ? 0 : Math.max(0, this.#deps.clock.monotonicMs() - Math.min(...since))
+  }
+
+  reports(): ReplicaReport[] {
+    return [...this.#copies.values()].map((copy) => copy.report())
+  }
+
+  noteChange(volume: number): void {
+    this.#changed.add(volume)
+  }
+
+  /** Reports of copies that changed since the last call; hand them back with {@link noteChange} if they did not arrive. */
+  takeChangedReports(): ReplicaReport[] {
+    const reports = [...this.#changed].flatMap((volume) => this.#copies.get(volume)?.report() ?? [])
+    this.#changed.clear()
+    return reports
+  }
+
+  async close(): Promise<void> {
+    for (const copy of this.#copies.values()) await copy.close()
+    this.#copies.clear()
+  }
+
+  async #create(order: VolumeOrder, replica: number): Promise<VolumeCopy> {
+    const state: CopyState = {
+      formatVersion: 1,
+      order,
+      replica,
+      state: 'open',
+      sealedLengthBytes: null,
+      verifiedToBytes: 0,
+    }
+    const copy = await VolumeCopy.create(this.#deps, state)
+    this.#copies.set(order.volume, copy)
+    return copy
+  }
+
+  async #recover(volume: number): Promise<void> {
+    const { disk, log } = this.#deps
+    try {
+      const state = await loadState(disk, volume)
+      if (state !== null) this.#copies.set(volume, await VolumeCopy.recover(this.#deps, state))
+    } catch (error) {
+      if (error instanceof DiskError && error.kind === 'io') throw error
+      log.error({ volume: formatId(volume), err: error }, 'a copy cannot be opened and is kept aside')
+    }
+  }
+}
