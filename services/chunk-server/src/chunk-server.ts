@@ -55,7 +55,14 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
   const { clock, random, disk, log, transport } = runtime
   const { crc32, createHasher } = options
   const identity = await ServerIdentity.open(disk, random.fork('identity'))
-  const store = await VolumeStore.open({ clock, disk, crc32, log })
+  let pool: VolumePool | null = null
+  const store = await VolumeStore.open({
+    clock,
+    disk,
+    crc32,
+    log,
+    onSealed: (volume) => pool?.noteSealed(volume),
+  })
   const directory = new ServerDirectory(clock)
   const session = new MasterSession({ runtime, ...options, identity, store, directory })
   const methods = peerMethods({ identity, store, crc32 })
@@ -85,7 +92,7 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
   })
   const stopped = new AbortController()
   const allocation = { runtime, identity, session, store, directory, crc32, stopped: stopped.signal }
-  const pool = new VolumePool({
+  const openVolumes = new VolumePool({
     clock,
     random: random.fork('volumes'),
     log,
@@ -93,13 +100,14 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     allocate: (kind) => allocateVolume(allocation, kind),
     seal: (order, reason) => sealUntilDone(allocation, order, reason),
   })
+  pool = openVolumes
   const self = (): number => identity.serverId
   const chunks = new ChunkReader({ transport, store, directory, crc32, log, self })
-  const writer = new FileWriter({ clock, log, crc32, createHasher, pool, commits })
+  const writer = new FileWriter({ clock, log, crc32, createHasher, pool: openVolumes, commits })
   const reader = new FileReader({ lookup: (request) => lookups.lookup(request), chunks })
 
   await session.start()
-  pool.prepare()
+  openVolumes.prepare()
   const verifier = new Verifier({ clock, log, store })
   return {
     files: {
@@ -115,7 +123,7 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     },
     stop: async () => {
       stopped.abort(new DfsError('UNAVAILABLE', 'this server is stopping'))
-      await pool.close()
+      await openVolumes.close()
       await verifier.stop()
       await session.stop()
       await server.close()

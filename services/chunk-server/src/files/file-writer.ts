@@ -16,7 +16,6 @@ import {
   FILE_BYTES_MAX,
   formatId,
   REQUEST_DEADLINE_MS,
-  type RequestContext,
   type RequestId,
   requireSuccess,
   SMALL_WRITE_BYTES_MAX,
@@ -31,8 +30,8 @@ import { ContentDigests, type CreateHasher } from './content-digests.ts'
 
 /** Chunks of one body that are being replicated while the next one is read. */
 const CHUNKS_IN_FLIGHT = 3
-/** Long bodies at once: together with the line above this bounds the memory of a server, 12 × 4 × 4 MiB. */
-const LONG_BODIES_MAX = 12
+/** Long bodies at once: together with the line above this bounds the memory of a server, 8 × 4 × 4 MiB. */
+const LONG_BODIES_MAX = 8
 const LONG_BODIES_WAITING_MAX = 1000
 
 export interface FileWriterDeps {
@@ -60,20 +59,16 @@ export class FileWriter {
   }
 
   /** See `FileService.write`. */
-  async write(request: WriteRequest, body: BodySource, context: RequestContext): Promise<WriteReply> {
+  async write(request: WriteRequest, body: BodySource): Promise<WriteReply> {
     const isSurelyLong = (request.declaredSize ?? 0) > SMALL_WRITE_BYTES_MAX
     if (isSurelyLong) return this.#longBodies.run(() => this.#writeLong(request, new BodyReader(body), []))
     const reader = new BodyReader(body)
     const first = await reader.read(SMALL_WRITE_BYTES_MAX)
-    if (first.isLast) return this.#writeShort(request, first.pieces, context)
+    if (first.isLast) return this.#writeShort(request, first.pieces)
     return this.#longBodies.run(() => this.#writeLong(request, reader, first.pieces))
   }
 
-  async #writeShort(
-    request: WriteRequest,
-    pieces: readonly Uint8Array[],
-    _context: RequestContext,
-  ): Promise<WriteReply> {
+  async #writeShort(request: WriteRequest, pieces: readonly Uint8Array[]): Promise<WriteReply> {
     const digests = new ContentDigests(request.digests, this.#deps.createHasher)
     digests.update(pieces)
     const sha256 = digests.finish()
@@ -118,26 +113,30 @@ export class FileWriter {
   ): Promise<Content> {
     const digests = new ContentDigests(request.digests, this.#deps.createHasher)
     const inFlight: Promise<void>[] = []
-    let staged: Promise<void> = Promise.resolve()
     let [size, crc32] = [0, 0]
-    for (let pieces = head, isLast = false; !isLast; pieces = []) {
-      const part = await reader.read(CHUNK_SIZE_BYTES - lengthOf(pieces))
-      isLast = part.isLast
-      const summed = sumContent([...pieces, ...part.pieces], this.#deps.crc32)
-      if (summed.length === 0) break
-      digests.update(summed.pieces)
-      if (size + summed.length > FILE_BYTES_MAX)
-        throw new DfsError('PAYLOAD_TOO_LARGE', `files have at most ${FILE_BYTES_MAX} bytes`)
-      const [start, before] = [size, staged]
-      staged = this.#stageChunk({ path: request.path, start }, summed, { upload, before })
-      // A failure is noticed where the oldest one is awaited; until then it must not count as unhandled.
-      staged.catch(() => undefined)
-      inFlight.push(staged)
-      size += summed.length
-      crc32 = combineCrc32(crc32, summed.crc32, summed.length)
-      if (inFlight.length >= CHUNKS_IN_FLIGHT) await inFlight.shift()
+    try {
+      for (let pieces = head, isLast = false; !isLast; pieces = []) {
+        const part = await reader.read(CHUNK_SIZE_BYTES - lengthOf(pieces))
+        isLast = part.isLast
+        const summed = sumContent([...pieces, ...part.pieces], this.#deps.crc32)
+        if (summed.length === 0) break
+        digests.update(summed.pieces)
+        const origin = { path: request.path, start: size }
+        const before = inFlight.at(-1) ?? Promise.resolve()
+        const staging = this.#stageChunk(origin, summed, { upload, before })
+        // A failure is noticed where it is awaited; until then it must not count as unhandled.
+        staging.catch(() => undefined)
+        inFlight.push(staging)
+        size += summed.length
+        crc32 = combineCrc32(crc32, summed.crc32, summed.length)
+        if (size > FILE_BYTES_MAX)
+          throw new DfsError('PAYLOAD_TOO_LARGE', `files have at most ${FILE_BYTES_MAX} bytes`)
+        if (inFlight.length > CHUNKS_IN_FLIGHT) await inFlight.shift()
+      }
+      await inFlight.at(-1)
+    } finally {
+      await Promise.allSettled(inFlight)
     }
-    await staged
     return { size, crc32, sha256: digests.finish() }
   }
 

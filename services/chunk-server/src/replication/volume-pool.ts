@@ -50,6 +50,7 @@ export class VolumePool {
   readonly #deps: VolumePoolDeps
   readonly #lanes: Readonly<Record<VolumeKind, Lane>>
   readonly #sealing = new Set<Promise<void>>()
+  readonly #sealRequested = new WeakSet<OpenVolume>()
   readonly #closed = new AbortController()
 
   constructor(deps: VolumePoolDeps) {
@@ -81,7 +82,7 @@ export class VolumePool {
       this.#count(lane, volume, 1)
       try {
         const appending = volume.append(origin, content)
-        if (volume.length >= this.#deps.volumeSizeBytes()) this.#retire(lane, volume, 'it is full')
+        if (volume.length >= this.#deps.volumeSizeBytes()) this.#drop(lane, volume)
         return this.#appended(lane, volume, await appending)
       } catch (error) {
         this.#count(lane, volume, -1)
@@ -91,10 +92,18 @@ export class VolumePool {
     }
   }
 
+  /** The master has sealed this volume: it takes no more records, and its successor is made before a write needs it. */
+  noteSealed(volume: number): void {
+    for (const lane of Object.values(this.#lanes)) {
+      const open = lane.ready.find(({ order }) => order.volume === volume)
+      if (open !== undefined) this.#abandon(lane, open, 'the master has sealed it')
+    }
+  }
+
   /** No new volumes; seals under way are waited for. */
   async close(): Promise<void> {
     this.#closed.abort()
-    await Promise.allSettled([...this.#sealing])
+    await Promise.allSettled(this.#sealing)
   }
 
   #appended(lane: Lane, volume: OpenVolume, placement: ChunkPlacement): AppendedRecord {
@@ -125,33 +134,28 @@ export class VolumePool {
       return
     }
     lane.unsettled.delete(volume)
-    if (!lane.ready.includes(volume) && !volume.hasEnded) this.#seal(volume, 'it is full')
-  }
-
-  /** A full volume takes no new records; those under way are committed before it is sealed. */
-  #retire(lane: Lane, volume: OpenVolume, reason: string): void {
-    this.#drop(lane, volume)
-    this.#deps.log.debug({ volume: formatId(volume.order.volume) }, `volume retires: ${reason}`)
+    if (!lane.ready.includes(volume)) this.#seal(volume, 'it is full')
   }
 
   /** A volume that failed: whoever waits goes to the next one at once, the seal follows behind. */
   #abandon(lane: Lane, volume: OpenVolume, reason: unknown): void {
-    if (!this.#drop(lane, volume)) return
-    const text = reason instanceof Error ? describe(reason) : String(reason)
-    this.#deps.log.warn({ volume: formatId(volume.order.volume), reason: text }, 'volume ends early')
-    this.#seal(volume, text)
+    this.#drop(lane, volume)
+    this.#seal(volume, reason instanceof Error ? describe(reason) : String(reason))
   }
 
-  #drop(lane: Lane, volume: OpenVolume): boolean {
+  #drop(lane: Lane, volume: OpenVolume): void {
     const index = lane.ready.indexOf(volume)
-    if (index < 0) return false
+    if (index < 0) return
     lane.ready.splice(index, 1)
     this.#fill(lane)
-    return true
   }
 
+  /** Ends the volume here and has it sealed; once for each volume. */
   #seal(volume: OpenVolume, reason: string): void {
+    if (this.#sealRequested.has(volume)) return
+    this.#sealRequested.add(volume)
     volume.end(reason)
+    this.#deps.log.info({ volume: formatId(volume.order.volume), reason }, 'a volume is being sealed')
     const sealing = this.#deps.seal(volume.order, reason).finally(() => this.#sealing.delete(sealing))
     this.#sealing.add(sealing)
   }

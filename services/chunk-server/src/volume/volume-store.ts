@@ -10,6 +10,8 @@ export interface VolumeStoreDeps {
   readonly disk: Disk
   readonly crc32: Crc32
   readonly log: Log
+  /** A copy was sealed on the master's order. */
+  readonly onSealed: (volume: number) => void
 }
 
 export class VolumeStore {
@@ -66,6 +68,7 @@ export class VolumeStore {
     if (copy === undefined || copy.state.replica !== order.replica) return
     await copy.seal(order.sealedLengthBytes)
     this.noteChange(order.volume)
+    this.#deps.onSealed(order.volume)
   }
 
   /** Copies that are sealed but not verified yet. */
