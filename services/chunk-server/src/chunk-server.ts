@@ -111,7 +111,7 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
   const verifier = new Verifier({ clock, log, store })
   return {
     files: {
-      write: (request, body, context) => writer.write(request, body, context),
+      write: (request, body) => writer.write(request, body),
       read: (request, context) => reader.open(request, context),
     },
     namespace: new RemoteNamespace({ session, commits, lookups }),
