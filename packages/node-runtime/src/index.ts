@@ -1,1 +1,7 @@
-export {}
+export { createSha256, crc32, type Sha256 } from './checksum.ts'
+export { NodeClock } from './clock.ts'
+export { type DirectoryLock, lockDirectory } from './disk/directory-lock.ts'
+export { NodeDisk } from './disk/node-disk.ts'
+export { HttpTransport, type HttpTransportOptions } from './http/http-transport.ts'
+export { nodeRuntime, type NodeRuntime, type NodeRuntimeOptions } from './node-runtime.ts'
+export { NodeRandom } from './random.ts'

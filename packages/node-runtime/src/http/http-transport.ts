@@ -1,0 +1,68 @@
+/** Calls between nodes over HTTP/1.1 with keep-alive connections: the real {@link Transport}. */
+import {
+  assert,
+  type CallOptions,
+  type Clock,
+  type Log,
+  type Transport,
+  type TransportServer,
+  type WireHandler,
+  type WireReply,
+  type WireRequest,
+} from '@dfs/core'
+import { CallProof } from './call-proof.ts'
+import { HttpClient } from './http-client.ts'
+import { HttpServer } from './http-server.ts'
+
+export interface HttpTransportOptions {
+  readonly listenHost: string
+  /** 0 takes any free port; `address` then tells which. */
+  readonly listenPort: number
+  /** The 32 secret bytes that all nodes of a cluster share. */
+  readonly clusterKey: Uint8Array
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export class HttpTransport implements Transport, AsyncDisposable {
+  readonly #options: HttpTransportOptions
+  readonly #proof: CallProof
+  readonly #client: HttpClient
+  #server: HttpServer | null = null
+
+  constructor(options: HttpTransportOptions) {
+    this.#options = options
+    this.#proof = new CallProof(options.clusterKey)
+    this.#client = new HttpClient(this.#proof)
+  }
+
+  /** `address` is `host:port`. */
+  call(address: string, request: WireRequest, options: CallOptions): Promise<WireReply> {
+    return this.#client.call(address, request, options)
+  }
+
+  /** Once only. Rejects where the port is taken. */
+  async serve(handler: WireHandler, routes: readonly string[]): Promise<TransportServer> {
+    assert(this.#server === null, 'a transport serves once')
+    this.#server = await HttpServer.listen({ ...this.#options, proof: this.#proof }, handler, routes)
+    return this.#server
+  }
+
+  /** `host:port` of the listener; only after `serve`. */
+  address(): string {
+    assert(this.#server !== null, 'nothing is served yet')
+    const { listenHost } = this.#options
+    return `${listenHost.includes(':') ? `[${listenHost}]` : listenHost}:${this.#server.port}`
+  }
+
+  /** Ends the connections to peers; calls under way fail. */
+  closeClient(): Promise<void> {
+    return this.#client.close()
+  }
+
+  /** Closes both sides. Idempotent. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server?.close()
+    await this.#client.close()
+  }
+}
