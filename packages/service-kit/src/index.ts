@@ -1,1 +1,24 @@
-export {}
+export { ClusterKeyError, ensureClusterKey, readClusterKey } from './cluster-key.ts'
+export { ConfigError, describeConfig, loadConfig, unknownVariables, variableName } from './config.ts'
+export { addHealthRoutes } from './health.ts'
+export { HTTP_LIMITS } from './http-limits.ts'
+export { buildHttpServer, type HttpServerOptions } from './http-server.ts'
+export {
+  Lifecycle,
+  type LifecycleOptions,
+  type LifecycleState,
+  runProcess,
+  STOP_PHASES,
+  type StopPhase,
+} from './lifecycle.ts'
+export {
+  chooseLogFormat,
+  createLog,
+  LOG_LEVELS,
+  type LogFormat,
+  type LogLevel,
+  type LogOptions,
+  type ServiceLog,
+} from './logging.ts'
+export { isSafeMethod, PROBLEM_TYPE, sendProblem, toDfsError } from './problem.ts'
+export { compileRouteSchema } from './validation.ts'

@@ -1,0 +1,67 @@
+/**
+ * What Node could not parse, or waited for in vain, never becomes a request; it is answered here from the same
+ * catalogue, on the bare socket. The connection is closed in any case: nobody knows where the next request would start.
+ *
+ * One case gets no answer: garbage after a whole request that is still being worked on. A 400 would be read as the
+ * answer to that request, which may well succeed; a connection that breaks says truthfully that the outcome is unknown.
+ */
+import { type ErrorCode, ERRORS, problemOf } from '@dfs/protocol'
+import { type ServerResponse, STATUS_CODES } from 'node:http'
+import { type Socket } from 'node:net'
+import { PROBLEM_TYPE } from './problem.ts'
+
+const CODES: Readonly<Record<string, readonly [ErrorCode, string]>> = Object.freeze({
+  HPE_HEADER_OVERFLOW: ['HEADERS_TOO_LARGE', 'request line and headers have more than 32 KiB'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['REQUEST_TIMEOUT', 'the headers did not arrive in time'],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: ['PAYLOAD_TOO_LARGE', 'the chunk extensions are too large'],
+})
+
+export interface ClientErrorOptions {
+  readonly newRequestId: () => string
+  readonly onAnswered: (fields: { id: string; code: ErrorCode; reason: string }) => void
+}
+
+/** Remembers the latest request of each connection, and answers what the parser refuses. */
+export class ClientErrors {
+  readonly #options: ClientErrorOptions
+  readonly #latest = new WeakMap<Socket, ServerResponse>()
+
+  constructor(options: ClientErrorOptions) {
+    this.#options = options
+  }
+
+  /** To be called for every request, before it is worked on. */
+  track(response: ServerResponse): void {
+    if (response.socket !== null) this.#latest.set(response.socket, response)
+  }
+
+  readonly answer = (error: NodeJS.ErrnoException, socket: Socket): void => {
+    const current = this.#latest.get(socket)
+    const isBusy = current !== undefined && !current.writableFinished
+    if (!socket.writable || error.code === 'ECONNRESET' || (isBusy && isBeyondAnswer(current))) {
+      socket.destroy()
+      return
+    }
+    const [code, detail] = CODES[error.code ?? ''] ?? [
+      'INVALID_REQUEST',
+      'this is not a valid HTTP/1.1 request',
+    ]
+    const id = this.#options.newRequestId()
+    this.#options.onAnswered({ id, code, reason: error.code ?? error.message })
+    const body = JSON.stringify(problemOf(code, detail, id))
+    const { status } = ERRORS[code]
+    const head = [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}`,
+      `content-type: ${PROBLEM_TYPE}`,
+      `content-length: ${Buffer.byteLength(body)}`,
+      'cache-control: no-store',
+      `dfs-request-id: ${id}`,
+      'connection: close',
+    ]
+    socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+    socket.destroySoon()
+  }
+}
+
+/** Whether a 400 now would be taken for, or would cut into, the answer to a request that is not at fault. */
+const isBeyondAnswer = (response: ServerResponse): boolean => response.headersSent || response.req.complete

@@ -1,0 +1,209 @@
+/**
+ * The Fastify instance that every service starts from: all limits set, request ids, one log line a request, errors from
+ * the catalogue, 405 with `Allow`. It has no routes of its own and never listens.
+ */
+import { type Clock, type Log, type Random } from '@dfs/core'
+import { DfsError, HEADERS } from '@dfs/protocol'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { type IncomingMessage } from 'node:http'
+import { ClientErrors } from './client-error.ts'
+import { HTTP_LIMITS } from './http-limits.ts'
+import { isFatal, isSafeMethod, sendProblem, toDfsError } from './problem.ts'
+import { compileRouteSchema } from './validation.ts'
+
+export interface HttpServerOptions {
+  readonly clock: Clock
+  readonly log: Log
+  readonly random: Random
+  /**
+   * Called with an `InvariantError` that a handler threw, after the request was answered 500; it should end the process.
+   * Where it is left out, the error becomes an uncaught exception.
+   */
+  readonly onFatal?: (error: Error) => void
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** When its headers had arrived, on the monotonic clock. */
+    startedMs: number
+    /** The route's operation id; empty where no route matched. */
+    operation: string
+    /** Body bytes of an answer that was not sent through Fastify. */
+    sentBytes: number
+  }
+}
+
+const LOGGED_PATH_MAX = 1024
+
+/** Builds the instance. Add routes, then `ready()`. */
+export function buildHttpServer(options: HttpServerOptions): FastifyInstance {
+  const newRequestId = requestIds(options.random)
+  const clientErrors = new ClientErrors({
+    newRequestId,
+    onAnswered: (fields) => options.log.info(fields, 'refused what is not a request'),
+  })
+  const app = Fastify({
+    logger: false,
+    genReqId: (raw: IncomingMessage) => givenRequestId(raw) ?? newRequestId(),
+    requestIdHeader: false,
+    bodyLimit: HTTP_LIMITS.jsonBodyBytesMax,
+    connectionTimeout: HTTP_LIMITS.idleTimeoutMs,
+    keepAliveTimeout: HTTP_LIMITS.keepAliveTimeoutMs,
+    // Off on purpose: see http-limits.ts.
+    requestTimeout: 0,
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: HTTP_LIMITS.headerBytesMax },
+    clientErrorHandler: clientErrors.answer,
+    frameworkErrors: (error, request, reply) => {
+      answerFrameworkError(options, error, request as FastifyRequest, reply as unknown as FastifyReply)
+    },
+    http: {
+      headersTimeout: HTTP_LIMITS.headersTimeoutMs,
+      connectionsCheckingInterval: HTTP_LIMITS.checkIntervalMs,
+      maxHeaderSize: HTTP_LIMITS.headerBytesMax,
+      // A missing Host is refused with a problem of the catalogue instead of Node's empty answer.
+      requireHostHeader: false,
+      insecureHTTPParser: false,
+    },
+  })
+  app.server.maxConnections = HTTP_LIMITS.connectionsMax
+  app.setValidatorCompiler(compileRouteSchema)
+  addRequestHooks(app, options, clientErrors)
+  addErrorAnswers(app, options)
+  addNotFoundAnswers(app)
+  return app
+}
+
+function requestIds(random: Random): () => string {
+  const prefix = Buffer.from(random.bytes(6)).toString('hex')
+  let count = 0
+  return () => {
+    count += 1
+    return `${prefix}-${count.toString(36)}`
+  }
+}
+
+function givenRequestId(raw: IncomingMessage): string | null {
+  const given = raw.headers[HEADERS.requestId]
+  return typeof given === 'string' && /^[A-Za-z0-9._-]{1,64}$/.test(given) ? given : null
+}
+
+function addRequestHooks(
+  app: FastifyInstance,
+  { clock, log }: HttpServerOptions,
+  clientErrors: ClientErrors,
+): void {
+  app.decorateRequest('startedMs', 0)
+  app.decorateRequest('operation', '')
+  app.decorateRequest('sentBytes', 0)
+  app.addHook('onRequest', (request, reply, done) => {
+    request.startedMs = clock.monotonicMs()
+    reply.raw.setHeader(HEADERS.requestId, request.id)
+    clientErrors.track(reply.raw)
+    done()
+  })
+  app.addHook('onRoute', (route) => {
+    const operation = route.schema?.operationId ?? ''
+    const mark = (request: FastifyRequest, _reply: FastifyReply, done: () => void): void => {
+      request.operation = operation
+      done()
+    }
+    const others = route.onRequest === undefined ? [] : [route.onRequest].flat()
+    route.onRequest = [mark, ...others]
+  })
+  app.addHook('onResponse', (request, reply, done) => {
+    log.info(describeRequest(request, reply, clock), 'request')
+    done()
+  })
+}
+
+function describeRequest(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  clock: Clock,
+): Record<string, unknown> {
+  const { raw, id, operation, startedMs } = request
+  const url = raw.url ?? ''
+  const queryAt = url.indexOf('?')
+  const end = Math.min(queryAt === -1 ? url.length : queryAt, LOGGED_PATH_MAX)
+  const isComplete = reply.raw.writableFinished
+  return {
+    id,
+    operation,
+    method: raw.method,
+    path: end === url.length ? url : url.slice(0, end),
+    status: reply.raw.statusCode,
+    bytesIn: Number(raw.headers['content-length'] ?? 0),
+    bytesOut: request.sentBytes || Number(reply.raw.getHeader('content-length') ?? 0),
+    ms: Math.round((clock.monotonicMs() - startedMs) * 100) / 100,
+    ...(isComplete ? null : { aborted: true }),
+  }
+}
+
+function addErrorAnswers(app: FastifyInstance, options: HttpServerOptions): void {
+  app.setErrorHandler((error, request, reply) => {
+    const problem = toDfsError(error, isSafeMethod(request))
+    if (problem.code === 'INTERNAL') {
+      options.log.error(
+        { id: request.id, operation: request.operation, error },
+        'a request failed unexpectedly',
+      )
+    }
+    if (isFatal(error)) reply.raw.once('close', () => crash(options, error))
+    return sendProblem(reply, problem)
+  })
+}
+
+function crash({ onFatal }: HttpServerOptions, error: Error): void {
+  if (onFatal !== undefined) return onFatal(error)
+  queueMicrotask(() => {
+    throw error
+  })
+}
+
+/** Errors of the router run no hooks, so what the hooks do is done here. */
+function answerFrameworkError(
+  { log, clock }: HttpServerOptions,
+  error: Error,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  request.startedMs = clock.monotonicMs()
+  request.operation = ''
+  reply.raw.setHeader(HEADERS.requestId, request.id)
+  reply.raw.once('close', () => log.info(describeRequest(request, reply, clock), 'request'))
+  if (
+    request.raw.headers['content-length'] !== undefined ||
+    request.raw.headers['transfer-encoding'] !== undefined
+  ) {
+    reply.header('connection', 'close')
+  }
+  sendProblem(reply, toDfsError(error, true))
+}
+
+/** Tells a resource that has other methods from one that does not exist. */
+function addNotFoundAnswers(app: FastifyInstance): void {
+  const methodsOf = new Map<string, Set<string>>()
+  app.addHook('onRoute', ({ url, method }) => {
+    const methods = methodsOf.get(url) ?? new Set()
+    for (const one of [method].flat()) methods.add(one)
+    methodsOf.set(url, methods)
+  })
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?', 1)[0] ?? ''
+    const methods = new Set<string>()
+    for (const [pattern, own] of methodsOf) {
+      const isMatch = pattern.endsWith('/*') ? path.startsWith(pattern.slice(0, -1)) : path === pattern
+      if (isMatch) for (const method of own) methods.add(method)
+    }
+    if (methods.size === 0)
+      return sendProblem(reply, new DfsError('ROUTE_NOT_FOUND', `nothing is at ${path.slice(0, 200)}`))
+    reply.header('allow', [...methods, 'OPTIONS'].sort().join(', '))
+    if (request.method === 'OPTIONS') return reply.code(204).send()
+    return sendProblem(
+      reply,
+      new DfsError('METHOD_NOT_ALLOWED', `${request.method} is not a method of this resource`),
+    )
+  })
+}
