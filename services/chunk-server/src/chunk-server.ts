@@ -75,20 +75,12 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     clock,
     random: random.fork('commits'),
     sender: () => ({ server: identity.serverId, incarnation: identity.incarnation }),
-    send: async (request, timeoutMs) => {
-      const reply = await session.call(commitsMethod, request, { timeoutMs })
-      await session.observe(reply.epoch)
-      return reply
-    },
+    send: (request, timeoutMs) => session.callCurrent(commitsMethod, request, { timeoutMs }),
   })
   const lookups = new LookupChannel({
     clock,
     random: random.fork('lookups'),
-    send: async (requests, timeoutMs) => {
-      const reply = await session.call(lookupsMethod, requests, { timeoutMs })
-      await session.observe(reply.epoch)
-      return reply
-    },
+    send: (requests, timeoutMs) => session.callCurrent(lookupsMethod, requests, { timeoutMs }),
   })
   const stopped = new AbortController()
   const allocation = { runtime, identity, session, store, directory, crc32, stopped: stopped.signal }

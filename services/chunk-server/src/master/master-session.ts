@@ -89,9 +89,23 @@ export class MasterSession {
     }
   }
 
-  /** Every answer of the master carries its epoch; one from an older master than seen before is refused (R6). */
-  async observe(epoch: Epoch): Promise<void> {
-    await this.#deps.identity.observe(epoch)
+  /**
+   * The same for methods whose answers carry the master's epoch. An answer of a master that is older than one seen before
+   * counts as none (R6): who asked goes on as if the connection had been lost.
+   */
+  async callCurrent<Q, R extends { readonly epoch: Epoch }>(
+    method: Method<Q, R>,
+    request: Q,
+    options: { timeoutMs: number },
+  ): Promise<R> {
+    const reply = await this.call(method, request, options)
+    try {
+      await this.#deps.identity.observe(reply.epoch)
+    } catch (error) {
+      if (!(error instanceof DfsError && error.code === 'STALE_EPOCH')) throw error
+      throw new TransportError('an outdated master has answered', { cause: error, wasSent: true })
+    }
+    return reply
   }
 
   async #registerUntilDone(): Promise<void> {
@@ -112,7 +126,7 @@ export class MasterSession {
 
   async #register(): Promise<void> {
     const { identity, store, addresses, directory } = this.#deps
-    const reply = await this.call(
+    const reply = await this.callCurrent(
       register,
       {
         ...(await this.#presence(store.reports())),
@@ -123,7 +137,6 @@ export class MasterSession {
       },
       { timeoutMs: CALL_TIMEOUT_MS * 5 },
     )
-    await this.observe(reply.epoch)
     await identity.bind(reply.clusterId, reply.serverId)
     directory.configure(reply.settings)
     await this.#accept(reply)
@@ -151,7 +164,7 @@ export class MasterSession {
     const { identity, store, directory } = this.#deps
     const replicas = store.takeChangedReports()
     try {
-      const reply = await this.call(
+      const reply = await this.callCurrent(
         heartbeat,
         {
           ...(await this.#presence(replicas)),
@@ -161,7 +174,6 @@ export class MasterSession {
         },
         { timeoutMs: CALL_TIMEOUT_MS },
       )
-      await this.observe(reply.epoch)
       await this.#accept(reply)
     } catch (error) {
       for (const { volume } of replicas) store.noteChange(volume)
