@@ -56,3 +56,7 @@ export class DiskError extends Error {
     this.kind = kind
   }
 }
+
+/** Whether `name` is relative and stays inside of the tree, whatever the host makes of it. */
+export const isDiskName = (name: string): boolean =>
+  !name.includes('\0') && name.split('/').every((part) => part !== '' && part !== '.' && part !== '..')

@@ -3,7 +3,14 @@ export { backoffMs, type BackoffLimits } from './backoff.ts'
 export { Batcher, type BatcherOptions, QueueFullError } from './batcher.ts'
 export { byteCount, ByteReader, ByteWriter, concatBytes, fromUtf8, MalformedError, utf8 } from './bytes.ts'
 export { type Clock, DeadlineError, withDeadline } from './clock.ts'
-export { type Disk, DiskError, type DiskErrorKind, type DiskFile, type DiskSpace } from './disk.ts'
+export {
+  type Disk,
+  DiskError,
+  type DiskErrorKind,
+  type DiskFile,
+  type DiskSpace,
+  isDiskName,
+} from './disk.ts'
 export { readWhole, writeDurably } from './durable-file.ts'
 export { type Log, type LogFields, silentLog } from './log.ts'
 export { type Random } from './random.ts'

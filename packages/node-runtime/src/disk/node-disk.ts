@@ -5,7 +5,7 @@
 import { constants } from 'node:fs'
 import { mkdir, open, readdir, rename, statfs, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { assert, type Disk, type DiskFile, type DiskSpace } from '@dfs/core'
+import { assert, type Disk, type DiskFile, type DiskSpace, isDiskName } from '@dfs/core'
 import { withDiskErrors } from './disk-error.ts'
 import { NodeFile } from './node-file.ts'
 
@@ -69,8 +69,7 @@ export class NodeDisk implements Disk {
   }
 
   #pathOf(name: string): string {
-    const isInside = name.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
-    assert(isInside && !name.includes('\0'), `not a name inside of the data directory: "${name}"`)
+    assert(isDiskName(name), `not a name inside of the data directory: "${name}"`)
     return join(this.#root, name)
   }
 }

@@ -6,20 +6,16 @@
  * the key as its pre-shared secret will do the former; remembering nonces, which are unique already, the latter. Both
  * belong here and in the two places that call this one.
  */
-import {
-  createHmac,
-  createSecretKey,
-  hkdfSync,
-  type KeyObject,
-  randomBytes,
-  timingSafeEqual,
-} from 'node:crypto'
+import { hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
 import { assert } from '@dfs/core'
+import { HmacSha256 } from './hmac.ts'
 
 export const PROOF_HEADER = 'dfs-cluster-proof'
 
 const CLUSTER_KEY_BYTES = 32
 const MAC_BYTES = 32
+/** Far more than the parser of the listener lets through in its headers. */
+const MESSAGE_BYTES_MAX = 64 * 1024
 const VERSION = 'v1'
 
 /** What a proof vouches for. */
@@ -31,7 +27,7 @@ export interface ProvenCall {
 }
 
 export class CallProof {
-  readonly #key: KeyObject
+  readonly #hmac: HmacSha256
   readonly #noncePrefix = randomBytes(12).toString('base64url')
   #count = 0
 
@@ -39,14 +35,16 @@ export class CallProof {
   constructor(clusterKey: Uint8Array) {
     assert(clusterKey.byteLength === CLUSTER_KEY_BYTES, `a cluster key has ${CLUSTER_KEY_BYTES} bytes`)
     const derived = hkdfSync('sha256', clusterKey, '', 'node-call/v1', MAC_BYTES)
-    this.#key = createSecretKey(new Uint8Array(derived))
+    this.#hmac = new HmacSha256(new Uint8Array(derived), MESSAGE_BYTES_MAX)
   }
 
   /** The value of {@link PROOF_HEADER}; no two of a process, nor of two processes, share a nonce. */
   sign(call: ProvenCall): string {
     this.#count += 1
     const nonce = `${this.#noncePrefix}-${this.#count.toString(36)}`
-    return `${VERSION}.${nonce}.${this.#macOf(call, nonce).toString('base64url')}`
+    const mac = this.#macOf(call, nonce)
+    assert(mac !== null, 'the path of a call is short')
+    return `${VERSION}.${nonce}.${mac.toString('base64url')}`
   }
 
   /** Whether the sender knew the cluster key and meant this call. Takes the same time for every wrong MAC. */
@@ -54,10 +52,11 @@ export class CallProof {
     const [version, nonce, mac, ...rest] = header?.split('.', 4) ?? []
     if (version !== VERSION || nonce === undefined || mac === undefined || rest.length > 0) return false
     const given = Buffer.from(mac, 'base64url')
-    return given.byteLength === MAC_BYTES && timingSafeEqual(given, this.#macOf(call, nonce))
+    const expected = this.#macOf(call, nonce)
+    return expected !== null && given.byteLength === MAC_BYTES && timingSafeEqual(given, expected)
   }
 
-  #macOf({ method, path, bodyBytes }: ProvenCall, nonce: string): Buffer {
-    return createHmac('sha256', this.#key).update(`${method}\n${path}\n${nonce}\n${bodyBytes}`).digest()
+  #macOf({ method, path, bodyBytes }: ProvenCall, nonce: string): Buffer | null {
+    return this.#hmac.digest(`${method}\n${path}\n${nonce}\n${bodyBytes}`)
   }
 }

@@ -16,10 +16,15 @@ export function errorReply(code: ErrorCode, detail: string): WireReply {
 /** `isLast`: the connection is closed afterwards. */
 export function writeReply(response: ServerResponse, reply: WireReply, isLast: boolean): void {
   const pieces = joinSmallPieces(reply.body)
-  response.cork()
+  const last = pieces.pop()
   writeHead(response, reply, isLast)
+  if (pieces.length === 0) {
+    response.end(last)
+    return
+  }
+  response.cork()
   for (const piece of pieces) response.write(piece)
-  response.end()
+  response.end(last)
   response.uncork()
 }
 

@@ -110,7 +110,7 @@ function openPool(address: string): Pool {
  * Several pieces go as a plain iterable: undici writes each as it comes, heeding back-pressure. A Readable around them
  * costs a stream per call and nothing is gained.
  */
-function toHttpBody(pieces: Uint8Array[]): Dispatcher.DispatchOptions['body'] {
+function toHttpBody(pieces: Uint8Array[]): Uint8Array | null {
   if (pieces.length === 0) return null
   if (pieces.length === 1) return pieces[0]!
   // undici's types leave out iterables, which its documentation and code accept.

@@ -13,6 +13,8 @@ import {
   type Log,
   type TransportServer,
   type WireHandler,
+  type WireReply,
+  type WireRequest,
 } from '@dfs/core'
 import { DfsError, HEADERS, WIRE_BODY_BYTES_MAX } from '@dfs/protocol'
 import { type CallProof, PROOF_HEADER } from './call-proof.ts'

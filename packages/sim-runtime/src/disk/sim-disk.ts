@@ -1,0 +1,96 @@
+/**
+ * A simulated disk: it belongs to a node and outlives its crashes, while each life of the node sees it through an attached
+ * {@link Disk} of its own. Everything takes virtual time, so that crashes fall between and within operations.
+ */
+import { assert, type Disk, DiskError, type DiskSpace, isDiskName } from '@dfs/core'
+import { type Life } from '../life.ts'
+import { type SimRandom } from '../random.ts'
+import { type DiskFault, type DiskFaultHook, type DiskOperation } from './disk-operation.ts'
+import { AttachedDisk } from './attached-disk.ts'
+import { SimInode } from './sim-inode.ts'
+import { SimNames } from './sim-names.ts'
+
+export const DISK_BYTES_DEFAULT = 4 * 2 ** 30
+
+/** Least and most of a latency in milliseconds; long ones are rare. */
+const LATENCY_MS = Object.freeze({ any: [0.01, 0.2], sync: [0.1, 3] } as const)
+const BYTES_PER_MS = 500_000
+
+export class SimDisk {
+  readonly names = new SimNames()
+  readonly capacityBytes: number
+  /** Set by a fault plan. */
+  faultHook: DiskFaultHook | null = null
+  readonly #random: SimRandom
+
+  constructor(random: SimRandom, capacityBytes = DISK_BYTES_DEFAULT) {
+    this.#random = random
+    this.capacityBytes = capacityBytes
+  }
+
+  /** The disk as `life` sees it: its operations are events of that life. */
+  attach(life: Life): Disk {
+    return new AttachedDisk(this, life)
+  }
+
+  /** A power cut. What was not synced survives in part or not at all. */
+  cutPower(): void {
+    const random = this.#random.fork('crash').fork(String(this.#random.int(2 ** 32)))
+    for (const inode of this.names.inodes()) inode.crash(random)
+    this.names.crash(random)
+  }
+
+  /** Damages one bit of a file, durably. */
+  flipBit(name: string, at: number, bit: number): void {
+    const entry = this.names.get(name)
+    assert(entry instanceof SimInode, `no file "${name}"`)
+    entry.flipBit(at, bit)
+  }
+
+  /** The present content of a file, for checkers, or null; a view, good until the next event. */
+  peek(name: string): Uint8Array | null {
+    const entry = this.names.get(name)
+    return entry instanceof SimInode ? entry.view() : null
+  }
+
+  space(): DiskSpace {
+    let usedBytes = 0
+    for (const inode of this.names.inodes()) usedBytes += inode.size
+    return { freeBytes: Math.max(0, this.capacityBytes - usedBytes), totalBytes: this.capacityBytes }
+  }
+
+  /**
+   * Does `work` as an event of `life`, after the time that such an operation takes. `onError` is what an injected error
+   * leaves behind.
+   */
+  operate<T>(
+    life: Life,
+    operation: DiskOperation,
+    work: (fault: DiskFault | null) => T,
+    onError?: () => void,
+  ): Promise<T> {
+    assert(operation.name === '' || isDiskName(operation.name), `not a name of a disk: "${operation.name}"`)
+    const fault = this.faultHook?.(operation) ?? null
+    const delayMs = this.#latencyMs(operation) + (fault?.kind === 'slow' ? fault.extraMs : 0)
+    return life.complete(delayMs, `${operation.kind} ${operation.name}`, () => {
+      if (fault?.kind !== 'error') return work(fault)
+      onError?.()
+      throw new DiskError(fault.error, `${operation.kind} "${operation.name}": injected`)
+    })
+  }
+
+  /** A number of bytes, 0 to `most`: how far something got before it failed. */
+  drawPrefix(most: number): number {
+    return this.#random.int(most + 1)
+  }
+
+  drawIsEarly(): boolean {
+    return this.#random.chance(0.5)
+  }
+
+  #latencyMs({ kind, bytes }: DiskOperation): number {
+    const isSync = kind === 'sync' || kind === 'syncDirectory'
+    const [least, most] = isSync ? LATENCY_MS.sync : LATENCY_MS.any
+    return least + (most - least) * this.#random.fraction() ** 4 + bytes / BYTES_PER_MS
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * The content of one file, twice: as a reader sees it now, and as it would be after a power cut. Between the two stand the
+ * changes that were not synced, in order; a power cut decides which of them reached the medium.
+ */
+import { type SimRandom } from '../random.ts'
+
+type Change =
+  | { readonly kind: 'write'; readonly at: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'truncate'; readonly size: number }
+
+/** What a device writes as a whole; only a larger write can be torn inside. */
+const SECTOR_BYTES = 512
+
+/** Bytes that grow. */
+class Content {
+  #bytes = new Uint8Array(0)
+  #size = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** A view, good until the next change. */
+  view(): Uint8Array {
+    return this.#bytes.subarray(0, this.#size)
+  }
+
+  apply(change: Change): void {
+    if (change.kind === 'truncate') this.#resize(Math.min(this.#size, change.size))
+    else {
+      this.#resize(Math.max(this.#size, change.at + change.bytes.byteLength))
+      this.#bytes.set(change.bytes, change.at)
+    }
+  }
+
+  #resize(size: number): void {
+    if (size > this.#bytes.byteLength) {
+      const larger = new Uint8Array(Math.max(size, 2 * this.#bytes.byteLength))
+      larger.set(this.view())
+      this.#bytes = larger
+    }
+    // What lies beyond the end reads as zeros when the file grows over it again.
+    if (size < this.#size) this.#bytes.fill(0, size, this.#size)
+    this.#size = size
+  }
+}
+
+export class SimInode {
+  #current = new Content()
+  readonly #durable = new Content()
+  #unsynced: Change[] = []
+  #hasFailedSync = false
+
+  get size(): number {
+    return this.#current.size
+  }
+
+  get hasFailedSync(): boolean {
+    return this.#hasFailedSync
+  }
+
+  /** The content as a reader sees it; a view, good until the next change. */
+  view(): Uint8Array {
+    return this.#current.view()
+  }
+
+  /** The synced content; a view, good until the next change. */
+  durableView(): Uint8Array {
+    return this.#durable.view()
+  }
+
+  /** Takes a copy of `bytes`. */
+  write(at: number, bytes: Uint8Array): void {
+    this.#change({ kind: 'write', at, bytes: bytes.slice() })
+  }
+
+  truncate(size: number): void {
+    this.#change({ kind: 'truncate', size })
+  }
+
+  sync(): void {
+    for (const change of this.#unsynced) this.#durable.apply(change)
+    this.#unsynced = []
+  }
+
+  /** As the kernel does it: readers go on seeing the pages, but they count as clean and will never be written. */
+  failSync(): void {
+    this.#unsynced = []
+    this.#hasFailedSync = true
+  }
+
+  /** Damages one bit, on the medium and for readers alike. */
+  flipBit(at: number, bit: number): void {
+    for (const content of [this.#current, this.#durable]) {
+      if (at < content.size) content.view()[at]! ^= 1 << bit
+    }
+  }
+
+  /**
+   * A power cut: the synced bytes stay, and a random prefix of what was done since, the last of it perhaps torn. Now and
+   * then the changes reach the medium in any order, as a disk may write them, which leaves holes of zeros.
+   */
+  crash(random: SimRandom): void {
+    const changes = this.#unsynced
+    const isOrdered = !random.chance(0.25)
+    const keptCount = random.int(changes.length + 1)
+    for (const [index, change] of changes.entries()) {
+      const isKept = isOrdered ? index < keptCount : random.chance(0.5)
+      if (isKept) this.#durable.apply(change)
+      else if ((!isOrdered || index === keptCount) && change.kind === 'write') {
+        this.#durable.apply(tear(change.at, change.bytes, random))
+      }
+    }
+    this.#unsynced = []
+    this.#hasFailedSync = false
+    this.#current = new Content()
+    this.#current.apply({ kind: 'write', at: 0, bytes: this.#durable.view() })
+  }
+
+  #change(change: Change): void {
+    this.#current.apply(change)
+    this.#unsynced.push(change)
+  }
+}
+
+/** A random prefix of a write; sometimes its last sector holds something else. */
+function tear(at: number, bytes: Uint8Array, random: SimRandom): Change {
+  const kept = bytes.slice(0, random.int(bytes.byteLength + 1))
+  if (random.chance(0.25)) {
+    const from = Math.max(0, kept.byteLength - SECTOR_BYTES)
+    kept.set(random.bytes(kept.byteLength - from), from)
+  }
+  return { kind: 'write', at, bytes: kept }
+}

@@ -1,0 +1,89 @@
+/**
+ * The simulated network: who listens where, and what the links between nodes are like. Faults are set here as data, by tests
+ * and fault plans.
+ */
+import { assert } from '@dfs/core'
+import { type Life } from '../life.ts'
+import { type SimRandom } from '../random.ts'
+import { type Simulation } from '../simulation.ts'
+import { HEALTHY_LINK, type Link } from './links.ts'
+import { type SimListener } from './sim-listener.ts'
+
+export class SimNetwork {
+  readonly simulation: Simulation
+  readonly random: SimRandom
+  /** What links are like that have no rule of their own. */
+  defaultLink: Link = HEALTHY_LINK
+  readonly #links = new Map<string, Link>()
+  readonly #listeners = new Map<string, SimListener>()
+  /** Nodes without power: nothing there even refuses a call. */
+  readonly #dark = new Set<string>()
+
+  constructor(simulation: Simulation) {
+    this.simulation = simulation
+    this.random = simulation.random.fork('network')
+  }
+
+  /** Changes the link from `from` to `to`; the way back stays as it is. */
+  setLink(from: string, to: string, change: Partial<Link>): void {
+    this.#links.set(linkKey(from, to), { ...this.linkOf(from, to), ...change })
+  }
+
+  /** Cuts every link between nodes of different groups, both ways. */
+  partition(groups: readonly (readonly string[])[]): void {
+    for (const group of groups) {
+      for (const other of groups) {
+        if (group === other) continue
+        for (const from of group) for (const to of other) this.setLink(from, to, { isCut: true })
+      }
+    }
+  }
+
+  /** Makes all links healthy again. */
+  heal(): void {
+    this.#links.clear()
+    this.defaultLink = HEALTHY_LINK
+  }
+
+  linkOf(from: string, to: string): Link {
+    return this.#links.get(linkKey(from, to)) ?? this.defaultLink
+  }
+
+  /** Whether nothing passes from `from` to `to` now. */
+  isCut(from: string, to: string): boolean {
+    return this.#dark.has(to) || this.linkOf(from, to).isCut
+  }
+
+  listenerAt(address: string): SimListener | null {
+    return this.#listeners.get(address) ?? null
+  }
+
+  listen(address: string, listener: SimListener): void {
+    assert(!this.#listeners.has(address), `two nodes at ${address}`)
+    this.#listeners.set(address, listener)
+    this.#dark.delete(address)
+  }
+
+  unlisten(address: string, listener: SimListener): void {
+    if (this.#listeners.get(address) === listener) this.#listeners.delete(address)
+  }
+
+  /** The node starts again: calls are refused until it listens. */
+  lightUp(address: string): void {
+    this.#dark.delete(address)
+  }
+
+  /**
+   * A process is gone. Its system resets the connections of its callers; where the power went too (`isDark`), nobody tells
+   * them.
+   */
+  drop(address: string, life: Life, isDark: boolean): void {
+    if (isDark) this.#dark.add(address)
+    const listener = this.#listeners.get(address)
+    if (listener?.life !== life) return
+    this.#listeners.delete(address)
+    if (!isDark) listener.resetCalls()
+  }
+}
+
+const linkKey = (from: string, to: string): string => `${from} > ${to}`

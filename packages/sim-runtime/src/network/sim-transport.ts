@@ -1,0 +1,45 @@
+/** Calls between simulated nodes, as one life of a node makes and answers them. */
+import {
+  assert,
+  type CallOptions,
+  type Log,
+  type Transport,
+  type TransportServer,
+  type WireHandler,
+  type WireReply,
+  type WireRequest,
+} from '@dfs/core'
+import { type Life } from '../life.ts'
+import { SimCall } from './sim-call.ts'
+import { SimListener } from './sim-listener.ts'
+import { type SimNetwork } from './sim-network.ts'
+
+export interface SimTransportOptions {
+  readonly network: SimNetwork
+  readonly address: string
+  readonly life: Life
+  readonly log: Log
+}
+
+export class SimTransport implements Transport {
+  readonly #options: SimTransportOptions
+
+  constructor(options: SimTransportOptions) {
+    this.#options = options
+  }
+
+  call(address: string, request: WireRequest, options: CallOptions): Promise<WireReply> {
+    const { network, life, address: from } = this.#options
+    // The code of a crashed node does nothing any more.
+    if (life.isOver) return new Promise<never>(() => {})
+    return new SimCall({ ...options, network, life, from, to: address, request }).reply
+  }
+
+  async serve(handler: WireHandler, routes: readonly string[]): Promise<TransportServer> {
+    const { network, address, life } = this.#options
+    assert(!life.isOver, 'a crashed node serves nothing')
+    const listener = new SimListener({ ...this.#options, handler, routes })
+    await life.complete(0, 'listen', () => network.listen(address, listener))
+    return listener
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * A simulated node: one disk, one address, and one life after the other. What a service is handed is the runtime of one life;
+ * after a crash it is worth nothing, and the service is started again with the runtime that `restart` returns.
+ */
+import { assert, type Runtime } from '@dfs/core'
+import { SimClock } from './clock.ts'
+import { SimDisk } from './disk/sim-disk.ts'
+import { Life } from './life.ts'
+import { LogRecorder } from './log.ts'
+import { type SimNetwork } from './network/sim-network.ts'
+import { SimTransport } from './network/sim-transport.ts'
+import { type Simulation } from './simulation.ts'
+
+/** `process`: what the kernel was given stays. `power`: only what was synced is sure to stay. */
+export type CrashKind = 'process' | 'power'
+
+export interface SimNodeOptions {
+  readonly network: SimNetwork
+  /** Its address, and its name in traces. */
+  readonly name: string
+  readonly diskBytes?: number
+}
+
+export class SimNode {
+  readonly name: string
+  readonly disk: SimDisk
+  readonly log: LogRecorder
+  /** By how much its wall clock is wrong; may be changed at any time. */
+  wallOffsetMs = 0
+  readonly #simulation: Simulation
+  readonly #network: SimNetwork
+  #livesCount = 0
+  #life: Life
+  #runtime: Runtime
+
+  constructor({ network, name, diskBytes }: SimNodeOptions) {
+    this.name = name
+    this.#network = network
+    this.#simulation = network.simulation
+    this.disk = new SimDisk(this.#simulation.random.fork(`disk of ${name}`), diskBytes)
+    this.log = new LogRecorder(() => this.#simulation.nowMs)
+    this.#life = new Life(this.#simulation, name)
+    this.#runtime = this.#makeRuntime()
+  }
+
+  /** What the present life is given. */
+  get runtime(): Runtime {
+    return this.#runtime
+  }
+
+  get isUp(): boolean {
+    return !this.#life.isOver
+  }
+
+  /** Ends the present life at once. Idempotent. */
+  crash(kind: CrashKind = 'power'): void {
+    if (this.#life.isOver) return
+    this.#simulation.note(this.name, `crash ${kind}`)
+    this.#life.end()
+    this.#network.drop(this.name, this.#life, kind === 'power')
+    if (kind === 'power') this.disk.cutPower()
+  }
+
+  /** Begins a new life on the same disk, and returns what to start the service with. */
+  restart(): Runtime {
+    assert(this.#life.isOver, `${this.name} runs already`)
+    this.#simulation.note(this.name, 'restart')
+    this.#network.lightUp(this.name)
+    this.#life = new Life(this.#simulation, this.name)
+    this.#runtime = this.#makeRuntime()
+    return this.#runtime
+  }
+
+  /** Stops the process without its noticing; calls to it wait. */
+  pause(): void {
+    this.#life.pause()
+  }
+
+  resume(): void {
+    this.#life.resume()
+  }
+
+  #makeRuntime(): Runtime {
+    this.#livesCount += 1
+    const life = this.#life
+    return Object.freeze({
+      clock: new SimClock(this.#simulation, life, () => this.wallOffsetMs),
+      random: this.#simulation.random.fork(`${this.name} life ${this.#livesCount}`),
+      disk: this.disk.attach(life),
+      transport: new SimTransport({ network: this.#network, address: this.name, life, log: this.log }),
+      log: this.log,
+    })
+  }
+}
+
+/** A node of the network, running, with nothing served yet. */
+export const simNode = (network: SimNetwork, name: string): SimNode => new SimNode({ network, name })
