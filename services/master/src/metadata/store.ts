@@ -1,6 +1,6 @@
 /**
  * All metadata of the cluster, behind commands. Nothing of a transaction leaks out, so a store may be an embedded
- * database in this process or a distributed one elsewhere; one suite in `test/contract/metadata-store.test.ts` holds for each.
+ * database in this process or a distributed one elsewhere; the suite in `test/store` holds for each.
  *
  * Order: the calls of one store take effect one after the other, in the order in which they were made; the requests of a
  * batch in their order, the commands of a request in theirs. A read sees every change whose promise was resolved before it.

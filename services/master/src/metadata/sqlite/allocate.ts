@@ -14,7 +14,9 @@ export const allocate = (
   { kind, sets }: VolumeAllocation,
   nowWallMs: number,
 ): VolumeOrder[] =>
-  sets.map((set) => allocateOne(tables, { kind, set, salt: hexadecimal(random.bytes(SALT_BYTES)) }, nowWallMs))
+  sets.map((set) =>
+    allocateOne(tables, { kind, set, salt: hexadecimal(random.bytes(SALT_BYTES)) }, nowWallMs),
+  )
 
 function allocateOne(
   { state, volumes }: Tables,
@@ -32,7 +34,15 @@ function allocateOne(
     verifiedTo: 0,
     isSealReported: false,
   }))
-  const volume = { id, kind, primary, replicas, state: VOLUME_STATE.open, committedEnd: 0, sealedLength: null }
+  const volume = {
+    id,
+    kind,
+    primary,
+    replicas,
+    state: VOLUME_STATE.open,
+    committedEnd: 0,
+    sealedLength: null,
+  }
   volumes.insert(volume, salt, nowWallMs)
   const copies = replicas.map((replica) => {
     return { replica: replica.id, server: replica.server, incarnation: replica.incarnation }

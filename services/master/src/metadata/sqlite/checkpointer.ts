@@ -36,9 +36,11 @@ interface LogState {
 export class Checkpointer {
   readonly #connection: Connection
   readonly #limits: CheckpointLimits
-  readonly #worker: Worker
+  readonly #file: string
   readonly #look: Query<LogState>
   readonly #restart: Query<LogState>
+  /** Started when it is needed first. */
+  #worker: Worker | null = null
   #commitsUntilLook: number
   #isUnderWay = false
   #isClosing = false
@@ -50,9 +52,7 @@ export class Checkpointer {
     this.#look = checkpoint(connection.database, 'NOOP')
     this.#restart = checkpoint(connection.database, 'RESTART')
     this.#commitsUntilLook = limits.lookEvery
-    this.#worker = new Worker(new URL('./checkpoint-worker.ts', import.meta.url), { workerData: file })
-    this.#worker.on('message', () => this.#afterPass())
-    this.#worker.on('error', (error) => this.#connection.poison(error))
+    this.#file = file
   }
 
   /** How often the log was started again; for tests and metrics. */
@@ -73,14 +73,24 @@ export class Checkpointer {
   async close(): Promise<void> {
     if (this.#isClosing) return
     this.#isClosing = true
-    const ended = new Promise((resolve) => this.#worker.once('exit', resolve))
-    this.#worker.postMessage('close')
+    const worker = this.#worker
+    if (worker === null) return
+    const ended = new Promise((resolve) => worker.once('exit', resolve))
+    worker.postMessage('close')
     await ended
   }
 
   #startPass(): void {
     this.#isUnderWay = true
+    this.#worker ??= this.#startWorker()
     this.#worker.postMessage('pass')
+  }
+
+  #startWorker(): Worker {
+    const worker = new Worker(new URL('./checkpoint-worker.ts', import.meta.url), { workerData: this.#file })
+    worker.on('message', () => this.#afterPass())
+    worker.on('error', (error) => this.#connection.poison(error))
+    return worker
   }
 
   #afterPass(): void {

@@ -65,13 +65,18 @@ export class Connection {
 
 /** Opens the database with every setting asserted, and copies what a crash left in its log into it (R26). */
 export function openDatabase(location: string): DatabaseSync {
-  const database = new DatabaseSync(location, { timeout: LOCK_TIMEOUT_MS, enableForeignKeyConstraints: false })
+  const database = new DatabaseSync(location, {
+    timeout: LOCK_TIMEOUT_MS,
+    enableForeignKeyConstraints: false,
+  })
   const expectedJournal = location === ':memory:' ? 'memory' : 'wal'
   const journal = database.prepare('PRAGMA journal_mode = WAL').get()?.['journal_mode']
   assert(journal === expectedJournal, `journal_mode is ${String(journal)}, not ${expectedJournal}`)
   // The full-sync pragmas matter on macOS alone, where fsync does not reach the medium.
   database.exec('PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON')
-  database.exec(`PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -${CACHE_KIB}`)
+  database.exec(
+    `PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -${CACHE_KIB}`,
+  )
   assertDurable(database)
   database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
   return database

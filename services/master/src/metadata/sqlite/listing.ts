@@ -56,7 +56,8 @@ function directoryAt({ tree }: Tables, path: string): number {
   const place = tree.locate(parseDirectoryPath(path))
   if (!place.ok) throw new DfsError(place.code, place.detail)
   if (place.entry === undefined) throw new DfsError('DIRECTORY_NOT_FOUND', `there is no directory ${path}`)
-  if (place.entry.kind !== ENTRY.directory) throw new DfsError('NOT_A_DIRECTORY', `${path} is not a directory`)
+  if (place.entry.kind !== ENTRY.directory)
+    throw new DfsError('NOT_A_DIRECTORY', `${path} is not a directory`)
   return place.entry.id
 }
 

@@ -1,11 +1,5 @@
 /** What stands at a path, and where its bytes are. */
-import {
-  failure,
-  type FoundFile,
-  type Lookup,
-  LOOKUP_CHUNKS_MAX,
-  type LookupResult,
-} from '@dfs/protocol'
+import { failure, type FoundFile, type Lookup, LOOKUP_CHUNKS_MAX, type LookupResult } from '@dfs/protocol'
 import { assert } from '@dfs/core'
 import { ENTRY } from './codes.ts'
 import { type Entry } from './entries.ts'

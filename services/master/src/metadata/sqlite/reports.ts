@@ -73,7 +73,12 @@ export function applyRegistration(
   const isNewIncarnation = known !== undefined && known.incarnation < registration.incarnation
   tables.servers.put(server, registration, nowWallMs)
   const endedVolumes = isNewIncarnation
-    ? endIncarnation(tables, { server, incarnation: registration.incarnation }, registration.reports, nowWallMs)
+    ? endIncarnation(
+        tables,
+        { server, incarnation: registration.incarnation },
+        registration.reports,
+        nowWallMs,
+      )
     : []
   const { unknown, sealedVolumes } = applyReports(tables, server, registration.reports, nowWallMs)
   return {

@@ -152,7 +152,12 @@ function encodeResults(results: ReadonlyMap<number, CommandResult>): Uint8Array 
   writer.u32(results.size)
   for (const [number, result] of results) {
     writer.integer(number).u8(result.ok ? 1 : 0)
-    if (result.ok) writer.integer(result.operation).u8(result.created ? 1 : 0).u8(result.copies).u8(result.zones)
+    if (result.ok)
+      writer
+        .integer(result.operation)
+        .u8(result.created ? 1 : 0)
+        .u8(result.copies)
+        .u8(result.zones)
     else writer.text(result.code).text(result.detail)
   }
   return writer.finish()

@@ -28,6 +28,7 @@ import {
   type VolumeAllocation,
 } from '../store.ts'
 import { allocate } from './allocate.ts'
+import { VOLUME_STATE } from './codes.ts'
 import { CHECKPOINT_LIMITS, Checkpointer, type CheckpointLimits } from './checkpointer.ts'
 import { applyRequest } from './commit.ts'
 import { Connection, openDatabase } from './connection.ts'
@@ -155,6 +156,8 @@ export class SqliteStore implements MetadataStore {
       if (volume === undefined) throw new DfsError('VOLUME_NOT_FOUND', `there is no volume ${id}`)
       return volume
     })
+    const isNews = volumes.some((volume) => volume.state === VOLUME_STATE.open)
+    if (!isNews) return volumes.map((volume) => volume.sealedLength!)
     return this.#change(() => {
       for (const volume of volumes) this.#tables.volumes.seal(volume, reason, nowWallMs)
       return volumes.map((volume) => volume.sealedLength!)

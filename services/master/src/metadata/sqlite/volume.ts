@@ -51,7 +51,10 @@ export function refuseChunk(volume: Volume, chunk: ChunkPlacement, sender: Place
     return failure('OFFSET_CONFLICT', `volume ${volume.id} is committed up to ${volume.committedEnd} already`)
   }
   if (chunk.copies !== volume.replicas.length) {
-    return failure('INVALID_REQUEST', `${chunk.copies} copies are not the ${volume.replicas.length} of the set`)
+    return failure(
+      'INVALID_REQUEST',
+      `${chunk.copies} copies are not the ${volume.replicas.length} of the set`,
+    )
   }
   if (chunk.recordSize < chunk.length || chunk.length === 0) {
     return failure('INVALID_REQUEST', `a record of ${chunk.recordSize} bytes cannot hold ${chunk.length}`)

@@ -84,7 +84,13 @@ export class Volumes {
     const kind = VOLUME_KIND[volume.kind]
     this.#queries.insertVolume.run(volume.id, kind, server, incarnation, salt, nowWallMs)
     for (const replica of volume.replicas) {
-      this.#queries.insertReplica.run(replica.id, volume.id, replica.server, replica.incarnation, replica.state)
+      this.#queries.insertReplica.run(
+        replica.id,
+        volume.id,
+        replica.server,
+        replica.incarnation,
+        replica.state,
+      )
     }
     this.#open.set(volume.id, volume)
   }
@@ -161,10 +167,7 @@ const prepare = (database: DatabaseSync) => ({
     'SELECT (SELECT count(*) FROM volumes) - (SELECT count(*) FROM volumes WHERE state = 1) AS count',
   ),
   replicas: new Query<ReplicaRow>(database, 'SELECT * FROM replicas WHERE volume = ? ORDER BY id'),
-  insertVolume: new Query(
-    database,
-    'INSERT INTO volumes VALUES (?, ?, 1, ?, ?, 0, NULL, ?, ?, NULL, NULL)',
-  ),
+  insertVolume: new Query(database, 'INSERT INTO volumes VALUES (?, ?, 1, ?, ?, 0, NULL, ?, ?, NULL, NULL)'),
   insertReplica: new Query(database, 'INSERT INTO replicas VALUES (?, ?, ?, ?, ?, 0, 0)'),
   raise: new Query(database, 'UPDATE volumes SET committed_end = ? WHERE id = ?'),
   seal: new Query(

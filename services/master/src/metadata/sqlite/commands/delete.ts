@@ -1,5 +1,11 @@
 /** Entries that go to the trash. A directory goes with all that is in it, by one row. */
-import { type CommandResult, type DeleteCommand, type DeleteDirectoryCommand, failure, ROOT } from '@dfs/protocol'
+import {
+  type CommandResult,
+  type DeleteCommand,
+  type DeleteDirectoryCommand,
+  failure,
+  ROOT,
+} from '@dfs/protocol'
 import { ENTRY, TRASHED } from '../codes.ts'
 import { type Entry } from '../entries.ts'
 import { changed, type CommandContext } from './context.ts'

@@ -1,10 +1,5 @@
 /** Directories and symbolic links. */
-import {
-  type CommandResult,
-  failure,
-  type LinkCommand,
-  type MakeDirectoryCommand,
-} from '@dfs/protocol'
+import { type CommandResult, failure, type LinkCommand, type MakeDirectoryCommand } from '@dfs/protocol'
 import { ENTRY, TRASHED } from '../codes.ts'
 import { type Place } from '../tree.ts'
 import { changed, type CommandContext } from './context.ts'
@@ -52,7 +47,14 @@ export const makeParents = (context: CommandContext, place: Place, operation: nu
 function makeDirectory(context: CommandContext, parent: number, name: string, operation: number): number {
   const { tables, nowWallMs } = context
   const id = tables.state.nextId()
-  const what = { kind: ENTRY.directory, id, version: operation, size: 0, target: null, modified_ms: nowWallMs }
+  const what = {
+    kind: ENTRY.directory,
+    id,
+    version: operation,
+    size: 0,
+    target: null,
+    modified_ms: nowWallMs,
+  }
   tables.entries.insert({ parent_id: parent, name, ...what })
   tables.state.counters.directories += 1
   return id

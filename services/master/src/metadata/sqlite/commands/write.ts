@@ -65,7 +65,10 @@ function store(
   if (upload !== undefined) tables.uploads.finish(command.id, upload)
   const { crc32, sha256, contentType, executable } = command
   const attributes = { size, crc32, sha256, contentType, executable, modifiedMs: nowWallMs }
-  tables.versions.insert({ info: { kind: 'file', file, version, ...attributes, ...receipt }, content }, command.id)
+  tables.versions.insert(
+    { info: { kind: 'file', file, version, ...attributes, ...receipt }, content },
+    command.id,
+  )
   putEntry(context, place, { file, version, size })
   return { ok: true, operation: version, created: place.entry === undefined, ...receipt }
 }
