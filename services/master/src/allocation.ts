@@ -1,0 +1,77 @@
+/** New volumes for a primary, and the seal that anybody may ask for. */
+import { type Random, type Runtime } from '@dfs/core'
+import { DfsError, type VolumeKind, type VolumeOrder } from '@dfs/protocol'
+import { type Candidate, choosePlacement } from './domain/placement.ts'
+import { type MetadataStore } from './metadata/store.ts'
+import { type Sessions } from './sessions.ts'
+import { type MasterSettings } from './settings.ts'
+
+export interface AllocationRequest {
+  readonly server: number
+  readonly incarnation: number
+  readonly kind: VolumeKind
+  readonly count: number
+  readonly unreachable: readonly number[]
+}
+
+export interface AllocationOptions {
+  readonly runtime: Runtime
+  readonly store: MetadataStore
+  readonly sessions: Sessions
+  readonly settings: MasterSettings
+}
+
+export class Allocation {
+  readonly #runtime: Runtime
+  readonly #random: Random
+  readonly #store: MetadataStore
+  readonly #sessions: Sessions
+  readonly #settings: MasterSettings
+
+  constructor({ runtime, store, sessions, settings }: AllocationOptions) {
+    this.#runtime = runtime
+    this.#random = runtime.random.fork('placement')
+    this.#store = store
+    this.#sessions = sessions
+    this.#settings = settings
+  }
+
+  /** Throws UNKNOWN_SERVER, STALE_INCARNATION, COPY_ERROR, INSUFFICIENT_SPACE. */
+  async allocate(request: AllocationRequest): Promise<VolumeOrder[]> {
+    this.#sessions.require(request.server, request.incarnation)
+    const counts = new Map(await this.#store.openVolumeCounts())
+    const sets: (readonly Candidate[])[] = []
+    for (let left = request.count; left > 0; left -= 1) {
+      const set = this.#choose(request, counts)
+      for (const { server } of set) counts.set(server, (counts.get(server) ?? 0) + 1)
+      sets.push(set)
+    }
+    const allocation = { kind: request.kind, sets }
+    return [...(await this.#store.allocateVolumes(allocation, this.#runtime.clock.wallMs()))]
+  }
+
+  /** The sealed length. Throws VOLUME_NOT_FOUND. */
+  async seal(volume: number, reason: string): Promise<number> {
+    const [length] = await this.#store.sealVolumes([volume], reason, this.#runtime.clock.wallMs())
+    this.#runtime.log.info({ volume, reason, length }, 'volume sealed on request')
+    return length!
+  }
+
+  #choose(request: AllocationRequest, counts: ReadonlyMap<number, number>): readonly Candidate[] {
+    const { replicas, minReplicas, volumeSizeBytes } = this.#settings.cluster
+    const choice = choosePlacement(
+      {
+        primary: request.server,
+        unreachable: request.unreachable,
+        candidates: this.#sessions.candidates(counts),
+        replicas,
+        minReplicas,
+        volumeSizeBytes,
+        diskCallMaxMs: this.#settings.liveness.suspectAfterMs,
+      },
+      this.#random,
+    )
+    if (!choice.ok) throw new DfsError(choice.code, choice.detail)
+    return choice.set
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * Group commit and group look-up: what all callers ask for within one turn of the event loop shares a transaction. One
+ * batch of commits is under way at a time, since their order matters. A look-up joins only a batch that has not
+ * begun to read (R16).
+ */
+import { Batcher, InvariantError, QueueFullError, type Runtime } from '@dfs/core'
+import {
+  COMMIT_BATCH_COMMANDS_MAX,
+  type CommandResult,
+  DfsError,
+  type FoundFile,
+  type Lookup,
+  LOOKUP_BATCH_MAX,
+  type LookupResult,
+} from '@dfs/protocol'
+import { type CommitBatchRequest, type MetadataStore } from './metadata/store.ts'
+import { type Sessions } from './sessions.ts'
+import {
+  COMMANDS_PER_TRANSACTION_MAX,
+  COMMIT_QUEUE_MAX,
+  LOOKUP_QUEUE_MAX,
+  REQUESTS_PER_TRANSACTION_MAX,
+} from './settings.ts'
+
+export interface GroupsOptions {
+  readonly runtime: Runtime
+  readonly store: MetadataStore
+  readonly sessions: Sessions
+  /** Told once of a failure that the process must not survive. */
+  readonly onFatal: (error: Error) => void
+}
+
+export class Groups {
+  readonly #sessions: Sessions
+  readonly #commits: Batcher<CommitBatchRequest, readonly CommandResult[]>
+  readonly #lookups: Batcher<readonly Lookup[], LookupResult[]>
+
+  constructor({ runtime, store, sessions, onFatal }: GroupsOptions) {
+    const { clock } = runtime
+    const shared = { gather: () => clock.turn(), inFlightMax: 1, itemsMax: REQUESTS_PER_TRANSACTION_MAX }
+    this.#sessions = sessions
+    this.#commits = new Batcher<CommitBatchRequest, readonly CommandResult[]>({
+      ...shared,
+      run: (requests) =>
+        reporting(onFatal, async () => [...(await store.commitBatch(requests, clock.wallMs())).results]),
+      queueMax: COMMIT_QUEUE_MAX,
+      weigh: (request) => request.commands.length,
+      weightMax: COMMANDS_PER_TRANSACTION_MAX,
+    })
+    this.#lookups = new Batcher<readonly Lookup[], LookupResult[]>({
+      ...shared,
+      run: (requests) => reporting(onFatal, () => lookupAll(store, requests)),
+      queueMax: LOOKUP_QUEUE_MAX,
+      weigh: (lookups) => lookups.length,
+      weightMax: COMMANDS_PER_TRANSACTION_MAX,
+    })
+  }
+
+  /** The results, durable. Throws TOO_BUSY, and INVALID_REQUEST for a batch that is too long. */
+  async commit(request: CommitBatchRequest): Promise<readonly CommandResult[]> {
+    requireAtMost(request.commands.length, COMMIT_BATCH_COMMANDS_MAX)
+    return waitIn(this.#commits, request)
+  }
+
+  /** The committed state as of some moment after the call; servers that are dead come last among locations. */
+  async lookup(lookups: readonly Lookup[]): Promise<LookupResult[]> {
+    requireAtMost(lookups.length, LOOKUP_BATCH_MAX)
+    const results = await waitIn(this.#lookups, lookups)
+    return results.map((result) => (result.kind === 'file' ? this.#located(result) : result))
+  }
+
+  #located(file: FoundFile): FoundFile {
+    const locations = new Map<number, number[]>()
+    for (const [volume, servers] of file.locations) locations.set(volume, this.#sessions.byLiveness(servers))
+    return { ...file, locations }
+  }
+}
+
+async function lookupAll(
+  store: MetadataStore,
+  requests: readonly (readonly Lookup[])[],
+): Promise<LookupResult[][]> {
+  const results = await store.lookupBatch(requests.flat())
+  let at = 0
+  return requests.map((lookups) => {
+    at += lookups.length
+    return results.slice(at - lookups.length, at)
+  })
+}
+
+/** Runs work on the store; an InvariantError is told to `onFatal` before it goes on its way. */
+export async function reporting<T>(onFatal: (error: Error) => void, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof InvariantError) onFatal(error)
+    throw error
+  }
+}
+
+async function waitIn<Item, Result>(batcher: Batcher<Item, Result>, item: Item): Promise<Result> {
+  try {
+    return await batcher.add(item)
+  } catch (error) {
+    if (error instanceof QueueFullError)
+      throw new DfsError('TOO_BUSY', 'the master has too much to do', { cause: error })
+    throw error
+  }
+}
+
+function requireAtMost(count: number, countMax: number): void {
+  if (count > countMax) throw new DfsError('INVALID_REQUEST', `a batch of ${count}, at most ${countMax}`)
+}

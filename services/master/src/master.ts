@@ -1,0 +1,217 @@
+/**
+ * The master without its public listener: it answers the other nodes over the transport and offers the namespace to
+ * whoever serves it over HTTP. Its state is the store's, beside who was heard when.
+ */
+import { type Runtime, type TransportServer } from '@dfs/core'
+import {
+  allocateVolumes,
+  type CommitReply,
+  type CommitRequest,
+  commits,
+  DfsError,
+  heartbeat,
+  listDirectory,
+  lookups,
+  methodHandler,
+  type Namespace,
+  register,
+  sealVolume,
+  type ServedMethod,
+  type ServerInfo,
+  serveMethod,
+  viewCluster,
+} from '@dfs/protocol'
+import { Allocation } from './allocation.ts'
+import { Groups, reporting } from './groups.ts'
+import { Membership } from './membership.ts'
+import { type MetadataStore } from './metadata/store.ts'
+import { runMonitor } from './monitor.ts'
+import { OwnCommands } from './own-commands.ts'
+import { Sessions } from './sessions.ts'
+import { checkSettings, type MasterSettings } from './settings.ts'
+
+export interface MasterOptions {
+  /** Owned by the master from now on: `stop` closes it. */
+  readonly store: MetadataStore
+  readonly settings: MasterSettings
+  /** The store has failed, what it holds is unknown: the process must end without a further answer (R26). */
+  readonly onFatal: (error: Error) => void
+}
+
+export interface Readiness {
+  readonly isReady: boolean
+  /** Why not; null where it is. */
+  readonly reason: string | null
+}
+
+export interface Master {
+  /** For the master's own public routes. */
+  readonly namespace: Namespace
+  readiness(): Readiness
+  /** Where to send the next content request: coordinators that are alive take turns. Null where none is. */
+  redirectTarget(): ServerInfo | null
+  /** The coordinator to name when asked for one. Null where no server is alive. */
+  preferredCoordinator(): ServerInfo | null
+  /** Stops answering, waits for what is under way, closes the store. Idempotent. */
+  stop(): Promise<void>
+}
+
+/** Starts answering; resolves when the transport does. */
+export async function startMaster(runtime: Runtime, options: MasterOptions): Promise<Master> {
+  checkSettings(options.settings)
+  const failure = new Failure(options.onFatal)
+  const parts = await assemble(runtime, options, failure)
+  const methods = servedMethods(parts)
+  const server = await runtime.transport.serve(
+    methodHandler(methods),
+    methods.map(({ route }) => route),
+  )
+  return new RunningMaster(runtime, parts, server)
+}
+
+/** The first failure that the process must not survive. */
+class Failure {
+  readonly #onFatal: (error: Error) => void
+  #first: Error | null = null
+
+  constructor(onFatal: (error: Error) => void) {
+    this.#onFatal = onFatal
+  }
+
+  get hasHappened(): boolean {
+    return this.#first !== null
+  }
+
+  readonly report = (error: Error): void => {
+    if (this.#first !== null) return
+    this.#first = error
+    this.#onFatal(error)
+  }
+}
+
+interface Parts {
+  readonly settings: MasterSettings
+  readonly store: MetadataStore
+  readonly sessions: Sessions
+  readonly groups: Groups
+  readonly membership: Membership
+  readonly allocation: Allocation
+  readonly failure: Failure
+}
+
+async function assemble(
+  runtime: Runtime,
+  { store, settings }: MasterOptions,
+  failure: Failure,
+): Promise<Parts> {
+  const sessions = new Sessions(runtime.clock, settings, await store.servers())
+  const shared = { runtime, store, sessions, settings }
+  const groups = new Groups({ ...shared, onFatal: failure.report })
+  const [membership, allocation] = [new Membership(shared), new Allocation(shared)]
+  return { store, settings, sessions, groups, membership, allocation, failure }
+}
+
+function servedMethods({ store, groups, membership, allocation, failure }: Parts): ServedMethod[] {
+  const guarded =
+    <Q, P>(answer: (request: Q) => Promise<P>) =>
+    (request: Q): Promise<P> =>
+      reporting(failure.report, () => answer(request))
+  const commit = async (request: CommitRequest): Promise<CommitReply> => {
+    const results = await groups.commit(request)
+    return { epoch: store.epoch(), results }
+  }
+  return [
+    serveMethod(
+      register,
+      guarded((request) => membership.register(request)),
+    ),
+    serveMethod(
+      heartbeat,
+      guarded((request) => membership.heartbeat(request)),
+    ),
+    serveMethod(
+      viewCluster,
+      guarded(() => membership.viewCluster()),
+    ),
+    serveMethod(
+      allocateVolumes,
+      guarded(async (request) => ({ volumes: await allocation.allocate(request) })),
+    ),
+    serveMethod(
+      sealVolume,
+      guarded(async ({ volume, reason }) => {
+        return { sealedLengthBytes: await allocation.seal(volume, reason) }
+      }),
+    ),
+    serveMethod(commits, commit),
+    serveMethod(lookups, async (requests) => {
+      const results = await groups.lookup(requests)
+      return { epoch: store.epoch(), results }
+    }),
+    serveMethod(
+      listDirectory,
+      guarded((request) => store.list(request)),
+    ),
+  ]
+}
+
+class RunningMaster implements Master {
+  readonly namespace: Namespace
+  readonly #parts: Parts
+  readonly #server: TransportServer
+  readonly #background = new AbortController()
+  readonly #monitor: Promise<void>
+  #stopped: Promise<void> | null = null
+
+  constructor(runtime: Runtime, parts: Parts, server: TransportServer) {
+    this.#parts = parts
+    this.#server = server
+    this.namespace = this.#makeNamespace()
+    const monitor = { runtime, ...parts, everyMs: parts.settings.monitorEveryMs }
+    this.#monitor = runMonitor(monitor, this.#background.signal).catch(parts.failure.report)
+  }
+
+  readiness(): Readiness {
+    if (this.#stopped !== null) return { isReady: false, reason: 'the master is stopping' }
+    return this.#parts.failure.hasHappened
+      ? { isReady: false, reason: 'the metadata store has failed' }
+      : { isReady: true, reason: null }
+  }
+
+  redirectTarget(): ServerInfo | null {
+    return this.#parts.sessions.nextCoordinator()
+  }
+
+  preferredCoordinator(): ServerInfo | null {
+    const { sessions } = this.#parts
+    const preferred = sessions.preferred()
+    return sessions.view().find(({ id }) => id === preferred) ?? null
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  async #stop(): Promise<void> {
+    this.#background.abort(new Error('the master stops'))
+    await this.#server.close()
+    await this.#monitor
+    await this.#parts.store.close()
+  }
+
+  #makeNamespace(): Namespace {
+    const { store, groups, membership, failure } = this.#parts
+    const own = new OwnCommands(groups, store.epoch().counter)
+    const serving = <T>(work: () => Promise<T>): Promise<T> => {
+      if (this.#stopped !== null) return Promise.reject(new DfsError('UNAVAILABLE', 'the master is stopping'))
+      return reporting(failure.report, work)
+    }
+    return {
+      lookup: (lookup) => serving(async () => (await groups.lookup([lookup]))[0]!),
+      list: (request) => serving(() => store.list(request)),
+      execute: (command) => serving(() => own.execute(command)),
+      viewCluster: () => serving(() => membership.viewCluster()),
+    }
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * Joining, staying and orders: what the master answers to chunk servers about themselves and each other. Orders are not
+ * remembered as sent: they follow from the state of the copies, and are repeated until a report shows that they were
+ * carried out (R18).
+ */
+import { type Log, type Runtime } from '@dfs/core'
+import {
+  checkEpoch,
+  type ClusterView,
+  DfsError,
+  type HeartbeatReply,
+  type HeartbeatRequest,
+  type RegisterReply,
+  type RegisterRequest,
+} from '@dfs/protocol'
+import { type MetadataStore, type ReportOutcome } from './metadata/store.ts'
+import { type Sessions } from './sessions.ts'
+import { type MasterSettings } from './settings.ts'
+
+export interface MembershipOptions {
+  readonly runtime: Runtime
+  readonly store: MetadataStore
+  readonly sessions: Sessions
+  readonly settings: MasterSettings
+}
+
+/** Copies that one log line names at most. */
+const LOGGED_COPIES_MAX = 20
+
+export class Membership {
+  readonly #runtime: Runtime
+  readonly #store: MetadataStore
+  readonly #sessions: Sessions
+  readonly #settings: MasterSettings
+
+  constructor({ runtime, store, sessions, settings }: MembershipOptions) {
+    this.#runtime = runtime
+    this.#store = store
+    this.#sessions = sessions
+    this.#settings = settings
+  }
+
+  /** Throws WRONG_CLUSTER, STALE_INCARNATION, and STALE_EPOCH where the server has seen more than this database knows. */
+  async register(request: RegisterRequest): Promise<RegisterReply> {
+    const { clusterId } = this.#store
+    if (request.clusterId !== null && request.clusterId !== clusterId) {
+      throw new DfsError('WRONG_CLUSTER', `this is cluster ${clusterId}, the data is of ${request.clusterId}`)
+    }
+    checkEpoch(request.seenEpoch, this.#store.epoch())
+    const { diskUid, name, incarnation, internalAddress, publicPort, advertisedUrl, zone } = request
+    const who = { diskUid, name, incarnation, internalAddress, publicPort, advertisedUrl, zone }
+    const outcome = await this.#store.registerServer(
+      { ...who, reports: request.replicas },
+      this.#runtime.clock.wallMs(),
+    )
+    const { server, isNewServer, isNewIncarnation } = outcome
+    const { freeBytes, totalBytes } = request
+    this.#sessions.begin(
+      { id: server, ...who },
+      { freeBytes, totalBytes, unreachable: [], oldestDiskCallMs: 0 },
+    )
+    this.#runtime.log.info({ server, name, incarnation, isNewServer, isNewIncarnation }, 'server registered')
+    logOutcome(this.#runtime.log, server, outcome)
+    const reply = await this.#sessionReply(server)
+    return { ...reply, clusterId, serverId: server, settings: this.#settings.cluster }
+  }
+
+  /** Throws UNKNOWN_SERVER, STALE_INCARNATION. */
+  async heartbeat(request: HeartbeatRequest): Promise<HeartbeatReply> {
+    const { serverId, incarnation, replicas } = request
+    this.#sessions.heartbeat(serverId, incarnation, request)
+    if (replicas.length > 0) {
+      const from = { server: serverId, incarnation }
+      const outcome = await this.#store.recordReports(from, replicas, this.#runtime.clock.wallMs())
+      logOutcome(this.#runtime.log, serverId, outcome)
+    }
+    return this.#sessionReply(serverId)
+  }
+
+  async viewCluster(): Promise<ClusterView> {
+    return {
+      clusterId: this.#store.clusterId,
+      epoch: this.#store.epoch(),
+      settings: this.#settings.cluster,
+      servers: this.#sessions.view(),
+      preferred: this.#sessions.preferred(),
+      totals: await this.#store.totals(),
+    }
+  }
+
+  async #sessionReply(server: number): Promise<HeartbeatReply> {
+    const orders = [...(await this.#store.pendingOrders(server))]
+    const servers = this.#sessions.view()
+    return { epoch: this.#store.epoch(), servers, preferred: this.#sessions.preferred(), orders }
+  }
+}
+
+/** Unknown copies are kept: a database that was restored, or a copy that came late, must not cost data (R7). */
+function logOutcome(log: Log, server: number, { unknown, sealedVolumes }: ReportOutcome): void {
+  if (sealedVolumes.length > 0) {
+    const volumes = sealedVolumes.slice(0, LOGGED_COPIES_MAX)
+    log.info({ server, count: sealedVolumes.length, volumes }, 'volumes sealed because of their server')
+  }
+  if (unknown.length > 0) {
+    const copies = unknown.slice(0, LOGGED_COPIES_MAX)
+    log.warn({ server, count: unknown.length, copies }, 'unknown copies reported; they are kept')
+  }
+}

@@ -1,0 +1,17 @@
+/** The thread that copies pages from the write-ahead log into the database. An error here ends the store (R26). */
+import { DatabaseSync } from 'node:sqlite'
+import { parentPort, workerData } from 'node:worker_threads'
+
+const database = new DatabaseSync(String(workerData), { timeout: 0 })
+database.exec('PRAGMA synchronous = FULL; PRAGMA checkpoint_fullfsync = ON; PRAGMA wal_autocheckpoint = 0')
+const pass = database.prepare('PRAGMA wal_checkpoint(PASSIVE)')
+
+parentPort!.on('message', (message: 'pass' | 'close') => {
+  if (message === 'pass') {
+    pass.get()
+    parentPort!.postMessage('passed')
+    return
+  }
+  database.close()
+  parentPort!.close()
+})

@@ -1,0 +1,61 @@
+/** Directories and symbolic links. */
+import { type CommandResult, failure, type LinkCommand, type MakeDirectoryCommand } from '@dfs/protocol'
+import { ENTRY, TRASHED } from '../codes.ts'
+import { type Place } from '../tree.ts'
+import { changed, type CommandContext } from './context.ts'
+
+/** FILE_EXISTS where a file or a link has the name. */
+export function applyMakeDirectory(context: CommandContext, { path }: MakeDirectoryCommand): CommandResult {
+  const { tables } = context
+  const place = tables.tree.locate(path)
+  if (!place.ok) return place
+  const { entry, name } = place
+  if (entry !== undefined && entry.kind !== ENTRY.directory) {
+    return failure('FILE_EXISTS', `${path} is a file or a link`)
+  }
+  const operation = tables.state.nextId()
+  if (entry !== undefined) return changed(operation, false)
+  makeDirectory(context, makeParents(context, place, operation), name, operation)
+  return changed(operation, true)
+}
+
+export function applyLink(context: CommandContext, { path, target }: LinkCommand): CommandResult {
+  const { tables, nowWallMs } = context
+  const place = tables.tree.locate(path)
+  if (!place.ok) return place
+  const { entry, name } = place
+  if (entry?.kind === ENTRY.directory) return failure('IS_A_DIRECTORY', `${path} is a directory`)
+  if (entry?.kind === ENTRY.file) return failure('FILE_EXISTS', `${path} is a file`)
+  const version = tables.state.nextId()
+  const what = { version, size: 0, target, modified_ms: nowWallMs }
+  if (entry !== undefined) {
+    const trashing = { operation: version, reason: TRASHED.replaced, path, entry, nowWallMs, isCounted: true }
+    tables.trash.put(trashing)
+    tables.entries.update({ ...entry, ...what })
+    return changed(version, false)
+  }
+  const parent = makeParents(context, place, version)
+  tables.entries.insert({ parent_id: parent, name, kind: ENTRY.link, id: version, ...what })
+  tables.state.counters.links += 1
+  return changed(version, true)
+}
+
+/** Makes the missing parents of a place; the id of its directory. */
+export const makeParents = (context: CommandContext, place: Place, operation: number): number =>
+  context.tables.tree.ensureParents(place, (parent, name) => makeDirectory(context, parent, name, operation))
+
+function makeDirectory(context: CommandContext, parent: number, name: string, operation: number): number {
+  const { tables, nowWallMs } = context
+  const id = tables.state.nextId()
+  const what = {
+    kind: ENTRY.directory,
+    id,
+    version: operation,
+    size: 0,
+    target: null,
+    modified_ms: nowWallMs,
+  }
+  tables.entries.insert({ parent_id: parent, name, ...what })
+  tables.state.counters.directories += 1
+  return id
+}

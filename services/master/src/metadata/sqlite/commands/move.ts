@@ -1,0 +1,57 @@
+/** Renaming: one row leaves a directory and enters another, whatever is below it. */
+import {
+  type CommandFailure,
+  type CommandResult,
+  failure,
+  type FilePath,
+  type MoveCommand,
+  ROOT,
+} from '@dfs/protocol'
+import { ENTRY, TRASHED } from '../codes.ts'
+import { type Entry } from '../entries.ts'
+import { type Place } from '../tree.ts'
+import { changed, type CommandContext } from './context.ts'
+import { moveToTrash } from './delete.ts'
+
+/**
+ * FILE_NOT_FOUND, DIRECTORY_NOT_FOUND (the target's parent), MOVE_INTO_ITSELF, IS_A_DIRECTORY (the target), NOT_A_DIRECTORY.
+ * Moving something to where it is changes nothing and succeeds.
+ */
+export function applyMove(context: CommandContext, { from, to }: MoveCommand): CommandResult {
+  const { tables } = context
+  const source = tables.tree.locate(from)
+  if (!source.ok) return source
+  if (source.entry === undefined) return failure('FILE_NOT_FOUND', `there is no ${from}`)
+  if (source.entry.kind === ENTRY.directory && isBelow(from, to)) {
+    return failure('MOVE_INTO_ITSELF', `${to} is inside of ${from}`)
+  }
+  const target = tables.tree.locate(to)
+  if (!target.ok) return target
+  if (from === to) return changed(tables.state.nextId(), false)
+  const refused = refuseTarget(source.entry, target)
+  if (refused !== null) return refused
+  return rename(context, source.entry, target)
+}
+
+function refuseTarget(source: Entry, { path, missing, entry }: Place): CommandFailure | null {
+  if (missing.length > 0) return failure('DIRECTORY_NOT_FOUND', `the directory of ${path} does not exist`)
+  if (entry === undefined) return null
+  if (entry.kind === ENTRY.directory) return failure('IS_A_DIRECTORY', `${path} is a directory`)
+  if (source.kind === ENTRY.directory) return failure('NOT_A_DIRECTORY', `${path} is not a directory`)
+  return null
+}
+
+function rename(context: CommandContext, source: Entry, target: Place): CommandResult {
+  const { tables } = context
+  const operation = tables.state.nextId()
+  if (target.entry !== undefined) {
+    moveToTrash(context, { operation, reason: TRASHED.replaced, path: target.path, entry: target.entry })
+  }
+  tables.entries.remove(source)
+  if (source.kind === ENTRY.directory) tables.tree.forget(source)
+  tables.entries.insert({ ...source, parent_id: target.directory, name: target.name })
+  return changed(operation, target.entry === undefined)
+}
+
+const isBelow = (directory: FilePath, path: FilePath): boolean =>
+  path !== directory && (directory === ROOT || path.startsWith(`${directory}/`))

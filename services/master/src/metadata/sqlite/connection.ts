@@ -1,0 +1,89 @@
+/**
+ * The one connection that answers, and its transactions. Opening is where durability is decided: the journal is a
+ * write-ahead log, every commit is synced, and both are read back, because a build of SQLite may silently choose less.
+ *
+ * A transaction that fails for any reason but a DfsError poisons the connection: what a failed commit left behind is
+ * unknown, and what the process holds in memory may differ from it. Nothing is answered any more.
+ */
+import { DatabaseSync } from 'node:sqlite'
+import { assert, InvariantError } from '@dfs/core'
+import { DfsError } from '@dfs/protocol'
+
+/** `synchronous=FULL`, as the pragma reads it. */
+const FULL = 2
+/** How long another connection (the checkpoint's) may hold a lock; none is ever held for long. */
+const LOCK_TIMEOUT_MS = 1000
+const CACHE_KIB = 64 * 1024
+
+export class Connection {
+  readonly database: DatabaseSync
+  #failure: InvariantError | null = null
+
+  constructor(database: DatabaseSync) {
+    this.database = database
+  }
+
+  /** Runs `work` in a transaction that is durable on return. A DfsError rolls back; `work` must have changed nothing then. */
+  write<T>(work: () => T): T {
+    return this.#transact('BEGIN IMMEDIATE', work)
+  }
+
+  /** Runs reads on one state of the database. */
+  read<T>(work: () => T): T {
+    return this.#transact('BEGIN', work)
+  }
+
+  /** Makes every later call fail with this reason. */
+  poison(cause: unknown): InvariantError {
+    this.#failure ??= new InvariantError('the metadata store has failed; the process must end', { cause })
+    return this.#failure
+  }
+
+  /** Copies the log into the database, unless the connection has failed, and closes it. Nothing may follow. */
+  finish(): void {
+    try {
+      if (this.#failure === null) this.database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    } finally {
+      this.database.close()
+    }
+  }
+
+  #transact<T>(begin: string, work: () => T): T {
+    if (this.#failure !== null) throw this.#failure
+    try {
+      this.database.exec(begin)
+      const result = work()
+      this.database.exec('COMMIT')
+      return result
+    } catch (error) {
+      if (!(error instanceof DfsError)) throw this.poison(error)
+      this.database.exec('ROLLBACK')
+      throw error
+    }
+  }
+}
+
+/** Opens the database with every setting asserted, and copies what a crash left in its log into it (R26). */
+export function openDatabase(location: string): DatabaseSync {
+  const database = new DatabaseSync(location, {
+    timeout: LOCK_TIMEOUT_MS,
+    enableForeignKeyConstraints: false,
+  })
+  const expectedJournal = location === ':memory:' ? 'memory' : 'wal'
+  const journal = database.prepare('PRAGMA journal_mode = WAL').get()?.['journal_mode']
+  assert(journal === expectedJournal, `journal_mode is ${String(journal)}, not ${expectedJournal}`)
+  // The full-sync pragmas matter on macOS alone, where fsync does not reach the medium.
+  database.exec('PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON')
+  database.exec(
+    `PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -${CACHE_KIB}`,
+  )
+  assertDurable(database)
+  database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  return database
+}
+
+/** Throws InvariantError unless commits are synced. */
+export function assertDurable(database: DatabaseSync): void {
+  const level = database.prepare('PRAGMA synchronous').get()?.['synchronous']
+  assert(level === FULL, `synchronous is ${String(level)}, not FULL`)
+}

@@ -1,0 +1,47 @@
+/** Chunks, in order, under the id of the content that they make up. A chunk is a row; nothing copies lists of them (R11). */
+import { type DatabaseSync } from 'node:sqlite'
+import { type ChunkPlacement, type LocatedChunk } from '@dfs/protocol'
+import { Query } from './query.ts'
+
+interface ChunkRow {
+  readonly start: number
+  readonly volume: number
+  readonly offset: number
+  readonly record_size: number
+  readonly length: number
+  readonly crc32: number
+  readonly copies: number
+}
+
+export class Contents {
+  readonly #insert: Query
+  readonly #from: Query<ChunkRow>
+
+  constructor(database: DatabaseSync) {
+    this.#insert = new Query(database, 'INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?)')
+    this.#from = new Query(
+      database,
+      `SELECT * FROM chunks WHERE content_id = ?1 AND start >=
+         ifnull((SELECT max(start) FROM chunks WHERE content_id = ?1 AND start <= ?2), 0)
+       ORDER BY start LIMIT ?3`,
+    )
+  }
+
+  add(content: number, start: number, chunk: ChunkPlacement): void {
+    const { volume, offset, recordSize, length, crc32, copies } = chunk
+    this.#insert.run(content, start, volume, offset, recordSize, length, crc32, copies)
+  }
+
+  /** The chunk that holds byte `fromByte` (which must lie within the content) and those after it. */
+  from(content: number, fromByte: number, countMax: number): LocatedChunk[] {
+    return this.#from.all(content, fromByte, countMax).map((row) => ({
+      start: row.start,
+      volume: row.volume,
+      offset: row.offset,
+      recordSize: row.record_size,
+      length: row.length,
+      crc32: row.crc32,
+      copies: row.copies,
+    }))
+  }
+}

@@ -1,0 +1,85 @@
+/** The rows of directories: what stands under a name in a directory. Names compare as UTF-8 bytes. */
+import { type DatabaseSync } from 'node:sqlite'
+import { Query } from './query.ts'
+
+export interface Entry {
+  readonly parent_id: number
+  readonly name: string
+  readonly kind: number
+  /** Of the file or directory; of a link its version. It stays the same for ever, wherever the entry moves. */
+  readonly id: number
+  /** The current version of a file or link; of a directory the operation that made it. */
+  readonly version: number
+  /** Bytes of a file's current version; 0 otherwise. */
+  readonly size: number
+  readonly target: string | null
+  readonly modified_ms: number
+}
+
+export interface ListedRow extends Entry {
+  readonly content_type: string | null
+  readonly executable: number | null
+}
+
+export class Entries {
+  readonly #find: Query<Entry>
+  readonly #any: Query<{ name: string }>
+  readonly #insert: Query
+  readonly #update: Query
+  readonly #remove: Query
+  readonly #page: Query<ListedRow>
+  readonly #bare: Query<Entry>
+
+  constructor(database: DatabaseSync) {
+    this.#find = new Query(database, 'SELECT * FROM entries WHERE parent_id = ? AND name = ?')
+    this.#any = new Query(database, 'SELECT name FROM entries WHERE parent_id = ? LIMIT 1')
+    this.#insert = new Query(database, 'INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)')
+    this.#update = new Query(
+      database,
+      'UPDATE entries SET version = ?, size = ?, target = ?, modified_ms = ? WHERE parent_id = ? AND name = ?',
+    )
+    this.#remove = new Query(database, 'DELETE FROM entries WHERE parent_id = ? AND name = ?')
+    this.#page = new Query(
+      database,
+      `SELECT e.*, v.content_type, v.executable FROM entries e
+       LEFT JOIN versions v ON e.kind = 1 AND v.file_id = e.id AND v.id = e.version
+       WHERE e.parent_id = ? AND e.name > ? ORDER BY e.name LIMIT ?`,
+    )
+    this.#bare = new Query(
+      database,
+      'SELECT * FROM entries WHERE parent_id = ? AND name > ? ORDER BY name LIMIT ?',
+    )
+  }
+
+  find(parent: number, name: string): Entry | undefined {
+    return this.#find.first(parent, name)
+  }
+
+  isEmpty(directory: number): boolean {
+    return this.#any.first(directory) === undefined
+  }
+
+  insert(entry: Entry): void {
+    const { parent_id, name, kind, id, version, size, target, modified_ms } = entry
+    this.#insert.run(parent_id, name, kind, id, version, size, target, modified_ms)
+  }
+
+  /** Writes version, size, target and time of an entry that exists. */
+  update({ version, size, target, modified_ms, parent_id, name }: Entry): void {
+    this.#update.run(version, size, target, modified_ms, parent_id, name)
+  }
+
+  remove({ parent_id, name }: Entry): void {
+    this.#remove.run(parent_id, name)
+  }
+
+  /** Entries of a directory with names above `after`, in order, with what a listing shows of them. */
+  page(directory: number, after: string, countMax: number): ListedRow[] {
+    return this.#page.all(directory, after, countMax)
+  }
+
+  /** The same without attributes. */
+  barePage(directory: number, after: string, countMax: number): Entry[] {
+    return this.#bare.all(directory, after, countMax)
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * What chunk servers say about their copies, and what the master believes of it. A copy becomes in-sync only by a report
+ * that every block up to the sealed length was verified (R8). A copy that lost a write or a sync stays damaged, whatever
+ * it reports later: its pages may look right in memory and not be on the disk. Copies that the store does not know are
+ * returned, for the log; nothing is deleted for being unknown (R7).
+ */
+import { type ReplicaReport } from '@dfs/protocol'
+import { type Placement, type Registration, type RegistrationOutcome, type ReportOutcome } from '../store.ts'
+import { REPLICA, VOLUME_STATE } from './codes.ts'
+import { type Tables } from './tables.ts'
+import { type Replica, type Volume } from './volume.ts'
+
+/** Records reports of a server that is known to be current. */
+export function applyReports(
+  tables: Tables,
+  server: number,
+  reports: readonly ReplicaReport[],
+  nowWallMs: number,
+): ReportOutcome {
+  const unknown: ReplicaReport[] = []
+  const sealedVolumes: number[] = []
+  for (const report of reports) {
+    const volume = tables.volumes.get(report.volume)
+    const replica = volume?.replicas.find(({ id }) => id === report.replica)
+    if (volume === undefined || replica === undefined || replica.server !== server) {
+      unknown.push(report)
+      continue
+    }
+    if (applyReport(tables, volume, replica, report, nowWallMs)) sealedVolumes.push(volume.id)
+  }
+  return { unknown, sealedVolumes }
+}
+
+/** Whether the report has sealed its volume. */
+function applyReport(
+  { volumes }: Tables,
+  volume: Volume,
+  replica: Replica,
+  report: ReplicaReport,
+  nowWallMs: number,
+): boolean {
+  if (replica.state === REPLICA.damaged) return false
+  if (report.state === 'failed') {
+    const wasOpen = volume.state === VOLUME_STATE.open
+    volumes.setReplica(replica, { state: REPLICA.damaged })
+    volumes.seal(volume, `the copy on server ${replica.server} failed`, nowWallMs)
+    return wasOpen
+  }
+  if (volume.state === VOLUME_STATE.open) return false
+  const isSealReported = replica.isSealReported || report.state === 'sealed'
+  const isVerified = report.state === 'sealed' && report.verifiedToBytes === volume.sealedLength
+  // A lost copy that turned up is a copy again.
+  const found = replica.state === REPLICA.lost ? REPLICA.unverified : replica.state
+  const state = isVerified ? REPLICA.inSync : found
+  if (state !== replica.state || isSealReported !== replica.isSealReported) {
+    volumes.setReplica(replica, { state, isSealReported, verifiedTo: report.verifiedToBytes })
+  }
+  return false
+}
+
+/**
+ * Records a server that introduces itself. What an earlier incarnation was appending is over (R3), and what it had
+ * verified counts only where the new one reports it (R9). Its unfinished uploads and stored results can never be asked for
+ * again, since its commits are refused. The caller has refused lower incarnations.
+ */
+export function applyRegistration(
+  tables: Tables,
+  registration: Registration,
+  nowWallMs: number,
+): RegistrationOutcome {
+  const known = tables.servers.withDisk(registration.diskUid)
+  const server = known?.id ?? tables.state.nextId()
+  const isNewIncarnation = known !== undefined && known.incarnation < registration.incarnation
+  tables.servers.put(server, registration, nowWallMs)
+  const endedVolumes = isNewIncarnation
+    ? endIncarnation(
+        tables,
+        { server, incarnation: registration.incarnation },
+        registration.reports,
+        nowWallMs,
+      )
+    : []
+  const { unknown, sealedVolumes } = applyReports(tables, server, registration.reports, nowWallMs)
+  return {
+    server,
+    isNewServer: known === undefined,
+    isNewIncarnation,
+    unknown,
+    sealedVolumes: [...endedVolumes, ...sealedVolumes],
+  }
+}
+
+function endIncarnation(
+  tables: Tables,
+  { server, incarnation }: Placement,
+  reports: readonly ReplicaReport[],
+  nowWallMs: number,
+): number[] {
+  const open = tables.volumes.openOn(server)
+  for (const volume of open) tables.volumes.seal(volume, `server ${server} started anew`, nowWallMs)
+  const reported = new Set(reports.map((report) => report.replica))
+  for (const id of tables.volumes.volumesWithCopyOn(server)) {
+    for (const replica of tables.volumes.get(id)!.replicas) {
+      if (replica.server !== server || replica.state === REPLICA.damaged) continue
+      const state = reported.has(replica.id) ? REPLICA.unverified : REPLICA.lost
+      tables.volumes.setReplica(replica, { state, isSealReported: false })
+    }
+  }
+  tables.uploads.endIncarnation(server, incarnation, nowWallMs)
+  tables.results.endIncarnation(server, incarnation)
+  return open.map((volume) => volume.id)
+}

@@ -1,0 +1,188 @@
+/**
+ * The results of requests, so that a repeated request gets its first answer (R15): one row for each batch and sender, all
+ * of them in memory. A sender's watermark is stored with them: after a restart, a request below it must still be
+ * refused, or a copy of it that was long under way would happen again.
+ */
+import { ByteReader, ByteWriter } from '@dfs/core'
+import { type CommandResult, failure, isErrorCode } from '@dfs/protocol'
+import { InvariantError } from '@dfs/core'
+import { type CommitBatchRequest, UNCONFIRMED_RESULTS_MAX } from '../store.ts'
+import { type Connection } from './connection.ts'
+import { Query } from './query.ts'
+
+interface StoredBatch {
+  readonly sequence: number
+  readonly numbers: readonly number[]
+}
+
+interface Sender {
+  readonly incarnation: number
+  watermark: number
+  isWatermarkSaved: boolean
+  readonly results: Map<number, CommandResult>
+  /** In order of sequence. */
+  readonly batches: StoredBatch[]
+  /** Results of the transaction under way. */
+  fresh: Map<number, CommandResult>
+}
+
+export class Results {
+  readonly #senders = new Map<number, Sender>()
+  /** Senders that the transaction under way has heard of. */
+  readonly #touched = new Map<number, Sender>()
+  readonly #queries: ReturnType<typeof prepare>
+
+  /** Loads what is stored; what earlier starts of the master itself (sender 0) left is dropped. */
+  constructor(connection: Connection, epoch: number) {
+    this.#queries = prepare(connection)
+    connection.write(() => this.endIncarnation(0, epoch))
+    for (const { server, incarnation, watermark } of this.#queries.senders.all()) {
+      this.#senders.set(server, { ...emptySender(incarnation), watermark, isWatermarkSaved: true })
+    }
+    for (const { server, sequence, encoded } of this.#queries.results.all()) {
+      const sender = this.#senders.get(server)
+      if (sender === undefined) throw new InvariantError(`results of an unknown sender: ${server}`)
+      this.#remember(sender, sequence, decodeResults(encoded))
+    }
+  }
+
+  /** Takes the watermark of a request; must precede `find` and `keep` for its commands. */
+  begin({ server, incarnation, watermark }: CommitBatchRequest): void {
+    let sender = this.#senders.get(server)
+    if (sender?.incarnation !== incarnation) {
+      sender = emptySender(incarnation)
+      this.#senders.set(server, sender)
+    }
+    this.#touched.set(server, sender)
+    if (watermark > sender.watermark) {
+      sender.watermark = watermark
+      sender.isWatermarkSaved = false
+    }
+  }
+
+  /** What request `number` must be answered without carrying it out; undefined where it is new. */
+  find(server: number, number: number): CommandResult | undefined {
+    const sender = this.#touched.get(server)!
+    if (number < sender.watermark) {
+      return failure('INVALID_REQUEST', `request ${number} was confirmed before`)
+    }
+    const stored = sender.results.get(number) ?? sender.fresh.get(number)
+    if (stored !== undefined) return stored
+    return sender.results.size + sender.fresh.size >= UNCONFIRMED_RESULTS_MAX
+      ? failure('TOO_BUSY', 'too many results were never confirmed')
+      : undefined
+  }
+
+  keep(server: number, number: number, result: CommandResult): void {
+    this.#touched.get(server)!.fresh.set(number, result)
+  }
+
+  /** Writes what the transaction under way has kept. */
+  flush(sequence: number): void {
+    for (const [server, sender] of this.#touched) {
+      const { incarnation, watermark, fresh } = sender
+      if (!sender.isWatermarkSaved) {
+        this.#queries.putSender.run(server, incarnation, watermark)
+        sender.isWatermarkSaved = true
+        this.#forget(server, sender)
+      }
+      if (fresh.size > 0) {
+        this.#queries.putResults.run(server, sequence, incarnation, encodeResults(fresh))
+        this.#remember(sender, sequence, fresh)
+        sender.fresh = new Map()
+      }
+    }
+    this.#touched.clear()
+  }
+
+  /** Drops everything of the sender's earlier incarnations: none of their requests is accepted any more. */
+  endIncarnation(server: number, incarnation: number): void {
+    this.#queries.removeResults.run(server, incarnation)
+    this.#queries.removeSender.run(server, incarnation)
+    const sender = this.#senders.get(server)
+    if (sender !== undefined && sender.incarnation < incarnation) this.#senders.delete(server)
+  }
+
+  #remember(sender: Sender, sequence: number, results: ReadonlyMap<number, CommandResult>): void {
+    for (const [number, result] of results) sender.results.set(number, result)
+    sender.batches.push({ sequence, numbers: [...results.keys()] })
+  }
+
+  /** Drops the oldest batches as far as all of their results are below the watermark. */
+  #forget(server: number, sender: Sender): void {
+    const isConfirmed = (batch: StoredBatch): boolean =>
+      batch.numbers.every((number) => number < sender.watermark)
+    let last: number | null = null
+    while (sender.batches.length > 0 && isConfirmed(sender.batches[0]!)) {
+      const batch = sender.batches.shift()!
+      for (const number of batch.numbers) sender.results.delete(number)
+      last = batch.sequence
+    }
+    if (last !== null) this.#queries.removeUpTo.run(server, last)
+  }
+}
+
+const emptySender = (incarnation: number): Sender => ({
+  incarnation,
+  watermark: 0,
+  isWatermarkSaved: false,
+  results: new Map(),
+  batches: [],
+  fresh: new Map(),
+})
+
+const prepare = ({ database }: Connection) => ({
+  senders: new Query<{ server: number; incarnation: number; watermark: number }>(
+    database,
+    'SELECT * FROM senders ORDER BY server',
+  ),
+  results: new Query<{ server: number; sequence: number; encoded: Uint8Array }>(
+    database,
+    'SELECT * FROM results ORDER BY server, sequence',
+  ),
+  putSender: new Query(database, 'INSERT OR REPLACE INTO senders VALUES (?, ?, ?)'),
+  putResults: new Query(database, 'INSERT INTO results VALUES (?, ?, ?, ?)'),
+  removeUpTo: new Query(database, 'DELETE FROM results WHERE server = ? AND sequence <= ?'),
+  removeResults: new Query(database, 'DELETE FROM results WHERE server = ? AND incarnation < ?'),
+  removeSender: new Query(database, 'DELETE FROM senders WHERE server = ? AND incarnation < ?'),
+})
+
+function encodeResults(results: ReadonlyMap<number, CommandResult>): Uint8Array {
+  const writer = new ByteWriter(16 + results.size * 32)
+  writer.u32(results.size)
+  for (const [number, result] of results) {
+    writer.integer(number).u8(result.ok ? 1 : 0)
+    if (result.ok)
+      writer
+        .integer(result.operation)
+        .u8(result.created ? 1 : 0)
+        .u8(result.copies)
+        .u8(result.zones)
+    else writer.text(result.code).text(result.detail)
+  }
+  return writer.finish()
+}
+
+function decodeResults(encoded: Uint8Array): Map<number, CommandResult> {
+  const reader = new ByteReader(encoded)
+  const results = new Map<number, CommandResult>()
+  for (let left = reader.u32(); left > 0; left -= 1) {
+    const number = reader.integer()
+    results.set(number, reader.u8() === 1 ? decodeSuccess(reader) : decodeFailure(reader))
+  }
+  return results
+}
+
+const decodeSuccess = (reader: ByteReader): CommandResult => ({
+  ok: true,
+  operation: reader.integer(),
+  created: reader.u8() === 1,
+  copies: reader.u8(),
+  zones: reader.u8(),
+})
+
+function decodeFailure(reader: ByteReader): CommandResult {
+  const code = reader.string()
+  if (!isErrorCode(code)) throw new InvariantError(`a stored result has no such code: ${code}`)
+  return failure(code, reader.string())
+}

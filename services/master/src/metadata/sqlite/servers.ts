@@ -1,0 +1,88 @@
+/** The chunk servers that ever registered. They are few: all are held in memory, written through. */
+import { type DatabaseSync } from 'node:sqlite'
+import { DfsError } from '@dfs/protocol'
+import { type Placement, type Registration, type ServerRecord } from '../store.ts'
+import { Query } from './query.ts'
+
+interface ServerRow {
+  readonly id: number
+  readonly disk_uid: string
+  readonly name: string
+  readonly incarnation: number
+  readonly internal_address: string
+  readonly public_port: number
+  readonly advertised_url: string | null
+  readonly zone: string
+}
+
+export class Servers {
+  readonly #byId = new Map<number, ServerRecord>()
+  readonly #put: Query
+
+  constructor(database: DatabaseSync) {
+    for (const row of new Query<ServerRow>(database, 'SELECT * FROM servers ORDER BY id').all()) {
+      this.#byId.set(row.id, recordOf(row))
+    }
+    this.#put = new Query(database, 'INSERT OR REPLACE INTO servers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)')
+  }
+
+  all(): ServerRecord[] {
+    return [...this.#byId.values()].toSorted((a, b) => a.id - b.id)
+  }
+
+  get(id: number): ServerRecord | undefined {
+    return this.#byId.get(id)
+  }
+
+  withDisk(diskUid: string): ServerRecord | undefined {
+    return [...this.#byId.values()].find((server) => server.diskUid === diskUid)
+  }
+
+  put(id: number, registration: Registration, nowWallMs: number): void {
+    const { reports: _reports, ...rest } = registration
+    const server: ServerRecord = { id, ...rest }
+    this.#byId.set(id, server)
+    this.#put.run(
+      id,
+      server.diskUid,
+      server.name,
+      server.incarnation,
+      server.internalAddress,
+      server.publicPort,
+      server.advertisedUrl,
+      server.zone,
+      nowWallMs,
+    )
+  }
+
+  isCurrent(placement: Placement): boolean {
+    return this.#byId.get(placement.server)?.incarnation === placement.incarnation
+  }
+
+  /** Throws UNKNOWN_SERVER or STALE_INCARNATION unless the server is registered in just this incarnation. */
+  requireCurrent({ server, incarnation }: Placement): void {
+    const known = this.#byId.get(server)
+    if (known === undefined) throw new DfsError('UNKNOWN_SERVER', `server ${server} never registered`)
+    if (known.incarnation !== incarnation) {
+      throw new DfsError(
+        'STALE_INCARNATION',
+        `server ${server} is in incarnation ${known.incarnation}, not ${incarnation}`,
+      )
+    }
+  }
+
+  zoneOf(id: number): string {
+    return this.#byId.get(id)?.zone ?? ''
+  }
+}
+
+const recordOf = (row: ServerRow): ServerRecord => ({
+  id: row.id,
+  diskUid: row.disk_uid,
+  name: row.name,
+  incarnation: row.incarnation,
+  internalAddress: row.internal_address,
+  publicPort: row.public_port,
+  advertisedUrl: row.advertised_url,
+  zone: row.zone,
+})

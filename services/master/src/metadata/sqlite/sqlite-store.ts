@@ -1,0 +1,223 @@
+/** The store on SQLite: each call is one transaction on one connection, carried out before the call returns. */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Random } from '@dfs/core'
+import {
+  DfsError,
+  type Epoch,
+  type ListPage,
+  type ListRequest,
+  type Lookup,
+  type LookupResult,
+  type Order,
+  type ReplicaReport,
+  type VolumeOrder,
+} from '@dfs/protocol'
+import {
+  type CommitBatchReply,
+  type CommitBatchRequest,
+  type MetadataStore,
+  type OpenVolume,
+  ORDERS_MAX,
+  type Placement,
+  type Registration,
+  type RegistrationOutcome,
+  type ReportOutcome,
+  type ServerRecord,
+  type Totals,
+  type VolumeAllocation,
+} from '../store.ts'
+import { allocate } from './allocate.ts'
+import { VOLUME_STATE } from './codes.ts'
+import { CHECKPOINT_LIMITS, Checkpointer, type CheckpointLimits } from './checkpointer.ts'
+import { applyRequest } from './commit.ts'
+import { Connection, openDatabase } from './connection.ts'
+import { type DirectoryLock, lockDirectory } from './directory-lock.ts'
+import { listPage } from './listing.ts'
+import { answerLookup } from './lookup.ts'
+import { applyRegistration, applyReports } from './reports.ts'
+import { migrate } from './schema.ts'
+import { openTables, type Tables } from './tables.ts'
+import { openVolumeOf } from './volumes.ts'
+
+export interface SqliteStoreOptions {
+  /** Holds the database and its lock; made where it is missing. Null keeps everything in memory, without a thread. */
+  readonly directory: string | null
+  readonly random: Random
+  readonly checkpointLimits?: CheckpointLimits
+}
+
+/** Entries of deleted directories that are counted at once. */
+const COUNT_STEP_ENTRIES = 1000
+
+/**
+ * Opens or makes a store. Throws UNAVAILABLE where another master uses the directory, or the schema is newer than this
+ * program; InvariantError where the database would not be durable.
+ */
+export function openSqliteStore(options: SqliteStoreOptions): SqliteStore {
+  const { directory, random } = options
+  if (directory !== null) mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const lock = directory === null ? null : lockDirectory(join(directory, 'master.lock'))
+  const file = directory === null ? ':memory:' : join(directory, 'metadata.db')
+  try {
+    const connection = new Connection(openDatabase(file))
+    migrate(connection.database)
+    const tables = openTables(connection, random)
+    const limits = options.checkpointLimits ?? CHECKPOINT_LIMITS
+    const checkpointer = lock === null ? null : new Checkpointer(connection, file, limits)
+    return new SqliteStore({ connection, tables, random, lock, checkpointer })
+  } catch (error) {
+    lock?.release()
+    throw error
+  }
+}
+
+interface Parts {
+  readonly connection: Connection
+  readonly tables: Tables
+  readonly random: Random
+  readonly lock: DirectoryLock | null
+  readonly checkpointer: Checkpointer | null
+}
+
+export class SqliteStore implements MetadataStore {
+  readonly #parts: Parts
+  readonly #tables: Tables
+  #closed: Promise<void> | null = null
+
+  /** Use {@link openSqliteStore}. */
+  constructor(parts: Parts) {
+    this.#parts = parts
+    this.#tables = parts.tables
+  }
+
+  get clusterId(): string {
+    return this.#tables.state.clusterId
+  }
+
+  epoch(): Epoch {
+    return this.#tables.state.epoch
+  }
+
+  async commitBatch(requests: readonly CommitBatchRequest[], nowWallMs: number): Promise<CommitBatchReply> {
+    const results = this.#change(() => {
+      const decided = requests.map((request) => applyRequest(this.#tables, request, nowWallMs))
+      this.#tables.results.flush(this.#tables.state.nextSequence)
+      return decided
+    })
+    return { results, sequence: this.epoch().sequence }
+  }
+
+  async lookupBatch(lookups: readonly Lookup[]): Promise<LookupResult[]> {
+    return this.#read(() => lookups.map((lookup) => answerLookup(this.#tables, lookup)))
+  }
+
+  async list(request: ListRequest): Promise<ListPage> {
+    return this.#read(() => listPage(this.#tables, request))
+  }
+
+  async registerServer(registration: Registration, nowWallMs: number): Promise<RegistrationOutcome> {
+    const { incarnation, diskUid } = registration
+    const known = this.#tables.servers.withDisk(diskUid)
+    if (known !== undefined && known.incarnation > incarnation) {
+      throw new DfsError('STALE_INCARNATION', `server ${known.id} has started anew since ${incarnation}`)
+    }
+    return this.#change(() => applyRegistration(this.#tables, registration, nowWallMs))
+  }
+
+  async servers(): Promise<readonly ServerRecord[]> {
+    return this.#tables.servers.all()
+  }
+
+  async recordReports(
+    from: Placement,
+    reports: readonly ReplicaReport[],
+    nowWallMs: number,
+  ): Promise<ReportOutcome> {
+    this.#tables.servers.requireCurrent(from)
+    return this.#change(() => applyReports(this.#tables, from.server, reports, nowWallMs))
+  }
+
+  async pendingOrders(server: number): Promise<readonly Order[]> {
+    const awaiting = this.#read(() => this.#tables.volumes.awaitingSealOn(server, ORDERS_MAX))
+    return awaiting.map(({ volume, replica, length }) => {
+      return { kind: 'seal', volume, replica, sealedLengthBytes: length }
+    })
+  }
+
+  async allocateVolumes(allocation: VolumeAllocation, nowWallMs: number): Promise<readonly VolumeOrder[]> {
+    for (const placement of allocation.sets.flat()) this.#tables.servers.requireCurrent(placement)
+    return this.#change(() => allocate(this.#tables, this.#parts.random, allocation, nowWallMs))
+  }
+
+  async sealVolumes(ids: readonly number[], reason: string, nowWallMs: number): Promise<readonly number[]> {
+    const volumes = ids.map((id) => {
+      const volume = this.#tables.volumes.get(id)
+      if (volume === undefined) throw new DfsError('VOLUME_NOT_FOUND', `there is no volume ${id}`)
+      return volume
+    })
+    const isNews = volumes.some((volume) => volume.state === VOLUME_STATE.open)
+    if (!isNews) return volumes.map((volume) => volume.sealedLength!)
+    return this.#change(() => {
+      for (const volume of volumes) this.#tables.volumes.seal(volume, reason, nowWallMs)
+      return volumes.map((volume) => volume.sealedLength!)
+    })
+  }
+
+  async openVolumesOf(server: number): Promise<readonly OpenVolume[]> {
+    return this.#tables.volumes.openOn(server).map(openVolumeOf)
+  }
+
+  async openVolumeCounts(): Promise<ReadonlyMap<number, number>> {
+    return this.#tables.volumes.openCounts()
+  }
+
+  async totals(): Promise<Totals> {
+    const { state, volumes } = this.#tables
+    return { ...state.counters, volumesOpen: volumes.openCount, volumesSealed: volumes.sealedCount }
+  }
+
+  async countDeleted(): Promise<boolean> {
+    const { deleted } = this.#tables
+    if (deleted.hasMore) this.#change(() => deleted.step(COUNT_STEP_ENTRIES))
+    return deleted.hasMore
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  /** One durable transaction. Whatever the work has changed in memory is true only if it commits. */
+  #change<T>(work: () => T): T {
+    this.#requireOpen()
+    const { state, volumes } = this.#tables
+    const result = this.#parts.connection.write(() => {
+      const value = work()
+      volumes.flush()
+      state.save()
+      return value
+    })
+    this.#parts.checkpointer?.noteCommit()
+    return result
+  }
+
+  #read<T>(work: () => T): T {
+    this.#requireOpen()
+    return this.#parts.connection.read(work)
+  }
+
+  #requireOpen(): void {
+    if (this.#closed !== null) throw new DfsError('UNAVAILABLE', 'the metadata store is closed')
+  }
+
+  async #close(): Promise<void> {
+    const { connection, checkpointer, lock } = this.#parts
+    await checkpointer?.close()
+    try {
+      connection.finish()
+    } finally {
+      lock?.release()
+    }
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * The one row that says whose database this is and how far it is: cluster, epoch, sequence, totals. Opening raises the
+ * epoch and commits that before anything else, so no id made here was ever made before, not even by the original of
+ * which this database is a restored copy (R6).
+ */
+import { type Random } from '@dfs/core'
+import { type Epoch, makeId } from '@dfs/protocol'
+import { type Connection } from './connection.ts'
+import { Query } from './query.ts'
+
+interface StateRow {
+  readonly cluster_id: string
+  readonly epoch: number
+  readonly sequence: number
+  readonly files: number
+  readonly directories: number
+  readonly links: number
+  readonly file_bytes: number
+}
+
+export interface Counters {
+  files: number
+  directories: number
+  links: number
+  fileBytes: number
+}
+
+export class State {
+  readonly clusterId: string
+  readonly #epoch: number
+  readonly #nonce: string
+  readonly #save: Query
+  /** Changed in memory by commands, saved at the end of their transaction. */
+  readonly counters: Counters
+  #sequence: number
+  #idsMade = 0
+
+  /** Reads the row, or makes it, and raises the epoch durably. */
+  constructor(connection: Connection, random: Random) {
+    const { database } = connection
+    this.#save = new Query(
+      database,
+      'UPDATE state SET sequence = ?, files = ?, directories = ?, links = ?, file_bytes = ?',
+    )
+    const row = connection.write(() => {
+      const first = `INSERT OR IGNORE INTO state VALUES (1, ?, 0, '', 0, 0, 0, 0, 0)`
+      new Query(database, first).run(hexadecimal(random.bytes(16)))
+      return new Query<StateRow>(database, 'SELECT * FROM state').first()!
+    })
+    this.clusterId = row.cluster_id
+    this.#epoch = row.epoch + 1
+    this.#nonce = hexadecimal(random.bytes(8))
+    this.#sequence = row.sequence
+    this.counters = {
+      files: row.files,
+      directories: row.directories,
+      links: row.links,
+      fileBytes: row.file_bytes,
+    }
+    connection.write(() => {
+      new Query(database, 'UPDATE state SET epoch = ?, nonce = ?').run(this.#epoch, this.#nonce)
+      this.save()
+    })
+  }
+
+  get epoch(): Epoch {
+    return { counter: this.#epoch, nonce: this.#nonce, sequence: this.#sequence }
+  }
+
+  /** The number that the transaction under way will have. */
+  get nextSequence(): number {
+    return this.#sequence + 1
+  }
+
+  nextId(): number {
+    this.#idsMade += 1
+    return makeId(this.#epoch, this.#idsMade)
+  }
+
+  /** The last step of every transaction that changes something. */
+  save(): void {
+    this.#sequence += 1
+    const { files, directories, links, fileBytes } = this.counters
+    this.#save.run(this.#sequence, files, directories, links, fileBytes)
+  }
+}
+
+export const hexadecimal = (bytes: Uint8Array): string => bytes.toHex()

@@ -1,0 +1,48 @@
+/** The parts of the store, as commands use them. */
+import { type Random } from '@dfs/core'
+import { type Connection } from './connection.ts'
+import { Contents } from './contents.ts'
+import { DeletedCounter } from './deleted-counter.ts'
+import { Entries } from './entries.ts'
+import { Results } from './results.ts'
+import { Servers } from './servers.ts'
+import { State } from './state.ts'
+import { Trash } from './trash.ts'
+import { Tree } from './tree.ts'
+import { Uploads } from './uploads.ts'
+import { Versions } from './versions.ts'
+import { Volumes } from './volumes.ts'
+
+export interface Tables {
+  readonly state: State
+  readonly servers: Servers
+  readonly volumes: Volumes
+  readonly entries: Entries
+  readonly tree: Tree
+  readonly trash: Trash
+  readonly versions: Versions
+  readonly contents: Contents
+  readonly uploads: Uploads
+  readonly results: Results
+  readonly deleted: DeletedCounter
+}
+
+export function openTables(connection: Connection, random: Random): Tables {
+  const { database } = connection
+  const state = new State(connection, random)
+  const entries = new Entries(database)
+  const trash = new Trash(database)
+  return {
+    state,
+    servers: new Servers(database),
+    volumes: new Volumes(database),
+    entries,
+    tree: new Tree(entries),
+    trash,
+    versions: new Versions(database),
+    contents: new Contents(database),
+    uploads: new Uploads(database),
+    results: new Results(connection, state.epoch.counter),
+    deleted: new DeletedCounter(database, entries, trash, state),
+  }
+}

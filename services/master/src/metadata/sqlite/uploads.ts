@@ -1,0 +1,85 @@
+/**
+ * Large writes under way: what was staged under the request id that their final write will have. Dropping one is a row
+ * moved to `garbage`, however much was staged: its chunk rows stay until the cleaner takes them with their bytes.
+ */
+import { type DatabaseSync } from 'node:sqlite'
+import { type ChunkPlacement, type RequestId } from '@dfs/protocol'
+import { Query } from './query.ts'
+
+export interface Upload {
+  readonly content: number
+  readonly stagedEnd: number
+}
+
+/** The fewest copies that any chunk of an upload had in one volume. */
+export interface UploadVolume {
+  readonly volume: number
+  readonly copies: number
+}
+
+export class Uploads {
+  readonly #queries: ReturnType<typeof prepare>
+
+  constructor(database: DatabaseSync) {
+    this.#queries = prepare(database)
+  }
+
+  find({ server, incarnation, number }: RequestId): Upload | undefined {
+    return this.#queries.find.first(server, incarnation, number)
+  }
+
+  /** Records that one more chunk was staged; makes the upload where it is the first. */
+  stage({ server, incarnation, number }: RequestId, upload: Upload, chunk: ChunkPlacement): void {
+    this.#queries.put.run(server, incarnation, number, upload.content, upload.stagedEnd)
+    this.#queries.putVolume.run(upload.content, chunk.volume, chunk.copies)
+  }
+
+  volumesOf(upload: Upload): UploadVolume[] {
+    return this.#queries.volumes.all(upload.content)
+  }
+
+  /** Ends an upload whose content has become a version's. */
+  finish(id: RequestId, upload: Upload): void {
+    this.#queries.remove.run(id.server, id.incarnation, id.number)
+    this.#queries.removeVolumes.run(upload.content)
+  }
+
+  /** Ends an upload whose content nothing will refer to. */
+  drop(id: RequestId, upload: Upload, nowWallMs: number): void {
+    this.finish(id, upload)
+    this.#queries.putGarbage.run(upload.content, nowWallMs)
+  }
+
+  /** Drops what earlier incarnations of a server have left. */
+  endIncarnation(server: number, incarnation: number, nowWallMs: number): void {
+    for (const row of this.#queries.ended.all(server, incarnation)) {
+      this.drop({ server, incarnation: row.incarnation, number: row.number }, row, nowWallMs)
+    }
+  }
+}
+
+const prepare = (database: DatabaseSync) => ({
+  find: new Query<Upload>(
+    database,
+    `SELECT content_id AS content, staged_end AS stagedEnd FROM uploads
+     WHERE server = ? AND incarnation = ? AND number = ?`,
+  ),
+  put: new Query(database, 'INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?, ?)'),
+  putVolume: new Query(
+    database,
+    `INSERT INTO upload_volumes VALUES (?, ?, ?)
+     ON CONFLICT DO UPDATE SET copies = min(copies, excluded.copies) WHERE excluded.copies < copies`,
+  ),
+  volumes: new Query<UploadVolume>(
+    database,
+    'SELECT volume, copies FROM upload_volumes WHERE content_id = ? ORDER BY volume',
+  ),
+  remove: new Query(database, 'DELETE FROM uploads WHERE server = ? AND incarnation = ? AND number = ?'),
+  removeVolumes: new Query(database, 'DELETE FROM upload_volumes WHERE content_id = ?'),
+  putGarbage: new Query(database, 'INSERT INTO garbage VALUES (?, ?)'),
+  ended: new Query<Upload & { incarnation: number; number: number }>(
+    database,
+    `SELECT content_id AS content, staged_end AS stagedEnd, incarnation, number FROM uploads
+     WHERE server = ? AND incarnation < ?`,
+  ),
+})

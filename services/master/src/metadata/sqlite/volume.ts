@@ -1,0 +1,63 @@
+/** A volume and its copies as the store holds them in memory, and what follows from their states. */
+import { type ChunkPlacement, type CommandFailure, failure, type VolumeKind } from '@dfs/protocol'
+import { type Placement } from '../store.ts'
+import { REPLICA, VOLUME_STATE } from './codes.ts'
+
+export interface Replica {
+  readonly id: number
+  readonly server: number
+  readonly incarnation: number
+  state: number
+  verifiedTo: number
+  isSealReported: boolean
+}
+
+export interface Volume {
+  readonly id: number
+  readonly kind: VolumeKind
+  readonly primary: Placement
+  readonly replicas: readonly Replica[]
+  state: number
+  committedEnd: number
+  sealedLength: number | null
+}
+
+/** How much a copy is worth to a reader; less is better, null is nothing at all. */
+const RANKS: ReadonlyMap<number, number> = new Map([
+  [REPLICA.open, 0],
+  [REPLICA.inSync, 0],
+  [REPLICA.unverified, 1],
+])
+
+export const isUsable = (replica: Replica): boolean => RANKS.has(replica.state)
+
+/** Servers with usable copies, the best first; the order of the set breaks ties. */
+export const usableServers = (volume: Volume): number[] =>
+  volume.replicas
+    .filter(isUsable)
+    .toSorted((a, b) => RANKS.get(a.state)! - RANKS.get(b.state)!)
+    .map((replica) => replica.server)
+
+/** R2: whether a chunk appended by `sender` may become part of the metadata; null when it may. */
+export function refuseChunk(volume: Volume, chunk: ChunkPlacement, sender: Placement): CommandFailure | null {
+  if (volume.state !== VOLUME_STATE.open) {
+    return failure('VOLUME_SEALED', `volume ${volume.id} is sealed at ${volume.sealedLength}`)
+  }
+  const { server, incarnation } = volume.primary
+  if (server !== sender.server || incarnation !== sender.incarnation) {
+    return failure('STALE_INCARNATION', `the primary of volume ${volume.id} is ${server} in ${incarnation}`)
+  }
+  if (chunk.offset < volume.committedEnd) {
+    return failure('OFFSET_CONFLICT', `volume ${volume.id} is committed up to ${volume.committedEnd} already`)
+  }
+  if (chunk.copies !== volume.replicas.length) {
+    return failure(
+      'INVALID_REQUEST',
+      `${chunk.copies} copies are not the ${volume.replicas.length} of the set`,
+    )
+  }
+  if (chunk.recordSize < chunk.length || chunk.length === 0) {
+    return failure('INVALID_REQUEST', `a record of ${chunk.recordSize} bytes cannot hold ${chunk.length}`)
+  }
+  return null
+}

@@ -1,0 +1,210 @@
+/**
+ * Volumes and their copies. Open ones are all in memory, since every commit asks for one; of the sealed ones those that
+ * were used last. Committed ends are written once for each transaction, not once for each chunk.
+ */
+import { type DatabaseSync } from 'node:sqlite'
+import { assert } from '@dfs/core'
+import { BoundedCache } from '../bounded-cache.ts'
+import { type OpenVolume } from '../store.ts'
+import { REPLICA, VOLUME_KIND, VOLUME_STATE } from './codes.ts'
+import { Query } from './query.ts'
+import { type Replica, type Volume } from './volume.ts'
+
+interface VolumeRow {
+  readonly id: number
+  readonly kind: number
+  readonly state: number
+  readonly primary_server: number
+  readonly primary_incarnation: number
+  readonly committed_end: number
+  readonly sealed_length: number | null
+}
+
+interface ReplicaRow {
+  readonly id: number
+  readonly server: number
+  readonly incarnation: number
+  readonly state: number
+  readonly verified_to: number
+  readonly seal_reported: number
+}
+
+const SEALED_CACHED_MAX = 16_384
+
+export class Volumes {
+  readonly #open = new Map<number, Volume>()
+  readonly #sealed = new BoundedCache<number, Volume>(SEALED_CACHED_MAX)
+  /** Open volumes whose committed end rose in the transaction under way. */
+  readonly #raised = new Set<Volume>()
+  readonly #queries: ReturnType<typeof prepare>
+  #sealedCount: number
+
+  constructor(database: DatabaseSync) {
+    this.#queries = prepare(database)
+    for (const row of this.#queries.openVolumes.all()) this.#open.set(row.id, this.#load(row))
+    this.#sealedCount = this.#queries.countSealed.first()!.count
+  }
+
+  get openCount(): number {
+    return this.#open.size
+  }
+
+  get sealedCount(): number {
+    return this.#sealedCount
+  }
+
+  get(id: number): Volume | undefined {
+    const cached = this.#open.get(id) ?? this.#sealed.get(id)
+    if (cached !== undefined) return cached
+    const row = this.#queries.volume.first(id)
+    if (row === undefined) return undefined
+    const volume = this.#load(row)
+    this.#sealed.set(id, volume)
+    return volume
+  }
+
+  /** Open volumes with a copy on `server`, by id. */
+  openOn(server: number): Volume[] {
+    const found = [...this.#open.values()].filter((volume) =>
+      volume.replicas.some((replica) => replica.server === server),
+    )
+    return found.toSorted((a, b) => a.id - b.id)
+  }
+
+  openCounts(): Map<number, number> {
+    const counts = new Map<number, number>()
+    for (const volume of this.#open.values()) {
+      for (const { server } of volume.replicas) counts.set(server, (counts.get(server) ?? 0) + 1)
+    }
+    return counts
+  }
+
+  insert(volume: Volume, salt: string, nowWallMs: number): void {
+    const { server, incarnation } = volume.primary
+    const kind = VOLUME_KIND[volume.kind]
+    this.#queries.insertVolume.run(volume.id, kind, server, incarnation, salt, nowWallMs)
+    for (const replica of volume.replicas) {
+      this.#queries.insertReplica.run(
+        replica.id,
+        volume.id,
+        replica.server,
+        replica.incarnation,
+        replica.state,
+      )
+    }
+    this.#open.set(volume.id, volume)
+  }
+
+  /** Counts a chunk that `refuseChunk` has let through. */
+  raiseCommittedEnd(volume: Volume, end: number): void {
+    assert(volume.state === VOLUME_STATE.open && end > volume.committedEnd, 'a committed end rises')
+    volume.committedEnd = end
+    this.#raised.add(volume)
+  }
+
+  /** Writes the committed ends of the transaction under way; its last step but the state. */
+  flush(): void {
+    for (const volume of this.#raised) this.#queries.raise.run(volume.committedEnd, volume.id)
+    this.#raised.clear()
+  }
+
+  /** Seals at the committed end, wherever the copies are (R1). Its copies are unverified from then on. */
+  seal(volume: Volume, reason: string, nowWallMs: number): void {
+    if (volume.state !== VOLUME_STATE.open) return
+    volume.state = VOLUME_STATE.sealed
+    volume.sealedLength = volume.committedEnd
+    this.#queries.seal.run(volume.committedEnd, volume.committedEnd, nowWallMs, reason, volume.id)
+    for (const replica of volume.replicas) {
+      if (replica.state === REPLICA.open) this.setReplica(replica, { state: REPLICA.unverified })
+    }
+    this.#raised.delete(volume)
+    this.#open.delete(volume.id)
+    this.#sealed.set(volume.id, volume)
+    this.#sealedCount += 1
+  }
+
+  setReplica(
+    replica: Replica,
+    change: Partial<Pick<Replica, 'state' | 'verifiedTo' | 'isSealReported'>>,
+  ): void {
+    Object.assign(replica, change)
+    this.#queries.updateReplica.run(
+      replica.state,
+      replica.verifiedTo,
+      replica.isSealReported ? 1 : 0,
+      replica.id,
+    )
+  }
+
+  /** Ids of volumes with a copy on `server` in one of two states. */
+  volumesWithCopyOn(server: number): number[] {
+    return this.#queries.volumesOn.all(server, REPLICA.inSync, REPLICA.unverified).map(({ volume }) => volume)
+  }
+
+  /** Sealed volumes whose copy on `server` was not yet reported as sealed. */
+  awaitingSealOn(server: number, countMax: number): { volume: number; replica: number; length: number }[] {
+    return this.#queries.awaitingSeal.all(server, countMax)
+  }
+
+  #load(row: VolumeRow): Volume {
+    return {
+      id: row.id,
+      kind: row.kind === VOLUME_KIND.small ? 'small' : 'large',
+      primary: { server: row.primary_server, incarnation: row.primary_incarnation },
+      replicas: this.#queries.replicas.all(row.id).map(replicaOf),
+      state: row.state,
+      committedEnd: row.committed_end,
+      sealedLength: row.sealed_length,
+    }
+  }
+}
+
+const prepare = (database: DatabaseSync) => ({
+  openVolumes: new Query<VolumeRow>(database, 'SELECT * FROM volumes WHERE state = 1 ORDER BY id'),
+  volume: new Query<VolumeRow>(database, 'SELECT * FROM volumes WHERE id = ?'),
+  countSealed: new Query<{ count: number }>(
+    database,
+    'SELECT (SELECT count(*) FROM volumes) - (SELECT count(*) FROM volumes WHERE state = 1) AS count',
+  ),
+  replicas: new Query<ReplicaRow>(database, 'SELECT * FROM replicas WHERE volume = ? ORDER BY id'),
+  insertVolume: new Query(database, 'INSERT INTO volumes VALUES (?, ?, 1, ?, ?, 0, NULL, ?, ?, NULL, NULL)'),
+  insertReplica: new Query(database, 'INSERT INTO replicas VALUES (?, ?, ?, ?, ?, 0, 0)'),
+  raise: new Query(database, 'UPDATE volumes SET committed_end = ? WHERE id = ?'),
+  seal: new Query(
+    database,
+    `UPDATE volumes SET state = 2, committed_end = ?, sealed_length = ?, sealed_ms = ?, seal_reason = ?
+     WHERE id = ?`,
+  ),
+  updateReplica: new Query(
+    database,
+    'UPDATE replicas SET state = ?, verified_to = ?, seal_reported = ? WHERE id = ?',
+  ),
+  volumesOn: new Query<{ volume: number }>(
+    database,
+    'SELECT volume FROM replicas WHERE server = ? AND state IN (?, ?) ORDER BY volume',
+  ),
+  awaitingSeal: new Query<{ volume: number; replica: number; length: number }>(
+    database,
+    `SELECT r.volume, r.id AS replica, v.sealed_length AS length
+     FROM replicas r JOIN volumes v ON v.id = r.volume
+     WHERE r.server = ? AND r.state = 2 AND r.seal_reported = 0 AND v.state = 2
+     ORDER BY r.id LIMIT ?`,
+  ),
+})
+
+const replicaOf = (row: ReplicaRow): Replica => ({
+  id: row.id,
+  server: row.server,
+  incarnation: row.incarnation,
+  state: row.state,
+  verifiedTo: row.verified_to,
+  isSealReported: row.seal_reported === 1,
+})
+
+export const openVolumeOf = (volume: Volume): OpenVolume => ({
+  volume: volume.id,
+  kind: volume.kind,
+  primary: volume.primary,
+  committedEndBytes: volume.committedEnd,
+  servers: volume.replicas.map((replica) => replica.server),
+})

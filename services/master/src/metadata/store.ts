@@ -1,0 +1,171 @@
+/**
+ * All metadata of the cluster, behind commands. Nothing of a transaction leaks out, so a store may be an embedded
+ * database in this process or a distributed one elsewhere; the suite in `test/store` holds for each.
+ *
+ * Order: the calls of one store take effect one after the other, in the order in which they were made; the requests of a
+ * batch in their order, the commands of a request in theirs. A read sees every change whose promise was resolved before it.
+ *
+ * Durability: when the promise of a change resolves, the change survives the loss of power.
+ *
+ * Errors: what can be expected is a value in the results, or a DfsError where a method names one; nothing has changed then.
+ * Everything else, a failed sync above all, is an InvariantError: the outcome is unknown, every later call fails likewise,
+ * and the process must end (the next start finds out what is there).
+ */
+import {
+  type Command,
+  type CommandResult,
+  type Epoch,
+  type ErrorCode,
+  type ListPage,
+  type ListRequest,
+  type Lookup,
+  type LookupResult,
+  type Order,
+  type ReplicaReport,
+  type VolumeKind,
+  type VolumeOrder,
+} from '@dfs/protocol'
+
+/** The commands of one sender. `server` 0 is the master itself, whose incarnation is its epoch's counter. */
+export interface CommitBatchRequest {
+  readonly server: number
+  readonly incarnation: number
+  /** Results of this sender's requests below this number may be forgotten; such numbers are refused from now on. */
+  readonly watermark: number
+  readonly commands: readonly Command[]
+}
+
+export interface CommitBatchReply {
+  /** For each request, one result for each of its commands. */
+  readonly results: readonly (readonly CommandResult[])[]
+  /** Transactions committed ever, this one included. */
+  readonly sequence: number
+}
+
+/** A chunk server as it introduces itself. */
+export interface Registration {
+  readonly diskUid: string
+  readonly name: string
+  readonly incarnation: number
+  readonly internalAddress: string
+  readonly publicPort: number
+  readonly advertisedUrl: string | null
+  readonly zone: string
+  /** Every copy that it has. */
+  readonly reports: readonly ReplicaReport[]
+}
+
+export interface ServerRecord extends Omit<Registration, 'reports'> {
+  readonly id: number
+}
+
+/** What became of reports. */
+export interface ReportOutcome {
+  /** Reports about copies that the store does not know: kept by the server, and logged (never deleted). */
+  readonly unknown: readonly ReplicaReport[]
+  /** Volumes that were sealed because of them. */
+  readonly sealedVolumes: readonly number[]
+}
+
+export interface RegistrationOutcome extends ReportOutcome {
+  readonly server: number
+  readonly isNewServer: boolean
+  readonly isNewIncarnation: boolean
+}
+
+export interface Placement {
+  readonly server: number
+  readonly incarnation: number
+}
+
+export interface VolumeAllocation {
+  readonly kind: VolumeKind
+  /** One fixed set for each volume wanted. The primary is the first of each, the same in all. */
+  readonly sets: readonly (readonly Placement[])[]
+}
+
+export interface OpenVolume {
+  readonly volume: number
+  readonly kind: VolumeKind
+  readonly primary: Placement
+  readonly committedEndBytes: number
+  readonly servers: readonly number[]
+}
+
+export interface Totals {
+  readonly files: number
+  /** The root is not counted. */
+  readonly directories: number
+  readonly links: number
+  /** Sum of the sizes of all current versions. */
+  readonly fileBytes: number
+  readonly volumesOpen: number
+  readonly volumesSealed: number
+}
+
+export interface MetadataStore {
+  /** 32 hexadecimal digits, made with the store. */
+  readonly clusterId: string
+  /** The epoch of this opening, with the number of transactions committed so far. */
+  epoch(): Epoch
+
+  /**
+   * Decides commands in one transaction. Every command is checked completely before it writes: a failure changes nothing
+   * and undoes nobody. Under a request id that has a result already, that result is answered.
+   *
+   * Results are kept until the watermark passes them, across restarts, except the refusals of {@link isRetryable}: those
+   * say that nothing happened and that the same request with the same placement can never succeed, so the sender may
+   * repeat the request under its id with another placement.
+   */
+  commitBatch(requests: readonly CommitBatchRequest[], nowWallMs: number): Promise<CommitBatchReply>
+  /** Locations are ordered by the state of the copies: open and in-sync ones before unverified ones, others never. */
+  lookupBatch(lookups: readonly Lookup[]): Promise<LookupResult[]>
+  /** At most LIST_PAGE_ENTRIES_MAX entries. Throws DIRECTORY_NOT_FOUND, NOT_A_DIRECTORY, INVALID_PATH. */
+  list(request: ListRequest): Promise<ListPage>
+
+  /**
+   * Records a server that starts, or starts anew. A new incarnation seals every open volume with a copy on the server and
+   * makes its other copies unverified, those it does not report any more lost. Throws STALE_INCARNATION.
+   */
+  registerServer(registration: Registration, nowWallMs: number): Promise<RegistrationOutcome>
+  /** Every server that ever registered, by id. */
+  servers(): Promise<readonly ServerRecord[]>
+  /** Throws UNKNOWN_SERVER, STALE_INCARNATION. A failed copy seals its volume. */
+  recordReports(from: Placement, reports: readonly ReplicaReport[], nowWallMs: number): Promise<ReportOutcome>
+  /** Seal orders for copies on this server that were not yet reported as sealed; at most ORDERS_MAX. */
+  pendingOrders(server: number): Promise<readonly Order[]>
+
+  /** Throws UNKNOWN_SERVER, STALE_INCARNATION where a server of a set is not registered like that. */
+  allocateVolumes(allocation: VolumeAllocation, nowWallMs: number): Promise<readonly VolumeOrder[]>
+  /** Seals volumes at their committed ends (R1); idempotent. The sealed lengths, in order. Throws VOLUME_NOT_FOUND. */
+  sealVolumes(volumes: readonly number[], reason: string, nowWallMs: number): Promise<readonly number[]>
+  /** Open volumes with a copy on `server`, by id. */
+  openVolumesOf(server: number): Promise<readonly OpenVolume[]>
+  /** For each server the number of open volumes with a copy on it; servers without one are left out. */
+  openVolumeCounts(): Promise<ReadonlyMap<number, number>>
+
+  /** Exact, except that what a recursively deleted directory held is subtracted by and by (see `countDeleted`). */
+  totals(): Promise<Totals>
+  /** One bounded step of that; resolves to whether more is left. */
+  countDeleted(): Promise<boolean>
+
+  /** Idempotent; no other call may follow. */
+  close(): Promise<void>
+}
+
+/** Orders that one reply carries at most; the rest follows when these are done. */
+export const ORDERS_MAX = 1000
+/** Results of one sender that wait for its watermark; beyond it commands are refused with TOO_BUSY. */
+export const UNCONFIRMED_RESULTS_MAX = 65_536
+
+const RETRYABLE: ReadonlySet<ErrorCode> = new Set([
+  'VOLUME_SEALED',
+  'VOLUME_NOT_FOUND',
+  'OFFSET_CONFLICT',
+  'STALE_INCARNATION',
+  'UNKNOWN_SERVER',
+  'TOO_BUSY',
+])
+
+/** Whether a failure concerns the placement or the sender alone, so that it does not settle the request's outcome. */
+export const isRetryable = (code: ErrorCode): boolean => RETRYABLE.has(code)

@@ -1,0 +1,41 @@
+/** The background step: volumes of dead servers are sealed, and the totals learn what was deleted. It asks nobody. */
+import { type Runtime } from '@dfs/core'
+import { type MetadataStore } from './metadata/store.ts'
+import { type Sessions } from './sessions.ts'
+
+export interface MonitorOptions {
+  readonly runtime: Runtime
+  readonly store: MetadataStore
+  readonly sessions: Sessions
+  readonly everyMs: number
+}
+
+/** Runs steps until `signal` aborts; rejects when a step fails. */
+export async function runMonitor(options: MonitorOptions, signal: AbortSignal): Promise<void> {
+  while (await sleepUnlessAborted(options, signal)) await monitorStep(options)
+}
+
+/** One bounded step. */
+export async function monitorStep({ runtime, store, sessions }: MonitorOptions): Promise<void> {
+  for (const server of sessions.dead()) {
+    const volumes = (await store.openVolumesOf(server)).map(({ volume }) => volume)
+    if (volumes.length === 0) continue
+    await store.sealVolumes(volumes, `server ${server} is dead`, runtime.clock.wallMs())
+    runtime.log.warn({ server, count: volumes.length }, 'server is dead; its volumes are sealed')
+  }
+  await store.countDeleted()
+}
+
+/** Whether the whole time has passed. */
+async function sleepUnlessAborted(
+  { runtime, everyMs }: MonitorOptions,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    await runtime.clock.sleep(everyMs, signal)
+    return true
+  } catch (error) {
+    if (signal.aborted) return false
+    throw error
+  }
+}

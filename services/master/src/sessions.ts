@@ -1,0 +1,166 @@
+/**
+ * The chunk servers as this start of the master knows them: who they are (from the store), when each was last heard, and
+ * what it said of itself. All of it is gone with the process: servers register again, since their heartbeats are refused.
+ */
+import { type Clock } from '@dfs/core'
+import { DfsError, type ServerInfo } from '@dfs/protocol'
+import { type Hearing, isMajority, livenessOf, silenceMs } from './domain/liveness.ts'
+import { type Candidate } from './domain/placement.ts'
+import { aliveCoordinators, choosePreferred, type Coordinator } from './domain/preferred.ts'
+import { type ServerRecord } from './metadata/store.ts'
+import { type MasterSettings } from './settings.ts'
+
+/** What a server says of itself each time. */
+export interface Presence {
+  readonly freeBytes: number
+  readonly totalBytes: number
+  readonly unreachable: readonly number[]
+  readonly oldestDiskCallMs: number
+}
+
+interface Session extends Presence {
+  readonly incarnation: number
+  readonly heardAtMs: number
+}
+
+export class Sessions {
+  readonly #clock: Clock
+  readonly #settings: MasterSettings
+  readonly #startedAtMs: number
+  readonly #records = new Map<number, ServerRecord>()
+  readonly #sessions = new Map<number, Session>()
+  #preferred: number | null = null
+  #turn = 0
+
+  constructor(clock: Clock, settings: MasterSettings, known: readonly ServerRecord[]) {
+    this.#clock = clock
+    this.#settings = settings
+    this.#startedAtMs = clock.monotonicMs()
+    for (const record of known) this.#records.set(record.id, record)
+  }
+
+  /** Begins a session, or ends the one of an earlier incarnation. */
+  begin(record: ServerRecord, presence: Presence): void {
+    this.#records.set(record.id, record)
+    this.#hear(record.id, record.incarnation, presence)
+  }
+
+  /** Takes a heartbeat. Throws UNKNOWN_SERVER, STALE_INCARNATION. */
+  heartbeat(server: number, incarnation: number, presence: Presence): void {
+    this.require(server, incarnation)
+    this.#hear(server, incarnation, presence)
+  }
+
+  /** Throws UNKNOWN_SERVER where the server must register (again), STALE_INCARNATION where a newer process took its place. */
+  require(server: number, incarnation: number): void {
+    const session = this.#sessions.get(server)
+    if (session !== undefined && incarnation < session.incarnation) {
+      throw new DfsError('STALE_INCARNATION', `server ${server} is in incarnation ${session.incarnation}`)
+    }
+    if (session?.incarnation !== incarnation) {
+      throw new DfsError(
+        'UNKNOWN_SERVER',
+        `server ${server} has not registered with this start of the master`,
+      )
+    }
+  }
+
+  /** Every server that ever registered, by id. */
+  view(): ServerInfo[] {
+    return this.#ids().map((id) => this.#describe(id))
+  }
+
+  /** Ids of those that are dead. */
+  dead(): number[] {
+    return this.view()
+      .filter(({ liveness }) => liveness === 'dead')
+      .map(({ id }) => id)
+  }
+
+  /** The preferred coordinator as of now. */
+  preferred(): number | null {
+    this.#preferred = choosePreferred(this.#preferred, this.#coordinators())
+    return this.#preferred
+  }
+
+  /** Coordinators that are alive, each in its turn. */
+  nextCoordinator(): ServerInfo | null {
+    const alive = aliveCoordinators(this.#coordinators())
+    if (alive.length === 0) return null
+    this.#turn = (this.#turn + 1) % alive.length
+    return this.#describe(alive[this.#turn]!.server)
+  }
+
+  /** Servers that may be chosen for volumes. */
+  candidates(openVolumes: ReadonlyMap<number, number>): Candidate[] {
+    return this.#ids().flatMap((id) => {
+      const session = this.#sessions.get(id)
+      if (session === undefined) return []
+      const { incarnation, freeBytes, unreachable, oldestDiskCallMs } = session
+      const { liveness, zone } = this.#describe(id)
+      const load = { freeBytes, openVolumes: openVolumes.get(id) ?? 0, unreachable, oldestDiskCallMs }
+      return [{ server: id, incarnation, liveness, zone, ...load }]
+    })
+  }
+
+  /** Puts alive servers first and dead ones last; the order given breaks ties. */
+  byLiveness(servers: readonly number[]): number[] {
+    const ranks = { alive: 0, suspect: 1, dead: 2 }
+    const rank = (id: number): number => ranks[livenessOf(this.#hearing(id), this.#settings.liveness)]
+    return servers.toSorted((a, b) => rank(a) - rank(b))
+  }
+
+  #ids(): number[] {
+    return [...this.#records.keys()].toSorted((a, b) => a - b)
+  }
+
+  #hear(server: number, incarnation: number, presence: Presence): void {
+    const { freeBytes, totalBytes, unreachable, oldestDiskCallMs } = presence
+    const heardAtMs = this.#clock.monotonicMs()
+    this.#sessions.set(server, {
+      incarnation,
+      heardAtMs,
+      freeBytes,
+      totalBytes,
+      unreachable,
+      oldestDiskCallMs,
+    })
+  }
+
+  #hearing(server: number): Hearing {
+    return {
+      heardAtMs: this.#sessions.get(server)?.heardAtMs ?? null,
+      startedAtMs: this.#startedAtMs,
+      nowMs: this.#clock.monotonicMs(),
+      hasMajority: isMajority(this.#sessions.size, this.#records.size),
+    }
+  }
+
+  #coordinators(): Coordinator[] {
+    const alive = this.view().filter(({ liveness }) => liveness === 'alive')
+    return alive.map(({ id, liveness }) => {
+      const unreachable = this.#sessions.get(id)?.unreachable ?? []
+      const reached = alive.filter((peer) => peer.id !== id && !unreachable.includes(peer.id)).length
+      return { server: id, liveness, canWrite: reached + 1 >= this.#settings.cluster.minReplicas }
+    })
+  }
+
+  #describe(id: number): ServerInfo {
+    const record = this.#records.get(id)!
+    const session = this.#sessions.get(id)
+    const hearing = this.#hearing(id)
+    return {
+      id,
+      name: record.name,
+      liveness: livenessOf(hearing, this.#settings.liveness),
+      incarnation: record.incarnation,
+      internalAddress: record.internalAddress,
+      publicPort: record.publicPort,
+      advertisedUrl: record.advertisedUrl,
+      zone: record.zone,
+      freeBytes: session?.freeBytes ?? 0,
+      totalBytes: session?.totalBytes ?? 0,
+      silentForMs: Math.floor(silenceMs(hearing)),
+    }
+  }
+}

@@ -1,0 +1,46 @@
+/** What the master is configured with, beside its addresses. */
+import { assert } from '@dfs/core'
+import {
+  CHUNK_SIZE_BYTES,
+  type ClusterSettings,
+  DEAD_AFTER_MS,
+  HEARTBEAT_MS,
+  REPLICAS_DEFAULT,
+  REPLICAS_MIN_DEFAULT,
+  SUSPECT_AFTER_MS,
+  VOLUME_SIZE_BYTES,
+} from '@dfs/protocol'
+import { type LivenessLimits } from './domain/liveness.ts'
+
+export interface MasterSettings {
+  readonly cluster: ClusterSettings
+  readonly liveness: LivenessLimits
+  /** Time between two looks for dead servers. */
+  readonly monitorEveryMs: number
+}
+
+export const DEFAULT_SETTINGS: MasterSettings = Object.freeze({
+  cluster: Object.freeze({
+    replicas: REPLICAS_DEFAULT,
+    minReplicas: REPLICAS_MIN_DEFAULT,
+    chunkSizeBytes: CHUNK_SIZE_BYTES,
+    volumeSizeBytes: VOLUME_SIZE_BYTES,
+  }),
+  liveness: Object.freeze({ suspectAfterMs: SUSPECT_AFTER_MS, deadAfterMs: DEAD_AFTER_MS }),
+  monitorEveryMs: HEARTBEAT_MS,
+})
+
+/** Commit requests and look-up requests that wait at most; beyond it the answer is TOO_BUSY. */
+export const COMMIT_QUEUE_MAX = 4096
+export const LOOKUP_QUEUE_MAX = 16_384
+/** Requests, and their commands, that share a transaction: about 20 ms of work. */
+export const REQUESTS_PER_TRANSACTION_MAX = 256
+export const COMMANDS_PER_TRANSACTION_MAX = 512
+
+/** Throws InvariantError where settings contradict each other. */
+export function checkSettings({ cluster, liveness }: MasterSettings): void {
+  assert(cluster.minReplicas >= 1 && cluster.minReplicas <= cluster.replicas, 'minReplicas is 1 to replicas')
+  assert(cluster.replicas <= 9, 'a volume has at most 9 copies')
+  assert(cluster.chunkSizeBytes < cluster.volumeSizeBytes, 'a chunk fits a volume')
+  assert(liveness.suspectAfterMs < liveness.deadAfterMs, 'a server is suspect before it is dead')
+}

@@ -1,0 +1,240 @@
+/** Volumes: what may be committed into them, and what sealing does. Each test names the rule it would see broken. */
+import { expect, it } from 'vitest'
+import { type ReplicaReport, type VolumeOrder } from '@dfs/protocol'
+import { describeStores } from '../fixture/engines.ts'
+import { NOW } from '../fixture/store-bench.ts'
+
+const report = (order: VolumeOrder, index: number, change: Partial<ReplicaReport>): ReplicaReport => ({
+  volume: order.volume,
+  replica: order.replicas[index]!.replica,
+  state: 'sealed',
+  lengthBytes: 0,
+  verifiedToBytes: 0,
+  ...change,
+})
+
+describeStores('volumes', (bench) => {
+  it('seals at the highest committed end, idempotently (R1)', async () => {
+    const b = bench()
+    await b.addServers(3)
+    const order = await b.volume()
+    await b.commit(b.write('/a', b.chunk(order, 10)), b.write('/b', b.chunk(order, 20)))
+    expect(await b.store.sealVolumes([order.volume], 'test', NOW)).toEqual([230])
+    expect(await b.store.sealVolumes([order.volume], 'again', NOW)).toEqual([230])
+    await expect(b.store.sealVolumes([4711], 'test', NOW)).rejects.toMatchObject({ code: 'VOLUME_NOT_FOUND' })
+  })
+
+  it('refuses a commit after the seal, keeps what was committed, and takes the same request elsewhere (R1, R15)', async () => {
+    const b = bench()
+    await b.addServers(3)
+    const [first, second] = [await b.volume(), await b.volume()]
+    await b.commit(b.write('/early', b.chunk(first, 10)))
+    const late = b.write('/late', b.chunk(first, 10))
+    await b.store.sealVolumes([first.volume], 'test', NOW)
+    expect(await b.outcome(late)).toBe('VOLUME_SEALED')
+    expect((await b.file('/early')).chunks).toHaveLength(1)
+    expect(await b.lookup('/late')).toMatchObject({ code: 'FILE_NOT_FOUND' })
+    const elsewhere = { ...late, chunk: b.chunk(second, 10) } as typeof late
+    expect(await b.outcome(elsewhere)).toBe('ok')
+    expect(await b.outcome(late)).toBe('ok')
+    expect((await b.file('/late')).chunks[0]!.volume).toBe(second.volume)
+  })
+
+  it('takes chunks in order of offset only, with gaps (R2)', async () => {
+    const b = bench()
+    await b.addServers(2)
+    const order = await b.volume()
+    expect(await b.outcome(b.write('/a', b.chunk(order, 10, { offset: 500 })))).toBe('ok')
+    expect(await b.outcome(b.write('/b', b.chunk(order, 10, { offset: 609 })))).toBe('OFFSET_CONFLICT')
+    expect(await b.outcome(b.write('/c', b.chunk(order, 10, { offset: 610 })))).toBe('ok')
+    expect(await b.store.sealVolumes([order.volume], 'test', NOW)).toEqual([720])
+  })
+
+  it('takes chunks from the primary in its incarnation, on every copy of the set (R2)', async () => {
+    const b = bench()
+    await b.addServers(3)
+    const [own, foreign] = [await b.volume(), await b.volume(1, 0, 2)]
+    expect(await b.outcome(b.write('/a', b.chunk(foreign, 10)))).toBe('STALE_INCARNATION')
+    expect(await b.outcome(b.write('/a', b.chunk(own, 10, { copies: 2 })))).toBe('INVALID_REQUEST')
+    expect(await b.outcome(b.write('/a', b.chunk(own, 10, { volume: 99 })))).toBe('VOLUME_NOT_FOUND')
+    expect(await b.outcome(b.write('/a', b.chunk(own, 10), { size: 11 }))).toBe('INVALID_REQUEST')
+    expect(await b.list('/')).toEqual([])
+    expect(await b.store.sealVolumes([own.volume], 'test', NOW)).toEqual([0])
+  })
+
+  it('stages by the same rules (R2)', async () => {
+    const b = bench()
+    await b.addServers(3)
+    const order = await b.volume()
+    const stage = (change: object) =>
+      b.outcome(b.command({ kind: 'stage', upload: b.nextId(), start: 0, chunk: b.chunk(order, 10, change) }))
+    expect(await stage({ copies: 1 })).toBe('INVALID_REQUEST')
+    expect(await stage({ offset: 1000 })).toBe('ok')
+    expect(await stage({ offset: 5 })).toBe('OFFSET_CONFLICT')
+    expect(await b.store.sealVolumes([order.volume], 'test', NOW)).toEqual([1110])
+    expect(await stage({ offset: 2000 })).toBe('VOLUME_SEALED')
+  })
+
+  it('seals every volume with a copy on a server that starts anew (R3)', async () => {
+    const b = bench()
+    await b.addServers(4)
+    const [primary, replica, other] = [
+      await b.volume(0, 1, 2),
+      await b.volume(1, 0, 2),
+      await b.volume(1, 2, 3),
+    ]
+    const outcome = await b.register(0, 2)
+    expect(outcome).toMatchObject({
+      server: b.servers[0]!.server,
+      isNewServer: false,
+      isNewIncarnation: true,
+    })
+    expect(outcome.sealedVolumes).toEqual([primary.volume, replica.volume])
+    expect((await b.store.openVolumesOf(b.servers[1]!.server)).map(({ volume }) => volume)).toEqual([
+      other.volume,
+    ])
+  })
+
+  it('keeps volumes open when a server registers again in the same incarnation', async () => {
+    const b = bench()
+    await b.addServers(3)
+    const order = await b.volume()
+    expect(await b.register(0, 1)).toMatchObject({ isNewIncarnation: false, sealedVolumes: [] })
+    expect(await b.outcome(b.write('/a', b.chunk(order, 1)))).toBe('ok')
+    expect((await b.file('/a')).locations.get(order.volume)).toHaveLength(3)
+  })
+
+  it('refuses an incarnation lower than the known one, and its commits', async () => {
+    const b = bench()
+    await b.addServers(2)
+    await b.register(0, 5)
+    await expect(b.register(0, 4)).rejects.toMatchObject({ code: 'STALE_INCARNATION' })
+    const stale = { server: b.servers[0]!.server, incarnation: 1 }
+    const commands = [b.write('/a', null), b.write('/b', null)]
+    const results = await b.commitAs(stale, commands)
+    expect(results.map((result) => !result.ok && result.code)).toEqual([
+      'STALE_INCARNATION',
+      'STALE_INCARNATION',
+    ])
+    expect(await b.list('/')).toEqual([])
+    await expect(b.store.recordReports(stale, [], NOW)).rejects.toMatchObject({ code: 'STALE_INCARNATION' })
+    const sets = [[stale, b.servers[1]!]]
+    await expect(b.store.allocateVolumes({ kind: 'small', sets }, NOW)).rejects.toMatchObject({
+      code: 'STALE_INCARNATION',
+    })
+  })
+
+  it('orders the seal of each copy until it is reported, and trusts it only when verified to the length (R8, R18)', async () => {
+    const b = bench()
+    await b.addServers(2)
+    const order = await b.volume()
+    const [first, second] = b.servers
+    await b.commit(b.write('/a', b.chunk(order, 50)))
+    await b.store.sealVolumes([order.volume], 'test', NOW)
+    const seal = { kind: 'seal', volume: order.volume, sealedLengthBytes: 150 }
+    expect(await b.store.pendingOrders(first!.server)).toEqual([
+      { ...seal, replica: order.replicas[0]!.replica },
+    ])
+
+    await b.store.recordReports(first!, [report(order, 0, { verifiedToBytes: 100 })], NOW)
+    expect(await b.store.pendingOrders(first!.server)).toEqual([])
+    await b.store.recordReports(second!, [report(order, 1, { verifiedToBytes: 150 })], NOW)
+    expect(await b.store.pendingOrders(second!.server)).toEqual([])
+    const { locations } = await b.file('/a')
+    expect(locations.get(order.volume)).toEqual([second!.server, first!.server])
+  })
+
+  it('counts a failed copy as damaged, for good, and seals its volume', async () => {
+    const b = bench()
+    await b.addServers(3)
+    const order = await b.volume()
+    await b.commit(b.write('/a', b.chunk(order, 50)))
+    const failed = report(order, 1, { state: 'failed' })
+    const outcome = await b.store.recordReports(b.servers[1]!, [failed], NOW)
+    expect(outcome).toEqual({ unknown: [], sealedVolumes: [order.volume] })
+    await b.store.recordReports(b.servers[1]!, [report(order, 1, { verifiedToBytes: 150 })], NOW)
+    await b.register(1, 2, { reports: [report(order, 1, { verifiedToBytes: 150 })] })
+    const { locations } = await b.file('/a')
+    expect(locations.get(order.volume)).toEqual([b.servers[0]!.server, b.servers[2]!.server])
+    expect(await b.store.pendingOrders(b.servers[1]!.server)).toEqual([])
+  })
+
+  it('has only unverified copies on a server that starts anew, and none that it does not report (R9)', async () => {
+    const b = bench()
+    await b.addServers(2)
+    const [kept, gone] = [await b.volume(), await b.volume()]
+    await b.commit(b.write('/kept', b.chunk(kept, 50)), b.write('/gone', b.chunk(gone, 50)))
+    await b.store.sealVolumes([kept.volume, gone.volume], 'test', NOW)
+    for (const order of [kept, gone]) {
+      await b.store.recordReports(b.servers[0]!, [report(order, 0, { verifiedToBytes: 150 })], NOW)
+      await b.store.recordReports(b.servers[1]!, [report(order, 1, { verifiedToBytes: 150 })], NOW)
+    }
+    const [first, second] = b.servers.map(({ server }) => server)
+    expect((await b.file('/kept')).locations.get(kept.volume)).toEqual([first, second])
+    await b.register(0, 2, { reports: [report(kept, 0, { verifiedToBytes: 0 })] })
+    expect((await b.file('/kept')).locations.get(kept.volume)).toEqual([second, first])
+    expect((await b.file('/gone')).locations.get(gone.volume)).toEqual([second])
+    const next = { server: first!, incarnation: 2 }
+    await b.store.recordReports(next, [report(gone, 0, { verifiedToBytes: 150 })], NOW)
+    expect((await b.file('/gone')).locations.get(gone.volume)).toEqual([first, second])
+  })
+
+  it('returns reports of copies that it does not know, or that are of another server, and keeps all (R7)', async () => {
+    const b = bench()
+    await b.addServers(2)
+    const order = await b.volume()
+    const foreign = report(order, 1, { state: 'failed' })
+    const strange = { ...report(order, 0, {}), volume: 77 }
+    const outcome = await b.store.recordReports(b.servers[0]!, [foreign, strange], NOW)
+    expect(outcome).toEqual({ unknown: [foreign, strange], sealedVolumes: [] })
+  })
+
+  it('gives the receipt of the copies still good at the commit, and their zones (R23)', async () => {
+    const b = bench()
+    await b.addServers(3, ['east', 'east', 'west'])
+    const order = await b.volume()
+    const upload = b.nextId()
+    const write = b.write('/large', null, { id: upload, size: 10 })
+    const small = b.write('/a', b.chunk(order, 1))
+    const stage = b.command({ kind: 'stage', upload, start: 0, chunk: b.chunk(order, 10) })
+    expect(await b.commit(small, stage)).toMatchObject([{ ok: true, copies: 3, zones: 2 }, { ok: true }])
+    await b.store.recordReports(b.servers[2]!, [report(order, 2, { state: 'failed' })], NOW)
+    expect(await b.commit(write, b.write('/empty', null))).toMatchObject([
+      { ok: true, copies: 2, zones: 1 },
+      { ok: true, copies: 0, zones: 0 },
+    ])
+    expect((await b.file('/large')).info).toMatchObject({ copies: 2, zones: 1 })
+    expect((await b.file('/a')).info).toMatchObject({ copies: 3, zones: 2 })
+  })
+
+  it('counts open volumes for each server', async () => {
+    const b = bench()
+    await b.addServers(3)
+    const [first] = [await b.volume(0, 1), await b.volume(1, 2)]
+    const [s0, s1, s2] = b.servers.map(({ server }) => server)
+    expect(await b.store.openVolumeCounts()).toEqual(
+      new Map([
+        [s0, 1],
+        [s1, 2],
+        [s2, 1],
+      ]),
+    )
+    await b.store.sealVolumes([first!.volume], 'test', NOW)
+    expect(await b.store.openVolumeCounts()).toEqual(
+      new Map([
+        [s1, 1],
+        [s2, 1],
+      ]),
+    )
+    expect(await b.store.totals()).toMatchObject({ volumesOpen: 1, volumesSealed: 1 })
+  })
+
+  it('never makes the same id or salt twice', async () => {
+    const b = bench()
+    await b.addServers(2)
+    const orders = [await b.volume(), await b.volume()]
+    const ids = orders.flatMap(({ volume, replicas }) => [volume, ...replicas.map(({ replica }) => replica)])
+    expect(new Set(ids).size).toBe(6)
+    expect(new Set(orders.map(({ salt }) => salt)).size).toBe(2)
+  })
+})
