@@ -78,8 +78,9 @@ function redirect(
   if (endpoint === null) throw new DfsError('UNAVAILABLE', 'no chunk server is alive')
   // The target was checked to be printable ASCII that starts with a slash, the host to be one of ours.
   const location = `${originOf(endpoint, request.hostName)}${request.url}`
-  return reply.code(307).header('location', location).header('cache-control', 'no-store').send({
+  reply.code(307).header('location', location).header('cache-control', 'no-store')
+  return {
     location,
     hint: 'A chunk server has the bytes: send the same request to this location. curl does so with -L.',
-  })
+  }
 }

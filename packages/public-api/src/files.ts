@@ -50,6 +50,7 @@ export function addFileRoutes(app: App, { namespace, bodies }: FileRoutesOptions
         querystring: VersionQuery,
         response: {
           200: noContent('As GET, without the content'),
+          304: noContent('It is what the client has'),
           ...errorResponses('FILE_NOT_FOUND', 'INVALID_PATH'),
         },
       },

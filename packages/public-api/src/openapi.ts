@@ -29,7 +29,8 @@ export async function addOpenApi(app: FastifyInstance): Promise<void> {
       tags: ['files', 'directories', 'links', 'entries', 'cluster', 'health'].map((name) => ({ name })),
     },
     refResolver: {
-      buildLocalReference: (json, _uri, _fragment, index) => String(json.$id ?? `def-${index}`),
+      buildLocalReference: (json, _uri, _fragment, index) =>
+        typeof json['$id'] === 'string' ? json['$id'] : `def-${index}`,
     },
     transform: ({ schema, url }) =>
       url.endsWith('/*')
