@@ -7,3 +7,6 @@ export {
   type WriteReply,
   type WriteRequest,
 } from './file-service.ts'
+export { type Endpoints, type PublicEndpoint } from './addresses.ts'
+export { buildPublicApp } from './app.ts'
+export { type Content, type PublicAppOptions } from './deps.ts'

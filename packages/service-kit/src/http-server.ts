@@ -16,13 +16,16 @@ export interface HttpServerOptions {
   readonly log: Log
   readonly random: Random
   /**
-   * Called with an `InvariantError` that a handler threw, after the request was answered 500; it should end the process.
-   * Where it is left out, the error becomes an uncaught exception.
+   * Called with an `InvariantError` that a handler threw, after the request was answered 500; it should end the process,
+   * as {@link crash} does.
    */
-  readonly onFatal?: (error: Error) => void
+  readonly onFatal: (error: Error) => void
 }
 
 declare module 'fastify' {
+  interface FastifySchema {
+    operationId?: string
+  }
   interface FastifyRequest {
     /** When its headers had arrived, on the monotonic clock. */
     startedMs: number
@@ -150,13 +153,13 @@ function addErrorAnswers(app: FastifyInstance, options: HttpServerOptions): void
         'a request failed unexpectedly',
       )
     }
-    if (isFatal(error)) reply.raw.once('close', () => crash(options, error))
+    if (isFatal(error)) reply.raw.once('close', () => options.onFatal(error))
     return sendProblem(reply, problem)
   })
 }
 
-function crash({ onFatal }: HttpServerOptions, error: Error): void {
-  if (onFatal !== undefined) return onFatal(error)
+/** Makes `error` an uncaught exception: the lifecycle logs it and ends the process. */
+export function crash(error: Error): void {
   queueMicrotask(() => {
     throw error
   })

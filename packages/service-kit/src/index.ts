@@ -2,7 +2,7 @@ export { ClusterKeyError, ensureClusterKey, readClusterKey } from './cluster-key
 export { ConfigError, describeConfig, loadConfig, unknownVariables, variableName } from './config.ts'
 export { addHealthRoutes } from './health.ts'
 export { HTTP_LIMITS } from './http-limits.ts'
-export { buildHttpServer, type HttpServerOptions } from './http-server.ts'
+export { buildHttpServer, crash, type HttpServerOptions } from './http-server.ts'
 export {
   Lifecycle,
   type LifecycleOptions,

@@ -5,6 +5,7 @@
  * own log line; `flush` is for the end of the process.
  */
 import { type Clock, type Log } from '@dfs/core'
+import { Writable } from 'node:stream'
 import { pino, stdSerializers } from 'pino'
 import pretty from 'pino-pretty'
 
@@ -38,10 +39,11 @@ export function chooseLogFormat(asked: string | undefined, isTerminal: boolean):
 }
 
 export function createLog({ clock, level, format, service, write }: LogOptions): ServiceLog {
-  const output =
+  const standardOutput =
     write === undefined
       ? pino.destination({ dest: 1, sync: false, minLength: GATHER_BYTES, periodicFlush: FLUSH_MS })
-      : { write, flushSync() {} }
+      : null
+  const output = standardOutput ?? toStream(write ?? (() => {}))
   const isPretty = format === 'pretty'
   const logger = pino(
     {
@@ -55,19 +57,9 @@ export function createLog({ clock, level, format, service, write }: LogOptions):
         headers: hideAuthorization,
       },
     },
-    isPretty
-      ? pretty({
-          destination: output as NodeJS.WritableStream,
-          singleLine: true,
-          ignore: 'pid,hostname',
-          sync: true,
-        })
-      : output,
+    isPretty ? pretty({ destination: output, singleLine: true, ignore: 'pid,hostname', sync: true }) : output,
   )
-  const flush = (): void => {
-    // A destination that is not open yet has written nothing that could be lost; its own flush would throw.
-    if (!('fd' in output) || output.fd >= 0) output.flushSync()
-  }
+  const flush = (): void => standardOutput?.flushSync()
   return {
     debug: (fields, message) => logger.debug(fields, message),
     info: (fields, message) => logger.info(fields, message),
@@ -76,6 +68,15 @@ export function createLog({ clock, level, format, service, write }: LogOptions):
     flush,
   }
 }
+
+const toStream = (write: (line: string) => void): Writable =>
+  new Writable({
+    decodeStrings: false,
+    write(line: string, _encoding, done) {
+      write(line)
+      done()
+    },
+  })
 
 const hide = (): string => '[hidden]'
 

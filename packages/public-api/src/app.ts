@@ -1,0 +1,59 @@
+/**
+ * The public REST API as one application, for master and chunk servers alike. It never listens: a service does that
+ * with the instance, a test injects requests into it.
+ */
+import { addHealthRoutes, buildHttpServer, crash } from '@dfs/service-kit'
+import { type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import { type FastifyInstance } from 'fastify'
+import { Addresses } from './addresses.ts'
+import { addAdmission } from './admission.ts'
+import { type App } from './app-type.ts'
+import { addBodyRouting, type Bodies } from './body-routing.ts'
+import { addClusterRoutes } from './cluster.ts'
+import { type PublicAppOptions } from './deps.ts'
+import { COMPONENTS } from './documented.ts'
+import { addFileBytes } from './file-bytes.ts'
+import { addFileRedirects } from './file-redirects.ts'
+import { addFileRoutes } from './files.ts'
+import { addOpenApi, addOpenApiDocument } from './openapi.ts'
+import { addDirectoryRoutes, addEntryRoutes, addLinkRoutes } from './trees.ts'
+
+/** Builds the application and makes it ready. Close it with `close()`. */
+export async function buildPublicApp(options: PublicAppOptions): Promise<FastifyInstance> {
+  const { clock, log, random, namespace, onFatal = crash, hasDocs = true } = options
+  const app = buildHttpServer({ clock, log, random, onFatal })
+  addAdmission(app, new Addresses(options.cluster.endpoints, options.allowedHosts))
+  const bodies = addBodyRouting(app, clock)
+  for (const schema of Object.values(COMPONENTS)) app.addSchema(schema)
+  if (hasDocs) await addOpenApi(app)
+  const typed: App = app.withTypeProvider<TypeBoxTypeProvider>()
+  await typed.register(async (scope) => addContentRoutes(scope, options, { bodies, onFatal }))
+  addDirectoryRoutes(typed, namespace)
+  addLinkRoutes(typed, namespace)
+  addEntryRoutes(typed, namespace)
+  addClusterRoutes(typed, namespace)
+  addHealthRoutes(app, options.notReadyReason)
+  if (hasDocs) addOpenApiDocument(app)
+  await app.ready()
+  return app
+}
+
+interface ContentParts {
+  readonly bodies: Bodies
+  readonly onFatal: (error: Error) => void
+}
+
+/** In a scope of their own: here a body is a file's content, whatever its media type, and nobody parses it. */
+function addContentRoutes(app: App, options: PublicAppOptions, { bodies, onFatal }: ContentParts): void {
+  const { namespace, content, log } = options
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined))
+  addFileRoutes(app, { namespace, bodies })
+  switch (content.kind) {
+    case 'redirect':
+      addFileRedirects(app, { namespace, target: content.target })
+      return
+    case 'serve':
+      addFileBytes(app, { namespace, bodies, log, onFatal, files: content.files })
+  }
+}

@@ -1,0 +1,42 @@
+/** `/v1/servers` and `/v1/cluster`: what anybody may know about the cluster. */
+import { type Namespace } from '@dfs/protocol'
+import { type App } from './app-type.ts'
+import { EMPTY_QUERY, errorResponses, ref } from './documented.ts'
+import { clusterStatusView, serverViews } from './views.ts'
+
+export function addClusterRoutes(app: App, namespace: Namespace): void {
+  app.get(
+    '/v1/servers',
+    {
+      schema: {
+        operationId: 'listServers',
+        tags: ['cluster'],
+        summary: 'The chunk servers, with addresses that you can reach',
+        querystring: EMPTY_QUERY,
+        response: { 200: ref('ServerListView'), ...errorResponses() },
+      },
+    },
+    async (request, reply) => {
+      const cluster = await namespace.viewCluster({ requestId: request.id })
+      return reply
+        .header('cache-control', 'no-store')
+        .send({ servers: serverViews(cluster, request.hostName) })
+    },
+  )
+  app.get(
+    '/v1/cluster',
+    {
+      schema: {
+        operationId: 'readCluster',
+        tags: ['cluster'],
+        summary: 'The state of the cluster',
+        querystring: EMPTY_QUERY,
+        response: { 200: ref('ClusterStatusView'), ...errorResponses() },
+      },
+    },
+    async (request, reply) => {
+      const cluster = await namespace.viewCluster({ requestId: request.id })
+      return reply.header('cache-control', 'no-store').send(clusterStatusView(cluster, request.hostName))
+    },
+  )
+}

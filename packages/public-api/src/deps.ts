@@ -1,0 +1,33 @@
+/** What the public application is made of; every group of routes takes what it needs of it. */
+import { type Clock, type Log, type Random } from '@dfs/core'
+import { type Namespace } from '@dfs/protocol'
+import { type Endpoints, type PublicEndpoint } from './addresses.ts'
+import { type FileService } from './file-service.ts'
+
+/**
+ * How this node answers requests for a file's bytes: it sends the caller to a chunk server (`target` names one at once,
+ * or null where none is alive), or it carries the bytes itself.
+ */
+export type Content =
+  | { readonly kind: 'redirect'; readonly target: () => PublicEndpoint | null }
+  | { readonly kind: 'serve'; readonly files: FileService }
+
+export interface PublicAppOptions {
+  readonly namespace: Namespace
+  readonly content: Content
+  readonly cluster: {
+    /** All public listeners known at the moment, this node's and the master's included. */
+    readonly endpoints: Endpoints
+  }
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  /** Names under which this service may be called, besides its own addresses and the advertised ones. */
+  readonly allowedHosts: readonly string[]
+  /** Null when ready, otherwise why not: `Lifecycle.notReadyReason`. */
+  readonly notReadyReason: () => string | null
+  /** Whether `/docs` and `/openapi.json` exist; they cost a third of a second at the start. Default true. */
+  readonly hasDocs?: boolean
+  /** Told about bugs; the process should end. By default the error becomes an uncaught exception. */
+  readonly onFatal?: (error: Error) => void
+}

@@ -1,0 +1,86 @@
+/**
+ * A file's bytes on a node that never carries them: PUT and GET are answered with 307 to a chunk server, at an address
+ * that the caller can reach. What metadata alone can decide about a GET is answered here, since a client that is told
+ * 404 or 304 has saved a connection. Of a PUT not a byte is read.
+ */
+import { DfsError, type Namespace } from '@dfs/protocol'
+import { type FastifyReply, type FastifyRequest } from 'fastify'
+import Type, { type Static } from 'typebox'
+import { originOf, type PublicEndpoint } from './addresses.ts'
+import { type App } from './app-type.ts'
+import { evaluateRead } from './conditions.ts'
+import { EMPTY_QUERY } from './documented.ts'
+import { refuseCodings, writeAttributes } from './file-headers.ts'
+import { findFile, READ_RESPONSES, setFileHeaders, VersionQuery, WRITE_RESPONSES } from './files.ts'
+import { filePathIn } from './target.ts'
+
+const RedirectView = Type.Object(
+  {
+    location: Type.String({ examples: ['http://localhost:7071/v1/files/docs/hello.txt'] }),
+    hint: Type.String(),
+  },
+  { description: 'A chunk server has the bytes; `Location` says where' },
+)
+
+export interface FileRedirectsOptions {
+  readonly namespace: Namespace
+  readonly target: () => PublicEndpoint | null
+}
+
+/** Adds PUT and GET. */
+export function addFileRedirects(app: App, { namespace, target }: FileRedirectsOptions): void {
+  app.put(
+    '/v1/files/*',
+    {
+      schema: {
+        operationId: 'writeFile',
+        tags: ['files'],
+        summary: 'Write a file: where to',
+        description: 'The master carries no bytes: the same request goes to the chunk server in `Location`.',
+        querystring: EMPTY_QUERY,
+        response: { 307: RedirectView, ...WRITE_RESPONSES },
+      },
+    },
+    async (request, reply) => {
+      filePathIn(request.url, 'files')
+      refuseCodings(request.headers)
+      writeAttributes(request.headers)
+      return redirect(request, reply, target())
+    },
+  )
+  app.get(
+    '/v1/files/*',
+    {
+      schema: {
+        operationId: 'readFile',
+        tags: ['files'],
+        summary: 'Read a file: where from',
+        querystring: VersionQuery,
+        response: { 307: RedirectView, ...READ_RESPONSES },
+      },
+    },
+    async (request, reply) => {
+      const info = await findFile(namespace, request)
+      if (evaluateRead(request.headers, info) === 'not-modified') {
+        setFileHeaders(reply, info)
+        return reply.code(304).send()
+      }
+      return redirect(request, reply, target())
+    },
+  )
+}
+
+function redirect(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  endpoint: PublicEndpoint | null,
+): Static<typeof RedirectView> {
+  if (endpoint === null) throw new DfsError('UNAVAILABLE', 'no chunk server is alive')
+  // The target was checked to be printable ASCII that starts with a slash, the host to be one of ours.
+  const location = `${originOf(endpoint, request.hostName)}${request.url}`
+  reply.code(307).header('location', location).header('cache-control', 'no-store')
+  return {
+    location,
+    hint: 'A chunk server has the bytes: send the same request to this location. curl does so with -L.',
+  }
+}

@@ -1,0 +1,225 @@
+/**
+ * `/v1/files/{path}`: what master and chunk servers answer alike, from metadata alone: create, delete, and the head of
+ * a file. The bytes are in `file-bytes.ts` and `file-redirects.ts`.
+ */
+import {
+  DfsError,
+  type FileInfo,
+  type FilePath,
+  filesUrl,
+  formatEtag,
+  formatId,
+  HEADERS,
+  type Namespace,
+  parseId,
+} from '@dfs/protocol'
+import { type FastifyReply, type FastifyRequest } from 'fastify'
+import Type, { type Static } from 'typebox'
+import { type App } from './app-type.ts'
+import { type Bodies } from './body-routing.ts'
+import { attributesOf, evaluateRead, resolvePrecondition } from './conditions.ts'
+import { bytes, CHANGE_ERRORS, EMPTY_QUERY, errorResponses, noContent, ref } from './documented.ts'
+import { refuseCodings, writeAttributes } from './file-headers.ts'
+import { formatBoolean, formatSha256 } from './structured-field.ts'
+import { filePathIn } from './target.ts'
+import { fileView, requireFile } from './views.ts'
+
+export const VersionQuery = Type.Object(
+  {
+    version: Type.Optional(
+      Type.String({ description: 'An older version: its entity tag without the quotes.' }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+export interface FileRoutesOptions {
+  readonly namespace: Namespace
+  readonly bodies: Bodies
+}
+
+/** Adds POST, HEAD and DELETE. */
+export function addFileRoutes(app: App, { namespace, bodies }: FileRoutesOptions): void {
+  app.head(
+    '/v1/files/*',
+    {
+      schema: {
+        operationId: 'headFile',
+        tags: ['files'],
+        summary: 'The attributes of a file, without its bytes',
+        querystring: VersionQuery,
+        response: {
+          200: noContent('As GET, without the content'),
+          304: noContent('It is what the client has'),
+          ...errorResponses('FILE_NOT_FOUND', 'INVALID_PATH'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const info = await findFile(namespace, request)
+      setFileHeaders(reply, info)
+      if (evaluateRead(request.headers, info) === 'not-modified') return reply.code(304).send()
+      return reply.header('content-length', String(info.size)).send()
+    },
+  )
+  app.post(
+    '/v1/files/*',
+    {
+      schema: {
+        operationId: 'createFile',
+        tags: ['files'],
+        summary: 'Create an empty file',
+        description: 'Fails where the path exists. To write content, use PUT.',
+        querystring: EMPTY_QUERY,
+        response: {
+          201: ref('FileView', 'The file was created; `Location` names it'),
+          ...errorResponses(
+            'FILE_EXISTS',
+            'IS_A_DIRECTORY',
+            'IS_A_LINK',
+            'UNSUPPORTED_ENCODING',
+            ...CHANGE_ERRORS,
+          ),
+        },
+      },
+    },
+    async (request, reply) => {
+      const path = filePathIn(request.url, 'files')
+      refuseCodings(request.headers)
+      const { contentType, executable } = writeAttributes(request.headers)
+      const body = bodies.readerOf(request)
+      if (body.declaredSize !== 0 && (await body.next()) !== null) {
+        throw new DfsError('INVALID_REQUEST', 'POST creates an empty file: send content with PUT')
+      }
+      const { info, operation } = await createEmpty(namespace, request, { path, contentType, executable })
+      setChangeHeaders(reply, operation)
+      reply.header('etag', formatEtag(info.version)).header('location', filesUrl(path))
+      return reply.code(201).send(fileView(path, info))
+    },
+  )
+  app.delete(
+    '/v1/files/*',
+    {
+      schema: {
+        operationId: 'deleteFile',
+        tags: ['files'],
+        summary: 'Delete a file or a symbolic link',
+        description: 'It goes to the trash. `If-Match` makes sure that it is the version you know.',
+        querystring: EMPTY_QUERY,
+        response: {
+          204: noContent('Deleted'),
+          ...errorResponses('FILE_NOT_FOUND', 'IS_A_DIRECTORY', 'PRECONDITION_FAILED', ...CHANGE_ERRORS),
+        },
+      },
+    },
+    async (request, reply) => {
+      const path = filePathIn(request.url, 'files')
+      const context = { requestId: request.id }
+      const precondition = await resolvePrecondition(namespace, { path, headers: request.headers }, context)
+      const { operation } = await namespace.execute({ kind: 'delete', path, precondition }, context)
+      return setChangeHeaders(reply, operation).code(204).send()
+    },
+  )
+}
+
+interface NewFile {
+  readonly path: FilePath
+  readonly contentType: string
+  readonly executable: boolean
+}
+
+async function createEmpty(
+  namespace: Namespace,
+  { id }: FastifyRequest,
+  { path, contentType, executable }: NewFile,
+): Promise<{ info: FileInfo; operation: number }> {
+  const context = { requestId: id }
+  const { operation } = await namespace.execute(
+    {
+      kind: 'write',
+      path,
+      precondition: { ifMatch: null, ifNoneMatch: null, mustCreate: true },
+      contentType,
+      executable,
+      size: 0,
+      crc32: 0,
+      sha256: null,
+      chunk: null,
+    },
+    context,
+  )
+  // For a write, the operation is the version's id. The time of the change is the master's, so it is asked for.
+  const found = await namespace.lookup(attributesOf(path, operation), context)
+  return { info: requireFile(path, found), operation }
+}
+
+/** The file that a read names, by path and `?version=`. */
+export async function findFile(namespace: Namespace, request: FastifyRequest): Promise<FileInfo> {
+  const path = filePathIn(request.url, 'files')
+  const found = await namespace.lookup(attributesOf(path, versionIn(request)), { requestId: request.id })
+  return requireFile(path, found)
+}
+
+/** Null where no version is named. Throws INVALID_REQUEST. */
+export function versionIn({ query }: FastifyRequest): number | null {
+  const { version } = query as Static<typeof VersionQuery>
+  if (version === undefined) return null
+  const id = parseId(version)
+  if (id === null) throw new DfsError('INVALID_REQUEST', 'version is an entity tag without its quotes')
+  return id
+}
+
+/** What GET and HEAD say about a file, whatever their status. */
+export function setFileHeaders(reply: FastifyReply, info: FileInfo): void {
+  reply
+    .header('etag', formatEtag(info.version))
+    .header('last-modified', new Date(info.modifiedMs).toUTCString())
+    .header('accept-ranges', 'bytes')
+    .header('content-type', info.contentType)
+    .header('cache-control', 'no-cache')
+    .header('x-content-type-options', 'nosniff')
+    .header(HEADERS.executable, formatBoolean(info.executable))
+  // A stored page would otherwise run as one of the cluster's own and could change files. (The viewers for PDF need no
+  // sandbox of ours, and do not work in one.)
+  if (info.contentType !== 'application/pdf') reply.header('content-security-policy', 'sandbox')
+  if (info.sha256 !== null) reply.header('repr-digest', formatSha256(info.sha256))
+}
+
+export const setChangeHeaders = (reply: FastifyReply, operation: number): FastifyReply =>
+  reply.header(HEADERS.operation, formatId(operation))
+
+/** The answers of GET, for the document. */
+export const READ_RESPONSES = {
+  200: bytes('The whole file'),
+  206: bytes('The range asked for'),
+  304: noContent('It is what the client has'),
+  ...errorResponses(
+    'FILE_NOT_FOUND',
+    'INVALID_PATH',
+    'IS_A_DIRECTORY',
+    'IS_A_LINK',
+    'NOT_A_DIRECTORY',
+    'PRECONDITION_FAILED',
+    'RANGE_NOT_SATISFIABLE',
+    'DATA_UNAVAILABLE',
+  ),
+}
+
+/** The answers of PUT, for the document. */
+export const WRITE_RESPONSES = {
+  200: ref('FileView', 'Overwritten; the version before is kept'),
+  201: ref('FileView', 'Created'),
+  ...errorResponses(
+    'IS_A_DIRECTORY',
+    'IS_A_LINK',
+    'DIGEST_MISMATCH',
+    'LENGTH_MISMATCH',
+    'REQUEST_TIMEOUT',
+    'PRECONDITION_FAILED',
+    'PAYLOAD_TOO_LARGE',
+    'UNSUPPORTED_ENCODING',
+    'COPY_ERROR',
+    'INSUFFICIENT_SPACE',
+    ...CHANGE_ERRORS,
+  ),
+}

@@ -1,0 +1,89 @@
+/**
+ * The structured fields (RFC 9651) that files travel with: digests as a client sends them (RFC 9530), the receipt of a
+ * write, and the executable bit.
+ *
+ * Digests of algorithms that are not known here are ignored, as RFC 9530 says. A field that does not parse is refused
+ * with 400 rather than ignored: who sends a digest wants it checked, and silence would pass for a check.
+ */
+import { DfsError } from '@dfs/protocol'
+import { type IncomingHttpHeaders } from 'node:http'
+import { type ExpectedDigest } from './file-service.ts'
+
+const DIGEST_BYTES = Object.freeze({ 'sha-256': 32, 'sha-512': 64 })
+type Algorithm = keyof typeof DIGEST_BYTES
+
+/** One member of a dictionary of byte sequences, its parameters dropped. */
+const MEMBER =
+  /^[ \t]*([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/]*={0,2}):(?:;[ ]*[a-z*][a-z0-9_.*-]*(?:=[^,;"]*)?)*[ \t]*$/
+
+const NONE: readonly ExpectedDigest[] = Object.freeze([])
+
+/**
+ * The digests to check the content against. `Content-Digest` and `Repr-Digest` are over the same bytes here, since
+ * there is neither a content coding nor a partial PUT. Throws INVALID_REQUEST where one is malformed, DIGEST_MISMATCH
+ * where the two contradict each other.
+ */
+export function expectedDigests(headers: IncomingHttpHeaders): readonly ExpectedDigest[] {
+  const { 'content-digest': content, 'repr-digest': repr } = headers
+  if (content === undefined && repr === undefined) return NONE
+  const digests = new Map<Algorithm, Uint8Array>()
+  for (const field of [content, repr]) {
+    for (const [algorithm, value] of parseDigests(field)) {
+      const other = digests.get(algorithm)
+      if (other !== undefined && Buffer.compare(other, value) !== 0) {
+        throw new DfsError('DIGEST_MISMATCH', 'Content-Digest and Repr-Digest contradict each other')
+      }
+      digests.set(algorithm, value)
+    }
+  }
+  return Array.from(digests, ([algorithm, value]) => ({ algorithm, value }))
+}
+
+function parseDigests(field: string | string[] | undefined): Map<Algorithm, Uint8Array> {
+  const digests = new Map<Algorithm, Uint8Array>()
+  if (field === undefined) return digests
+  for (const member of String(field).split(',')) {
+    const match = MEMBER.exec(member)
+    if (match === null) throw new DfsError('INVALID_REQUEST', 'a digest looks like sha-256=:base64:')
+    const [, name = '', text = ''] = match
+    if (!isAlgorithm(name)) continue
+    const value = Buffer.from(text, 'base64')
+    if (value.byteLength !== DIGEST_BYTES[name]) {
+      throw new DfsError('INVALID_REQUEST', `a digest of ${name} has ${DIGEST_BYTES[name]} bytes`)
+    }
+    // In a dictionary the last member of a name counts.
+    digests.set(name, value)
+  }
+  return digests
+}
+
+const isAlgorithm = (name: string): name is Algorithm => Object.hasOwn(DIGEST_BYTES, name)
+
+/** `sha-256=:…:` */
+export const formatSha256 = (value: Uint8Array): string => `sha-256=:${base64(value)}:`
+
+export interface Receipt {
+  readonly copies: number
+  readonly zones: number
+  readonly crc32: number
+}
+
+/** `copies=3, fsynced=3, zones=1, crc32=:AAAAAA==:`, the checksum as four bytes in network order. */
+export function formatReceipt({ copies, zones, crc32 }: Receipt): string {
+  const bytes = Buffer.allocUnsafe(4)
+  bytes.writeUInt32BE(crc32)
+  return `copies=${copies}, fsynced=${copies}, zones=${zones}, crc32=:${bytes.toString('base64')}:`
+}
+
+/** The value of a boolean item; `absent` where there is none. Throws INVALID_REQUEST, which names `header`. */
+export function parseBoolean(header: string, field: string | string[] | undefined, absent: boolean): boolean {
+  if (field === undefined) return absent
+  if (field === '?1') return true
+  if (field === '?0') return false
+  throw new DfsError('INVALID_REQUEST', `${header} is ?1 or ?0`)
+}
+
+export const formatBoolean = (value: boolean): string => (value ? '?1' : '?0')
+
+const base64 = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
