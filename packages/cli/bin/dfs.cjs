@@ -8,5 +8,5 @@ if (major < NODE_MAJOR_MIN) {
   )
   process.exitCode = 1
 } else {
-  import('../src/main.ts')
+  void import('../src/main.ts')
 }

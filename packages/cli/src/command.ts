@@ -40,4 +40,7 @@ export interface Command {
   run(context: Context, args: Arguments): Promise<number>
 }
 
-export const RECURSIVE: OptionSpec = Object.freeze({ short: 'r', summary: 'Directories too, with all they hold.' })
+export const RECURSIVE: OptionSpec = Object.freeze({
+  short: 'r',
+  summary: 'Directories too, with all they hold.',
+})

@@ -1,5 +1,13 @@
 /** How operands name places in the cluster. */
-import { DfsError, type FilePath, joinPath, parseDirectoryPath, parseFilePath, ROOT, segmentsOf } from '@dfs/protocol'
+import {
+  DfsError,
+  type FilePath,
+  joinPath,
+  parseDirectoryPath,
+  parseFilePath,
+  ROOT,
+  segmentsOf,
+} from '@dfs/protocol'
 
 /** Whether an operand says "into this directory" rather than "under this name". */
 export const namesDirectory = (operand: string): boolean => operand === '' || operand.endsWith('/')

@@ -14,7 +14,8 @@ export function formatBytes(count: number): string {
   return `${unit === 0 ? String(value) : value.toFixed(1)} ${UNITS[unit]!}`
 }
 
-export const formatCount = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
+export const formatCount = (count: number, noun: string): string =>
+  `${count} ${noun}${count === 1 ? '' : 's'}`
 
 /** Milliseconds since 1970, to the second, in UTC. */
 export const formatTime = (wallMs: number): string => `${new Date(wallMs).toISOString().slice(0, 19)}Z`
@@ -38,12 +39,18 @@ export function longRow(entry: ListedEntry): string {
 export const shortRow = (entry: ListedEntry): string =>
   entry.kind === 'directory' && !entry.path.endsWith('/') ? `${entry.path}/` : entry.path
 
-const arrowOf = (entry: ListedEntry): string => (entry.target === undefined ? '' : ` -> ${printable(entry.target)}`)
+const arrowOf = (entry: ListedEntry): string =>
+  entry.target === undefined ? '' : ` -> ${printable(entry.target)}`
 
 /** Rows of cells, in columns. */
 export function columns(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]!.map((_, index) => Math.max(...rows.map((row) => row[index]!.length)))
   return rows
-    .map((row) => row.map((cell, index) => cell.padEnd(widths[index]!)).join('  ').trimEnd())
+    .map((row) =>
+      row
+        .map((cell, index) => cell.padEnd(widths[index]!))
+        .join('  ')
+        .trimEnd(),
+    )
     .join('\n')
 }
