@@ -1,1 +1,2 @@
-export {}
+export { reference } from './help.ts'
+export { runProgram, type ProgramOptions } from './program.ts'

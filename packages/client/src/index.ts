@@ -1,1 +1,18 @@
-export {}
+export { createClient } from './client.ts'
+export {
+  type CallOptions,
+  type ChangeResult,
+  type DfsClient,
+  type GetOptions,
+  type ListOptions,
+  type PutOptions,
+  type PutResult,
+  type RemoveDirectoryOptions,
+  type RemoveOptions,
+  type WriteOptions,
+} from './contract.ts'
+export { type Download, type DownloadInfo } from './download.ts'
+export { CLIENT_LIMITS, type ClientLimits, type ClientOptions } from './options.ts'
+export { type Durability, parseDurability } from './receipt.ts'
+export { RequestError } from './request-error.ts'
+export { type PutSource } from './source.ts'

@@ -1,0 +1,12 @@
+/** The table of commands, in the order in which help shows them. */
+import { type Command } from './command.ts'
+import { get } from './commands/get.ts'
+import { ls } from './commands/ls.ts'
+import { mkdir } from './commands/mkdir.ts'
+import { mv } from './commands/mv.ts'
+import { put } from './commands/put.ts'
+import { rm } from './commands/rm.ts'
+import { stat } from './commands/stat.ts'
+import { status } from './commands/status.ts'
+
+export const COMMANDS: readonly Command[] = [put, get, ls, stat, mv, rm, mkdir, status]

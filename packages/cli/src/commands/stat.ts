@@ -1,0 +1,35 @@
+/** `dfs stat`: all that is known about one entry. */
+import { type EntryView } from '@dfs/protocol'
+import { type Command } from '../command.ts'
+import { EXIT } from '../exit-codes.ts'
+import { columns, formatTime, printable } from '../text.ts'
+
+export const stat: Command = {
+  name: 'stat',
+  operands: 'PATH',
+  operandsMin: 1,
+  operandsMax: 1,
+  summary: 'Show what stands at a path.',
+  description: ['Links are shown as links. With --json the sizes and times are plain numbers.'],
+  options: {},
+  async run({ client, output, signal }, { operands }) {
+    const view = await client.stat(operands[0]!, { signal })
+    await output.result(view, () => columns(rowsOf(view)))
+    return EXIT.ok
+  },
+}
+
+function rowsOf(view: EntryView): string[][] {
+  const rows = [
+    ['path', view.path],
+    ['kind', view.kind],
+    ['modified', formatTime(view.modifiedMs)],
+  ]
+  if (view.kind === 'link') rows.push(['target', printable(view.target)])
+  if (view.kind !== 'file') return rows
+  rows.push(['size', `${view.size} bytes`], ['etag', view.etag], ['type', view.contentType])
+  rows.push(['executable', view.executable ? 'yes' : 'no'], ['crc32', view.crc32])
+  if (view.sha256 !== undefined) rows.push(['sha256', view.sha256])
+  rows.push(['copies', String(view.copies)])
+  return rows
+}

@@ -1,0 +1,38 @@
+/** `dfs status`: the cluster at a glance. */
+import { type ClusterStatusView } from '@dfs/protocol'
+import { type Command } from '../command.ts'
+import { EXIT } from '../exit-codes.ts'
+import { columns, formatBytes, formatCount } from '../text.ts'
+
+export const status: Command = {
+  name: 'status',
+  operands: '',
+  operandsMin: 0,
+  operandsMax: 0,
+  summary: 'Show servers, copies and totals.',
+  description: ['The preferred server, which clients ask first, is marked with "*".'],
+  options: {},
+  async run({ client, output, signal }) {
+    const view = await client.status({ signal })
+    await output.result(view, () => `${summaryOf(view)}\n\n${columns(rowsOf(view))}`)
+    return EXIT.ok
+  },
+}
+
+function summaryOf({ clusterId, settings, totals }: ClusterStatusView): string {
+  return [
+    `cluster ${clusterId}, ${settings.replicas} copies (at least ${settings.minReplicas} to accept a write)`,
+    `${formatCount(totals.files, 'file')}, ${formatBytes(totals.fileBytes)}; directories ${totals.directories}, links ${totals.links}; volumes ${totals.volumesOpen} open, ${totals.volumesSealed} sealed`,
+  ].join('\n')
+}
+
+function rowsOf({ servers }: ClusterStatusView): string[][] {
+  const rows = servers.map((server) => [
+    server.isPreferred ? `${server.name} *` : server.name,
+    server.liveness,
+    server.url,
+    server.zone,
+    `${formatBytes(server.freeBytes)} free of ${formatBytes(server.totalBytes)}`,
+  ])
+  return [['server', 'state', 'address', 'zone', 'space'], ...rows]
+}

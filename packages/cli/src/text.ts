@@ -1,0 +1,56 @@
+/** Numbers, times and names as people read them. */
+import { type ListedEntry } from '@dfs/protocol'
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const
+
+/** For example `1.5 MiB`. */
+export function formatBytes(count: number): string {
+  let value = count
+  let unit = 0
+  while (value >= 1024 && unit < UNITS.length - 1) {
+    value /= 1024
+    unit += 1
+  }
+  return `${unit === 0 ? String(value) : value.toFixed(1)} ${UNITS[unit]!}`
+}
+
+export const formatCount = (count: number, noun: string): string =>
+  `${count} ${noun}${count === 1 ? '' : 's'}`
+
+/** Milliseconds since 1970, to the second, in UTC. */
+export const formatTime = (wallMs: number): string => `${new Date(wallMs).toISOString().slice(0, 19)}Z`
+
+/** Local names may hold what a terminal acts on, or no text at all; shown, they are harmless. */
+export function printable(name: string): string {
+  // oxlint-disable-next-line no-control-regex
+  return name.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, (character) => {
+    return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`
+  })
+}
+
+/** A row of `ls -l`: kind and executable bit, size, time, name. */
+export function longRow(entry: ListedEntry): string {
+  const kind = { directory: 'd ', link: 'l ', file: entry.executable === true ? '-x' : '- ' }[entry.kind]
+  const size = entry.size === undefined ? '-' : String(entry.size)
+  return `${kind} ${size.padStart(12)} ${formatTime(entry.modifiedMs)} ${shortRow(entry)}${arrowOf(entry)}`
+}
+
+/** A row of `ls`: the name, with a slash after a directory's. */
+export const shortRow = (entry: ListedEntry): string =>
+  entry.kind === 'directory' && !entry.path.endsWith('/') ? `${entry.path}/` : entry.path
+
+const arrowOf = (entry: ListedEntry): string =>
+  entry.target === undefined ? '' : ` -> ${printable(entry.target)}`
+
+/** Rows of cells, in columns. */
+export function columns(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, index) => Math.max(...rows.map((row) => row[index]!.length)))
+  return rows
+    .map((row) =>
+      row
+        .map((cell, index) => cell.padEnd(widths[index]!))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}

@@ -1,0 +1,143 @@
+/** What the program says and how it ends. */
+import { execFile } from 'node:child_process'
+import { readFile, writeFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { FakeCluster } from '@dfs/client/testing'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { reference } from '../src/index.ts'
+import { type Ended, type RunOptions, runDfs, ScratchDirectory } from './run-dfs.ts'
+
+let cluster: FakeCluster
+let scratch: ScratchDirectory
+
+beforeEach(async () => {
+  cluster = await FakeCluster.start()
+  scratch = await ScratchDirectory.make()
+})
+
+afterEach(async () => {
+  await cluster[Symbol.asyncDispose]()
+  await scratch[Symbol.asyncDispose]()
+})
+
+const dfs = (args: readonly string[], options: Partial<RunOptions> = {}): Promise<Ended> =>
+  runDfs(args, { url: cluster.url, ...options })
+
+const store = (path: string, text: string): void =>
+  void cluster.tree.write(path, { bytes: Buffer.from(text), contentType: 'text/plain', executable: false })
+
+const lines = ({ stdout }: Ended): unknown[] =>
+  stdout
+    .toString()
+    .split('\n')
+    .filter(Boolean)
+    .map((line): unknown => JSON.parse(line))
+
+test('Standard input of unknown length is stored, and standard output gets exactly the bytes.', async () => {
+  const bytes = Buffer.from(Uint8Array.from({ length: 300_000 }, (_, index) => index % 251))
+  const put = await dfs(['put', '-', '/piped'], {
+    input: [bytes.subarray(0, 70_000), bytes.subarray(70_000)],
+  })
+  expect(put.exitCode).toBe(0)
+  const got = await dfs(['get', '/piped', '-', '--quiet'])
+  expect(got.stdout.equals(bytes)).toBe(true)
+  expect(got.stderr).toBe('')
+})
+
+describe('Exit codes', () => {
+  test.each([
+    [2, ['frobnicate']],
+    [2, []],
+    [2, ['put', 'only-one']],
+    [2, ['ls', '--frobnicate']],
+    [2, ['stat', '/a/../b']],
+    [2, ['rm', '/dir']],
+    [2, ['rm', '-r', '/']],
+    [3, ['get', '/missing', '-']],
+    [3, ['ls', '/missing']],
+    [3, ['put', '/no/such/local/file', '/x']],
+    [5, ['mv', '/file', '/dir']],
+    [1, ['rm', '/file', '/missing']],
+    [0, ['ls']],
+  ])('%i for dfs %j', async (expected, args) => {
+    store('/file', 'f')
+    cluster.tree.makeDirectory('/dir')
+    const { exitCode, stderr } = await dfs(args)
+    expect(exitCode).toBe(expected)
+    expect(/^dfs: /.test(stderr)).toBe(expected !== 0)
+  })
+
+  test('4 where nothing answers, at once and once for a whole tree.', async () => {
+    await cluster[Symbol.asyncDispose]()
+    for (const name of ['a', 'b', 'c']) await writeFile(scratch.at(name), name)
+    const { exitCode, stderr } = await runDfs(['put', '-r', scratch.path, '/t'], {
+      url: 'http://127.0.0.1:1',
+    })
+    expect(exitCode).toBe(4)
+    expect(stderr.match(/UNAVAILABLE/g)).toHaveLength(1)
+  })
+})
+
+test('An error names its code, what it is about, and what to do.', async () => {
+  const { stderr } = await dfs(['get', '/missing', '-'])
+  expect(stderr).toBe(
+    'dfs: get: FILE_NOT_FOUND: /missing\n  Check the path; list its directory with GET /v1/directories/{path}.\n',
+  )
+})
+
+test('With --json every line of results and of errors is an object.', async () => {
+  await writeFile(scratch.at('a'), 'a')
+  const [stored] = lines(await dfs(['put', scratch.at('a'), '/a', '--json']))
+  expect(stored).toMatchObject({
+    kind: 'file',
+    path: '/a',
+    size: 1,
+    created: true,
+    durability: { copies: 3 },
+  })
+  cluster.tree.link('/l', 'a')
+  expect(lines(await dfs(['--json', 'ls']))).toMatchObject([{ path: 'a' }, { path: 'l', target: 'a' }])
+  expect(lines(await dfs(['--json', 'stat', '/a']))).toMatchObject([{ etag: '"1"' }])
+  expect(lines(await dfs(['--json', 'status']))).toMatchObject([{ totals: { files: 1, links: 1 } }])
+  const { stderr } = await dfs(['--json', 'stat', '/missing'])
+  expect(JSON.parse(stderr)).toMatchObject({ error: { subject: 'stat', code: 'FILE_NOT_FOUND' } })
+})
+
+test('ls shows directories with a slash, and with -l kind, size and target.', async () => {
+  store('/dir/file', 'four')
+  cluster.tree.link('/dir/link', 'file')
+  expect((await dfs(['ls', '-r'])).stdout.toString()).toBe('dir/\ndir/file\ndir/link\n')
+  const long = (await dfs(['ls', '-l', '/dir'])).stdout.toString()
+  expect(long).toMatch(/^- +4 2027-01-15T08:00:00Z file\nl +- 2027-01-15T08:00:00Z link -> file\n$/)
+})
+
+test('mkdir, mv and rm change the tree.', async () => {
+  await dfs(['mkdir', '/a/b'])
+  store('/f', 'f')
+  await dfs(['mv', '/f', '/a/b/'])
+  expect([...cluster.tree.entries.keys()]).toEqual(['/', '/a', '/a/b', '/a/b/f'])
+  expect((await dfs(['rm', '-r', '/a/'])).exitCode).toBe(0)
+  expect([...cluster.tree.entries.keys()]).toEqual(['/'])
+})
+
+test('A reader of the output that stops early is no failure.', async () => {
+  for (let index = 0; index < 5000; index += 1) store(`/${'long-name-'.repeat(10)}${index}`, '')
+  const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+  const script = `"${process.execPath}" "${main}" ls | head -1; echo "\${PIPESTATUS[0]}"`
+  const env = { ...process.env, DFS_URL: cluster.url }
+  const { stdout, stderr } = await promisify(execFile)('bash', ['-c', script], { env })
+  expect(stdout).toMatch(/^long-name-.*\n0\n$/)
+  expect(stderr).toBe('')
+})
+
+test('The version is that of the package.', async () => {
+  const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
+  expect((await dfs(['--version'])).stdout.toString()).toBe(`${version}\n`)
+})
+
+test('The reference says what help says (update it with vitest -u).', async () => {
+  await expect(reference()).toMatchFileSnapshot('../../../docs/cli.md')
+})

@@ -1,0 +1,58 @@
+/** The program as a user starts it: a child process, with its streams and its exit code. */
+import { spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+
+export interface Ended {
+  readonly exitCode: number | null
+  readonly stdout: Buffer
+  readonly stderr: string
+}
+
+export interface RunOptions {
+  readonly url: string
+  readonly input?: Iterable<Uint8Array>
+  /** Called with the process once it runs. */
+  readonly started?: (kill: (signal: NodeJS.Signals) => void) => void
+}
+
+export async function runDfs(args: readonly string[], { url, input, started }: RunOptions): Promise<Ended> {
+  const child = spawn(process.execPath, [MAIN, ...args], { env: { ...process.env, DFS_URL: url } })
+  started?.((signal) => void child.kill(signal))
+  const ended = Promise.withResolvers<number | null>()
+  child.on('error', ended.reject)
+  child.on('close', ended.resolve)
+  for (const piece of input ?? []) child.stdin.write(piece)
+  child.stdin.end()
+  const [stdout, stderr, exitCode] = await Promise.all([
+    Array.fromAsync(child.stdout as AsyncIterable<Buffer>),
+    Array.fromAsync(child.stderr as AsyncIterable<Buffer>),
+    ended.promise,
+  ])
+  return { exitCode, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString() }
+}
+
+/** A directory that goes away with the test. */
+export class ScratchDirectory implements AsyncDisposable {
+  readonly path: string
+
+  constructor(path: string) {
+    this.path = path
+  }
+
+  static async make(): Promise<ScratchDirectory> {
+    return new ScratchDirectory(await mkdtemp(join(tmpdir(), 'dfs-cli-')))
+  }
+
+  at(name: string): string {
+    return join(this.path, name)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.path, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,221 @@
+/**
+ * One call to the cluster, carried out as often as it may be. Three facts decide what happens after a failure: whether
+ * the request may have taken effect, whether repeating it does harm, and whether there is time left. An answer that is
+ * lost for good is never reported as a failure: the caller hears that the outcome is unknown.
+ */
+import { assert, backoffMs, type Clock, type Random } from '@dfs/core'
+import { ERRORS, type ErrorCode, HEADERS } from '@dfs/protocol'
+import { ConnectionError, type HttpConnections, type HttpReply, type HttpRequest, readText } from './http.ts'
+import { BACKOFF, type ClientLimits, LASTING_FAILURE_ATTEMPTS_MAX, RETRY_AFTER_MS_MAX } from './options.ts'
+import { errorOfReply, RequestError } from './request-error.ts'
+import { type ServerDirectory } from './servers.ts'
+import { type OpenedSource } from './source.ts'
+import { SilenceError, Watchdog } from './watchdog.ts'
+
+export interface Call {
+  readonly method: HttpRequest['method']
+  readonly target: string
+  readonly headers?: Readonly<Record<string, string>>
+  /** Opens the body for one attempt; null once it cannot be opened again. */
+  readonly openBody?: (watchdog: Watchdog) => OpenedSource | null
+  /** Only chunk servers carry content; metadata is answered by any node. */
+  readonly isContent: boolean
+  /** Whether doing it twice has the same effect as once. */
+  readonly isRepeatable: boolean
+  /** Whether it changes anything, so that a lost answer must be told. */
+  readonly isChange: boolean
+  readonly signal?: AbortSignal | undefined
+  /** What a definite failure after an attempt whose answer was lost means: the change was made by that attempt. */
+  readonly doneIf?: ErrorCode
+}
+
+/** What an attempt hands to its reader: the answer, and the watchdog that guards its body. */
+export interface Answer {
+  readonly reply: HttpReply
+  readonly watchdog: Watchdog
+  readonly requestId: string
+}
+
+export interface CallerDependencies {
+  readonly clock: Clock
+  readonly random: Random
+  readonly limits: ClientLimits
+  readonly connections: HttpConnections
+  readonly servers: ServerDirectory
+}
+
+interface Failure {
+  readonly error: RequestError
+  /** Whether the change may have been made all the same. */
+  readonly isUnknown: boolean
+  readonly mayRetry: boolean
+  readonly retryAfterMs: number
+}
+
+/** Failures that wait for something other than another server. */
+const LASTING: ReadonlySet<ErrorCode> = new Set(['FILE_LOCKED_ERROR', 'INSUFFICIENT_SPACE', 'INTERNAL'])
+
+/** Thrown out of {@link Caller.run} where the lost answer was the success. */
+export class AlreadyDoneError extends Error {
+  override readonly name = 'AlreadyDoneError'
+}
+
+export class Caller {
+  readonly #its: CallerDependencies
+
+  constructor(dependencies: CallerDependencies) {
+    this.#its = dependencies
+  }
+
+  /**
+   * Resolves with what `read` makes of the first success. `read` either reads the body to its end, or takes over the
+   * reply and ends the watchdog itself (`keepsOpen`). Rejects with {@link RequestError}, with an error of the caller's
+   * own source, or with the reason of `call.signal`.
+   */
+  async run<T>(call: Call, read: (answer: Answer) => Promise<T>, keepsOpen = false): Promise<T> {
+    const { clock, random, limits, servers } = this.#its
+    const requestId = Buffer.from(random.bytes(8)).toString('hex')
+    const startedMs = clock.monotonicMs()
+    let isUnknown = false
+    for (let attempt = 1; ; attempt += 1) {
+      const outcome = await this.#attempt(call, requestId, read, keepsOpen)
+      if ('value' in outcome) return outcome.value
+      if (isUnknown && outcome.error.code === call.doneIf) throw new AlreadyDoneError()
+      isUnknown ||= outcome.isUnknown && call.isChange
+      const pauseMs = Math.max(outcome.retryAfterMs, backoffMs(attempt, BACKOFF, random))
+      // A long upload that breaks near its end has used its time with progress; it gets another attempt all the same.
+      const spentMs = Math.min(clock.monotonicMs() - startedMs, attempt * limits.attemptTimeoutMs)
+      const deadlineMs = servers.hasAnswered ? limits.deadlineMs : limits.firstContactMs
+      const isLate = spentMs + pauseMs >= deadlineMs || attempt >= limits.attemptsMax
+      const isHopeless = LASTING.has(outcome.error.code) && attempt >= LASTING_FAILURE_ATTEMPTS_MAX
+      if (!outcome.mayRetry || isLate || isHopeless) {
+        throw isUnknown ? unknownOutcome(outcome.error) : outcome.error
+      }
+      await clock.sleep(pauseMs, call.signal)
+    }
+  }
+
+  async #attempt<T>(
+    call: Call,
+    requestId: string,
+    read: (answer: Answer) => Promise<T>,
+    keepsOpen: boolean,
+  ): Promise<{ readonly value: T } | Failure> {
+    const { clock, limits, servers, connections } = this.#its
+    call.signal?.throwIfAborted()
+    const watchdog = new Watchdog({ clock, signal: call.signal })
+    let origin: string | null = null
+    let opened: OpenedSource | null = null
+    let isKept = false
+    try {
+      watchdog.start(limits.attemptTimeoutMs)
+      origin = (await servers.candidates(!call.isContent))[0] ?? null
+      if (origin === null) throw noServer()
+      opened = call.openBody?.(watchdog) ?? null
+      assert(opened !== null || call.openBody === undefined, 'a spent source is never sent again')
+      const request = requestOf(call, requestId, opened, watchdog)
+      const reply = await connections.send(origin, request)
+      if (reply.status >= 300) return await this.#judgeReply(call, reply, requestId, opened)
+      const value = await read({ reply, watchdog, requestId })
+      isKept = keepsOpen
+      return { value }
+    } catch (error) {
+      if (call.signal?.aborted === true) throw call.signal.reason
+      if (opened?.failure !== undefined) throw opened.failure
+      return this.#judgeError(call, error, { origin, opened, requestId })
+    } finally {
+      if (isKept) watchdog.pause()
+      else watchdog.end()
+    }
+  }
+
+  async #judgeReply(
+    call: Call,
+    reply: HttpReply,
+    requestId: string,
+    opened: OpenedSource | null,
+  ): Promise<Failure> {
+    const body = await readText(reply)
+    const error = errorOfReply(reply.status, body, requestId, `${call.method} ${call.target}`)
+    const { retry } = ERRORS[error.code]
+    if (reply.status >= 500 || reply.status < 400) this.#its.servers.avoid(reply.origin)
+    return {
+      error,
+      isUnknown: retry === 'same-id',
+      mayRetry: canRepeat(opened) && (retry === 'yes' || (retry === 'same-id' && call.isRepeatable)),
+      retryAfterMs: retryAfterMs(reply.headers['retry-after']),
+    }
+  }
+
+  #judgeError(
+    call: Call,
+    error: unknown,
+    { origin, opened, requestId }: { origin: string | null; opened: OpenedSource | null; requestId: string },
+  ): Failure {
+    if (origin !== null) this.#its.servers.avoid(origin)
+    if (error instanceof RequestError) {
+      const { retry } = ERRORS[error.code]
+      const isUnknown = retry === 'same-id'
+      const mayRetry = canRepeat(opened) && (isUnknown ? call.isRepeatable : retry === 'yes')
+      return { error, isUnknown, mayRetry, retryAfterMs: 0 }
+    }
+    if (!(error instanceof ConnectionError || error instanceof SilenceError)) throw error
+    // A body that was not sent to its end cannot have been stored.
+    const wasWhole = opened === null || opened.mayBeWhole
+    const isUnknown = wasWhole && origin !== null && !(error instanceof ConnectionError && !error.wasSent)
+    return {
+      error: new RequestError('UNAVAILABLE', unreachable(origin, error), {
+        status: null,
+        requestId,
+        cause: error,
+      }),
+      isUnknown,
+      mayRetry: canRepeat(opened) && (!isUnknown || call.isRepeatable),
+      retryAfterMs: 0,
+    }
+  }
+}
+
+function requestOf(
+  call: Call,
+  requestId: string,
+  opened: OpenedSource | null,
+  watchdog: Watchdog,
+): HttpRequest {
+  const headers: Record<string, string> = { ...call.headers, [HEADERS.requestId]: requestId }
+  if (opened !== null && opened.sizeBytes !== null) headers['content-length'] = String(opened.sizeBytes)
+  return {
+    method: call.method,
+    target: call.target,
+    headers,
+    body: opened?.body ?? null,
+    signal: watchdog.signal,
+  }
+}
+
+const canRepeat = (opened: OpenedSource | null): boolean => opened === null || opened.canReopen
+
+const noServer = (): RequestError =>
+  new RequestError('UNAVAILABLE', 'no chunk server of the cluster is reachable now', {
+    status: null,
+    requestId: null,
+  })
+
+const unreachable = (origin: string | null, error: Error): string =>
+  origin === null
+    ? `the cluster cannot be reached: ${error.message}`
+    : `the connection failed: ${error.message}`
+
+/** What is thrown once an answer was lost: nobody may take the last failure for the whole truth. */
+function unknownOutcome(error: RequestError): RequestError {
+  if (error.code === 'TIMEOUT_ERROR') return error
+  const detail = `an answer was lost, so the change may have been made; at last: ${error.message}`
+  const { status, requestId } = error
+  return new RequestError('TIMEOUT_ERROR', detail, { status, requestId, cause: error })
+}
+
+function retryAfterMs(value: string | undefined): number {
+  return value !== undefined && /^[0-9]{1,9}$/.test(value)
+    ? Math.min(RETRY_AFTER_MS_MAX, Number(value) * 1000)
+    : 0
+}

@@ -1,0 +1,255 @@
+/**
+ * The client: one method for each operation of the REST contract. It asks a node for the chunk servers and talks to them
+ * directly; how often, and what a lost answer means, is the caller's business ({@link Caller}).
+ */
+import {
+  type ClusterStatusView,
+  directoriesUrl,
+  DfsError,
+  type DirectoryListing,
+  entriesUrl,
+  type EntryView,
+  filesUrl,
+  LIST_PAGE_ENTRIES_MAX,
+  type ListedEntry,
+  linksUrl,
+  type LinkView,
+  parseDirectoryPath,
+  parseFilePath,
+  type ServerListView,
+  type ServerView,
+} from '@dfs/protocol'
+import { changedAs, readJson, writtenAs } from './answers.ts'
+import { AlreadyDoneError, type Answer, type Call, Caller } from './caller.ts'
+import {
+  type CallOptions,
+  type ChangeResult,
+  type DfsClient,
+  type GetOptions,
+  type ListOptions,
+  type PutOptions,
+  type PutResult,
+  type RemoveDirectoryOptions,
+  type RemoveOptions,
+  type WriteOptions,
+} from './contract.ts'
+import { type Download, downloadOf, type Resume } from './download.ts'
+import { HttpConnections, readText } from './http.ts'
+import { CLIENT_LIMITS, type ClientLimits, type ClientOptions } from './options.ts'
+import { jsonBody, rangeHeaders, writeHeaders } from './requests.ts'
+import { errorOfReply, RequestError } from './request-error.ts'
+import { ServerDirectory } from './servers.ts'
+import { type OpenedSource, type PutSource, sourceOpener } from './source.ts'
+import { Watchdog } from './watchdog.ts'
+
+/** Makes a client; nothing is sent before the first operation. INVALID_REQUEST where `url` is not an HTTP address. */
+export function createClient(options: ClientOptions): DfsClient {
+  if (!URL.canParse(options.url) || !/^https?:$/.test(new URL(options.url).protocol)) {
+    throw new DfsError('INVALID_REQUEST', `not an address of a node: ${options.url}`)
+  }
+  return new HttpClient(options)
+}
+
+const read = { isContent: false, isRepeatable: true, isChange: false } as const
+const change = { isContent: false, isRepeatable: true, isChange: true } as const
+
+class HttpClient implements DfsClient {
+  readonly #limits: ClientLimits
+  readonly #connections: HttpConnections
+  readonly #servers: ServerDirectory
+  readonly #caller: Caller
+
+  constructor({ url, clock, random, ...limits }: ClientOptions) {
+    this.#limits = { ...CLIENT_LIMITS, ...limits }
+    this.#connections = new HttpConnections(this.#limits)
+    this.#servers = new ServerDirectory({
+      clock,
+      entryUrl: new URL(url).origin,
+      freshMs: this.#limits.serversFreshMs,
+      avoidMs: this.#limits.avoidServerMs,
+      ask: async (origin) => {
+        const watchdog = new Watchdog({ clock })
+        watchdog.start(Math.min(this.#limits.attemptTimeoutMs, 2 * this.#limits.connectTimeoutMs))
+        return await askForServers(this.#connections, origin, watchdog).finally(() => watchdog.end())
+      },
+    })
+    this.#caller = new Caller({
+      clock,
+      random,
+      limits: this.#limits,
+      connections: this.#connections,
+      servers: this.#servers,
+    })
+  }
+
+  async put(path: string, source: PutSource, options: PutOptions = {}): Promise<PutResult> {
+    const headers = writeHeaders(options)
+    const open = sourceOpener(source, options.size ?? null)
+    let opened: OpenedSource | null = null
+    const call: Call = {
+      method: 'PUT',
+      target: filesUrl(parseFilePath(path)),
+      headers,
+      openBody: (watchdog) => (opened = open(watchdog)),
+      isContent: true,
+      isRepeatable: options.ifMatch === undefined && options.ifNoneMatch === undefined,
+      isChange: true,
+      signal: options.signal,
+    }
+    return await this.#caller.run(call, async (answer) => await writtenAs(answer, opened))
+  }
+
+  async create(path: string, options: WriteOptions = {}): Promise<PutResult> {
+    const target = filesUrl(parseFilePath(path))
+    const headers = { ...writeHeaders(options), 'content-length': '0' }
+    const call: Call = {
+      ...change,
+      method: 'POST',
+      target,
+      headers,
+      isRepeatable: false,
+      signal: options.signal,
+    }
+    return await this.#caller.run(call, async (answer) => await writtenAs(answer, null))
+  }
+
+  async get(path: string, options: GetOptions = {}): Promise<Download> {
+    const query = options.version === undefined ? '' : `?version=${encodeURIComponent(options.version)}`
+    const call: Call = {
+      ...read,
+      method: 'GET',
+      target: filesUrl(parseFilePath(path)) + query,
+      headers: rangeHeaders(options.range),
+      isContent: true,
+      signal: options.signal,
+    }
+    const keep = async (answer: Answer): Promise<Answer> => answer
+    const first = await this.#caller.run(call, keep, true)
+    const resume: Resume = (info, start, broken) => {
+      this.#servers.avoid(broken)
+      const headers = { range: `bytes=${start}-${info.end - 1}`, 'if-match': info.etag }
+      return this.#caller.run({ ...call, headers }, keep, true)
+    }
+    try {
+      return downloadOf(first, resume, this.#limits.attemptTimeoutMs)
+    } catch (error) {
+      first.reply.body.destroy()
+      first.watchdog.end()
+      throw error
+    }
+  }
+
+  async stat(path: string, options: CallOptions = {}): Promise<EntryView> {
+    return await this.#read(entriesUrl(parseDirectoryPath(path)), options)
+  }
+
+  async *list(path: string, options: ListOptions = {}): AsyncGenerator<ListedEntry> {
+    const target = directoriesUrl(parseDirectoryPath(path))
+    const query = new URLSearchParams({ limit: String(options.pageEntries ?? LIST_PAGE_ENTRIES_MAX) })
+    if (options.recursive === true) query.set('recursive', 'true')
+    while (true) {
+      const page: DirectoryListing = await this.#read(`${target}?${query.toString()}`, options)
+      yield* page.entries
+      if (page.next === null) return
+      query.set('after', page.next)
+    }
+  }
+
+  async remove(path: string, options: RemoveOptions = {}): Promise<ChangeResult> {
+    const headers: Record<string, string> =
+      options.ifMatch === undefined ? {} : { 'if-match': options.ifMatch }
+    const isRepeatable = options.ifMatch === undefined
+    const target = filesUrl(parseFilePath(path))
+    const { signal } = options
+    return await this.#change({
+      ...change,
+      method: 'DELETE',
+      target,
+      headers,
+      isRepeatable,
+      signal,
+      doneIf: 'FILE_NOT_FOUND',
+    })
+  }
+
+  async removeDirectory(path: string, options: RemoveDirectoryOptions = {}): Promise<ChangeResult> {
+    const query = options.recursive === true ? '?recursive=true' : ''
+    const target = directoriesUrl(parseDirectoryPath(path)) + query
+    const { signal } = options
+    return await this.#change({ ...change, method: 'DELETE', target, signal, doneIf: 'DIRECTORY_NOT_FOUND' })
+  }
+
+  async makeDirectory(path: string, { signal }: CallOptions = {}): Promise<ChangeResult> {
+    const target = directoriesUrl(parseDirectoryPath(path))
+    return await this.#change({
+      ...change,
+      method: 'PUT',
+      target,
+      signal,
+      headers: { 'content-length': '0' },
+    })
+  }
+
+  async move(from: string, to: string, { signal }: CallOptions = {}): Promise<ChangeResult> {
+    const body = { from: parseFilePath(from), to: parseFilePath(to) }
+    const call: Call = { ...change, method: 'POST', target: '/v1/moves', signal, isRepeatable: false }
+    return await this.#change({ ...call, ...jsonBody(body) })
+  }
+
+  async link(path: string, target: string, { signal }: CallOptions = {}): Promise<ChangeResult> {
+    const url = linksUrl(parseFilePath(path))
+    return await this.#change({ ...change, method: 'PUT', target: url, signal, ...jsonBody({ target }) })
+  }
+
+  async readLink(path: string, options: CallOptions = {}): Promise<LinkView> {
+    return await this.#read(linksUrl(parseFilePath(path)), options)
+  }
+
+  async status(options: CallOptions = {}): Promise<ClusterStatusView> {
+    return await this.#read('/v1/cluster', options)
+  }
+
+  async servers(options: CallOptions = {}): Promise<readonly ServerView[]> {
+    const { servers } = await this.#read<ServerListView>('/v1/servers', options)
+    return servers
+  }
+
+  async close(): Promise<void> {
+    await this.#connections.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #read<T>(target: string, { signal }: CallOptions): Promise<T> {
+    return await this.#caller.run({ ...read, method: 'GET', target, signal }, (answer) => readJson<T>(answer))
+  }
+
+  async #change(call: Call): Promise<ChangeResult> {
+    try {
+      return await this.#caller.run(call, changedAs)
+    } catch (error) {
+      if (error instanceof AlreadyDoneError) return { operation: null }
+      throw error
+    }
+  }
+}
+
+/** `GET /v1/servers` at one node. UNAVAILABLE where something else than a node answers. */
+async function askForServers(
+  connections: HttpConnections,
+  origin: string,
+  watchdog: Watchdog,
+): Promise<ServerListView> {
+  const request = { method: 'GET', target: '/v1/servers', headers: {}, body: null } as const
+  const reply = await connections.send(origin, { ...request, signal: watchdog.signal })
+  const { status } = reply
+  if (status !== 200) {
+    const { detail, code } = errorOfReply(status, await readText(reply), '', 'GET /v1/servers')
+    throw new RequestError('UNAVAILABLE', `${origin}: ${code}: ${detail}`, { status, requestId: null })
+  }
+  const list = await readJson<ServerListView>({ reply, watchdog, requestId: '' })
+  if (Array.isArray(list.servers)) return list
+  throw new RequestError('UNAVAILABLE', `${origin} is no node of a cluster`, { status, requestId: null })
+}

@@ -1,0 +1,108 @@
+/** What a client can do, for those who use it and for those who stand in for it. */
+import {
+  type ClusterStatusView,
+  type EntryView,
+  type FileView,
+  type ListedEntry,
+  type LinkView,
+  type ServerView,
+} from '@dfs/protocol'
+import { type Download } from './download.ts'
+import { type Durability } from './receipt.ts'
+import { type PutSource } from './source.ts'
+
+export interface CallOptions {
+  /** Ends the operation at once; it then rejects with the signal's reason, and a change may have been made. */
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface WriteOptions extends CallOptions {
+  /** Default `application/octet-stream`. */
+  readonly contentType?: string
+  readonly executable?: boolean
+}
+
+export interface PutOptions extends WriteOptions {
+  /** Bytes that an iterable source will bring, where they are known; others give LENGTH_MISMATCH and store nothing. */
+  readonly size?: number
+  /** Entity tags with their quotes, or `*`. */
+  readonly ifMatch?: string
+  readonly ifNoneMatch?: string
+}
+
+export interface GetOptions extends CallOptions {
+  /** Bytes from `start` up to but not including `end`; to the end of the file where it is missing. */
+  readonly range?: { readonly start: number; readonly end?: number }
+  /** An earlier version: its entity tag without the quotes. */
+  readonly version?: string
+}
+
+export interface ListOptions extends CallOptions {
+  /** The whole tree below, depth first. */
+  readonly recursive?: boolean
+  /** Entries asked for at once. */
+  readonly pageEntries?: number
+}
+
+export interface RemoveOptions extends CallOptions {
+  readonly ifMatch?: string
+}
+
+export interface RemoveDirectoryOptions extends CallOptions {
+  /** With everything in it. */
+  readonly recursive?: boolean
+}
+
+export interface PutResult extends FileView {
+  /** Whether the path was new. After a retry it may say no although this very put made it. */
+  readonly created: boolean
+  readonly operation: string | null
+  /** The receipt. */
+  readonly durability: Durability | null
+}
+
+export interface ChangeResult {
+  /** Null where the answer was lost and a second attempt found the change made. */
+  readonly operation: string | null
+}
+
+/**
+ * Every operation rejects with a `DfsError` of the catalogue: a `RequestError` with HTTP status and request id where it
+ * went over the wire. TIMEOUT_ERROR means that a change may or may not have been made. Paths are given with or without
+ * their leading slash; INVALID_PATH where they are none.
+ *
+ * What the catalogue allows to retry is retried on another server until the deadline. After a lost answer only what may be done
+ * twice is: everything except `create`, `move` and what has a precondition. A repeated `put` or `remove` may undo what
+ * somebody else wrote to the same path in between; who must exclude that gives a precondition.
+ */
+export interface DfsClient extends AsyncDisposable {
+  /**
+   * Writes a whole file; missing parent directories are made. Retried only where the source is bytes or a factory, or was
+   * not begun. An error that the source throws is passed on as it is.
+   */
+  put(path: string, source: PutSource, options?: PutOptions): Promise<PutResult>
+  /** An empty file. FILE_EXISTS. */
+  create(path: string, options?: WriteOptions): Promise<PutResult>
+  /** Opens a file. FILE_NOT_FOUND, IS_A_DIRECTORY, IS_A_LINK, RANGE_NOT_SATISFIABLE. */
+  get(path: string, options?: GetOptions): Promise<Download>
+  /** What stands at a path: file, directory or link. FILE_NOT_FOUND. */
+  stat(path: string, options?: CallOptions): Promise<EntryView>
+  /** Entries in order of their names, fetched page by page. Paths are relative to the directory. DIRECTORY_NOT_FOUND. */
+  list(path: string, options?: ListOptions): AsyncIterable<ListedEntry>
+  /** Deletes a file or link; it goes to the trash. FILE_NOT_FOUND, unless a lost answer may have been the success. */
+  remove(path: string, options?: RemoveOptions): Promise<ChangeResult>
+  /** DIRECTORY_NOT_FOUND, DIRECTORY_NOT_EMPTY. */
+  removeDirectory(path: string, options?: RemoveDirectoryOptions): Promise<ChangeResult>
+  /** With its parents; no error when it exists. */
+  makeDirectory(path: string, options?: CallOptions): Promise<ChangeResult>
+  /** Renames a file, link or directory in one step; a file or link at the target is replaced. */
+  move(from: string, to: string, options?: CallOptions): Promise<ChangeResult>
+  /** A symbolic link, which the system keeps and never follows. It replaces a link, nothing else. */
+  link(path: string, target: string, options?: CallOptions): Promise<ChangeResult>
+  /** NOT_A_LINK, FILE_NOT_FOUND. */
+  readLink(path: string, options?: CallOptions): Promise<LinkView>
+  status(options?: CallOptions): Promise<ClusterStatusView>
+  servers(options?: CallOptions): Promise<readonly ServerView[]>
+  /** Closes all connections; what is under way fails. Idempotent. */
+  close(): Promise<void>
+}

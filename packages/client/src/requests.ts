@@ -1,0 +1,28 @@
+/** Headers and bodies of requests, made from the options of the client's methods. */
+import { DfsError, HEADERS } from '@dfs/protocol'
+import { type Call } from './caller.ts'
+import { type GetOptions, type PutOptions } from './contract.ts'
+import { sourceOpener } from './source.ts'
+
+export function writeHeaders(options: PutOptions): Record<string, string> {
+  const headers: Record<string, string> = {
+    'content-type': options.contentType ?? 'application/octet-stream',
+    [HEADERS.executable]: options.executable === true ? '?1' : '?0',
+  }
+  if (options.ifMatch !== undefined) headers['if-match'] = options.ifMatch
+  if (options.ifNoneMatch !== undefined) headers['if-none-match'] = options.ifNoneMatch
+  return headers
+}
+
+export function rangeHeaders(range: GetOptions['range']): Record<string, string> {
+  if (range === undefined) return {}
+  const { start, end } = range
+  const isValid = Number.isSafeInteger(start) && start >= 0 && (end === undefined || end > start)
+  if (!isValid) throw new DfsError('INVALID_REQUEST', `not a range of bytes: ${start} to ${end}`)
+  return { range: `bytes=${start}-${end === undefined ? '' : end - 1}` }
+}
+
+export function jsonBody(value: unknown): Pick<Call, 'headers' | 'openBody'> {
+  const bytes = Buffer.from(JSON.stringify(value))
+  return { headers: { 'content-type': 'application/json' }, openBody: sourceOpener(bytes, null) }
+}

@@ -1,0 +1,226 @@
+/** What the client does when servers refuse, vanish or answer too late; and that it never claims to know what it cannot. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createClient, type DfsClient, RequestError } from '../src/index.ts'
+import { FakeCluster, type Mishap, type SeenRequest, testClock, testRandom } from './fake/index.ts'
+
+let cluster: FakeCluster
+let client: DfsClient
+
+beforeEach(async () => {
+  cluster = await FakeCluster.start()
+  client = createClient({
+    url: cluster.url,
+    clock: testClock,
+    random: testRandom(),
+    deadlineMs: 400,
+    attemptTimeoutMs: 150,
+    firstContactMs: 50,
+  })
+})
+
+afterEach(async () => {
+  await client.close()
+  await cluster[Symbol.asyncDispose]()
+})
+
+const HELLO = Buffer.from('hello')
+
+/** The mishap befalls the first `count` requests of that method that are not look-ups of servers. */
+function befall(method: string, mishap: Mishap, count = 1): void {
+  let left = count
+  cluster.mishap = (request: SeenRequest) => {
+    if (request.method !== method || request.target === '/v1/servers' || left === 0) return null
+    left -= 1
+    return mishap
+  }
+}
+
+const callsOf = (method: string): number[] =>
+  cluster.calls.filter((request) => request.method === method).map((request) => request.server)
+
+async function bytesOf(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  return Buffer.concat(await Array.fromAsync(body))
+}
+
+describe('Refusals', () => {
+  test('What the catalogue allows to retry is retried on another server.', async () => {
+    befall('PUT', { kind: 'refuse', code: 'COPY_ERROR' })
+    await client.put('/a', HELLO)
+    expect(callsOf('PUT')).toEqual([2, 1])
+  })
+
+  test('What fails again is not retried, and carries code, status and request id.', async () => {
+    const error = await client.get('/missing').catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(RequestError)
+    expect(error).toMatchObject({ code: 'FILE_NOT_FOUND', status: 404 })
+    expect((error as RequestError).requestId).toBe(cluster.calls[0]!.headers['dfs-request-id'])
+    expect(callsOf('GET')).toHaveLength(1)
+  })
+
+  test('A refusal that lasts is reported as itself once the deadline has passed.', async () => {
+    befall('PUT', { kind: 'refuse', code: 'COPY_ERROR' }, Infinity)
+    await expect(client.put('/a', HELLO)).rejects.toMatchObject({ code: 'COPY_ERROR', status: 503 })
+    expect(callsOf('PUT').length).toBeGreaterThan(2)
+  })
+
+  test('A lock is not waited for until the deadline.', async () => {
+    befall('PUT', { kind: 'refuse', code: 'FILE_LOCKED_ERROR' }, Infinity)
+    await expect(client.put('/a', HELLO)).rejects.toMatchObject({ code: 'FILE_LOCKED_ERROR' })
+    expect(callsOf('PUT')).toHaveLength(3)
+  })
+
+  test('Retry-After beyond the deadline ends the operation without another attempt.', async () => {
+    befall('PUT', { kind: 'refuse', code: 'TOO_BUSY', retryAfterSeconds: 9 }, Infinity)
+    await expect(client.put('/a', HELLO)).rejects.toMatchObject({ code: 'TOO_BUSY' })
+    expect(callsOf('PUT')).toHaveLength(1)
+  })
+
+  test('A server that refuses before it has read the body is heard.', async () => {
+    befall('PUT', { kind: 'refuse', code: 'PRECONDITION_FAILED' })
+    async function* endless(): AsyncGenerator<Uint8Array> {
+      while (true) yield new Uint8Array(65_536)
+    }
+    await expect(client.put('/a', endless())).rejects.toMatchObject({ code: 'PRECONDITION_FAILED' })
+  })
+})
+
+describe('Lost answers', () => {
+  test('A put without a precondition is repeated.', async () => {
+    befall('PUT', { kind: 'cut-answer' })
+    expect(await client.put('/a', HELLO)).toMatchObject({ size: 5, created: false })
+    expect(callsOf('PUT')).toEqual([2, 1])
+  })
+
+  test.each([{ ifNoneMatch: '*' }, { ifMatch: '"1"' }])(
+    'A put with %o is not: its outcome is unknown.',
+    async (condition) => {
+      if ('ifMatch' in condition) await client.put('/a', HELLO)
+      befall('PUT', { kind: 'cut-answer' })
+      await expect(client.put('/a', HELLO, condition)).rejects.toMatchObject({ code: 'TIMEOUT_ERROR' })
+      expect(cluster.tree.entries.has('/a')).toBe(true)
+    },
+  )
+
+  test('A stream that cannot be read again is not repeated once it was sent.', async () => {
+    befall('PUT', { kind: 'cut-answer' })
+    async function* once(): AsyncGenerator<Uint8Array> {
+      yield HELLO
+    }
+    await expect(client.put('/a', once())).rejects.toMatchObject({ code: 'TIMEOUT_ERROR' })
+    expect(callsOf('PUT')).toHaveLength(1)
+  })
+
+  test('A move is never repeated.', async () => {
+    await client.put('/a', HELLO)
+    befall('POST', { kind: 'cut-answer' })
+    await expect(client.move('/a', '/b')).rejects.toMatchObject({ code: 'TIMEOUT_ERROR' })
+    expect(callsOf('POST')).toHaveLength(1)
+    expect(cluster.tree.entries.has('/b')).toBe(true)
+  })
+
+  test('A delete that is found done counts as done; one that was never possible does not.', async () => {
+    await client.put('/a', HELLO)
+    befall('DELETE', { kind: 'cut-answer' })
+    expect(await client.remove('/a')).toEqual({ operation: null })
+    await expect(client.remove('/a')).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' })
+  })
+
+  test('After a lost answer, refusals do not turn the unknown into a no.', async () => {
+    let count = 0
+    cluster.mishap = ({ method }) => {
+      if (method !== 'PUT') return null
+      count += 1
+      return count === 1 ? { kind: 'cut-answer' } : { kind: 'refuse', code: 'COPY_ERROR' }
+    }
+    await expect(client.put('/a', HELLO)).rejects.toMatchObject({ code: 'TIMEOUT_ERROR' })
+  })
+
+  test('A stream that broke before its end was stored nowhere, and is sent again though it has a precondition.', async () => {
+    befall('PUT', { kind: 'cut-body', afterBytes: 65_536 })
+    async function* large(): AsyncGenerator<Uint8Array> {
+      for (let piece = 0; piece < 64; piece += 1) yield new Uint8Array(65_536).fill(piece)
+    }
+    const stored = await client.put('/a', large, { ifNoneMatch: '*' })
+    expect(stored).toMatchObject({ size: 64 * 65_536, created: true })
+  })
+})
+
+describe('Silence', () => {
+  test('A server that does not answer in time is given up for another.', async () => {
+    await client.put('/a', HELLO)
+    befall('GET', { kind: 'stall', afterBytes: 0, stalled: () => {} })
+    const { body } = await client.get('/a')
+    expect((await bytesOf(body)).toString()).toBe('hello')
+    expect(callsOf('GET')).toEqual([2, 1])
+  })
+
+  test('Where no node answers at all, the operation ends as unavailable and with no status.', async () => {
+    await cluster[Symbol.asyncDispose]()
+    await expect(client.put('/a', HELLO)).rejects.toMatchObject({ code: 'UNAVAILABLE', status: null })
+  })
+
+  test('A signal ends an operation with its own reason.', async () => {
+    const controller = new AbortController()
+    const reason = new Error('the user changed his mind')
+    befall('PUT', { kind: 'refuse', code: 'TOO_BUSY' }, Infinity)
+    const mishap = cluster.mishap
+    cluster.mishap = (request) => {
+      if (request.method === 'PUT') controller.abort(reason)
+      return mishap(request)
+    }
+    await expect(client.put('/a', HELLO, { signal: controller.signal })).rejects.toBe(reason)
+  })
+})
+
+describe('Downloads', () => {
+  const LARGE = Buffer.alloc(3_000_000, 'some text that repeats itself, but not at a power of two')
+
+  test('A broken download goes on where it broke, on another server, bound to the same version.', async () => {
+    await client.put('/l', LARGE)
+    befall('GET', { kind: 'cut-body', afterBytes: 1_000_000 })
+    const { body } = await client.get('/l')
+    expect((await bytesOf(body)).equals(LARGE)).toBe(true)
+    const [, second] = cluster.calls.filter((request) => request.method === 'GET')
+    expect(second!.server).toBe(1)
+    expect(second!.headers['if-match']).toBe('"1"')
+    expect(second!.headers['range']).toMatch(/^bytes=[1-9][0-9]*-2999999$/)
+  })
+
+  test('A file replaced in the middle is never mixed with its successor.', async () => {
+    await client.put('/l', LARGE)
+    cluster.mishap = ({ method, headers }) => {
+      if (method !== 'GET' || headers.range !== undefined) return null
+      return { kind: 'cut-body', afterBytes: 1_000_000 }
+    }
+    const { body } = await client.get('/l')
+    await client.put('/l', Buffer.alloc(3_000_000, 'x'))
+    await expect(bytesOf(body)).rejects.toMatchObject({ code: 'PRECONDITION_FAILED' })
+  })
+
+  test('Bytes that do not match the checksum of the file are an error at its end.', async () => {
+    await client.put('/l', HELLO)
+    befall('GET', { kind: 'corrupt' })
+    const { body } = await client.get('/l')
+    await expect(bytesOf(body)).rejects.toMatchObject({ code: 'DATA_UNAVAILABLE' })
+  })
+
+  test('A download that makes no progress at all ends.', async () => {
+    await client.put('/l', LARGE)
+    befall('GET', { kind: 'cut-body', afterBytes: 0 }, Infinity)
+    const { body } = await client.get('/l')
+    await expect(bytesOf(body)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  })
+
+  test('A reader that stops early leaves no connection behind.', async () => {
+    await client.put('/l', LARGE)
+    const closed = Promise.withResolvers<void>()
+    befall('GET', { kind: 'stall', afterBytes: 100_000, stalled: () => {} })
+    cluster.onClosed = closed.resolve
+    const { body } = await client.get('/l')
+    for await (const piece of body) {
+      expect(piece.byteLength).toBeGreaterThan(0)
+      break
+    }
+    await closed.promise
+  })
+})

@@ -1,0 +1,153 @@
+/**
+ * A master and chunk servers in this process, on free ports of the loopback interface: the REST contract as a client
+ * sees it, with the mishaps that a test orders. It stores nothing on disk and copies nothing.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { type AddressInfo } from 'node:net'
+import { DfsError, ERRORS, HEADERS, problemOf, type ErrorCode, type ServerView } from '@dfs/protocol'
+import { answer, type FakeRequest } from './routes.ts'
+import { FakeTree } from './tree.ts'
+
+/**
+ * `refuse`: an error of the catalogue instead of the answer. `cut-unread`: the connection is reset before the body is read.
+ * `cut-answer`: the change is made, then the connection is reset. `cut-body`: it is reset after that many bytes of the
+ * answer's body, or of the request's where it is a PUT. `corrupt`: the first byte of the answer's body is another one. `stall`: `stalled` is called with a function that lets the body go on after that many bytes.
+ */
+export type Mishap =
+  | { readonly kind: 'refuse'; readonly code: ErrorCode; readonly retryAfterSeconds?: number }
+  | { readonly kind: 'cut-unread' }
+  | { readonly kind: 'cut-answer' }
+  | { readonly kind: 'cut-body'; readonly afterBytes: number }
+  | { readonly kind: 'corrupt' }
+  | { readonly kind: 'stall'; readonly afterBytes: number; readonly stalled: (goOn: () => void) => void }
+
+export interface SeenRequest {
+  /** 0 is the master, others the chunk servers. */
+  readonly server: number
+  readonly method: string
+  readonly target: string
+  readonly headers: IncomingMessage['headers']
+}
+
+export interface FakeClusterOptions {
+  readonly servers?: number
+  /** Called for each request; what it returns happens to it. */
+  readonly mishap?: (request: SeenRequest) => Mishap | null
+}
+
+export class FakeCluster implements AsyncDisposable {
+  readonly tree = new FakeTree()
+  readonly seen: SeenRequest[] = []
+  mishap: (request: SeenRequest) => Mishap | null
+  /** Called when the connection of an answer closes before all of it was sent. */
+  onClosed: () => void = () => {}
+  readonly #nodes: Server[] = []
+
+  constructor(options: FakeClusterOptions) {
+    this.mishap = options.mishap ?? (() => null)
+  }
+
+  static async start(options: FakeClusterOptions = {}): Promise<FakeCluster> {
+    const cluster = new FakeCluster(options)
+    for (let server = 0; server <= (options.servers ?? 2); server += 1) await cluster.#listen(server)
+    return cluster
+  }
+
+  /** The master's address. */
+  get url(): string {
+    return this.urlOf(0)
+  }
+
+  urlOf(server: number): string {
+    return `http://127.0.0.1:${(this.#nodes[server]!.address() as AddressInfo).port}`
+  }
+
+  /** Requests for content or metadata, the look-ups of servers left out. */
+  get calls(): SeenRequest[] {
+    return this.seen.filter((request) => request.target !== '/v1/servers')
+  }
+
+  servers(): ServerView[] {
+    return this.#nodes.slice(1).map((node, index) => ({
+      id: index + 1,
+      name: `chunk-${index + 1}`,
+      url: node.listening ? this.urlOf(index + 1) : 'http://127.0.0.1:1',
+      liveness: 'alive',
+      // Named last, so that a client which takes the first one is found out.
+      isPreferred: index === this.#nodes.length - 2,
+      zone: 'default',
+      freeBytes: 5 * 2 ** 30,
+      totalBytes: 10 * 2 ** 30,
+      silentForMs: 12,
+    }))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#nodes.map((node) => closeNode(node)))
+  }
+
+  async #listen(server: number): Promise<void> {
+    const node = createServer({ maxHeaderSize: 32 * 1024 }, (request, response) => {
+      void this.#handle(server, request, response)
+    })
+    this.#nodes.push(node)
+    await new Promise<void>((resolve) => node.listen(0, '127.0.0.1', resolve))
+  }
+
+  async #handle(server: number, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method = '', url: target = '', headers } = request
+    const seen: SeenRequest = { server, method, target, headers }
+    this.seen.push(seen)
+    response.once('close', () => {
+      if (!response.writableFinished) this.onClosed()
+    })
+    const mishap = this.mishap(seen)
+    if (mishap?.kind === 'cut-unread') return void request.socket.destroy()
+    response.setHeader(HEADERS.requestId, String(headers[HEADERS.requestId] ?? 'none'))
+    try {
+      if (mishap?.kind === 'refuse') {
+        if (mishap.retryAfterSeconds !== undefined)
+          response.setHeader('retry-after', mishap.retryAfterSeconds)
+        throw new DfsError(mishap.code, 'as the test ordered')
+      }
+      const fake: FakeRequest = { isMaster: server === 0, method, target, headers, request, mishap }
+      const reply = await answer(this, fake)
+      if (mishap?.kind === 'cut-answer') return void request.socket.destroy()
+      response.writeHead(reply.status, reply.headers)
+      await sendBody(response, reply.body, mishap)
+    } catch (error) {
+      if (!(error instanceof DfsError)) throw error
+      sendProblem(response, error)
+    }
+  }
+}
+
+async function sendBody(response: ServerResponse, body: Uint8Array, mishap: Mishap | null): Promise<void> {
+  if (mishap?.kind === 'cut-body') {
+    response.write(body.subarray(0, mishap.afterBytes), () => response.socket?.destroy())
+    return
+  }
+  if (mishap?.kind === 'stall') {
+    response.write(body.subarray(0, mishap.afterBytes))
+    await new Promise<void>((resolve) => mishap.stalled(resolve))
+    response.end(body.subarray(mishap.afterBytes))
+    return
+  }
+  if (mishap?.kind === 'corrupt')
+    body = Uint8Array.from(body, (byte, index) => (index === 0 ? byte ^ 1 : byte))
+  response.end(body)
+}
+
+function sendProblem(response: ServerResponse, error: DfsError): void {
+  const problem = problemOf(error.code, error.detail, String(response.getHeader(HEADERS.requestId)))
+  response.writeHead(ERRORS[error.code].status, { 'content-type': 'application/problem+json' })
+  response.end(JSON.stringify(problem))
+}
+
+async function closeNode(node: Server): Promise<void> {
+  if (!node.listening) return
+  await new Promise<void>((resolve) => {
+    node.close(() => resolve())
+    node.closeAllConnections()
+  })
+}
