@@ -14,7 +14,12 @@ export default defineConfig({
       reporter: ['text', 'lcov'],
     },
     projects: [
-      project('unit', ['{packages,services}/*/test/**/*.test.ts'], 10_000),
+      project(
+        'unit',
+        ['{packages,services}/*/test/**/*.test.ts', '{scripts,bench}/test/**/*.test.ts'],
+        10_000,
+      ),
+      project('tidy', ['test/tidy/**/*.test.ts'], 60_000),
       project('contract', ['test/contract/**/*.test.ts'], 20_000),
       project('simulation', ['test/simulation/**/*.test.ts'], 120_000),
       project('integration', ['test/integration/**/*.test.ts'], 120_000),

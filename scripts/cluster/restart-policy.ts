@@ -1,0 +1,24 @@
+/**
+ * Decides whether and when a service that died is started again: soon after a long life, later and later after short
+ * ones, and not at all when it evidently cannot live. Pure; the times are arguments.
+ */
+export const SHORT_LIFE_MS = 5000
+export const SHORT_LIVES_MAX = 5
+const FIRST_DELAY_MS = 250
+const DELAY_MAX_MS = 10_000
+
+export type RestartDecision =
+  | { readonly kind: 'restart'; readonly delayMs: number; readonly shortLives: number }
+  | { readonly kind: 'give-up'; readonly shortLives: number }
+
+/** `shortLives`: how many short lives came before this one, without a long one in between. */
+export function decideRestart(livedMs: number, shortLives: number): RestartDecision {
+  if (livedMs >= SHORT_LIFE_MS) return { kind: 'restart', delayMs: FIRST_DELAY_MS, shortLives: 0 }
+  const count = shortLives + 1
+  if (count >= SHORT_LIVES_MAX) return { kind: 'give-up', shortLives: count }
+  return {
+    kind: 'restart',
+    delayMs: Math.min(DELAY_MAX_MS, FIRST_DELAY_MS * 2 ** (count - 1)),
+    shortLives: count,
+  }
+}

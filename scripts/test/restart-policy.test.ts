@@ -1,0 +1,26 @@
+/** When a dead service is started again. */
+import { describe, expect, it } from 'vitest'
+import { decideRestart, SHORT_LIFE_MS, SHORT_LIVES_MAX } from '../cluster/restart-policy.ts'
+
+describe('the restart policy', () => {
+  it('waits longer after each short life and then gives up', () => {
+    const delays: number[] = []
+    let shortLives = 0
+    for (;;) {
+      const decision = decideRestart(100, shortLives)
+      shortLives = decision.shortLives
+      if (decision.kind === 'give-up') break
+      delays.push(decision.delayMs)
+    }
+    expect(shortLives).toBe(SHORT_LIVES_MAX)
+    expect(delays).toEqual([250, 500, 1000, 2000])
+  })
+
+  it('forgets short lives after a long one', () => {
+    expect(decideRestart(SHORT_LIFE_MS, SHORT_LIVES_MAX - 1)).toEqual({
+      kind: 'restart',
+      delayMs: 250,
+      shortLives: 0,
+    })
+  })
+})

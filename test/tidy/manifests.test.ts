@@ -1,0 +1,50 @@
+/** The manifests of the workspace agree: one version of everything, every package with a door, nothing unpinned. */
+import { describe, expect, it } from 'vitest'
+import { filesOf } from './repository.ts'
+
+interface Manifest {
+  readonly name: string
+  readonly private?: boolean
+  readonly type?: string
+  readonly exports?: Readonly<Record<string, string>>
+  readonly dependencies?: Readonly<Record<string, string>>
+  readonly devDependencies?: Readonly<Record<string, string>>
+  readonly optionalDependencies?: Readonly<Record<string, string>>
+}
+
+const manifests = filesOf(['package.json']).map(({ path, text }): { path: string; manifest: Manifest } => ({
+  path,
+  manifest: JSON.parse(text),
+}))
+const members = manifests.filter(({ path }) => /^(packages|services)\//.test(path))
+
+describe('the manifests', () => {
+  it('take every version from the catalog', () => {
+    const unpinned = manifests.flatMap(({ path, manifest }) =>
+      Object.entries({
+        ...manifest.dependencies,
+        ...manifest.devDependencies,
+        ...manifest.optionalDependencies,
+      }).flatMap(([name, range]) => (isFromHere(name, range) ? [] : [`${path}: ${name} ${range}`])),
+    )
+    expect(unpinned).toEqual([])
+  })
+
+  it('are all private modules of this workspace', () => {
+    expect(members.length).toBeGreaterThan(5)
+    for (const { path, manifest } of members) {
+      expect(manifest, path).toMatchObject({ private: true, type: 'module' })
+      expect(manifest.name, path).toBe(`@dfs/${path.split('/')[1]}`)
+    }
+  })
+
+  it('give every package one door', () => {
+    for (const { path, manifest } of members) {
+      expect(manifest.exports?.['.'], path).toBe('./src/index.ts')
+    }
+  })
+})
+
+function isFromHere(name: string, range: string): boolean {
+  return name.startsWith('@dfs/') ? range === 'workspace:*' : range.startsWith('catalog:')
+}
