@@ -8,14 +8,13 @@ export function crc32(bytes: Uint8Array, seed = 0): number {
 }
 
 /** A digest over pieces; of no use after `digest`. */
-export interface Sha256 {
+export interface Hasher {
   update(bytes: Uint8Array): void
-  /** 32 bytes. */
   digest(): Uint8Array
 }
 
-export function createSha256(): Sha256 {
-  const hash = createHash('sha256')
+export function createHasher(algorithm: 'sha-256' | 'sha-512'): Hasher {
+  const hash = createHash(algorithm.replace('-', ''))
   return {
     update(bytes) {
       hash.update(bytes)

@@ -1,4 +1,4 @@
-export { createSha256, crc32, type Sha256 } from './checksum.ts'
+export { crc32, createHasher, type Hasher } from './checksum.ts'
 export { NodeClock } from './clock.ts'
 export { type DirectoryLock, lockDirectory } from './disk/directory-lock.ts'
 export { NodeDisk } from './disk/node-disk.ts'

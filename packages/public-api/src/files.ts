@@ -145,6 +145,7 @@ async function createEmpty(
       crc32: 0,
       sha256: null,
       chunk: null,
+      upload: null,
     },
     context,
   )

@@ -14,6 +14,7 @@ import {
   lookups,
   methodHandler,
   type Namespace,
+  type PublicAddress,
   register,
   sealVolume,
   type ServedMethod,
@@ -52,6 +53,8 @@ export interface Master {
   redirectTarget(): ServerInfo | null
   /** The coordinator to name when asked for one. Null where no server is alive. */
   preferredCoordinator(): ServerInfo | null
+  /** Public addresses of all chunk servers that ever registered. */
+  publicAddresses(): readonly PublicAddress[]
   /** Stops answering, waits for what is under way, closes the store. Idempotent. */
   stop(): Promise<void>
 }
@@ -186,6 +189,10 @@ class RunningMaster implements Master {
     const { sessions } = this.#parts
     const preferred = sessions.preferred()
     return sessions.view().find(({ id }) => id === preferred) ?? null
+  }
+
+  publicAddresses(): readonly PublicAddress[] {
+    return this.#parts.sessions.view()
   }
 
   stop(): Promise<void> {

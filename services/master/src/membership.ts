@@ -62,7 +62,8 @@ export class Membership {
     this.#runtime.log.info({ server, name, incarnation, isNewServer, isNewIncarnation }, 'server registered')
     logOutcome(this.#runtime.log, server, outcome)
     const reply = await this.#sessionReply(server)
-    return { ...reply, clusterId, serverId: server, settings: this.#settings.cluster }
+    const { cluster, publicAddress } = this.#settings
+    return { ...reply, clusterId, serverId: server, settings: cluster, master: publicAddress }
   }
 
   /** Throws UNKNOWN_SERVER, STALE_INCARNATION. */

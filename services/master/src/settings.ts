@@ -5,6 +5,7 @@ import {
   type ClusterSettings,
   DEAD_AFTER_MS,
   HEARTBEAT_MS,
+  type PublicAddress,
   REPLICAS_DEFAULT,
   REPLICAS_MIN_DEFAULT,
   SUSPECT_AFTER_MS,
@@ -15,6 +16,8 @@ import { type LivenessLimits } from './domain/liveness.ts'
 export interface MasterSettings {
   readonly cluster: ClusterSettings
   readonly liveness: LivenessLimits
+  /** Where clients find the master itself. */
+  readonly publicAddress: PublicAddress
   /** Time between two looks for dead servers. */
   readonly monitorEveryMs: number
 }
@@ -27,6 +30,7 @@ export const DEFAULT_SETTINGS: MasterSettings = Object.freeze({
     volumeSizeBytes: VOLUME_SIZE_BYTES,
   }),
   liveness: Object.freeze({ suspectAfterMs: SUSPECT_AFTER_MS, deadAfterMs: DEAD_AFTER_MS }),
+  publicAddress: Object.freeze({ publicPort: 7070, advertisedUrl: null }),
   monitorEveryMs: HEARTBEAT_MS,
 })
 

@@ -64,6 +64,13 @@ export const ClusterSettings = Type.Object({
 })
 export type ClusterSettings = Static<typeof ClusterSettings>
 
+/** Where a node's public REST API is: at `advertisedUrl`, or on the caller's own name for the machine with this port. */
+export const PublicAddress = Type.Object({
+  publicPort: Type.Integer({ minimum: 1, maximum: 65535 }),
+  advertisedUrl: Type.Union([Type.String(), Type.Null()]),
+})
+export type PublicAddress = Static<typeof PublicAddress>
+
 const SessionReply = {
   epoch: EpochSchema,
   servers: Type.Array(ServerInfo),
@@ -97,7 +104,13 @@ export const register = jsonMethod(
     zone: Type.String({ maxLength: 255 }),
     seenEpoch: Type.Union([EpochSchema, Type.Null()]),
   }),
-  Type.Object({ ...SessionReply, clusterId: Type.String(), serverId: Id, settings: ClusterSettings }),
+  Type.Object({
+    ...SessionReply,
+    clusterId: Type.String(),
+    serverId: Id,
+    settings: ClusterSettings,
+    master: PublicAddress,
+  }),
 )
 export type RegisterRequest = Parameters<(typeof register)['encodeRequest']>[0]
 export type RegisterReply = ReturnType<(typeof register)['decodeReply']>

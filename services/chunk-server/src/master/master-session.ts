@@ -138,7 +138,7 @@ export class MasterSession {
       { timeoutMs: CALL_TIMEOUT_MS * 5 },
     )
     await identity.bind(reply.clusterId, reply.serverId)
-    directory.configure(reply.settings)
+    directory.configure(reply.settings, reply.master)
     await this.#accept(reply)
     this.#deps.runtime.log.info(
       { server: reply.serverId, cluster: reply.clusterId },

@@ -1,6 +1,6 @@
 /** The cluster as the master last described it: which servers there are, and where. */
 import { type Clock } from '@dfs/core'
-import { type ClusterSettings, DfsError, type ServerInfo } from '@dfs/protocol'
+import { type ClusterSettings, DfsError, type PublicAddress, type ServerInfo } from '@dfs/protocol'
 
 const UNREACHABLE_FIRST_MS = 1000
 const UNREACHABLE_MOST_MS = 30_000
@@ -17,6 +17,7 @@ export class ServerDirectory {
   #servers = new Map<number, ServerInfo>()
   #settings: ClusterSettings | null = null
   #preferred: number | null = null
+  #master: PublicAddress | null = null
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -27,8 +28,14 @@ export class ServerDirectory {
     this.#preferred = preferred
   }
 
-  configure(settings: ClusterSettings): void {
+  configure(settings: ClusterSettings, master: PublicAddress): void {
     this.#settings = settings
+    this.#master = master
+  }
+
+  /** Public addresses of all nodes known, the master first. */
+  get publicAddresses(): PublicAddress[] {
+    return this.#master === null ? this.servers : [this.#master, ...this.servers]
   }
 
   get servers(): ServerInfo[] {

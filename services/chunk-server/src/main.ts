@@ -1,0 +1,81 @@
+#!/usr/bin/env node
+/** The process: configuration, the real world, the chunk server, its public API, and the order in which they stop. */
+import { lockDirectory, NodeClock, NodeRandom, crc32, createHasher, nodeRuntime } from '@dfs/node-runtime'
+import { buildPublicApp } from '@dfs/public-api'
+import {
+  chooseLogFormat,
+  createLog,
+  type Lifecycle,
+  loadConfig,
+  readClusterKey,
+  runProcess,
+} from '@dfs/service-kit'
+import { startChunkServer } from './chunk-server.ts'
+import { ChunkServerConfig } from './config.ts'
+
+const DRAIN_DEADLINE_MS = 10_000
+const STOP_DEADLINE_MS = 5000
+
+const clock = new NodeClock()
+const log = createLog({
+  clock,
+  level: process.env['DFS_LOG_LEVEL'] === 'debug' ? 'debug' : 'info',
+  format: chooseLogFormat(process.env['DFS_LOG_FORMAT'], process.stdout.isTTY),
+  service: process.env['DFS_NAME'] ?? 'chunk-server',
+})
+
+runProcess({ clock, log, drainDeadlineMs: DRAIN_DEADLINE_MS, stopDeadlineMs: STOP_DEADLINE_MS }, start)
+
+async function start(lifecycle: Lifecycle): Promise<void> {
+  const config = loadConfig(ChunkServerConfig, process.env)
+  const internalPort = config.internalPort ?? config.port + 100
+  const clusterKey = await readClusterKey(config.clusterKeyFile)
+  const lock = await lifecycle.step('lock the data directory', () => lockDirectory(config.dataDir))
+  lifecycle.onStop('stores', 'data directory lock', () => lock.release())
+  const runtime = await nodeRuntime({
+    dataDirectory: config.dataDir,
+    listenHost: config.internalHost,
+    listenPort: internalPort,
+    clusterKey,
+    log,
+  })
+  lifecycle.onStop('clients', 'connections to other nodes', () => runtime.transport.closeClient())
+  const onFatal = (error: Error): void => {
+    log.error({ err: error }, 'this server must not go on')
+    // The lifecycle ends the process on what nobody caught.
+    queueMicrotask(() => {
+      throw error
+    })
+  }
+  const server = await lifecycle.step('recover the volumes and register with the master', () =>
+    startChunkServer(runtime, {
+      masterAddress: config.masterAddress,
+      addresses: {
+        name: config.name,
+        zone: config.zone ?? config.name,
+        internalAddress: config.internalAdvertised ?? `${config.internalHost}:${internalPort}`,
+        publicPort: config.port,
+        advertisedUrl: config.advertisedUrl ?? null,
+      },
+      crc32,
+      createHasher,
+      onFatal,
+    }),
+  )
+  lifecycle.onStop('drain', 'volumes and session', () => server.stop())
+  const own = { publicPort: config.port, advertisedUrl: config.advertisedUrl ?? null }
+  const app = await buildPublicApp({
+    namespace: server.namespace,
+    content: { kind: 'serve', files: server.files },
+    cluster: { endpoints: () => [own, ...server.directory.publicAddresses] },
+    clock,
+    random: new NodeRandom(),
+    log,
+    allowedHosts: config.allowedHosts,
+    notReadyReason: () => lifecycle.notReadyReason() ?? server.whyNotReady(),
+    onFatal,
+  })
+  lifecycle.onStop('listeners', 'public API', () => app.close())
+  await lifecycle.step('listen', () => app.listen({ host: config.listenHost, port: config.port }))
+  log.info({ url: `http://${config.listenHost}:${config.port}` }, 'listening')
+}

@@ -1,0 +1,77 @@
+#!/usr/bin/env node
+/** The process: configuration, the real world, the master, its public API, and the order in which they stop. */
+import { NodeClock, nodeRuntime, NodeRandom } from '@dfs/node-runtime'
+import { buildPublicApp } from '@dfs/public-api'
+import {
+  chooseLogFormat,
+  createLog,
+  ensureClusterKey,
+  type Lifecycle,
+  loadConfig,
+  runProcess,
+} from '@dfs/service-kit'
+import { checkRelations, MasterConfig } from './config.ts'
+import { startMaster } from './master.ts'
+import { openSqliteStore } from './metadata/sqlite/sqlite-store.ts'
+import { DEFAULT_SETTINGS } from './settings.ts'
+
+const DRAIN_DEADLINE_MS = 10_000
+const STOP_DEADLINE_MS = 15_000
+
+const clock = new NodeClock()
+const random = new NodeRandom()
+const log = createLog({
+  clock,
+  level: process.env['DFS_LOG_LEVEL'] === 'debug' ? 'debug' : 'info',
+  format: chooseLogFormat(process.env['DFS_LOG_FORMAT'], process.stdout.isTTY),
+  service: process.env['DFS_NAME'] ?? 'master',
+})
+
+runProcess({ clock, log, drainDeadlineMs: DRAIN_DEADLINE_MS, stopDeadlineMs: STOP_DEADLINE_MS }, start)
+
+async function start(lifecycle: Lifecycle): Promise<void> {
+  const config = loadConfig(MasterConfig, process.env, checkRelations)
+  const clusterKey = await ensureClusterKey(config.clusterKeyFile, random)
+  const runtime = await nodeRuntime({
+    dataDirectory: config.dataDir,
+    listenHost: config.internalHost,
+    listenPort: config.internalPort ?? config.port + 100,
+    clusterKey,
+    log,
+  })
+  const onFatal = (error: Error): void => {
+    log.error({ err: error }, 'the master must not go on')
+    // The lifecycle ends the process on what nobody caught.
+    queueMicrotask(() => {
+      throw error
+    })
+  }
+  const own = { publicPort: config.port, advertisedUrl: config.advertisedUrl ?? null }
+  const store = await lifecycle.step('open the metadata', () =>
+    openSqliteStore({ directory: config.dataDir, random }),
+  )
+  const { replicas, minReplicas } = config
+  const settings = {
+    ...DEFAULT_SETTINGS,
+    publicAddress: own,
+    cluster: { ...DEFAULT_SETTINGS.cluster, replicas, minReplicas },
+  }
+  const master = await lifecycle.step('answer the other nodes', () =>
+    startMaster(runtime, { store, settings, onFatal }),
+  )
+  lifecycle.onStop('stores', 'master', () => master.stop())
+  const app = await buildPublicApp({
+    namespace: master.namespace,
+    content: { kind: 'redirect', target: () => master.redirectTarget() },
+    cluster: { endpoints: () => [own, ...master.publicAddresses()] },
+    clock,
+    random,
+    log,
+    allowedHosts: config.allowedHosts,
+    notReadyReason: () => lifecycle.notReadyReason() ?? master.readiness().reason,
+    onFatal,
+  })
+  lifecycle.onStop('listeners', 'public API', () => app.close())
+  await lifecycle.step('listen', () => app.listen({ host: config.listenHost, port: config.port }))
+  log.info({ url: `http://${config.listenHost}:${config.port}` }, 'listening')
+}
