@@ -95,7 +95,16 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
   pool = openVolumes
   const self = (): number => identity.serverId
   const chunks = new ChunkReader({ transport, store, directory, crc32, log, self })
-  const writer = new FileWriter({ clock, log, crc32, createHasher, pool: openVolumes, commits })
+  const chunkSizeBytes = (): number => directory.settings.chunkSizeBytes
+  const writer = new FileWriter({
+    clock,
+    log,
+    crc32,
+    createHasher,
+    chunkSizeBytes,
+    pool: openVolumes,
+    commits,
+  })
   const reader = new FileReader({ lookup: (request) => lookups.lookup(request), chunks })
 
   await session.start()

@@ -8,7 +8,6 @@
  */
 import { assert, type Clock, type Log, Semaphore } from '@dfs/core'
 import {
-  CHUNK_SIZE_BYTES,
   type CommandBody,
   type CommandResult,
   type CommandSuccess,
@@ -39,6 +38,8 @@ export interface FileWriterDeps {
   readonly log: Log
   readonly crc32: Crc32
   readonly createHasher: CreateHasher
+  /** The most of a file that becomes one record: the cluster's setting. */
+  readonly chunkSizeBytes: () => number
   readonly pool: VolumePool
   readonly commits: CommitChannel
 }
@@ -60,10 +61,11 @@ export class FileWriter {
 
   /** See `FileService.write`. */
   async write(request: WriteRequest, body: BodySource): Promise<WriteReply> {
-    const isSurelyLong = (request.declaredSize ?? 0) > SMALL_WRITE_BYTES_MAX
+    const shortMax = Math.min(SMALL_WRITE_BYTES_MAX, this.#deps.chunkSizeBytes())
+    const isSurelyLong = (request.declaredSize ?? 0) > shortMax
     if (isSurelyLong) return this.#longBodies.run(() => this.#writeLong(request, new BodyReader(body), []))
     const reader = new BodyReader(body)
-    const first = await reader.read(SMALL_WRITE_BYTES_MAX)
+    const first = await reader.read(shortMax)
     if (first.isLast) return this.#writeShort(request, first.pieces)
     return this.#longBodies.run(() => this.#writeLong(request, reader, first.pieces))
   }
@@ -116,7 +118,7 @@ export class FileWriter {
     let [size, crc32] = [0, 0]
     try {
       for (let pieces = head, isLast = false; !isLast; pieces = []) {
-        const part = await reader.read(CHUNK_SIZE_BYTES - lengthOf(pieces))
+        const part = await reader.read(this.#deps.chunkSizeBytes() - lengthOf(pieces))
         isLast = part.isLast
         const summed = sumContent([...pieces, ...part.pieces], this.#deps.crc32)
         if (summed.length === 0) break

@@ -1,0 +1,98 @@
+/**
+ * A whole cluster in one process: the real master and the real chunk servers, started through their own start functions
+ * on simulated clocks, disks and networks. Volumes are small, so that they fill, seal and are verified all the time.
+ */
+import { type ChunkServer, startChunkServer } from '@dfs/chunk-server'
+import { assert } from '@dfs/core'
+import { DEFAULT_SETTINGS, type Master, type MetadataStore, openSqliteStore, startMaster } from '@dfs/master'
+import { crc32, createHasher } from '@dfs/node-runtime'
+import { KIB } from '@dfs/protocol'
+import { type CrashKind, SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
+
+export interface SimClusterOptions {
+  readonly seed: string
+  readonly chunkServers: number
+  readonly volumeSizeBytes?: number
+  readonly chunkSizeBytes?: number
+}
+
+const MASTER = 'master'
+
+export class SimCluster {
+  readonly simulation: Simulation
+  readonly network: SimNetwork
+  readonly masterNode: SimNode
+  readonly chunkNodes: readonly SimNode[]
+  readonly #options: SimClusterOptions
+  readonly #chunkServers = new Map<string, ChunkServer>()
+  /** In memory, and kept over crashes of the master: what it has committed is what a synced database would hold. */
+  #store: MetadataStore | null = null
+  #master: Master | null = null
+
+  constructor(options: SimClusterOptions) {
+    this.#options = options
+    this.simulation = new Simulation(options.seed)
+    this.network = new SimNetwork(this.simulation)
+    this.masterNode = simNode(this.network, MASTER)
+    this.chunkNodes = Array.from({ length: options.chunkServers }, (_, index) =>
+      simNode(this.network, `chunk-server-${index + 1}`),
+    )
+  }
+
+  /** Starts every node; resolves when all chunk servers are registered. */
+  async start(): Promise<void> {
+    await this.startMaster()
+    await Promise.all(this.chunkNodes.map((node) => this.startChunkServer(node)))
+  }
+
+  async startMaster(): Promise<void> {
+    const { runtime } = this.masterNode
+    this.#store = openSqliteStore({ directory: null, random: runtime.random })
+    const { volumeSizeBytes = 512 * KIB, chunkSizeBytes = 64 * KIB } = this.#options
+    const settings = {
+      ...DEFAULT_SETTINGS,
+      cluster: { ...DEFAULT_SETTINGS.cluster, volumeSizeBytes, chunkSizeBytes },
+    }
+    this.#master = await startMaster(runtime, { store: this.#store, settings, onFatal: this.#failOn(MASTER) })
+  }
+
+  async startChunkServer(node: SimNode): Promise<void> {
+    const server = await startChunkServer(node.runtime, {
+      masterAddress: MASTER,
+      addresses: {
+        name: node.name,
+        zone: node.name,
+        internalAddress: node.name,
+        publicPort: 7071,
+        advertisedUrl: null,
+      },
+      crc32,
+      createHasher,
+      onFatal: this.#failOn(node.name),
+    })
+    this.#chunkServers.set(node.name, server)
+  }
+
+  /** Ends a chunk server at once, and begins its next life on the same disk. */
+  async restartChunkServer(node: SimNode, kind: CrashKind): Promise<void> {
+    node.crash(kind)
+    this.#chunkServers.delete(node.name)
+    node.restart()
+    await this.startChunkServer(node)
+  }
+
+  server(node: SimNode): ChunkServer {
+    const server = this.#chunkServers.get(node.name)
+    assert(server !== undefined, `${node.name} is not running`)
+    return server
+  }
+
+  get master(): Master {
+    assert(this.#master !== null, 'the master is not running')
+    return this.#master
+  }
+
+  #failOn(name: string): (error: Error) => void {
+    return (error) => this.simulation.fail(new Error(`${name} had to end`, { cause: error }))
+  }
+}
