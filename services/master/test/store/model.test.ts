@@ -187,8 +187,7 @@ async function seen(b: StoreBench, at: string): Promise<unknown> {
   const found = await b.lookup(at)
   if (found.kind === 'file') {
     const stored = found.chunks.reduce((sum, chunk) => sum + chunk.length, 0)
-    expect(stored).toBe(found.info.size)
-    return { kind: 'file', size: stored }
+    return { kind: 'file', size: found.info.size, ...(stored === found.info.size ? {} : { stored }) }
   }
   return found.kind === 'link' ? { kind: 'link', target: found.target } : { kind: found.kind }
 }

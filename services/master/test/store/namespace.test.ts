@@ -1,7 +1,7 @@
 /** Files, directories and links: what each command does to the tree, and what it refuses. */
 import { expect, it } from 'vitest'
 import { type CommandSuccess, formatEtag } from '@dfs/protocol'
-import { describeStores } from '../fixture/engines.ts'
+import { describeStores } from '../fixture/describe-stores.ts'
 import { NOW, path } from '../fixture/store-bench.ts'
 
 describeStores('namespace', (bench) => {

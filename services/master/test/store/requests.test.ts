@@ -1,13 +1,8 @@
 /** Request ids: a request happens once, whoever repeats it and whatever happened in between. */
 import { requireSuccess } from '@dfs/protocol'
 import { afterEach, describe, expect, it } from 'vitest'
-import {
-  describeStores,
-  copyAsCrashed,
-  openAt,
-  removeTemporaryDirectories,
-  temporaryDirectory,
-} from '../fixture/engines.ts'
+import { copyAsCrashed, openAt, removeTemporaryDirectories, temporaryDirectory } from '../fixture/engines.ts'
+import { describeStores } from '../fixture/describe-stores.ts'
 import { NOW, path, StoreBench } from '../fixture/store-bench.ts'
 
 describeStores('requests', (bench) => {

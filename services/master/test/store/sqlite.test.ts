@@ -67,7 +67,7 @@ it('fails for good, without a further answer, when a commit fails (R26)', async 
   const b = new StoreBench(openAt(directory))
   await b.addServers(1)
   await b.touch('/before')
-  const { exec } = DatabaseSync.prototype
+  const exec = Reflect.get(DatabaseSync.prototype, 'exec') as (this: DatabaseSync, sql: string) => void
   vi.spyOn(DatabaseSync.prototype, 'exec').mockImplementation(function (this: DatabaseSync, sql) {
     if (sql === 'COMMIT') throw Object.assign(new Error('disk I/O error'), { errcode: 10 })
     exec.call(this, sql)

@@ -1,7 +1,7 @@
 /** Volumes: what may be committed into them, and what sealing does. Each test names the rule it would see broken. */
 import { expect, it } from 'vitest'
 import { type ReplicaReport, type VolumeOrder } from '@dfs/protocol'
-import { describeStores } from '../fixture/engines.ts'
+import { describeStores } from '../fixture/describe-stores.ts'
 import { NOW } from '../fixture/store-bench.ts'
 
 const report = (order: VolumeOrder, index: number, change: Partial<ReplicaReport>): ReplicaReport => ({

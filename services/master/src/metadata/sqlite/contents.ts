@@ -23,7 +23,7 @@ export class Contents {
       database,
       `SELECT * FROM chunks WHERE content_id = ?1 AND start >=
          ifnull((SELECT max(start) FROM chunks WHERE content_id = ?1 AND start <= ?2), 0)
-       ORDER BY start LIMIT ?3`,
+       ORDER BY start LIMIT ?3 + 0`,
     )
   }
 

@@ -43,11 +43,11 @@ export class Entries {
       database,
       `SELECT e.*, v.content_type, v.executable FROM entries e
        LEFT JOIN versions v ON e.kind = 1 AND v.file_id = e.id AND v.id = e.version
-       WHERE e.parent_id = ? AND e.name > ? ORDER BY e.name LIMIT ?`,
+       WHERE e.parent_id = ? AND e.name > ? ORDER BY e.name LIMIT ? + 0`,
     )
     this.#bare = new Query(
       database,
-      'SELECT * FROM entries WHERE parent_id = ? AND name > ? ORDER BY name LIMIT ?',
+      'SELECT * FROM entries WHERE parent_id = ? AND name > ? ORDER BY name LIMIT ? + 0',
     )
   }
 

@@ -1,4 +1,9 @@
-/** A prepared statement that knows what its rows look like. */
+/**
+ * A prepared statement that knows what its rows look like.
+ *
+ * A bare parameter as limit (`LIMIT ?`) makes SQLite prepare the statement again at each call, because its planner looks
+ * at the value: ten times the cost of a point read. `LIMIT ? + 0` hides the value from it.
+ */
 import { type DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 
 export class Query<Row = never> {

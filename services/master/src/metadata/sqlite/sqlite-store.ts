@@ -1,6 +1,7 @@
 /** The store on SQLite: each call is one transaction on one connection, carried out before the call returns. */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { type DatabaseSync } from 'node:sqlite'
 import { type Random } from '@dfs/core'
 import {
   DfsError,
@@ -59,14 +60,17 @@ export function openSqliteStore(options: SqliteStoreOptions): SqliteStore {
   if (directory !== null) mkdirSync(directory, { recursive: true, mode: 0o700 })
   const lock = directory === null ? null : lockDirectory(join(directory, 'master.lock'))
   const file = directory === null ? ':memory:' : join(directory, 'metadata.db')
+  let database: DatabaseSync | null = null
   try {
-    const connection = new Connection(openDatabase(file))
-    migrate(connection.database)
+    database = openDatabase(file)
+    migrate(database)
+    const connection = new Connection(database)
     const tables = openTables(connection, random)
     const limits = options.checkpointLimits ?? CHECKPOINT_LIMITS
     const checkpointer = lock === null ? null : new Checkpointer(connection, file, limits)
     return new SqliteStore({ connection, tables, random, lock, checkpointer })
   } catch (error) {
+    database?.close()
     lock?.release()
     throw error
   }

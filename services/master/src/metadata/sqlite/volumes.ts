@@ -188,7 +188,7 @@ const prepare = (database: DatabaseSync) => ({
     `SELECT r.volume, r.id AS replica, v.sealed_length AS length
      FROM replicas r JOIN volumes v ON v.id = r.volume
      WHERE r.server = ? AND r.state = 2 AND r.seal_reported = 0 AND v.state = 2
-     ORDER BY r.id LIMIT ?`,
+     ORDER BY r.id LIMIT ? + 0`,
   ),
 })
 
