@@ -1,6 +1,6 @@
 /** What only the real transport can meet: wrong keys, peers that are no nodes, connections that break. */
 import { request as httpRequest } from 'node:http'
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { concatBytes, fromUtf8, type Log, type LogFields, silentLog, type TransportError } from '@dfs/core'
 import { WIRE_BODY_BYTES_MAX } from '@dfs/protocol'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -86,6 +86,23 @@ describe('HttpTransport', () => {
       connection: 'close',
       'content-type': 'application/problem+json',
     })
+  })
+
+  it('lets a refused caller finish sending before it closes, so that the answer is read', async () => {
+    const node = openTransport()
+    await node.serve(() => Promise.reject(new Error('not reached')), [ROUTE])
+    const [host, port] = node.address().split(':')
+    const answer = await new Promise<string>((resolve, reject) => {
+      const socket = connect(Number(port), host)
+      let text = ''
+      socket.once('error', reject).once('close', () => resolve(text))
+      socket.on('data', (bytes) => (text += bytes.toString('latin1')))
+      socket.write('POST /v1/things HTTP/1.1\r\nhost: x\r\ncontent-length: 600000\r\n\r\n')
+      socket.write(new Uint8Array(300_000))
+      // The rest follows when the answer must have been written.
+      socket.once('data', () => socket.write(new Uint8Array(300_000)))
+    })
+    expect(answer).toContain('HTTP/1.1 403')
   })
 
   it('goes on over its connections after a call was refused', async () => {

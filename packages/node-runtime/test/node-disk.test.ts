@@ -34,6 +34,24 @@ describe('NodeDisk', () => {
   })
 })
 
+describe('NodeFile', () => {
+  it('knows how much of an append reached the file that the kernel cut short', async () => {
+    const source = new URL('../src/index.ts', import.meta.url).href
+    const script = `
+      const { NodeDisk } = await import(${JSON.stringify(source)})
+      const file = await new NodeDisk(${JSON.stringify(root)}).open('file', 'create')
+      const pieces = Array.from({ length: 10 }, (_, index) => new Uint8Array(999).fill(index))
+      const error = await file.appendv(pieces).catch((error) => error)
+      console.log(error.kind, await file.size())`
+    // Eight blocks of 512 bytes: the kernel writes as many and fails the next write.
+    const limited = 'ulimit -f 8; exec "$0" --input-type=module -e "$1"'
+    const { stdout } = await promisify(execFile)('sh', ['-c', limited, process.execPath, script])
+    const { size } = await stat(join(root, 'file'))
+    expect(size).toBeGreaterThan(0)
+    expect(stdout).toBe(`io ${size}\n`)
+  })
+})
+
 describe('skipBytes', () => {
   it.each([
     [0, 'abcdef'],

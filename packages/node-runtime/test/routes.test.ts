@@ -54,8 +54,8 @@ describe('joinSmallPieces', () => {
         for (const [index, piece] of joined.entries()) {
           expect(piece.byteLength).toBeGreaterThan(0)
           expect(piece.byteLength <= COPY_BYTES_MAX || pieces.some((whole) => whole === piece)).toBe(true)
-          const next = joined[index + 1]
-          if (next !== undefined) expect(piece.byteLength + next.byteLength).toBeGreaterThan(COPY_BYTES_MAX)
+          const withNextBytes = piece.byteLength + (joined[index + 1]?.byteLength ?? COPY_BYTES_MAX)
+          expect(withNextBytes).toBeGreaterThan(COPY_BYTES_MAX)
         }
       }),
       { numRuns: 50 },

@@ -54,7 +54,8 @@ describe('SimNetwork', () => {
         const crashAtMs = simulation.random.between(0, 12)
         simulation.schedule(crashAtMs, 'crash', () => two.crash(kind))
         const error = await simulation.complete(() => outcome(100))
-        if (error !== null && !error.wasSent) expect(seen).toEqual([])
+        const mayHaveArrived = error === null || error.wasSent
+        expect(mayHaveArrived || seen.length === 0).toBe(true)
         outcomes.add(`${kind} ${error === null ? 'answered' : error.message.replace(/.*: /, '')}`)
       }
     }
