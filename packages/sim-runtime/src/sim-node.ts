@@ -94,4 +94,5 @@ export class SimNode {
 }
 
 /** A node of the network, running, with nothing served yet. */
-export const simNode = (network: SimNetwork, name: string): SimNode => new SimNode({ network, name })
+export const simNode = (network: SimNetwork, name: string, diskBytes?: number): SimNode =>
+  new SimNode({ network, name, ...(diskBytes === undefined ? {} : { diskBytes }) })

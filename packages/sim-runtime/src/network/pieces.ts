@@ -17,8 +17,9 @@ export function carry(body: readonly Uint8Array[], random: SimRandom): Uint8Arra
     at += piece.byteLength
   }
   const pieces: Uint8Array[] = []
+  const cutsMax = random.int(PIECES_MAX)
   let rest = whole
-  while (rest.byteLength > 0 && pieces.length < PIECES_MAX - 1) {
+  while (rest.byteLength > 0 && pieces.length < cutsMax) {
     const taken = 1 + random.int(rest.byteLength)
     pieces.push(rest.subarray(0, taken))
     rest = rest.subarray(taken)

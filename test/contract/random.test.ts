@@ -1,0 +1,4 @@
+import { randomContract } from './random.contract.ts'
+import { WORLDS } from './worlds.ts'
+
+for (const kind of WORLDS) randomContract(kind)
