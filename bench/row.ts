@@ -12,6 +12,8 @@ export interface Row {
   /** Microseconds for each operation, or for each MiB of a large file: all processes, and each. */
   readonly cpuUs: number
   readonly cpuUsByProcess: Readonly<Record<string, number>>
+  /** The load generator's own, for each operation; null for large files. */
+  readonly loadCpuUs: number | null
   readonly residentMaxMib: number
   readonly durability: string | null
   readonly failures: number
@@ -37,6 +39,7 @@ export function smallRow(context: RowContext, { result, ...weighed }: Weighed<Sm
     ...shared(context, weighed, rate, result.requests),
     unit: 'ops/s',
     p50Ms: result.p50Ms,
+    loadCpuUs: result.loadCpuUs,
     p99Ms: result.p99Ms,
     durability: result.durability,
     failures: result.failures,
@@ -50,6 +53,7 @@ export function largeRow(context: RowContext, { result, ...weighed }: Weighed<La
     ...shared(context, weighed, rate, result.bytes / MIB),
     unit: 'MB/s',
     p50Ms: null,
+    loadCpuUs: null,
     p99Ms: null,
     durability: result.durability,
     failures: 0,

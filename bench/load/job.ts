@@ -46,6 +46,8 @@ export interface SmallResult {
   readonly durability: string | null
   /** The number after the last one used by a PUT. */
   readonly numberNext: number
+  /** CPU time of the load process itself, for each request: it works on the same cores. */
+  readonly loadCpuUs: number
 }
 
 export interface LargeResult {

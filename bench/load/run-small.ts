@@ -72,6 +72,7 @@ class Measurement {
   }
 
   result(): SmallResult {
+    const { user, system } = process.cpuUsage()
     const sorted = this.#samplesMs.subarray(0, Math.min(this.#requests, SAMPLES_MAX)).toSorted()
     return {
       requests: this.#requests,
@@ -82,6 +83,7 @@ class Measurement {
       firstFailure: this.#firstFailure,
       durability: this.#durability,
       numberNext: this.#job.numberFrom + this.#sent,
+      loadCpuUs: this.#sent === 0 ? 0 : (user + system) / this.#sent,
     }
   }
 }

@@ -14,6 +14,7 @@ const result = {
   firstFailure: null,
   durability: 'copies=3, fsynced=3',
   numberNext: 1000,
+  loadCpuUs: 12,
 }
 const weighed = {
   result,
