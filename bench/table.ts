@@ -1,0 +1,67 @@
+/** The rows as text for a terminal. Pure. */
+import { type Row } from './row.ts'
+
+const COLUMNS = [
+  'workload',
+  'subject',
+  'rate',
+  'p50 ms',
+  'p99 ms',
+  'CPU µs',
+  'load µs',
+  'RSS MiB',
+  'ratio',
+  'target',
+] as const
+const TEXT_COLUMNS = 2
+
+/** A table, then the CPU time by process, what the writes claim, and what went wrong. */
+export function tableText(rows: readonly Row[]): string {
+  const cells = [[...COLUMNS], ...rows.map(cellsOf)]
+  const widths = COLUMNS.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)))
+  const lines = cells.map((row) =>
+    row.map((cell, column) => aligned(cell, widths[column]!, column)).join('  '),
+  )
+  return [
+    ...lines,
+    '',
+    'CPU: user and system time of all processes of the subject for each operation (large files: for each MiB);',
+    'load: the same of the load generator, which is not counted in CPU. RSS: the largest of its processes since its start.',
+    ...rows.filter(hasSeveralProcesses).map(cpuLine),
+    ...new Set(rows.flatMap((row) => (row.durability === null ? [] : [`${row.subject}: ${row.durability}`]))),
+    ...rows.filter((row) => row.failures > 0).map(failureLine),
+    '',
+  ].join('\n')
+}
+
+function cellsOf(row: Row): string[] {
+  return [
+    row.workload,
+    row.subject,
+    `${row.rate.toFixed(0)} ${row.unit}`,
+    row.p50Ms?.toFixed(2) ?? '',
+    row.p99Ms?.toFixed(2) ?? '',
+    row.cpuUs.toFixed(0),
+    row.loadCpuUs?.toFixed(0) ?? '',
+    row.residentMaxMib.toFixed(0),
+    row.ratio?.toFixed(2) ?? '',
+    row.ratioTarget === null || row.ratio === null
+      ? ''
+      : `${row.ratioTarget} ${verdict(row.ratio >= row.ratioTarget)}`,
+  ]
+}
+
+const verdict = (isReached: boolean): string => (isReached ? 'reached' : 'missed')
+
+const aligned = (cell: string, width: number, column: number): string =>
+  column < TEXT_COLUMNS ? cell.padEnd(width) : cell.padStart(width)
+
+const hasSeveralProcesses = (row: Row): boolean => Object.keys(row.cpuUsByProcess).length > 1
+
+function cpuLine(row: Row): string {
+  const parts = Object.entries(row.cpuUsByProcess).map(([name, us]) => `${name} ${us.toFixed(0)}`)
+  return `CPU µs, ${row.workload}, ${row.subject}: ${parts.join(', ')}`
+}
+
+const failureLine = (row: Row): string =>
+  `FAILED: ${row.workload}, ${row.subject}: ${row.failures} requests, the first with ${row.firstFailure}`

@@ -1,0 +1,11 @@
+/** What the product owes to its baseline, measured in the same run. */
+
+/** Least share of the baseline's operations per second, by requests in flight. */
+export const SMALL_WRITE_RATIOS: ReadonlyMap<number, number> = new Map([
+  [16, 0.35],
+  [64, 0.45],
+  [256, 0.5],
+])
+export const SMALL_READ_RATIOS: ReadonlyMap<number, number> = new Map([[64, 0.6]])
+export const LARGE_WRITE_RATIO = 0.4
+export const LARGE_READ_RATIO = 0.55
