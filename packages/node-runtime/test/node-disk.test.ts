@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { utf8 } from '@dfs/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { skipBytes } from '../src/disk/node-file.ts'
-import { createSha256, crc32, lockDirectory, NodeClock, NodeDisk } from '../src/index.ts'
+import { crc32, createHasher, lockDirectory, NodeClock, NodeDisk } from '../src/index.ts'
 
 let root: string
 beforeEach(async () => (root = await mkdtemp(join(tmpdir(), 'dfs-disk-'))))
@@ -109,7 +109,7 @@ describe('checksums', () => {
   it('match known values, in one go and in pieces', () => {
     expect(crc32(utf8('123456789'))).toBe(0xcbf43926)
     expect(crc32(utf8('56789'), crc32(utf8('1234')))).toBe(0xcbf43926)
-    const sha256 = createSha256()
+    const sha256 = createHasher("sha-256")
     sha256.update(utf8('a'))
     sha256.update(utf8('bc'))
     expect(Buffer.from(sha256.digest()).toString('hex')).toBe(

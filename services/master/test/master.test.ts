@@ -40,6 +40,7 @@ const emptyFile = (path: string): Omit<WriteCommand, 'id'> => ({
   crc32: 0,
   sha256: null,
   chunk: null,
+  upload: null,
 })
 
 describe('registration', () => {

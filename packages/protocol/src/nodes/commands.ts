@@ -305,7 +305,7 @@ const encodeCondition = (precondition: Precondition): string | null =>
 const decodeCondition = (text: string | null): Precondition =>
   text === null ? UNCONDITIONAL : (JSON.parse(text) as Precondition)
 
-function encodeResult(writer: ByteWriter, result: CommandResult): void {
+export function encodeResult(writer: ByteWriter, result: CommandResult): void {
   if (result.ok) {
     writer
       .u8(1)
@@ -318,7 +318,7 @@ function encodeResult(writer: ByteWriter, result: CommandResult): void {
   }
 }
 
-function decodeResult(reader: ByteReader): CommandResult {
+export function decodeResult(reader: ByteReader): CommandResult {
   if (reader.u8() === 1) {
     return {
       ok: true,

@@ -114,7 +114,7 @@ describeStores('namespace', (bench) => {
     expect(await b.outcome(stage(151, 1))).toBe('INVALID_REQUEST')
     expect(await b.lookup('/large')).toMatchObject({ code: 'FILE_NOT_FOUND' })
     expect(await b.outcome(b.write('/large', null, { size: 150 }))).toBe('INVALID_REQUEST')
-    expect(await b.outcome(b.write('/large', null, { id: upload, size: 150 }))).toBe('ok')
+    expect(await b.outcome(b.write('/large', null, { upload, size: 150 }))).toBe('ok')
     expect((await b.file('/large')).chunks.map(({ start, length }) => [start, length])).toEqual([
       [0, 100],
       [100, 50],
@@ -127,7 +127,7 @@ describeStores('namespace', (bench) => {
     const upload = b.nextId()
     const chunk = b.chunk(await b.volume(), 100)
     await b.commit(b.command({ kind: 'stage', upload, start: 0, chunk }))
-    expect(await b.outcome(b.write('/a', null, { id: upload, size: 99 }))).toBe('INVALID_REQUEST')
+    expect(await b.outcome(b.write('/a', null, { upload, size: 99 }))).toBe('INVALID_REQUEST')
   })
 
   it('forgets an abandoned upload', async () => {
@@ -138,7 +138,7 @@ describeStores('namespace', (bench) => {
     await b.commit(b.command({ kind: 'stage', upload, start: 0, chunk }))
     expect(await b.outcome(b.command({ kind: 'abandon', upload }))).toBe('ok')
     expect(await b.outcome(b.command({ kind: 'abandon', upload }))).toBe('ok')
-    expect(await b.outcome(b.write('/a', null, { id: upload, size: 100 }))).toBe('INVALID_REQUEST')
+    expect(await b.outcome(b.write('/a', null, { upload, size: 100 }))).toBe('INVALID_REQUEST')
   })
 
   it('pages chunks from the one that holds a byte, also by version after the file is gone (R13)', async () => {
@@ -149,7 +149,7 @@ describeStores('namespace', (bench) => {
     const stages = Array.from({ length: 70 }, (_, index) =>
       b.command({ kind: 'stage', upload, start: index * 10, chunk: b.chunk(order, 10) }),
     )
-    await b.commit(...stages, b.write('/large', null, { id: upload, size: 700 }))
+    await b.commit(...stages, b.write('/large', null, { upload, size: 700 }))
     const { info, chunks } = await b.file('/large')
     expect(chunks).toHaveLength(64)
     const starts = async (fromByte: number, chunksMax: number) => {

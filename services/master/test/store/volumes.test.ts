@@ -194,7 +194,7 @@ describeStores('volumes', (bench) => {
     await b.addServers(3, ['east', 'east', 'west'])
     const order = await b.volume()
     const upload = b.nextId()
-    const write = b.write('/large', null, { id: upload, size: 10 })
+    const write = b.write('/large', null, { upload, size: 10 })
     const small = b.write('/a', b.chunk(order, 1))
     const stage = b.command({ kind: 'stage', upload, start: 0, chunk: b.chunk(order, 10) })
     expect(await b.commit(small, stage)).toMatchObject([{ ok: true, copies: 3, zones: 2 }, { ok: true }])

@@ -3,9 +3,8 @@
  * of them in memory. A sender's watermark is stored with them: after a restart, a request below it must still be
  * refused, or a copy of it that was long under way would happen again.
  */
-import { ByteReader, ByteWriter } from '@dfs/core'
-import { type CommandResult, failure, isErrorCode } from '@dfs/protocol'
-import { InvariantError } from '@dfs/core'
+import { ByteReader, ByteWriter, InvariantError } from '@dfs/core'
+import { type CommandResult, decodeResult, encodeResult, failure } from '@dfs/protocol'
 import { type CommitBatchRequest, UNCONFIRMED_RESULTS_MAX } from '../store.ts'
 import { type Connection } from './connection.ts'
 import { Query } from './query.ts'
@@ -150,16 +149,7 @@ const prepare = ({ database }: Connection) => ({
 function encodeResults(results: ReadonlyMap<number, CommandResult>): Uint8Array {
   const writer = new ByteWriter(16 + results.size * 32)
   writer.u32(results.size)
-  for (const [number, result] of results) {
-    writer.integer(number).u8(result.ok ? 1 : 0)
-    if (result.ok)
-      writer
-        .integer(result.operation)
-        .u8(result.created ? 1 : 0)
-        .u8(result.copies)
-        .u8(result.zones)
-    else writer.text(result.code).text(result.detail)
-  }
+  for (const [number, result] of results) encodeResult(writer.integer(number), result)
   return writer.finish()
 }
 
@@ -168,21 +158,8 @@ function decodeResults(encoded: Uint8Array): Map<number, CommandResult> {
   const results = new Map<number, CommandResult>()
   for (let left = reader.u32(); left > 0; left -= 1) {
     const number = reader.integer()
-    results.set(number, reader.u8() === 1 ? decodeSuccess(reader) : decodeFailure(reader))
+    results.set(number, decodeResult(reader))
   }
   return results
 }
 
-const decodeSuccess = (reader: ByteReader): CommandResult => ({
-  ok: true,
-  operation: reader.integer(),
-  created: reader.u8() === 1,
-  copies: reader.u8(),
-  zones: reader.u8(),
-})
-
-function decodeFailure(reader: ByteReader): CommandResult {
-  const code = reader.string()
-  if (!isErrorCode(code)) throw new InvariantError(`a stored result has no such code: ${code}`)
-  return failure(code, reader.string())
-}

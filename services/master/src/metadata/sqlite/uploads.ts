@@ -1,5 +1,5 @@
 /**
- * Large writes under way: what was staged under the request id that their final write will have. Dropping one is a row
+ * Large writes under way: what was staged under an upload's id. Dropping one is a row
  * moved to `garbage`, however much was staged: its chunk rows stay until the cleaner takes them with their bytes.
  */
 import { type DatabaseSync } from 'node:sqlite'

@@ -10,11 +10,23 @@ export interface CommandContext {
   readonly nowWallMs: number
 }
 
+/** What became of an entry: 0 where the change is about none. */
+export interface Change {
+  readonly operation: number
+  readonly entry: number
+  readonly isNew: boolean
+}
+
 /** The success of a change that stores no bytes. */
-export const changed = (operation: number, created: boolean): CommandSuccess => ({
+export const changed = (
+  { nowWallMs }: CommandContext,
+  { operation, entry, isNew }: Change,
+): CommandSuccess => ({
   ok: true,
   operation,
-  created,
+  entry,
+  decidedMs: nowWallMs,
+  created: isNew,
   copies: 0,
   zones: 0,
 })

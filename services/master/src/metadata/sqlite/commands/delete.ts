@@ -23,7 +23,7 @@ export function applyDelete(context: CommandContext, { path, precondition }: Del
   if (refused !== null) return refused
   const operation = tables.state.nextId()
   moveToTrash(context, { operation, reason: TRASHED.deleted, path, entry })
-  return changed(operation, false)
+  return changed(context, { operation, entry: entry.id, isNew: false })
 }
 
 export function applyDeleteDirectory(
@@ -42,7 +42,7 @@ export function applyDeleteDirectory(
   }
   const operation = tables.state.nextId()
   moveToTrash(context, { operation, reason: TRASHED.deleted, path, entry })
-  return changed(operation, false)
+  return changed(context, { operation, entry: entry.id, isNew: false })
 }
 
 /** Takes an entry out of its directory. What a directory holds leaves the totals by and by. */

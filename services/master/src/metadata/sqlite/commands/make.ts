@@ -14,9 +14,9 @@ export function applyMakeDirectory(context: CommandContext, { path }: MakeDirect
     return failure('FILE_EXISTS', `${path} is a file or a link`)
   }
   const operation = tables.state.nextId()
-  if (entry !== undefined) return changed(operation, false)
-  makeDirectory(context, makeParents(context, place, operation), name, operation)
-  return changed(operation, true)
+  if (entry !== undefined) return changed(context, { operation, entry: entry.id, isNew: false })
+  const made = makeDirectory(context, makeParents(context, place, operation), name, operation)
+  return changed(context, { operation, entry: made, isNew: true })
 }
 
 export function applyLink(context: CommandContext, { path, target }: LinkCommand): CommandResult {
@@ -32,12 +32,12 @@ export function applyLink(context: CommandContext, { path, target }: LinkCommand
     const trashing = { operation: version, reason: TRASHED.replaced, path, entry, nowWallMs, isCounted: true }
     tables.trash.put(trashing)
     tables.entries.update({ ...entry, ...what })
-    return changed(version, false)
+    return changed(context, { operation: version, entry: entry.id, isNew: false })
   }
   const parent = makeParents(context, place, version)
   tables.entries.insert({ parent_id: parent, name, kind: ENTRY.link, id: version, ...what })
   tables.state.counters.links += 1
-  return changed(version, true)
+  return changed(context, { operation: version, entry: version, isNew: true })
 }
 
 /** Makes the missing parents of a place; the id of its directory. */

@@ -27,7 +27,8 @@ export function applyMove(context: CommandContext, { from, to }: MoveCommand): C
   }
   const target = tables.tree.locate(to)
   if (!target.ok) return target
-  if (from === to) return changed(tables.state.nextId(), false)
+  const entry = source.entry.id
+  if (from === to) return changed(context, { operation: tables.state.nextId(), entry, isNew: false })
   const refused = refuseTarget(source.entry, target)
   if (refused !== null) return refused
   return rename(context, source.entry, target)
@@ -50,7 +51,7 @@ function rename(context: CommandContext, source: Entry, target: Place): CommandR
   tables.entries.remove(source)
   if (source.kind === ENTRY.directory) tables.tree.forget(source)
   tables.entries.insert({ ...source, parent_id: target.directory, name: target.name })
-  return changed(operation, target.entry === undefined)
+  return changed(context, { operation, entry: source.id, isNew: target.entry === undefined })
 }
 
 const isBelow = (directory: FilePath, path: FilePath): boolean =>

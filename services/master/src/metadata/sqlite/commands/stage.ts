@@ -1,5 +1,5 @@
 /**
- * Large writes in progress: chunks staged in order under the id of the write that will make them visible, or dropped.
+ * Large writes in progress: chunks staged in order under the upload's id, until a write makes them visible, or dropped.
  */
 import { type AbandonCommand, type CommandResult, failure, type StageCommand } from '@dfs/protocol'
 import { refuseChunk } from '../volume.ts'
@@ -25,7 +25,7 @@ export function applyStage(context: CommandContext, command: StageCommand): Comm
   const content = upload?.content ?? operation
   addChunk(tables, content, start, chunk)
   tables.uploads.stage(id, { content, stagedEnd: start + chunk.length }, chunk)
-  return changed(operation, upload === undefined)
+  return changed(context, { operation, entry: 0, isNew: upload === undefined })
 }
 
 /** No error where nothing was staged: the sender wants it gone, and it is. */
@@ -37,5 +37,5 @@ export function applyAbandon(context: CommandContext, command: AbandonCommand): 
   }
   const upload = tables.uploads.find(command.upload)
   if (upload !== undefined) tables.uploads.drop(command.upload, upload, nowWallMs)
-  return changed(tables.state.nextId(), false)
+  return changed(context, { operation: tables.state.nextId(), entry: 0, isNew: false })
 }

@@ -14,7 +14,7 @@ export function applyWrite(context: CommandContext, command: WriteCommand): Comm
   const { tables } = context
   const place = tables.tree.locate(command.path)
   if (!place.ok) return place
-  const upload = command.chunk === null ? tables.uploads.find(command.id) : undefined
+  const upload = command.upload === null ? undefined : tables.uploads.find(command.upload)
   const refused =
     refuseTarget(place, command) ??
     refusePrecondition(command.precondition, place.entry?.version ?? null) ??
@@ -62,7 +62,7 @@ function store(
   const receipt = receiptOf(tables, chunk === null ? volumesOf(tables, upload) : [chunk])
   const content = chunk === null ? (upload?.content ?? null) : version
   if (chunk !== null) addChunk(tables, version, 0, chunk)
-  if (upload !== undefined) tables.uploads.finish(command.id, upload)
+  if (upload !== undefined && command.upload !== null) tables.uploads.finish(command.upload, upload)
   const { crc32, sha256, contentType, executable } = command
   const attributes = { size, crc32, sha256, contentType, executable, modifiedMs: nowWallMs }
   tables.versions.insert(
@@ -70,7 +70,8 @@ function store(
     command.id,
   )
   putEntry(context, place, { file, version, size })
-  return { ok: true, operation: version, created: place.entry === undefined, ...receipt }
+  const created = place.entry === undefined
+  return { ok: true, operation: version, entry: file, decidedMs: nowWallMs, created, ...receipt }
 }
 
 function putEntry(
