@@ -310,6 +310,8 @@ export function encodeResult(writer: ByteWriter, result: CommandResult): void {
     writer
       .u8(1)
       .integer(result.operation)
+      .integer(result.entry)
+      .integer(result.decidedMs)
       .u8(result.created ? 1 : 0)
       .u8(result.copies)
       .u8(result.zones)

@@ -78,10 +78,11 @@ export const appendRecords: Method<AppendRequest, { length: number }> = {
   encodeRequest: (request) => ({
     params: { volume: String(request.volume) },
     body: [
-      new ByteWriter(24)
+      new ByteWriter(APPEND_HEAD_BYTES)
         .integer(request.server)
         .integer(request.incarnation)
         .integer(request.offset)
+        .u32(request.crc32)
         .finish(),
       ...request.bytes,
     ],

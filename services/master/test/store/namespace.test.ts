@@ -12,8 +12,9 @@ describeStores('namespace', (bench) => {
     const sha256 = new Uint8Array(32).fill(9)
     const write = b.write('/a/b/c.txt', chunk, { executable: true, sha256, crc32: 0xdeadbeef })
     const [result] = (await b.commit(write)) as [CommandSuccess]
-    expect(result).toMatchObject({ ok: true, created: true, copies: 3 })
+    expect(result).toMatchObject({ ok: true, created: true, copies: 3, decidedMs: NOW })
     const { info, chunks } = await b.file('/a/b/c.txt')
+    expect(info.file).toBe(result.entry)
     const attributes = { contentType: 'text/plain', executable: true, sha256, crc32: 0xdeadbeef, size: 42 }
     expect(info).toMatchObject({ ...attributes, version: result.operation, modifiedMs: NOW })
     expect(chunks).toEqual([{ ...chunk, start: 0 }])
@@ -128,6 +129,19 @@ describeStores('namespace', (bench) => {
     const chunk = b.chunk(await b.volume(), 100)
     await b.commit(b.command({ kind: 'stage', upload, start: 0, chunk }))
     expect(await b.outcome(b.write('/a', null, { upload, size: 99 }))).toBe('INVALID_REQUEST')
+  })
+
+  it('refuses a final write with a chunk beside its upload, or with an upload of somebody else', async () => {
+    const b = bench()
+    await b.addServers(3)
+    const order = await b.volume()
+    const upload = b.nextId()
+    await b.commit(b.command({ kind: 'stage', upload, start: 0, chunk: b.chunk(order, 100) }))
+    expect(await b.outcome(b.write('/a', b.chunk(order, 100), { upload }))).toBe('INVALID_REQUEST')
+    const id = b.nextId(b.servers[1])
+    const foreign = b.write('/a', null, { id, upload, size: 100 })
+    expect(await b.commitAs(b.servers[1]!, [foreign])).toMatchObject([{ code: 'INVALID_REQUEST' }])
+    expect(await b.outcome(b.write('/a', null, { upload, size: 100 }))).toBe('ok')
   })
 
   it('forgets an abandoned upload', async () => {

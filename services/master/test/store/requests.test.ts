@@ -153,12 +153,12 @@ describe('after a restart of the master', () => {
     await b.commit(b.command({ kind: 'stage', upload, start: 0, chunk: b.chunk(await b.volume(), 10) }))
     await b.register(0, 2)
     const now = { server: b.servers[0]!.server, incarnation: 2 }
-    const id = { ...now, number: upload.number }
-    expect(await b.commitAs(now, [b.write('/a', null, { id, size: 10 })])).toMatchObject([
+    const renamed = { ...now, number: upload.number }
+    expect(await b.commitAs(now, [b.write('/a', null, { upload: renamed, size: 10 })])).toMatchObject([
       { code: 'INVALID_REQUEST' },
     ])
     await restarted(b, directory)
-    expect(await b.commitAs(now, [b.write('/a', null, { id, size: 10 })])).toMatchObject([
+    expect(await b.commitAs(now, [b.write('/a', null, { upload: renamed, size: 10 })])).toMatchObject([
       { code: 'INVALID_REQUEST' },
     ])
     await b.store.close()

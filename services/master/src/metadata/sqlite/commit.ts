@@ -2,7 +2,7 @@
 import { type Command, type CommandFailure, type CommandResult, failure } from '@dfs/protocol'
 import { type CommitBatchRequest, isRetryable } from '../store.ts'
 import { applyCommand } from './commands/apply.ts'
-import { type CommandContext } from './commands/context.ts'
+import { type CommandContext, isOf } from './commands/context.ts'
 import { type Tables } from './tables.ts'
 
 export function applyRequest(
@@ -20,8 +20,8 @@ export function applyRequest(
 /** The stored result of a request that is known; otherwise its result now, which is stored unless it settles nothing. */
 function applyOnce(context: CommandContext, command: Command): CommandResult {
   const { tables, sender } = context
-  const { server, incarnation, number } = command.id
-  if (server !== sender.server || incarnation !== sender.incarnation) {
+  const { server, number } = command.id
+  if (!isOf(command.id, sender)) {
     return failure('INVALID_REQUEST', 'a request id belongs to the incarnation that sends it')
   }
   const known = tables.results.find(server, number)

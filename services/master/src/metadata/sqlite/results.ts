@@ -162,4 +162,3 @@ function decodeResults(encoded: Uint8Array): Map<number, CommandResult> {
   }
   return results
 }
-

@@ -1,5 +1,5 @@
 /** What a command knows while it is decided. */
-import { type CommandSuccess } from '@dfs/protocol'
+import { type CommandSuccess, type RequestId } from '@dfs/protocol'
 import { type Placement } from '../../store.ts'
 import { type Tables } from '../tables.ts'
 
@@ -30,3 +30,7 @@ export const changed = (
   copies: 0,
   zones: 0,
 })
+
+/** Whether a request id was made by this sender. */
+export const isOf = ({ server, incarnation }: RequestId, sender: Placement): boolean =>
+  server === sender.server && incarnation === sender.incarnation

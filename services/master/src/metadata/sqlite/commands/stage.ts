@@ -3,13 +3,13 @@
  */
 import { type AbandonCommand, type CommandResult, failure, type StageCommand } from '@dfs/protocol'
 import { refuseChunk } from '../volume.ts'
-import { changed, type CommandContext } from './context.ts'
+import { changed, type CommandContext, isOf } from './context.ts'
 import { addChunk } from './write.ts'
 
 export function applyStage(context: CommandContext, command: StageCommand): CommandResult {
   const { tables, sender } = context
   const { upload: id, start, chunk } = command
-  if (id.server !== sender.server || id.incarnation !== sender.incarnation) {
+  if (!isOf(id, sender)) {
     return failure('INVALID_REQUEST', 'an upload belongs to the incarnation that stages it')
   }
   const volume = tables.volumes.get(chunk.volume)
@@ -31,8 +31,7 @@ export function applyStage(context: CommandContext, command: StageCommand): Comm
 /** No error where nothing was staged: the sender wants it gone, and it is. */
 export function applyAbandon(context: CommandContext, command: AbandonCommand): CommandResult {
   const { tables, nowWallMs } = context
-  const { server, incarnation } = command.upload
-  if (server !== context.sender.server || incarnation !== context.sender.incarnation) {
+  if (!isOf(command.upload, context.sender)) {
     return failure('INVALID_REQUEST', 'an upload belongs to the incarnation that stages it')
   }
   const upload = tables.uploads.find(command.upload)

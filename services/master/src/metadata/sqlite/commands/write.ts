@@ -6,7 +6,7 @@ import { type Place } from '../tree.ts'
 import { type Tables } from '../tables.ts'
 import { type Upload, type UploadVolume } from '../uploads.ts'
 import { isUsable, refuseChunk } from '../volume.ts'
-import { type CommandContext } from './context.ts'
+import { type CommandContext, isOf } from './context.ts'
 import { makeParents } from './make.ts'
 import { refusePrecondition } from './precondition.ts'
 
@@ -33,9 +33,12 @@ function refuseTarget({ path, entry }: Place, { precondition }: WriteCommand): C
 
 function refuseContent(
   { tables, sender }: CommandContext,
-  { chunk, size }: WriteCommand,
+  { chunk, size, upload: id }: WriteCommand,
   upload: Upload | undefined,
 ): CommandFailure | null {
+  if (id !== null && (chunk !== null || !isOf(id, sender))) {
+    return failure('INVALID_REQUEST', 'a write has one chunk, or an upload of its own sender')
+  }
   if (chunk === null) {
     const staged = upload?.stagedEnd ?? 0
     return size === staged ? null : failure('INVALID_REQUEST', `${staged} bytes were staged, not ${size}`)
