@@ -136,7 +136,7 @@ describe('GET', () => {
     node.memory.store('/f', CONTENT)
     const reply = await get('/v1/files/f', { range })
     expect(reply.statusCode).toBe(status)
-    if (body !== null) expect(reply.body).toBe(body)
+    expect(status === 416 ? null : reply.body).toBe(body)
     expect(reply.headers['content-range']).toBe(contentRange)
   })
 

@@ -2,6 +2,7 @@ import Type from 'typebox'
 import { describe, expect, test } from 'vitest'
 import { ConfigError, describeConfig, loadConfig, unknownVariables } from '../src/index.ts'
 
+const secretDigits = { pattern: '^[0-9]+$', secret: true }
 const Config = Type.Object({
   publicPort: Type.Integer({
     minimum: 0,
@@ -15,7 +16,7 @@ const Config = Type.Object({
   isStrict: Type.Boolean({ default: false }),
   ratio: Type.Number({ minimum: 0, maximum: 1, default: 0.5 }),
   advertisedUrl: Type.Optional(Type.String({ pattern: '^https?://' })),
-  token: Type.Optional(Type.String({ pattern: '^[0-9]+$', ...{ secret: true } })),
+  token: Type.Optional(Type.String(secretDigits)),
 })
 
 const problemsOf = (env: Record<string, string>): readonly string[] => {
