@@ -43,6 +43,7 @@ export function addFileRoutes(app: App, { namespace, bodies }: FileRoutesOptions
   app.head(
     '/v1/files/*',
     {
+      config: { swagger: { exposeHeadRoute: true } },
       schema: {
         operationId: 'headFile',
         tags: ['files'],
@@ -91,8 +92,8 @@ export function addFileRoutes(app: App, { namespace, bodies }: FileRoutesOptions
       if (body.declaredSize !== 0 && (await body.next()) !== null) {
         throw new DfsError('INVALID_REQUEST', 'POST creates an empty file: send content with PUT')
       }
-      const { info, operation } = await createEmpty(namespace, request, { path, contentType, executable })
-      setChangeHeaders(reply, operation)
+      const info = await createEmpty(namespace, request, { path, contentType, executable })
+      setChangeHeaders(reply, info.version)
       reply.header('etag', formatEtag(info.version)).header('location', filesUrl(path))
       return reply.code(201).send(fileView(path, info))
     },
@@ -132,26 +133,23 @@ async function createEmpty(
   namespace: Namespace,
   { id }: FastifyRequest,
   { path, contentType, executable }: NewFile,
-): Promise<{ info: FileInfo; operation: number }> {
-  const context = { requestId: id }
-  const { operation } = await namespace.execute(
-    {
-      kind: 'write',
-      path,
-      precondition: { ifMatch: null, ifNoneMatch: null, mustCreate: true },
-      contentType,
-      executable,
-      size: 0,
-      crc32: 0,
-      sha256: null,
-      chunk: null,
-      upload: null,
-    },
-    context,
+): Promise<FileInfo> {
+  const attributes = { contentType, executable, size: 0, crc32: 0, sha256: null }
+  const precondition = { ifMatch: null, ifNoneMatch: null, mustCreate: true }
+  const { operation, entry, decidedMs, copies, zones } = await namespace.execute(
+    { kind: 'write', path, precondition, ...attributes, chunk: null, upload: null },
+    { requestId: id },
   )
-  // For a write, the operation is the version's id. The time of the change is the master's, so it is asked for.
-  const found = await namespace.lookup(attributesOf(path, operation), context)
-  return { info: requireFile(path, found), operation }
+  // For a write, the operation is the version's id.
+  return {
+    kind: 'file',
+    file: entry,
+    version: operation,
+    ...attributes,
+    modifiedMs: decidedMs,
+    copies,
+    zones,
+  }
 }
 
 /** The file that a read names, by path and `?version=`. */

@@ -132,6 +132,8 @@ export class RequestBody implements BodySource {
   }
 
   readonly #onClose = (): void => {
+    // Every request closes; to make an error costs more than to read a small body.
+    if (this.#state !== 'open') return
     this.#fail(new DfsError('LENGTH_MISMATCH', 'the connection closed before the end of the body'))
   }
 

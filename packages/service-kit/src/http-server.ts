@@ -72,6 +72,8 @@ export function buildHttpServer(options: HttpServerOptions): FastifyInstance {
   })
   app.server.maxConnections = HTTP_LIMITS.connectionsMax
   app.setValidatorCompiler(compileRouteSchema)
+  // A compiled serialiser for each documented answer takes a fifth of a second to build, and is no faster.
+  app.setSerializerCompiler(() => (value) => JSON.stringify(value))
   addRequestHooks(app, options, clientErrors)
   addErrorAnswers(app, options)
   addNotFoundAnswers(app)
@@ -104,6 +106,8 @@ function addRequestHooks(
     request.startedMs = clock.monotonicMs()
     reply.raw.setHeader(HEADERS.requestId, request.id)
     clientErrors.track(reply.raw)
+    // Fastify's own hook does not see a client that goes away before its answer.
+    reply.raw.once('close', () => log.info(describeRequest(request, reply, clock), 'request'))
     done()
   })
   app.addHook('onRoute', (route) => {
@@ -114,10 +118,6 @@ function addRequestHooks(
     }
     const others = route.onRequest === undefined ? [] : [route.onRequest].flat()
     route.onRequest = [mark, ...others]
-  })
-  app.addHook('onResponse', (request, reply, done) => {
-    log.info(describeRequest(request, reply, clock), 'request')
-    done()
   })
 }
 
@@ -130,7 +130,7 @@ function describeRequest(
   const url = raw.url ?? ''
   const queryAt = url.indexOf('?')
   const end = Math.min(queryAt === -1 ? url.length : queryAt, LOGGED_PATH_MAX)
-  const isComplete = reply.raw.writableFinished
+  const isAborted = !reply.raw.writableFinished
   return {
     id,
     operation,
@@ -138,9 +138,10 @@ function describeRequest(
     path: end === url.length ? url : url.slice(0, end),
     status: reply.raw.statusCode,
     bytesIn: Number(raw.headers['content-length'] ?? 0),
-    bytesOut: request.sentBytes || Number(reply.raw.getHeader('content-length') ?? 0),
+    bytesOut:
+      raw.method === 'HEAD' ? 0 : request.sentBytes || Number(reply.raw.getHeader('content-length') ?? 0),
     ms: Math.round((clock.monotonicMs() - startedMs) * 100) / 100,
-    ...(isComplete ? null : { aborted: true }),
+    ...(isAborted ? { aborted: true } : null),
   }
 }
 

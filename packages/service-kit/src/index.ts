@@ -11,6 +11,7 @@ export {
   STOP_PHASES,
   type StopPhase,
 } from './lifecycle.ts'
+export { listen, type Listening } from './listening.ts'
 export {
   chooseLogFormat,
   createLog,

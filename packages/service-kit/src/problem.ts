@@ -46,7 +46,7 @@ export function toDfsError(error: unknown, isSafe: boolean): DfsError {
   return new DfsError('INTERNAL', 'see the logs for this request id', { cause: error })
 }
 
-/** Sends the catalogue's answer. The request id header stands on the reply already. */
+/** Sends the catalogue's answer, as bytes: to text Fastify would add a charset, which JSON does not have. The request id header stands on the reply already. */
 export function sendProblem(reply: FastifyReply, error: DfsError): FastifyReply {
   const { code, detail } = error
   const { status, retry } = ERRORS[code]
@@ -60,7 +60,7 @@ export function sendProblem(reply: FastifyReply, error: DfsError): FastifyReply 
     .code(status)
     .header('content-type', PROBLEM_TYPE)
     .header('cache-control', 'no-store')
-    .send(JSON.stringify(problemOf(code, detail, reply.request.id)))
+    .send(Buffer.from(JSON.stringify(problemOf(code, detail, reply.request.id))))
 }
 
 export const isSafeMethod = (request: FastifyRequest): boolean =>

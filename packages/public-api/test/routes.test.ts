@@ -1,0 +1,234 @@
+/** Metadata, redirects, browsers and the document, on both kinds of node. */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { ENDPOINTS, buildTestApp, type TestApp } from './support/apps.ts'
+
+let node: TestApp
+beforeEach(async () => {
+  node = await buildTestApp('serve')
+  return () => node.app.close()
+})
+const send = (method: 'GET' | 'PUT' | 'POST' | 'DELETE' | 'OPTIONS', url: string, payload?: object) =>
+  node.app.inject({ method, url, ...(payload === undefined ? null : { payload }) })
+
+describe('directories', () => {
+  test('PUT creates once, GET lists by pages, DELETE removes', async () => {
+    expect((await send('PUT', '/v1/directories/a/')).statusCode).toBe(201)
+    expect((await send('PUT', '/v1/directories/a')).statusCode).toBe(200)
+    for (const name of ['x', 'y', 'z']) node.memory.store(`/a/${name}`, new Uint8Array())
+    const first = await send('GET', '/v1/directories/a?limit=2')
+    expect(first.json()).toMatchObject({ path: '/a', entries: [{ path: 'x' }, { path: 'y' }], next: 'y' })
+    const second = await send('GET', '/v1/directories/a?limit=2&after=y')
+    expect(second.json()).toMatchObject({ entries: [{ path: 'z' }], next: null })
+    expect((await send('DELETE', '/v1/directories/a?recursive=true')).statusCode).toBe(204)
+    expect(node.memory.commands.at(-1)).toEqual({ kind: 'deleteDirectory', path: '/a', recursive: true })
+    expect((await send('GET', '/v1/directories/a')).json()).toMatchObject({ code: 'DIRECTORY_NOT_FOUND' })
+  })
+
+  test('the root is listed under two names and is never deleted', async () => {
+    for (const url of ['/v1/directories', '/v1/directories/']) {
+      expect((await send('GET', url)).json()).toMatchObject({ path: '/' })
+    }
+    expect((await send('DELETE', '/v1/directories/')).statusCode).toBe(400)
+    expect((await send('DELETE', '/v1/directories')).statusCode).toBe(405)
+  })
+
+  test('conditions that would not be kept are refused', async () => {
+    const reply = await node.app.inject({
+      method: 'PUT',
+      url: '/v1/directories/a',
+      headers: { 'if-none-match': '*' },
+    })
+    expect(reply.statusCode).toBe(400)
+  })
+})
+
+describe('links, entries and moves', () => {
+  test('a link is kept as given and never followed', async () => {
+    expect((await send('PUT', '/v1/links/l', { target: '../x' })).statusCode).toBe(201)
+    expect((await send('GET', '/v1/links/l')).json()).toMatchObject({
+      kind: 'link',
+      path: '/l',
+      target: '../x',
+    })
+    node.memory.store('/f', new Uint8Array())
+    expect((await send('GET', '/v1/links/f')).json()).toMatchObject({ code: 'NOT_A_LINK' })
+    expect((await node.app.inject({ method: 'HEAD', url: '/v1/files/l' })).statusCode).toBe(409)
+  })
+
+  test.each([[''], ['a\0b'], ['\ud800'], ['é'.repeat(2049)]])('%j is no target', async (target) => {
+    expect((await send('PUT', '/v1/links/l', { target })).statusCode).toBe(400)
+  })
+
+  test('entries of every kind', async () => {
+    node.memory.store('/f', new Uint8Array())
+    await send('PUT', '/v1/links/l', { target: 'x' })
+    const kinds = await Promise.all(
+      ['f', 'l', ''].map(async (path) => (await send('GET', `/v1/entries/${path}`)).json().kind),
+    )
+    expect(kinds).toEqual(['file', 'link', 'directory'])
+    expect((await send('GET', '/v1/entries/none')).statusCode).toBe(404)
+  })
+
+  test('a move is one command', async () => {
+    node.memory.store('/f', new Uint8Array())
+    const reply = await send('POST', '/v1/moves', { from: 'f', to: '/g/h' })
+    expect(reply.json()).toMatchObject({ path: '/g/h', operation: reply.headers['dfs-operation'] })
+    expect(node.memory.commands.at(-1)).toEqual({ kind: 'move', from: '/f', to: '/g/h' })
+    expect((await send('POST', '/v1/moves', { from: '/', to: '/x' })).statusCode).toBe(400)
+  })
+})
+
+test('servers are named by addresses that the caller can reach', async () => {
+  const reply = await node.app.inject({ url: '/v1/servers', headers: { host: '192.0.2.1:7070' } })
+  expect(reply.json().servers).toMatchObject([{ id: 1, url: 'http://192.0.2.1:7071', isPreferred: true }])
+  expect((await send('GET', '/v1/cluster')).json()).toMatchObject({
+    clusterId: 'c0ffee',
+    totals: { links: 3 },
+  })
+})
+
+test('readiness says why not, health answers all the same', async () => {
+  const { app } = await buildTestApp('serve', { notReadyReason: () => 'starting: opening volumes' })
+  const reply = await app.inject('/readyz')
+  expect(reply.statusCode).toBe(503)
+  expect(reply.json()).toMatchObject({ code: 'UNAVAILABLE', detail: 'starting: opening volumes' })
+  expect((await app.inject('/healthz')).statusCode).toBe(200)
+  await app.close()
+})
+
+test('405 names the methods that there are', async () => {
+  const reply = await send('PUT', '/v1/servers')
+  expect([reply.statusCode, reply.headers.allow]).toEqual([405, 'GET, HEAD, OPTIONS'])
+  const options = await send('OPTIONS', '/v1/files/x')
+  expect([options.statusCode, options.headers.allow]).toEqual([204, 'DELETE, GET, HEAD, OPTIONS, POST, PUT'])
+})
+
+describe('browsers', () => {
+  test('a page of the cluster may call every node of it', async () => {
+    const preflight = await node.app.inject({
+      method: 'OPTIONS',
+      url: '/v1/files/x',
+      headers: {
+        origin: 'http://localhost:7070',
+        host: 'localhost:7071',
+        'access-control-request-method': 'PUT',
+        'access-control-request-headers': 'content-type,if-match',
+      },
+    })
+    expect(preflight.statusCode).toBe(204)
+    expect(preflight.headers).toMatchObject({
+      'access-control-allow-origin': 'http://localhost:7070',
+      'access-control-allow-methods': expect.stringContaining('PUT'),
+      'access-control-allow-headers': 'content-type,if-match',
+      vary: 'origin',
+    })
+  })
+
+  test.each(['http://evil.example', 'null', 'http://localhost:3000', 'https://localhost:7070'])(
+    '%s is told nothing',
+    async (origin) => {
+      const { headers } = await node.app.inject({
+        url: '/v1/servers',
+        headers: { origin, host: 'localhost:7071' },
+      })
+      expect(headers['access-control-allow-origin']).toBeUndefined()
+    },
+  )
+})
+
+describe('the master', () => {
+  let master: TestApp
+  beforeAll(async () => {
+    master = await buildTestApp('redirect')
+    master.memory.store('/f', Buffer.from('content'))
+  })
+  afterAll(() => master.app.close())
+
+  test('sends requests for bytes on, to a name that the caller knows', async () => {
+    for (const [method, status] of [
+      ['GET', 307],
+      ['PUT', 307],
+      ['HEAD', 200],
+    ] as const) {
+      const reply = await master.app.inject({
+        method,
+        url: '/v1/files/f',
+        headers: { host: 'dfs.test:7070' },
+      })
+      expect(reply.statusCode).toBe(status)
+      if (status !== 307) continue
+      expect(reply.headers.location).toBe('http://dfs.test:7071/v1/files/f')
+      expect(reply.json()).toMatchObject({
+        location: reply.headers.location,
+        hint: expect.stringContaining('-L'),
+      })
+    }
+  })
+
+  test('answers by itself what metadata can decide', async () => {
+    const { etag } = (await master.app.inject({ method: 'HEAD', url: '/v1/files/f' })).headers
+    const status = async (url: string, headers: Record<string, string>) =>
+      (await master.app.inject({ url, headers })).statusCode
+    expect(await status('/v1/files/none', {})).toBe(404)
+    expect(await status('/v1/files/f', { 'if-none-match': String(etag) })).toBe(304)
+    expect(await status('/v1/files/f', { 'if-match': '"1"' })).toBe(412)
+    expect(await status('/v1/files/f', { 'if-match': String(etag) })).toBe(307)
+  })
+
+  test('goes to the advertised URL, or says that nobody is there', async () => {
+    const [, , advertised = null] = ENDPOINTS
+    for (const [target, status] of [
+      [advertised, 307],
+      [null, 503],
+    ] as const) {
+      const { app } = await buildTestApp('redirect', { content: { kind: 'redirect', target: () => target } })
+      const reply = await app.inject({ method: 'PUT', url: '/v1/files/x' })
+      expect(reply.statusCode).toBe(status)
+      expect(reply.headers.location).toBe(target === null ? undefined : 'https://files.example/v1/files/x')
+      expect(reply.headers['retry-after']).toBe(target === null ? '2' : undefined)
+      await app.close()
+    }
+  })
+})
+
+describe('the API document', () => {
+  test('is OpenAPI 3.1, names its components, and every operation', async () => {
+    for (const kind of ['serve', 'redirect'] as const) {
+      const { app } = await buildTestApp(kind, { hasDocs: true })
+      const document = (await app.inject('/openapi.json')).json()
+      expect(document.openapi).toBe('3.1.0')
+      expect(Object.keys(document.components.schemas)).toEqual(
+        expect.arrayContaining(['FileView', 'Problem']),
+      )
+      expect(Object.keys(document.paths['/v1/files/{path}']).sort()).toEqual([
+        'delete',
+        'get',
+        'head',
+        'post',
+        'put',
+      ])
+      const put = document.paths['/v1/files/{path}'].put
+      expect(put.responses['201'].content['application/json'].schema.$ref).toBe(
+        '#/components/schemas/FileView',
+      )
+      expect(put.responses['412'].content['application/problem+json'].schema.$ref).toBe(
+        '#/components/schemas/Problem',
+      )
+      const operations = Object.values<Record<string, { operationId?: string }>>(document.paths).flatMap(
+        (path) => Object.values(path).map(({ operationId }) => operationId),
+      )
+      expect(operations).not.toContain(undefined)
+      expect(new Set(operations).size).toBe(operations.length)
+      await app.close()
+    }
+  })
+
+  test('is shown by a page that loads nothing from elsewhere', async () => {
+    const { app } = await buildTestApp('serve', { hasDocs: true })
+    const page = await app.inject('/docs/')
+    expect(page.statusCode).toBe(200)
+    expect(page.body).not.toMatch(/(?:src|href)="https?:/)
+    expect(page.headers['content-security-policy']).toContain("default-src 'self'")
+    await app.close()
+  })
+})

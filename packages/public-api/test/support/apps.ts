@@ -1,0 +1,42 @@
+/** The application under test, as a chunk server and as the master have it. */
+import { type LogFields, type Random } from '@dfs/core'
+import { buildPublicApp, type Content, type PublicAppOptions } from '../../src/index.ts'
+import { ManualClock } from './manual-clock.ts'
+import { MemoryCluster } from './memory-cluster.ts'
+
+const zeroRandom: Random = {
+  bytes: (count) => new Uint8Array(count),
+  int: () => 0,
+  fork: () => zeroRandom,
+}
+
+export const ENDPOINTS = [
+  { publicPort: 7070, advertisedUrl: null },
+  { publicPort: 7071, advertisedUrl: null },
+  { publicPort: 7072, advertisedUrl: 'https://files.example' },
+]
+
+export async function buildTestApp(kind: Content['kind'], options: Partial<PublicAppOptions> = {}) {
+  const memory = new MemoryCluster()
+  const clock = new ManualClock()
+  const lines: LogFields[] = []
+  const note = (fields: LogFields): void => void lines.push(fields)
+  const app = await buildPublicApp({
+    namespace: memory,
+    content:
+      kind === 'serve'
+        ? { kind, files: memory }
+        : { kind, target: () => ({ publicPort: 7071, advertisedUrl: null }) },
+    cluster: { endpoints: () => ENDPOINTS },
+    clock,
+    random: zeroRandom,
+    log: { debug: note, info: note, warn: note, error: note },
+    allowedHosts: ['dfs.test'],
+    notReadyReason: () => null,
+    hasDocs: false,
+    ...options,
+  })
+  return { app, memory, clock, lines }
+}
+
+export type TestApp = Awaited<ReturnType<typeof buildTestApp>>

@@ -1,0 +1,55 @@
+import { type Clock } from '@dfs/core'
+import { expect, test } from 'vitest'
+import { chooseLogFormat, createLog, type LogFormat } from '../src/index.ts'
+
+const clock: Clock = {
+  wallMs: () => 1234,
+  monotonicMs: () => 0,
+  sleep: () => Promise.resolve(),
+  turn: () => Promise.resolve(),
+}
+
+function logTo(format: LogFormat) {
+  const lines: string[] = []
+  const log = createLog({
+    clock,
+    level: 'info',
+    format,
+    service: 'master',
+    write: (line) => lines.push(line),
+  })
+  return { log, lines }
+}
+
+test('lines are JSON, with the time of the clock', () => {
+  const { log, lines } = logTo('json')
+  log.info({ path: '/a\n{"level":60}' }, 'request')
+  log.debug({}, 'not at this level')
+  expect(lines.map((line) => JSON.parse(line))).toEqual([
+    { level: 30, time: 1234, service: 'master', path: '/a\n{"level":60}', msg: 'request' },
+  ])
+})
+
+test('credentials never reach a line, errors do with their cause', () => {
+  const { log, lines } = logTo('json')
+  log.warn(
+    { authorization: 'Bearer s3cret', headers: { Authorization: 'Bearer s3cret', accept: '*/*' } },
+    'refused',
+  )
+  log.error({ error: new Error('outer', { cause: new Error('inner') }) }, 'failed')
+  expect(lines.join('')).not.toContain('s3cret')
+  expect(JSON.parse(lines[0]!)).toMatchObject({ headers: { accept: '*/*' } })
+  expect(JSON.parse(lines[1]!).error).toMatchObject({ message: 'outer', cause: { message: 'inner' } })
+})
+
+test('the readable form is one line each', () => {
+  const { log, lines } = logTo('pretty')
+  log.info({ path: '/a', status: 200 }, 'request')
+  expect(lines.join('').trim().split('\n')).toHaveLength(1)
+  expect(lines.join('')).toContain('request')
+})
+
+test('the readable form is for people', () => {
+  expect([chooseLogFormat(undefined, true), chooseLogFormat(undefined, false)]).toEqual(['pretty', 'json'])
+  expect([chooseLogFormat('json', true), chooseLogFormat('pretty', false)]).toEqual(['json', 'pretty'])
+})

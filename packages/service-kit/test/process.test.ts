@@ -1,0 +1,51 @@
+/** A real process under real signals: the one thing that cannot be shown in-process. */
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+
+const PROGRAM = join(import.meta.dirname, 'support', 'program.ts')
+
+interface Ended {
+  readonly code: number | null
+  readonly output: string
+}
+
+/** Runs the program in `mode`; sends a signal each time it prints a line that `signals` names. */
+function run(mode: string, signals: Record<string, NodeJS.Signals> = {}): Promise<Ended> {
+  const child = spawn(process.execPath, [PROGRAM, mode], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const { promise, resolve } = Promise.withResolvers<Ended>()
+  const left = new Map(Object.entries(signals))
+  let output = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text
+    for (const [word, signal] of left) {
+      if (!output.includes(word)) continue
+      left.delete(word)
+      child.kill(signal)
+    }
+  })
+  child.on('close', (code) => resolve({ code, output }))
+  return promise
+}
+
+test('SIGTERM stops in order and ends with 0', async () => {
+  const { code, output } = await run('serve', { '"msg":"ready"': 'SIGTERM' })
+  expect(output).toMatch(/closing the store[\s\S]*"msg":"stopped"/)
+  expect(code).toBe(0)
+})
+
+test('a second signal ends at once', async () => {
+  const { code } = await run('hang', { '"msg":"ready"': 'SIGTERM', '"msg":"hanging"': 'SIGINT' })
+  expect(code).toBe(130)
+})
+
+test.each([
+  ['throw', 70, 'a bug'],
+  ['reject', 70, 'a bug'],
+  ['config', 78, 'DFS_PORT is not set'],
+  ['fail', 1, 'the service cannot start'],
+])('%s ends with %i and says why', async (mode, expected, words) => {
+  const { code, output } = await run(mode)
+  expect(output).toContain(words)
+  expect(code).toBe(expected)
+})
