@@ -21,7 +21,8 @@ describe('notices', () => {
   it('forgets rather than grows without bound', () => {
     const notices = new Notices()
     const letters = 'ghijklmnop'
-    const name = (index: number): string => Array.from(String(index), (digit) => letters[Number(digit)]).join('')
+    const name = (index: number): string =>
+      Array.from(String(index), (digit) => letters[Number(digit)]).join('')
     for (let index = 0; index < 1000; index += 1) expect(notices.filter(name(index), 0)).toBe(name(index))
   })
 })
