@@ -16,7 +16,10 @@ import { tableText } from './table.ts'
 /** On the disk of the working copy: the system's directory for temporary files is often memory. */
 const DATA_ROOT = fileURLToPath(new URL('../.data/', import.meta.url))
 
-process.exitCode = await main()
+process.exitCode = await main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  return 1
+})
 
 async function main(): Promise<number> {
   let options: BenchOptions | 'help'

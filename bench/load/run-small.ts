@@ -18,6 +18,7 @@ export async function runSmall(job: SmallJob, onMeasuring: () => void): Promise<
       body,
       nextNumber: () => measure.nextNumber(),
       onAnswer: (head, startedMs, answer) => measure.record(head, startedMs, answer),
+      onBreak: () => measure.recordFailure('the server closed the connection'),
     }),
   )
   await Promise.all(connections)
@@ -58,17 +59,21 @@ class Measurement {
   record(head: ResponseHead, startedMs: number, body: Buffer): void {
     const nowMs = performance.now()
     if (head.status >= 300) {
-      this.#failures += 1
-      this.#firstFailure ??= `${head.status} ${body.toString('utf8', 0, 300)}`
+      this.recordFailure(`${head.status} ${body.toString('utf8', 0, 300)}`)
     }
     this.#durability ??= headerOf(head.text, 'durability')
-    if (nowMs < this.#startMs || nowMs > this.#endMs) return
+    if (head.status >= 300 || nowMs < this.#startMs || nowMs > this.#endMs) return
     if (!this.#isMeasuring) {
       this.#isMeasuring = true
       this.#onMeasuring()
     }
     if (this.#requests < SAMPLES_MAX) this.#samplesMs[this.#requests] = nowMs - startedMs
     this.#requests += 1
+  }
+
+  recordFailure(what: string): void {
+    this.#failures += 1
+    this.#firstFailure ??= what
   }
 
   result(): SmallResult {

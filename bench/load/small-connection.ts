@@ -7,6 +7,8 @@ import { parseResponseHead, type ResponseHead } from './response-head.ts'
 import { type Target } from './job.ts'
 
 const NUMBER_DIGITS = 9
+/** A server under test may close a connection now and then; one that always does so is not measured. */
+const BREAKS_MAX = 100
 
 export interface SmallConnectionOptions {
   readonly target: Target
@@ -17,11 +19,21 @@ export interface SmallConnectionOptions {
   readonly nextNumber: () => number | null
   /** After every answer. `startedMs` is when its request was sent. */
   readonly onAnswer: (head: ResponseHead, startedMs: number, body: Buffer) => void
+  /** The server closed the connection; the request under way is lost, and a new connection follows. */
+  readonly onBreak: () => void
 }
 
-/** Resolves when `nextNumber` has nothing more and the last answer is there; rejects when the connection breaks. */
-export function runConnection(options: SmallConnectionOptions): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
+/** Resolves when `nextNumber` has nothing more and the last answer is there; rejects when it cannot go on. */
+export async function runConnection(options: SmallConnectionOptions): Promise<void> {
+  for (let breaks = 0; breaks <= BREAKS_MAX; breaks += 1) {
+    if ((await runUntilBroken(options)) === 'finished') return
+    options.onBreak()
+  }
+  throw new Error(`the server closed a connection ${BREAKS_MAX} times`)
+}
+
+function runUntilBroken(options: SmallConnectionOptions): Promise<'finished' | 'broken'> {
+  const { promise, resolve, reject } = Promise.withResolvers<'finished' | 'broken'>()
   const { request, numberAt } = prepare(options)
   const socket: Socket = connect({ ...options.target, noDelay: true })
   let startedMs = 0
@@ -31,7 +43,7 @@ export function runConnection(options: SmallConnectionOptions): Promise<void> {
     const number = options.nextNumber()
     if (number === null) {
       socket.end()
-      return resolve()
+      return resolve('finished')
     }
     request.write(String(number).padStart(NUMBER_DIGITS, '0'), numberAt, 'latin1')
     startedMs = performance.now()
@@ -52,8 +64,10 @@ export function runConnection(options: SmallConnectionOptions): Promise<void> {
       reject(error)
     }
   })
-  socket.on('error', reject)
-  socket.on('close', () => reject(new Error('the server closed a connection')))
+  socket.on('error', (error) =>
+    'code' in error && error.code === 'ECONNRESET' ? resolve('broken') : reject(error),
+  )
+  socket.on('close', () => resolve('broken'))
   return promise
 }
 

@@ -15,13 +15,13 @@ import { LaunchError } from './launch-error.ts'
 import { LogFile } from './log-file.ts'
 import { notableText } from './log-lines.ts'
 import { ManagedService } from './managed-service.ts'
+import { Notices } from './notices.ts'
 import { type ClusterPlan, type ServiceKind, type ServicePlan } from './plan.ts'
 
 const START_WITHIN_MS = 60_000
 const STOP_WITHIN_MS = 15_000
 const POLL_MS = 50
 const LOOK_AT_LOGS_MS = 300
-const NOTABLE_LINES_PER_LOOK = 5
 const STOP_ORDER: readonly ServiceKind[] = ['gateway', 'chunk-server', 'master']
 
 export interface ClusterOptions {
@@ -37,6 +37,7 @@ export class Cluster {
   readonly #say: (line: string) => void
   readonly #services: ManagedService[] = []
   readonly #logs = new Map<string, LogFile>()
+  readonly #notices = new Notices()
   readonly #givenUp = Promise.withResolvers<never>()
   #looking: NodeJS.Timeout | null = null
   #isStarted = false
@@ -150,9 +151,10 @@ export class Cluster {
   #lookAtLogs(): void {
     for (const [name, log] of this.#logs) {
       const notable = log.newLines().flatMap((line) => notableText(line) ?? [])
-      for (const text of notable.slice(0, NOTABLE_LINES_PER_LOOK)) this.#say(`${name} ${text}`)
-      const more = notable.length - NOTABLE_LINES_PER_LOOK
-      if (more > 0) this.#say(`${name} … and ${more} more, in ${log.path}`)
+      for (const text of notable) {
+        const notice = this.#notices.filter(`${name} ${text}`, performance.now())
+        if (notice !== null) this.#say(notice)
+      }
     }
   }
 
