@@ -38,7 +38,7 @@ export interface VolumeAllocationDeps {
 /** One open volume, all copies made. Throws the master's refusal, or what kept a copy from being made. */
 export async function allocateVolume(deps: VolumeAllocationDeps, kind: VolumeKind): Promise<OpenVolume> {
   const { session, identity, directory } = deps
-  const { volumes } = await session.call(
+  const { volumes, servers } = await session.call(
     allocateVolumes,
     {
       server: identity.serverId,
@@ -49,6 +49,7 @@ export async function allocateVolume(deps: VolumeAllocationDeps, kind: VolumeKin
     },
     { timeoutMs: CALL_TIMEOUT_MS },
   )
+  directory.update(servers)
   const [order] = volumes
   if (order === undefined) throw new DfsError('COPY_ERROR', 'the master gave no volume')
   try {

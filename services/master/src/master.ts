@@ -114,7 +114,7 @@ async function assemble(
   return { store, settings, sessions, groups, membership, allocation, failure }
 }
 
-function servedMethods({ store, groups, membership, allocation, failure }: Parts): ServedMethod[] {
+function servedMethods({ store, sessions, groups, membership, allocation, failure }: Parts): ServedMethod[] {
   const guarded =
     <Q, P>(answer: (request: Q) => Promise<P>) =>
     (request: Q): Promise<P> =>
@@ -138,7 +138,7 @@ function servedMethods({ store, groups, membership, allocation, failure }: Parts
     ),
     serveMethod(
       allocateVolumes,
-      guarded(async (request) => ({ volumes: await allocation.allocate(request) })),
+      guarded(async (request) => ({ volumes: await allocation.allocate(request), servers: sessions.view() })),
     ),
     serveMethod(
       sealVolume,

@@ -2,6 +2,7 @@
 import { ByteReader, ByteWriter, concatBytes } from '@dfs/core'
 import Type, { type Static } from 'typebox'
 import { VOLUMES_PER_REQUEST_MAX } from '../limits.ts'
+import { ServerInfo } from './membership.ts'
 import { jsonMethod, type Method } from './method.ts'
 
 const Id = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
@@ -38,7 +39,11 @@ export const allocateVolumes = jsonMethod(
     count: Type.Integer({ minimum: 1, maximum: VOLUMES_PER_REQUEST_MAX }),
     unreachable: Type.Array(Id),
   }),
-  Type.Object({ volumes: Type.Array(VolumeOrder) }),
+  Type.Object({
+    volumes: Type.Array(VolumeOrder),
+    /** All servers as of now: some of the set may be new to whoever asked. */
+    servers: Type.Array(ServerInfo),
+  }),
 )
 
 /** Anybody to master: seal this volume at its committed end. Idempotent; `reason` is for the log. */

@@ -23,7 +23,7 @@ import {
 import { type BodySource, type WriteReply, type WriteRequest } from '@dfs/public-api'
 import { combineCrc32, type Crc32, sumContent, type SummedContent } from '@dfs/volume'
 import { type CommitChannel } from '../master/commit-channel.ts'
-import { type AppendedRecord, type VolumePool } from '../replication/volume-pool.ts'
+import { type AppendedRecord, type VolumePool, type VolumeUser } from '../replication/volume-pool.ts'
 import { BodyReader } from './body-reader.ts'
 import { ContentDigests, type CreateHasher } from './content-digests.ts'
 
@@ -44,6 +44,15 @@ export interface FileWriterDeps {
   readonly commits: CommitChannel
 }
 
+/** Where a record goes, and what it is about. */
+interface Target {
+  readonly kind: VolumeKind
+  readonly user: VolumeUser
+  readonly path: string
+  /** Its first byte in the file. */
+  readonly start: number
+}
+
 /** What is committed of the content besides where it stands. */
 interface Content {
   readonly size: number
@@ -54,6 +63,8 @@ interface Content {
 export class FileWriter {
   readonly #deps: FileWriterDeps
   readonly #longBodies = new Semaphore(LONG_BODIES_MAX, LONG_BODIES_WAITING_MAX)
+  /** All short writes share a volume. */
+  readonly #shortWrites: VolumeUser = {}
 
   constructor(deps: FileWriterDeps) {
     this.#deps = deps
@@ -82,7 +93,8 @@ export class FileWriter {
       )
       return this.#reply(request, content, requireSuccess(result))
     }
-    const success = await this.#store('small', { path: request.path, start: 0 }, summed, (record) =>
+    const target = { kind: 'small', user: this.#shortWrites, path: request.path, start: 0 } as const
+    const success = await this.#store(target, summed, (record) =>
       writeCommand(request, content, { chunk: record.placement, upload: null }),
     )
     return this.#reply(request, content, success)
@@ -104,6 +116,8 @@ export class FileWriter {
     } catch (error) {
       this.#abandon(upload)
       throw error
+    } finally {
+      this.#deps.pool.release('large', upload)
     }
   }
 
@@ -148,19 +162,18 @@ export class FileWriter {
     summed: SummedContent,
     { upload, before }: { upload: RequestId; before: Promise<void> },
   ): Promise<void> {
-    await this.#store('large', origin, summed, async (record) => {
+    await this.#store({ kind: 'large', user: upload, ...origin }, summed, async (record) => {
       await before
       return { kind: 'stage', upload, start: origin.start, chunk: record.placement }
     })
   }
 
   /**
-   * Appends content and submits the command that names it, until the master has decided: a volume that ended before the
-   * commit costs another round under a new number, since its refusal is definite.
+   * Appends content and submits the command that names it, until the master has decided. A volume that ended before the
+   * commit, or a record that others have overtaken there, costs another round under a new number: the refusal is definite.
    */
   async #store(
-    kind: VolumeKind,
-    origin: { path: string; start: number },
+    { kind, user, ...origin }: Target,
     summed: SummedContent,
     command: (record: AppendedRecord) => CommandBody | Promise<CommandBody>,
   ): Promise<CommandSuccess> {
@@ -169,9 +182,9 @@ export class FileWriter {
     for (;;) {
       const number = commits.reserve()
       try {
-        const record = await pool.append(kind, { ...origin, requestNumber: number }, summed)
+        const record = await pool.append(kind, user, { ...origin, requestNumber: number }, summed)
         const result = await this.#commit(record, command, number)
-        if (result.ok || !isVolumeRefusal(result)) return requireSuccess(result)
+        if (result.ok || !PLACEMENT_REFUSALS.has(result.code)) return requireSuccess(result)
         if (clock.monotonicMs() >= deadlineMs)
           throw new DfsError('COPY_ERROR', 'volumes keep ending before the commit')
       } finally {
@@ -192,7 +205,7 @@ export class FileWriter {
       record.settle(false)
       throw error
     }
-    if (!result.ok && isVolumeRefusal(result)) record.refuse(result.detail)
+    if (!result.ok && result.code === 'VOLUME_SEALED') record.refuse(result.detail)
     else record.settle(result.ok)
     return result
   }
@@ -229,7 +242,8 @@ export class FileWriter {
   }
 }
 
-const isVolumeRefusal = (result: CommandResult): boolean => !result.ok && result.code === 'VOLUME_SEALED'
+/** Refusals that have to do with where the record stands, not with what was asked. */
+const PLACEMENT_REFUSALS: ReadonlySet<string> = new Set(['VOLUME_SEALED', 'OFFSET_CONFLICT'])
 
 const lengthOf = (pieces: readonly Uint8Array[]): number =>
   pieces.reduce((sum, piece) => sum + piece.byteLength, 0)

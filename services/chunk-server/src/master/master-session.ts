@@ -185,7 +185,7 @@ export class MasterSession {
   async #accept(reply: HeartbeatReply): Promise<void> {
     const { directory, store, runtime } = this.#deps
     this.#lastAnswerMs = runtime.clock.monotonicMs()
-    directory.update(reply.servers, reply.preferred)
+    directory.update(reply.servers)
     for (const order of reply.orders) await store.obey(order)
   }
 

@@ -16,16 +16,14 @@ export class ServerDirectory {
   readonly #troubles = new Map<number, Trouble>()
   #servers = new Map<number, ServerInfo>()
   #settings: ClusterSettings | null = null
-  #preferred: number | null = null
   #master: PublicAddress | null = null
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
-  update(servers: readonly ServerInfo[], preferred: number | null): void {
+  update(servers: readonly ServerInfo[]): void {
     this.#servers = new Map(servers.map((server) => [server.id, server]))
-    this.#preferred = preferred
   }
 
   configure(settings: ClusterSettings, master: PublicAddress): void {
@@ -40,10 +38,6 @@ export class ServerDirectory {
 
   get servers(): ServerInfo[] {
     return [...this.#servers.values()]
-  }
-
-  get preferred(): number | null {
-    return this.#preferred
   }
 
   get settings(): ClusterSettings {

@@ -1,15 +1,16 @@
 /**
- * The open volumes of which this server is the primary: for each kind one that takes records and a spare that takes over
- * at once. Content that was appended but not committed when its volume ended is appended again to the next one, by the
- * same call: clients notice a little latency, no error.
+ * The open volumes of which this server is the primary. All small writes share one; a long write has one of its own while it
+ * lasts, so that its chunks are committed in the order in which they stand there and wait for nobody else's. For each kind
+ * a spare is ready to take over at once. Content that was appended but not committed when its volume ended is appended
+ * again to the next one: clients notice a little latency, no error.
  */
 import { assert, backoffMs, type Clock, DeadlineError, type Log, type Random, withDeadline } from '@dfs/core'
 import { type ChunkPlacement, DfsError, formatId, type VolumeKind, type VolumeOrder } from '@dfs/protocol'
 import { type SummedContent } from '@dfs/volume'
 import { type OpenVolume, type RecordOrigin, VolumeEndedError } from './open-volume.ts'
 
-/** One volume that takes records, and one spare. */
-const VOLUMES_READY = 2
+/** Volumes of each kind that nobody uses yet. */
+const SPARE_VOLUMES = 1
 const ALLOCATE_BACKOFF = { firstMs: 50, mostMs: 1000 }
 /** How long a write waits for a volume while none can be had; then it answers with the reason. */
 const ALLOCATE_WAIT_MS = 5000
@@ -34,9 +35,13 @@ export interface AppendedRecord {
   refuse(reason: string): void
 }
 
+/** Whoever appends to a volume: all small writes together, or one long write. Only its identity counts. */
+export type VolumeUser = object
+
 interface Lane {
   readonly kind: VolumeKind
-  readonly ready: OpenVolume[]
+  readonly spare: OpenVolume[]
+  readonly inUse: Map<VolumeUser, OpenVolume>
   /** Records appended and not settled, by volume: a full volume is sealed when it has none left. */
   readonly unsettled: Map<OpenVolume, number>
   isFilling: boolean
@@ -57,7 +62,8 @@ export class VolumePool {
     this.#deps = deps
     const lane = (kind: VolumeKind): Lane => ({
       kind,
-      ready: [],
+      spare: [],
+      inUse: new Map(),
       unsettled: new Map(),
       isFilling: false,
       arrival: Promise.withResolvers(),
@@ -72,13 +78,22 @@ export class VolumePool {
   }
 
   /**
-   * Appends content to an open volume, on whichever one it works. COPY_ERROR or INSUFFICIENT_SPACE where no volume can be
-   * had, UNAVAILABLE where the master cannot be asked.
+   * Appends content to the user's volume, or to the next one where that ends. COPY_ERROR or INSUFFICIENT_SPACE where no
+   * volume can be had, UNAVAILABLE where the master cannot be asked.
    */
-  async append(kind: VolumeKind, origin: RecordOrigin, content: SummedContent): Promise<AppendedRecord> {
+  async append(
+    kind: VolumeKind,
+    user: VolumeUser,
+    origin: RecordOrigin,
+    content: SummedContent,
+  ): Promise<AppendedRecord> {
     const lane = this.#lanes[kind]
     for (;;) {
-      const volume = lane.ready[0] ?? (await this.#waitForVolume(lane))
+      const volume = lane.inUse.get(user) ?? this.#takeSpare(lane, user)
+      if (volume === undefined) {
+        await this.#waitForSpare(lane)
+        continue
+      }
       this.#count(lane, volume, 1)
       try {
         const appending = volume.append(origin, content)
@@ -92,10 +107,20 @@ export class VolumePool {
     }
   }
 
+  /** This user appends no more: its volume is free for the next one. */
+  release(kind: VolumeKind, user: VolumeUser): void {
+    const lane = this.#lanes[kind]
+    const volume = lane.inUse.get(user)
+    if (volume === undefined) return
+    lane.inUse.delete(user)
+    lane.spare.push(volume)
+    this.#announce(lane)
+  }
+
   /** The master has sealed this volume: it takes no more records, and its successor is made before a write needs it. */
   noteSealed(volume: number): void {
     for (const lane of Object.values(this.#lanes)) {
-      const open = lane.ready.find(({ order }) => order.volume === volume)
+      const open = [...lane.spare, ...lane.inUse.values()].find(({ order }) => order.volume === volume)
       if (open !== undefined) this.#abandon(lane, open, 'the master has sealed it')
     }
   }
@@ -134,7 +159,7 @@ export class VolumePool {
       return
     }
     lane.unsettled.delete(volume)
-    if (!lane.ready.includes(volume)) this.#seal(volume, 'it is full')
+    if (!isKept(lane, volume)) this.#seal(volume, 'it is full')
   }
 
   /** A volume that failed: whoever waits goes to the next one at once, the seal follows behind. */
@@ -143,10 +168,18 @@ export class VolumePool {
     this.#seal(volume, reason instanceof Error ? describe(reason) : String(reason))
   }
 
+  #takeSpare(lane: Lane, user: VolumeUser): OpenVolume | undefined {
+    const volume = lane.spare.shift()
+    if (volume !== undefined) lane.inUse.set(user, volume)
+    this.#fill(lane)
+    return volume
+  }
+
+  /** Nobody gets this volume any more. */
   #drop(lane: Lane, volume: OpenVolume): void {
-    const index = lane.ready.indexOf(volume)
-    if (index < 0) return
-    lane.ready.splice(index, 1)
+    const index = lane.spare.indexOf(volume)
+    if (index >= 0) lane.spare.splice(index, 1)
+    for (const [user, used] of lane.inUse) if (used === volume) lane.inUse.delete(user)
     this.#fill(lane)
   }
 
@@ -160,23 +193,25 @@ export class VolumePool {
     this.#sealing.add(sealing)
   }
 
-  async #waitForVolume(lane: Lane): Promise<OpenVolume> {
+  async #waitForSpare(lane: Lane): Promise<void> {
     try {
-      return await withDeadline(this.#deps.clock, ALLOCATE_WAIT_MS, async (expired) => {
-        for (;;) {
-          if (this.#closed.signal.aborted) throw new DfsError('UNAVAILABLE', 'this server is stopping')
-          const arrival = lane.arrival.promise
-          this.#fill(lane)
-          await arrival
-          expired.throwIfAborted()
-          if (lane.ready[0] !== undefined) return lane.ready[0]
-        }
+      await withDeadline(this.#deps.clock, ALLOCATE_WAIT_MS, async () => {
+        if (this.#closed.signal.aborted) throw new DfsError('UNAVAILABLE', 'this server is stopping')
+        const arrival = lane.arrival.promise
+        this.#fill(lane)
+        if (lane.spare.length === 0) await arrival
       })
     } catch (error) {
       if (!(error instanceof DeadlineError)) throw error
       if (lane.lastError instanceof Error) throw lane.lastError
       throw new DfsError('COPY_ERROR', 'no volume could be made in time', { cause: error })
     }
+  }
+
+  /** Lets everybody look again who waits for a volume. */
+  #announce(lane: Lane): void {
+    lane.arrival.resolve()
+    lane.arrival = Promise.withResolvers()
   }
 
   #fill(lane: Lane): void {
@@ -191,13 +226,12 @@ export class VolumePool {
   async #fillLane(lane: Lane): Promise<void> {
     const { clock, random, allocate, log } = this.#deps
     let failures = 0
-    while (lane.ready.length < VOLUMES_READY && !this.#closed.signal.aborted) {
+    while (lane.spare.length < SPARE_VOLUMES && !this.#closed.signal.aborted) {
       try {
-        lane.ready.push(await allocate(lane.kind))
+        lane.spare.push(await allocate(lane.kind))
         lane.lastError = null
         failures = 0
-        lane.arrival.resolve()
-        lane.arrival = Promise.withResolvers()
+        this.#announce(lane)
       } catch (error) {
         lane.lastError = error
         failures += 1
@@ -210,6 +244,9 @@ export class VolumePool {
     }
   }
 }
+
+const isKept = (lane: Lane, volume: OpenVolume): boolean =>
+  lane.spare.includes(volume) || [...lane.inUse.values()].includes(volume)
 
 const describe = (error: Error): string =>
   error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message
