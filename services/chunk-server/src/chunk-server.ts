@@ -64,7 +64,14 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     onSealed: (volume) => pool?.noteSealed(volume),
   })
   const directory = new ServerDirectory(clock)
-  const session = new MasterSession({ runtime, ...options, identity, store, directory })
+  const session = new MasterSession({
+    runtime,
+    ...options,
+    identity,
+    store,
+    directory,
+    onServers: () => pool?.renew(Math.min(directory.settings.replicas, directory.usableCount())),
+  })
   const methods = peerMethods({ identity, store, crc32 })
   const server = await transport.serve(
     methodHandler(methods),

@@ -39,6 +39,8 @@ export interface MasterSessionDeps {
   readonly identity: ServerIdentity
   readonly store: VolumeStore
   readonly directory: ServerDirectory
+  /** The directory has just been updated. */
+  readonly onServers: () => void
   /** Called once, when this process must not go on. */
   readonly onFatal: (error: Error) => void
 }
@@ -186,6 +188,7 @@ export class MasterSession {
     const { directory, store, runtime } = this.#deps
     this.#lastAnswerMs = runtime.clock.monotonicMs()
     directory.update(reply.servers)
+    this.#deps.onServers()
     for (const order of reply.orders) await store.obey(order)
   }
 

@@ -70,6 +70,12 @@ export class ServerDirectory {
     this.#troubles.delete(server)
   }
 
+  /** Servers, this one included, that a new volume could have copies on. */
+  usableCount(): number {
+    const avoided = this.unreachable()
+    return this.servers.filter(({ id, liveness }) => liveness === 'alive' && !avoided.includes(id)).length
+  }
+
   /** Servers to avoid now. A restarted server is given a new chance at once. */
   unreachable(): number[] {
     const nowMs = this.#clock.monotonicMs()

@@ -26,6 +26,9 @@ export interface VolumePoolDeps {
   readonly seal: (order: VolumeOrder, reason: string) => Promise<void>
 }
 
+/** Volumes with too few copies are replaced at most this often. */
+const RENEW_EVERY_MS = 60_000
+
 /** A record that stands on every replica but is not committed yet. Exactly one of the two must be called. */
 export interface AppendedRecord {
   readonly placement: ChunkPlacement
@@ -57,6 +60,7 @@ export class VolumePool {
   readonly #sealing = new Set<Promise<void>>()
   readonly #sealRequested = new WeakSet<OpenVolume>()
   readonly #closed = new AbortController()
+  #renewAgainMs = -Infinity
 
   constructor(deps: VolumePoolDeps) {
     this.#deps = deps
@@ -115,6 +119,25 @@ export class VolumePool {
     lane.inUse.delete(user)
     lane.spare.push(volume)
     this.#announce(lane)
+  }
+
+  /**
+   * Retires volumes with fewer than `copies` replicas: so many servers can be had now (R19). At most once a minute, since
+   * every renewal leaves a short volume behind.
+   */
+  renew(copies: number): void {
+    const nowMs = this.#deps.clock.monotonicMs()
+    if (nowMs < this.#renewAgainMs) return
+    for (const lane of Object.values(this.#lanes)) {
+      const short = [...lane.spare, ...lane.inUse.values()].filter(
+        ({ order }) => order.replicas.length < copies,
+      )
+      for (const volume of short) {
+        this.#renewAgainMs = nowMs + RENEW_EVERY_MS
+        this.#drop(lane, volume)
+        if (!lane.unsettled.has(volume)) this.#seal(volume, 'more copies are possible now')
+      }
+    }
   }
 
   /** The master has sealed this volume: it takes no more records, and its successor is made before a write needs it. */
