@@ -109,11 +109,12 @@ describe('checksums', () => {
   it('match known values, in one go and in pieces', () => {
     expect(crc32(utf8('123456789'))).toBe(0xcbf43926)
     expect(crc32(utf8('56789'), crc32(utf8('1234')))).toBe(0xcbf43926)
-    const sha256 = createHasher("sha-256")
+    const sha256 = createHasher('sha-256')
     sha256.update(utf8('a'))
     sha256.update(utf8('bc'))
     expect(Buffer.from(sha256.digest()).toString('hex')).toBe(
       'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
     )
+    expect(createHasher('sha-512').digest()).toHaveLength(64)
   })
 })

@@ -107,8 +107,8 @@ function openPool(address: string): Pool {
 }
 
 /**
- * Several pieces go as a plain iterable: undici writes each as it comes, heeding back-pressure. A Readable around them
- * costs a stream per call and nothing is gained.
+ * Several pieces go as a plain iterable: undici writes each as it comes, heeding back-pressure, and nothing is copied. In
+ * CPU time a Readable costs a sixth more at 90 KiB; at 8 MiB iterable, Readable and one copied buffer cost the same.
  */
 function toHttpBody(pieces: Uint8Array[]): Uint8Array | null {
   if (pieces.length === 0) return null
