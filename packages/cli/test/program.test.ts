@@ -1,12 +1,11 @@
 /** What the program says and how it ends. */
 import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { FakeCluster } from '@dfs/client/testing'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { reference } from '../src/index.ts'
-import { type Ended, type RunOptions, runDfs, ScratchDirectory } from './run-dfs.ts'
+import { type Ended, PROGRAM, type RunOptions, runDfs, ScratchDirectory } from './run-dfs.ts'
 
 let cluster: FakeCluster
 let scratch: ScratchDirectory
@@ -65,7 +64,7 @@ describe('Exit codes', () => {
     cluster.tree.makeDirectory('/dir')
     const { exitCode, stderr } = await dfs(args)
     expect(exitCode).toBe(expected)
-    expect(/^dfs: /.test(stderr)).toBe(expected !== 0)
+    expect(stderr.startsWith('dfs: ')).toBe(expected !== 0)
   })
 
   test('4 where nothing answers, at once and once for a whole tree.', async () => {
@@ -97,9 +96,11 @@ test('With --json every line of results and of errors is an object.', async () =
     durability: { copies: 3 },
   })
   cluster.tree.link('/l', 'a')
-  expect(lines(await dfs(['--json', 'ls']))).toMatchObject([{ path: 'a' }, { path: 'l', target: 'a' }])
-  expect(lines(await dfs(['--json', 'stat', '/a']))).toMatchObject([{ etag: '"1"' }])
-  expect(lines(await dfs(['--json', 'status']))).toMatchObject([{ totals: { files: 1, links: 1 } }])
+  const commands = [['ls'], ['stat', '/a'], ['status']]
+  const [list, stat, status] = await Promise.all(commands.map((args) => dfs(['--json', ...args])))
+  expect(lines(list!)).toMatchObject([{ path: 'a' }, { path: 'l', target: 'a' }])
+  expect(lines(stat!)).toMatchObject([{ etag: '"1"' }])
+  expect(lines(status!)).toMatchObject([{ totals: { files: 1, links: 1 } }])
   const { stderr } = await dfs(['--json', 'stat', '/missing'])
   expect(JSON.parse(stderr)).toMatchObject({ error: { subject: 'stat', code: 'FILE_NOT_FOUND' } })
 })
@@ -123,12 +124,19 @@ test('mkdir, mv and rm change the tree.', async () => {
 
 test('A reader of the output that stops early is no failure.', async () => {
   for (let index = 0; index < 5000; index += 1) store(`/${'long-name-'.repeat(10)}${index}`, '')
-  const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
-  const script = `"${process.execPath}" "${main}" ls | head -1; echo "\${PIPESTATUS[0]}"`
+  const script = `"${process.execPath}" "${PROGRAM}" ls | head -1; echo "\${PIPESTATUS[0]}"`
   const env = { ...process.env, DFS_URL: cluster.url }
   const { stdout, stderr } = await promisify(execFile)('bash', ['-c', script], { env })
   expect(stdout).toMatch(/^long-name-.*\n0\n$/)
   expect(stderr).toBe('')
+})
+
+test('An old Node is told what to do instead of failing on TypeScript.', async () => {
+  const script = `Object.defineProperty(process.versions, 'node', { value: '20.20.2' }); require(${JSON.stringify(PROGRAM)})`
+  const failure: unknown = await promisify(execFile)(process.execPath, ['-e', script]).catch(
+    (error: unknown) => error,
+  )
+  expect(failure).toMatchObject({ code: 1, stderr: expect.stringContaining('npm run bootstrap') as string })
 })
 
 test('The version is that of the package.', async () => {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+export const PROGRAM = fileURLToPath(new URL('../bin/dfs.cjs', import.meta.url))
 
 export interface Ended {
   readonly exitCode: number | null
@@ -21,7 +21,7 @@ export interface RunOptions {
 }
 
 export async function runDfs(args: readonly string[], { url, input, started }: RunOptions): Promise<Ended> {
-  const child = spawn(process.execPath, [MAIN, ...args], { env: { ...process.env, DFS_URL: url } })
+  const child = spawn(process.execPath, [PROGRAM, ...args], { env: { ...process.env, DFS_URL: url } })
   started?.((signal) => void child.kill(signal))
   const ended = Promise.withResolvers<number | null>()
   child.on('error', ended.reject)
