@@ -3,9 +3,12 @@ import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { FakeCluster } from '@dfs/client/testing'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { reference } from '../src/index.ts'
-import { type Ended, PROGRAM, type RunOptions, runDfs, ScratchDirectory } from './run-dfs.ts'
+import { type Ended, PROGRAM, type RunOptions, runDfs, runHere, ScratchDirectory } from './run-dfs.ts'
+
+// Each command is a process of its own, and the machine may be busy.
+vi.setConfig({ testTimeout: 60_000 })
 
 let cluster: FakeCluster
 let scratch: ScratchDirectory
@@ -22,6 +25,8 @@ afterEach(async () => {
 
 const dfs = (args: readonly string[], options: Partial<RunOptions> = {}): Promise<Ended> =>
   runDfs(args, { url: cluster.url, ...options })
+
+const here = (args: readonly string[]): Promise<Ended> => runHere(args, cluster.url)
 
 const store = (path: string, text: string): void =>
   void cluster.tree.write(path, { bytes: Buffer.from(text), contentType: 'text/plain', executable: false })
@@ -62,7 +67,7 @@ describe('Exit codes', () => {
   ])('%i for dfs %j', async (expected, args) => {
     store('/file', 'f')
     cluster.tree.makeDirectory('/dir')
-    const { exitCode, stderr } = await dfs(args)
+    const { exitCode, stderr } = await here(args)
     expect(exitCode).toBe(expected)
     expect(stderr.startsWith('dfs: ')).toBe(expected !== 0)
   })
@@ -70,16 +75,14 @@ describe('Exit codes', () => {
   test('4 where nothing answers, at once and once for a whole tree.', async () => {
     await cluster[Symbol.asyncDispose]()
     for (const name of ['a', 'b', 'c']) await writeFile(scratch.at(name), name)
-    const { exitCode, stderr } = await runDfs(['put', '-r', scratch.path, '/t'], {
-      url: 'http://127.0.0.1:1',
-    })
+    const { exitCode, stderr } = await runHere(['put', '-r', scratch.path, '/t'], 'http://127.0.0.1:1')
     expect(exitCode).toBe(4)
     expect(stderr.match(/UNAVAILABLE/g)).toHaveLength(1)
   })
 })
 
 test('An error names its code, what it is about, and what to do.', async () => {
-  const { stderr } = await dfs(['get', '/missing', '-'])
+  const { stderr } = await here(['get', '/missing', '-'])
   expect(stderr).toBe(
     'dfs: get: FILE_NOT_FOUND: /missing\n  Check the path; list its directory with GET /v1/directories/{path}.\n',
   )
@@ -101,24 +104,24 @@ test('With --json every line of results and of errors is an object.', async () =
   expect(lines(list!)).toMatchObject([{ path: 'a' }, { path: 'l', target: 'a' }])
   expect(lines(stat!)).toMatchObject([{ etag: '"1"' }])
   expect(lines(status!)).toMatchObject([{ totals: { files: 1, links: 1 } }])
-  const { stderr } = await dfs(['--json', 'stat', '/missing'])
+  const { stderr } = await here(['--json', 'stat', '/missing'])
   expect(JSON.parse(stderr)).toMatchObject({ error: { subject: 'stat', code: 'FILE_NOT_FOUND' } })
 })
 
 test('ls shows directories with a slash, and with -l kind, size and target.', async () => {
   store('/dir/file', 'four')
   cluster.tree.link('/dir/link', 'file')
-  expect((await dfs(['ls', '-r'])).stdout.toString()).toBe('dir/\ndir/file\ndir/link\n')
-  const long = (await dfs(['ls', '-l', '/dir'])).stdout.toString()
+  expect((await here(['ls', '-r'])).stdout.toString()).toBe('dir/\ndir/file\ndir/link\n')
+  const long = (await here(['ls', '-l', '/dir'])).stdout.toString()
   expect(long).toMatch(/^- +4 2027-01-15T08:00:00Z file\nl +- 2027-01-15T08:00:00Z link -> file\n$/)
 })
 
 test('mkdir, mv and rm change the tree.', async () => {
-  await dfs(['mkdir', '/a/b'])
+  await here(['mkdir', '/a/b'])
   store('/f', 'f')
-  await dfs(['mv', '/f', '/a/b/'])
+  await here(['mv', '/f', '/a/b/'])
   expect([...cluster.tree.entries.keys()]).toEqual(['/', '/a', '/a/b', '/a/b/f'])
-  expect((await dfs(['rm', '-r', '/a/'])).exitCode).toBe(0)
+  expect((await here(['rm', '-r', '/a/'])).exitCode).toBe(0)
   expect([...cluster.tree.entries.keys()]).toEqual(['/'])
 })
 

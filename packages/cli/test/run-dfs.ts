@@ -3,7 +3,10 @@ import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { PassThrough, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import { TestClock, testRandom } from '@dfs/client/testing'
+import { runProgram } from '../src/index.ts'
 
 export const PROGRAM = fileURLToPath(new URL('../bin/dfs.cjs', import.meta.url))
 
@@ -34,6 +37,21 @@ export async function runDfs(args: readonly string[], { url, input, started }: R
     ended.promise,
   ])
   return { exitCode, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString() }
+}
+
+/** The same in this process, where only what it says and how it ends matters: a process for each takes a second. */
+export async function runHere(args: readonly string[], url: string): Promise<Ended> {
+  const [stdin, stdout, stderr] = [Readable.from([]), new PassThrough(), new PassThrough()]
+  const { signal } = new AbortController()
+  const [clock, random, version] = [new TestClock(), testRandom(), '0']
+  const streams = { stdin, stdout, stderr }
+  const ended = runProgram({ argv: args, defaultUrl: url, version, clock, random, signal, ...streams })
+  void ended.finally(() => {
+    stdout.end()
+    stderr.end()
+  })
+  const [out, err] = await Promise.all([Array.fromAsync(stdout), Array.fromAsync(stderr)])
+  return { exitCode: await ended, stdout: Buffer.concat(out), stderr: Buffer.concat(err).toString() }
 }
 
 /** A directory that goes away with the test. */

@@ -11,7 +11,7 @@ import { FakeTree } from './tree.ts'
 /**
  * `refuse`: an error of the catalogue instead of the answer. `cut-unread`: the connection is reset before the body is read.
  * `cut-answer`: the change is made, then the connection is reset. `cut-body`: it is reset after that many bytes of the
- * answer's body, or of the request's where it is a PUT. `corrupt`: the first byte of the answer's body is another one. `stall`: `stalled` is called with a function that lets the body go on after that many bytes.
+ * answer's body, or of the request's where it is a PUT. `corrupt`: the first byte of the answer's body is another one. `stall`: `stalled` is called after that many bytes of the answer's body, with 0 before its head, with a function that lets it go on.
  */
 export type Mishap =
   | { readonly kind: 'refuse'; readonly code: ErrorCode; readonly retryAfterSeconds?: number }
@@ -113,6 +113,9 @@ export class FakeCluster implements AsyncDisposable {
       const fake: FakeRequest = { isMaster: server === 0, method, target, headers, request, mishap }
       const reply = await answer(this, fake)
       if (mishap?.kind === 'cut-answer') return void request.socket.destroy()
+      if (mishap?.kind === 'stall' && mishap.afterBytes === 0) {
+        await new Promise<void>((resolve) => mishap.stalled(resolve))
+      }
       response.writeHead(reply.status, reply.headers)
       await sendBody(response, reply.body, mishap)
     } catch (error) {
@@ -127,7 +130,7 @@ async function sendBody(response: ServerResponse, body: Uint8Array, mishap: Mish
     response.write(body.subarray(0, mishap.afterBytes), () => response.socket?.destroy())
     return
   }
-  if (mishap?.kind === 'stall') {
+  if (mishap?.kind === 'stall' && mishap.afterBytes > 0) {
     response.write(body.subarray(0, mishap.afterBytes))
     await new Promise<void>((resolve) => mishap.stalled(resolve))
     response.end(body.subarray(mishap.afterBytes))

@@ -1,3 +1,3 @@
 export { FakeCluster, type FakeClusterOptions, type Mishap, type SeenRequest } from './cluster.ts'
 export { type FakeEntry, FakeTree } from './tree.ts'
-export { testClock, testRandom } from './runtime.ts'
+export { TestClock, testRandom } from './runtime.ts'
