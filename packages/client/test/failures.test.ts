@@ -145,7 +145,11 @@ describe('Lost answers', () => {
 describe('Silence', () => {
   test('A server that does not answer in time is given up for another.', async () => {
     await client.put('/a', HELLO)
-    befall('GET', { kind: 'stall', afterBytes: 0, stalled: () => clock.advance(CLIENT_LIMITS.attemptTimeoutMs) })
+    befall('GET', {
+      kind: 'stall',
+      afterBytes: 0,
+      stalled: () => clock.advance(CLIENT_LIMITS.attemptTimeoutMs),
+    })
     const { body } = await client.get('/a')
     expect((await bytesOf(body)).toString()).toBe('hello')
     expect(callsOf('GET')).toEqual([2, 1])

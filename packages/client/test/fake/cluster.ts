@@ -4,30 +4,10 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { type AddressInfo } from 'node:net'
-import { DfsError, ERRORS, HEADERS, problemOf, type ErrorCode, type ServerView } from '@dfs/protocol'
+import { DfsError, ERRORS, HEADERS, problemOf, type ServerView } from '@dfs/protocol'
+import { type Mishap, type SeenRequest } from './mishap.ts'
 import { answer, type FakeRequest } from './routes.ts'
 import { FakeTree } from './tree.ts'
-
-/**
- * `refuse`: an error of the catalogue instead of the answer. `cut-unread`: the connection is reset before the body is read.
- * `cut-answer`: the change is made, then the connection is reset. `cut-body`: it is reset after that many bytes of the
- * answer's body, or of the request's where it is a PUT. `corrupt`: the first byte of the answer's body is another one. `stall`: `stalled` is called after that many bytes of the answer's body, with 0 before its head, with a function that lets it go on.
- */
-export type Mishap =
-  | { readonly kind: 'refuse'; readonly code: ErrorCode; readonly retryAfterSeconds?: number }
-  | { readonly kind: 'cut-unread' }
-  | { readonly kind: 'cut-answer' }
-  | { readonly kind: 'cut-body'; readonly afterBytes: number }
-  | { readonly kind: 'corrupt' }
-  | { readonly kind: 'stall'; readonly afterBytes: number; readonly stalled: (goOn: () => void) => void }
-
-export interface SeenRequest {
-  /** 0 is the master, others the chunk servers. */
-  readonly server: number
-  readonly method: string
-  readonly target: string
-  readonly headers: IncomingMessage['headers']
-}
 
 export interface FakeClusterOptions {
   readonly servers?: number
