@@ -10,7 +10,7 @@ const MAY_IMPORT = {
   volume: ['core'],
   protocol: ['core'],
   client: ['core', 'protocol'],
-  cli: ['core', 'protocol', 'client'],
+  cli: ['core', 'protocol', 'client', 'node-runtime'],
   'node-runtime': ['core', 'protocol'],
   'sim-runtime': ['core', 'protocol'],
   'service-kit': ['core', 'protocol', 'node-runtime'],

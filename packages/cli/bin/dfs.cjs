@@ -8,5 +8,7 @@ if (major < NODE_MAJOR_MIN) {
   )
   process.exitCode = 1
 } else {
+  // Compiled code is kept between runs: commands start sooner.
+  require('node:module').enableCompileCache()
   void import('../src/main.ts')
 }

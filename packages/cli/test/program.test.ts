@@ -1,12 +1,14 @@
 /** What the program says and how it ends. */
 import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { FakeCluster } from '@dfs/client/testing'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { reference } from '../src/index.ts'
-import { type Ended, type RunOptions, runDfs, ScratchDirectory } from './run-dfs.ts'
+import { type Ended, PROGRAM, type RunOptions, runDfs, runHere, ScratchDirectory } from './run-dfs.ts'
+
+// Each command is a process of its own, and the machine may be busy.
+vi.setConfig({ testTimeout: 60_000 })
 
 let cluster: FakeCluster
 let scratch: ScratchDirectory
@@ -23,6 +25,8 @@ afterEach(async () => {
 
 const dfs = (args: readonly string[], options: Partial<RunOptions> = {}): Promise<Ended> =>
   runDfs(args, { url: cluster.url, ...options })
+
+const here = (args: readonly string[]): Promise<Ended> => runHere(args, cluster.url)
 
 const store = (path: string, text: string): void =>
   void cluster.tree.write(path, { bytes: Buffer.from(text), contentType: 'text/plain', executable: false })
@@ -63,24 +67,22 @@ describe('Exit codes', () => {
   ])('%i for dfs %j', async (expected, args) => {
     store('/file', 'f')
     cluster.tree.makeDirectory('/dir')
-    const { exitCode, stderr } = await dfs(args)
+    const { exitCode, stderr } = await here(args)
     expect(exitCode).toBe(expected)
-    expect(/^dfs: /.test(stderr)).toBe(expected !== 0)
+    expect(stderr.startsWith('dfs: ')).toBe(expected !== 0)
   })
 
   test('4 where nothing answers, at once and once for a whole tree.', async () => {
     await cluster[Symbol.asyncDispose]()
     for (const name of ['a', 'b', 'c']) await writeFile(scratch.at(name), name)
-    const { exitCode, stderr } = await runDfs(['put', '-r', scratch.path, '/t'], {
-      url: 'http://127.0.0.1:1',
-    })
+    const { exitCode, stderr } = await runHere(['put', '-r', scratch.path, '/t'], 'http://127.0.0.1:1')
     expect(exitCode).toBe(4)
     expect(stderr.match(/UNAVAILABLE/g)).toHaveLength(1)
   })
 })
 
 test('An error names its code, what it is about, and what to do.', async () => {
-  const { stderr } = await dfs(['get', '/missing', '-'])
+  const { stderr } = await here(['get', '/missing', '-'])
   expect(stderr).toBe(
     'dfs: get: FILE_NOT_FOUND: /missing\n  Check the path; list its directory with GET /v1/directories/{path}.\n',
   )
@@ -97,38 +99,47 @@ test('With --json every line of results and of errors is an object.', async () =
     durability: { copies: 3 },
   })
   cluster.tree.link('/l', 'a')
-  expect(lines(await dfs(['--json', 'ls']))).toMatchObject([{ path: 'a' }, { path: 'l', target: 'a' }])
-  expect(lines(await dfs(['--json', 'stat', '/a']))).toMatchObject([{ etag: '"1"' }])
-  expect(lines(await dfs(['--json', 'status']))).toMatchObject([{ totals: { files: 1, links: 1 } }])
-  const { stderr } = await dfs(['--json', 'stat', '/missing'])
+  const commands = [['ls'], ['stat', '/a'], ['status']]
+  const [list, stat, status] = await Promise.all(commands.map((args) => dfs(['--json', ...args])))
+  expect(lines(list!)).toMatchObject([{ path: 'a' }, { path: 'l', target: 'a' }])
+  expect(lines(stat!)).toMatchObject([{ etag: '"1"' }])
+  expect(lines(status!)).toMatchObject([{ totals: { files: 1, links: 1 } }])
+  const { stderr } = await here(['--json', 'stat', '/missing'])
   expect(JSON.parse(stderr)).toMatchObject({ error: { subject: 'stat', code: 'FILE_NOT_FOUND' } })
 })
 
 test('ls shows directories with a slash, and with -l kind, size and target.', async () => {
   store('/dir/file', 'four')
   cluster.tree.link('/dir/link', 'file')
-  expect((await dfs(['ls', '-r'])).stdout.toString()).toBe('dir/\ndir/file\ndir/link\n')
-  const long = (await dfs(['ls', '-l', '/dir'])).stdout.toString()
+  expect((await here(['ls', '-r'])).stdout.toString()).toBe('dir/\ndir/file\ndir/link\n')
+  const long = (await here(['ls', '-l', '/dir'])).stdout.toString()
   expect(long).toMatch(/^- +4 2027-01-15T08:00:00Z file\nl +- 2027-01-15T08:00:00Z link -> file\n$/)
 })
 
 test('mkdir, mv and rm change the tree.', async () => {
-  await dfs(['mkdir', '/a/b'])
+  await here(['mkdir', '/a/b'])
   store('/f', 'f')
-  await dfs(['mv', '/f', '/a/b/'])
+  await here(['mv', '/f', '/a/b/'])
   expect([...cluster.tree.entries.keys()]).toEqual(['/', '/a', '/a/b', '/a/b/f'])
-  expect((await dfs(['rm', '-r', '/a/'])).exitCode).toBe(0)
+  expect((await here(['rm', '-r', '/a/'])).exitCode).toBe(0)
   expect([...cluster.tree.entries.keys()]).toEqual(['/'])
 })
 
 test('A reader of the output that stops early is no failure.', async () => {
   for (let index = 0; index < 5000; index += 1) store(`/${'long-name-'.repeat(10)}${index}`, '')
-  const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
-  const script = `"${process.execPath}" "${main}" ls | head -1; echo "\${PIPESTATUS[0]}"`
+  const script = `"${process.execPath}" "${PROGRAM}" ls | head -1; echo "\${PIPESTATUS[0]}"`
   const env = { ...process.env, DFS_URL: cluster.url }
   const { stdout, stderr } = await promisify(execFile)('bash', ['-c', script], { env })
   expect(stdout).toMatch(/^long-name-.*\n0\n$/)
   expect(stderr).toBe('')
+})
+
+test('An old Node is told what to do instead of failing on TypeScript.', async () => {
+  const script = `Object.defineProperty(process.versions, 'node', { value: '20.20.2' }); require(${JSON.stringify(PROGRAM)})`
+  const failure: unknown = await promisify(execFile)(process.execPath, ['-e', script]).catch(
+    (error: unknown) => error,
+  )
+  expect(failure).toMatchObject({ code: 1, stderr: expect.stringContaining('npm run bootstrap') as string })
 })
 
 test('The version is that of the package.', async () => {

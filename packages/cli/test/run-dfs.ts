@@ -3,9 +3,12 @@ import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { PassThrough, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import { TestClock, testRandom } from '@dfs/client/testing'
+import { runProgram } from '../src/index.ts'
 
-const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+export const PROGRAM = fileURLToPath(new URL('../bin/dfs.cjs', import.meta.url))
 
 export interface Ended {
   readonly exitCode: number | null
@@ -21,7 +24,7 @@ export interface RunOptions {
 }
 
 export async function runDfs(args: readonly string[], { url, input, started }: RunOptions): Promise<Ended> {
-  const child = spawn(process.execPath, [MAIN, ...args], { env: { ...process.env, DFS_URL: url } })
+  const child = spawn(process.execPath, [PROGRAM, ...args], { env: { ...process.env, DFS_URL: url } })
   started?.((signal) => void child.kill(signal))
   const ended = Promise.withResolvers<number | null>()
   child.on('error', ended.reject)
@@ -34,6 +37,21 @@ export async function runDfs(args: readonly string[], { url, input, started }: R
     ended.promise,
   ])
   return { exitCode, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString() }
+}
+
+/** The same in this process, where only what it says and how it ends matters: a process for each takes a second. */
+export async function runHere(args: readonly string[], url: string): Promise<Ended> {
+  const [stdin, stdout, stderr] = [Readable.from([]), new PassThrough(), new PassThrough()]
+  const { signal } = new AbortController()
+  const [clock, random, version] = [new TestClock(), testRandom(), '0']
+  const streams = { stdin, stdout, stderr }
+  const ended = runProgram({ argv: args, defaultUrl: url, version, clock, random, signal, ...streams })
+  void ended.finally(() => {
+    stdout.end()
+    stderr.end()
+  })
+  const [out, err] = await Promise.all([Array.fromAsync(stdout), Array.fromAsync(stderr)])
+  return { exitCode: await ended, stdout: Buffer.concat(out), stderr: Buffer.concat(err).toString() }
 }
 
 /** A directory that goes away with the test. */

@@ -3,10 +3,13 @@ import { execFile } from 'node:child_process'
 import { chmod, lstat, mkdir, readdir, readFile, readlink, stat, symlink, writeFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { FakeCluster } from '@dfs/client/testing'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { type Ended, type RunOptions, runDfs, ScratchDirectory } from './run-dfs.ts'
 
 const execute = promisify(execFile)
+
+// Each command is a process of its own, and the machine may be busy.
+vi.setConfig({ testTimeout: 60_000 })
 
 let cluster: FakeCluster
 let scratch: ScratchDirectory

@@ -23,7 +23,7 @@ export const CLIENT_LIMITS: ClientLimits = Object.freeze({
   deadlineMs: 3 * REQUEST_DEADLINE_MS,
   attemptTimeoutMs: REQUEST_DEADLINE_MS + 2000,
   attemptsMax: 100,
-  firstContactMs: 5000,
+  firstContactMs: 3000,
   connectTimeoutMs: 2000,
   connectionsMax: 64,
   serversFreshMs: 3 * HEARTBEAT_MS,

@@ -15,6 +15,9 @@ export class SilenceError extends Error {
   override readonly name = 'SilenceError'
 }
 
+/** A reason made once: the default one costs an exception with its stack for each request. */
+const ENDED = new Error('the watch has ended')
+
 export class Watchdog {
   readonly #clock: Clock
   readonly #outer: AbortSignal | undefined
@@ -56,7 +59,7 @@ export class Watchdog {
   /** Ends the watch and its timer. Idempotent. */
   end(): void {
     this.pause()
-    this.#ended.abort()
+    this.#ended.abort(ENDED)
     this.#outer?.removeEventListener('abort', this.#abortWork)
   }
 

@@ -1,14 +1,14 @@
 /** What the client sends and returns when nothing goes wrong. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createClient, type DfsClient } from '../src/index.ts'
-import { FakeCluster, testClock, testRandom } from './fake/index.ts'
+import { FakeCluster, TestClock, testRandom } from './fake/index.ts'
 
 let cluster: FakeCluster
 let client: DfsClient
 
 beforeEach(async () => {
   cluster = await FakeCluster.start()
-  client = createClient({ url: cluster.url, clock: testClock, random: testRandom() })
+  client = createClient({ url: cluster.url, clock: new TestClock(), random: testRandom() })
 })
 
 afterEach(async () => {

@@ -48,9 +48,16 @@ interface OneOperand {
 async function putInput(context: Context, locals: readonly string[], operand: string): Promise<number> {
   if (locals.length > 1) throw new UsageError('"-" cannot be combined with other sources')
   if (namesDirectory(operand)) throw new UsageError('standard input needs a name to be stored under')
-  await putFile(context, context.stdin, { path: parseFilePath(operand), executable: false })
+  await putFile(context, counted(context), { path: parseFilePath(operand), executable: false })
   context.output.notice(context.progress.summary('stored'))
   return EXIT.ok
+}
+
+async function* counted({ stdin, progress }: Context): AsyncGenerator<Uint8Array> {
+  for await (const piece of stdin) {
+    yield piece
+    progress.addBytes(piece.byteLength)
+  }
 }
 
 async function putOperand(
@@ -120,7 +127,7 @@ async function putEntry(
 }
 
 async function putLocalFile(context: Context, local: string, path: FilePath): Promise<void> {
-  const { source, size, executable } = await localFile(local, (count) => context.progress.addBytes(count))
+  const { source, size, executable } = localFile(local, (count) => context.progress.addBytes(count))
   await slotFor(size, () => putFile(context, source, { path, executable, size }))
 }
 

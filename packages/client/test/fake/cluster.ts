@@ -4,30 +4,10 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { type AddressInfo } from 'node:net'
-import { DfsError, ERRORS, HEADERS, problemOf, type ErrorCode, type ServerView } from '@dfs/protocol'
+import { DfsError, ERRORS, HEADERS, problemOf, type ServerView } from '@dfs/protocol'
+import { type Mishap, type SeenRequest } from './mishap.ts'
 import { answer, type FakeRequest } from './routes.ts'
 import { FakeTree } from './tree.ts'
-
-/**
- * `refuse`: an error of the catalogue instead of the answer. `cut-unread`: the connection is reset before the body is read.
- * `cut-answer`: the change is made, then the connection is reset. `cut-body`: it is reset after that many bytes of the
- * answer's body, or of the request's where it is a PUT. `corrupt`: the first byte of the answer's body is another one. `stall`: `stalled` is called with a function that lets the body go on after that many bytes.
- */
-export type Mishap =
-  | { readonly kind: 'refuse'; readonly code: ErrorCode; readonly retryAfterSeconds?: number }
-  | { readonly kind: 'cut-unread' }
-  | { readonly kind: 'cut-answer' }
-  | { readonly kind: 'cut-body'; readonly afterBytes: number }
-  | { readonly kind: 'corrupt' }
-  | { readonly kind: 'stall'; readonly afterBytes: number; readonly stalled: (goOn: () => void) => void }
-
-export interface SeenRequest {
-  /** 0 is the master, others the chunk servers. */
-  readonly server: number
-  readonly method: string
-  readonly target: string
-  readonly headers: IncomingMessage['headers']
-}
 
 export interface FakeClusterOptions {
   readonly servers?: number
@@ -113,6 +93,9 @@ export class FakeCluster implements AsyncDisposable {
       const fake: FakeRequest = { isMaster: server === 0, method, target, headers, request, mishap }
       const reply = await answer(this, fake)
       if (mishap?.kind === 'cut-answer') return void request.socket.destroy()
+      if (mishap?.kind === 'stall' && mishap.afterBytes === 0) {
+        await new Promise<void>((resolve) => mishap.stalled(resolve))
+      }
       response.writeHead(reply.status, reply.headers)
       await sendBody(response, reply.body, mishap)
     } catch (error) {
@@ -127,7 +110,7 @@ async function sendBody(response: ServerResponse, body: Uint8Array, mishap: Mish
     response.write(body.subarray(0, mishap.afterBytes), () => response.socket?.destroy())
     return
   }
-  if (mishap?.kind === 'stall') {
+  if (mishap?.kind === 'stall' && mishap.afterBytes > 0) {
     response.write(body.subarray(0, mishap.afterBytes))
     await new Promise<void>((resolve) => mishap.stalled(resolve))
     response.end(body.subarray(mishap.afterBytes))

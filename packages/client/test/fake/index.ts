@@ -1,3 +1,4 @@
-export { FakeCluster, type FakeClusterOptions, type Mishap, type SeenRequest } from './cluster.ts'
+export { FakeCluster, type FakeClusterOptions } from './cluster.ts'
+export { type Mishap, type SeenRequest } from './mishap.ts'
 export { type FakeEntry, FakeTree } from './tree.ts'
-export { testClock, testRandom } from './runtime.ts'
+export { TestClock, testRandom } from './runtime.ts'

@@ -1,8 +1,8 @@
 /** The routes of the fake cluster, as the REST contract has them. */
 import { type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
-import { DfsError, HEADERS, parseDirectoryPath } from '@dfs/protocol'
-import { type FakeCluster, type Mishap } from './cluster.ts'
-import { etagOf, type FakeEntry, type FakeFile, fileView } from './tree.ts'
+import { DfsError, HEADERS, parseDirectoryPath, type ServerView } from '@dfs/protocol'
+import { type Mishap } from './mishap.ts'
+import { etagOf, type FakeEntry, type FakeFile, type FakeTree, fileView } from './tree.ts'
 
 export interface FakeRequest {
   readonly isMaster: boolean
@@ -13,13 +13,20 @@ export interface FakeRequest {
   readonly mishap: Mishap | null
 }
 
+/** What the routes need of the cluster. */
+export interface FakeNodes {
+  readonly tree: FakeTree
+  urlOf(server: number): string
+  servers(): ServerView[]
+}
+
 export interface FakeReply {
   readonly status: number
   readonly headers: OutgoingHttpHeaders
   readonly body: Uint8Array
 }
 
-export async function answer(cluster: FakeCluster, fake: FakeRequest): Promise<FakeReply> {
+export async function answer(cluster: FakeNodes, fake: FakeRequest): Promise<FakeReply> {
   const url = new URL(fake.target, 'http://fake')
   const [, resource = '', rest = ''] = /^\/v1\/([a-z]+)(?:\/(.*))?$/.exec(url.pathname) ?? []
   const path = parseDirectoryPath(rest.split('/').map(decodeURIComponent).join('/'))
@@ -43,7 +50,7 @@ interface Target {
   readonly query: URLSearchParams
 }
 
-async function metadata({ tree }: FakeCluster, fake: FakeRequest, target: Target): Promise<FakeReply> {
+async function metadata({ tree }: FakeNodes, fake: FakeRequest, target: Target): Promise<FakeReply> {
   const { resource, path, query } = target
   switch (`${fake.method} ${resource}`) {
     case 'POST files':
@@ -81,7 +88,7 @@ async function metadata({ tree }: FakeCluster, fake: FakeRequest, target: Target
   }
 }
 
-async function put({ tree }: FakeCluster, fake: FakeRequest, path: string): Promise<FakeReply> {
+async function put({ tree }: FakeNodes, fake: FakeRequest, path: string): Promise<FakeReply> {
   const before = tree.entries.get(path)
   checkPreconditions(before, fake.headers)
   const limit = fake.mishap?.kind === 'cut-body' ? fake.mishap.afterBytes : Infinity
@@ -89,7 +96,7 @@ async function put({ tree }: FakeCluster, fake: FakeRequest, path: string): Prom
   return written(path, tree.write(path, contentOf(fake, bytes)))
 }
 
-function get({ tree }: FakeCluster, fake: FakeRequest, path: string): FakeReply {
+function get({ tree }: FakeNodes, fake: FakeRequest, path: string): FakeReply {
   const file = tree.file(path)
   checkPreconditions(file, fake.headers)
   const crc = Buffer.from(fileView(path, file).crc32, 'hex').toString('base64')
@@ -149,12 +156,12 @@ function listing(entries: { path: string }[], path: string, query: URLSearchPara
   return json(200, { path, entries: page, next })
 }
 
-function redirect(cluster: FakeCluster, target: string): FakeReply {
+function redirect(cluster: FakeNodes, target: string): FakeReply {
   const location = cluster.urlOf(1) + target
   return { status: 307, headers: { location }, body: Buffer.from(`Go to ${location}\n`) }
 }
 
-function statusOf(cluster: FakeCluster): unknown {
+function statusOf(cluster: FakeNodes): unknown {
   const kinds = [...cluster.tree.entries.values()].map((entry) => entry.kind)
   const count = (kind: string): number => kinds.filter((each) => each === kind).length
   return {

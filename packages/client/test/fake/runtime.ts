@@ -1,18 +1,56 @@
-/** Real time, and chance that repeats itself, for tests against the fake cluster. */
-import { setTimeout as delay } from 'node:timers/promises'
+/** Time that a test moves, and chance that repeats itself, for tests against the fake cluster. */
 import { type Clock, type Random } from '@dfs/core'
 
-export const testClock: Clock = {
-  wallMs: () => Date.now(),
-  monotonicMs: () => performance.now(),
-  async sleep(ms, signal) {
-    try {
-      await delay(ms, undefined, signal === undefined ? {} : { signal })
-    } catch (error) {
-      throw signal?.aborted === true ? signal.reason : error
+interface Sleeper {
+  readonly untilMs: number
+  readonly wake: () => void
+}
+
+/** Sleeps up to this pass at once and move the time: they are pauses between attempts, for which no test should wait. */
+const PAUSE_MS_MAX = 3000
+
+/** Longer sleeps are deadlines: they end when a test lets that much time pass, however slow the machine is. */
+export class TestClock implements Clock {
+  #nowMs = 0
+  readonly #sleepers = new Set<Sleeper>()
+
+  wallMs(): number {
+    return this.#nowMs
+  }
+
+  monotonicMs(): number {
+    return this.#nowMs
+  }
+
+  advance(ms: number): void {
+    this.#nowMs += ms
+    for (const sleeper of this.#sleepers) {
+      if (sleeper.untilMs <= this.#nowMs) sleeper.wake()
     }
-  },
-  turn: () => new Promise((resolve) => void setImmediate(resolve)),
+  }
+
+  async sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted()
+    if (ms <= PAUSE_MS_MAX) {
+      this.advance(ms)
+      return await this.turn()
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const sleeper: Sleeper = { untilMs: this.#nowMs + ms, wake: resolve }
+    const onAbort = (): void => reject(signal?.reason)
+    this.#sleepers.add(sleeper)
+    signal?.addEventListener('abort', onAbort)
+    try {
+      await promise
+    } finally {
+      this.#sleepers.delete(sleeper)
+      signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
+  turn(): Promise<void> {
+    return new Promise((resolve) => void setImmediate(resolve))
+  }
 }
 
 /** A linear congruential generator: enough for jitter. */
