@@ -44,13 +44,19 @@ async function measure(options: BenchOptions): Promise<Row[]> {
   mkdirSync(DATA_ROOT, { recursive: true })
   const directory = mkdtempSync(join(DATA_ROOT, 'bench-'))
   let product: Product | null = null
+  const tidyUp = async (): Promise<void> => {
+    await product?.stop()
+    rmSync(directory, { recursive: true, force: true })
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void tidyUp().finally(() => process.exit(130)))
+  }
   try {
     product = await startProduct(join(directory, 'cluster'))
     if (product === null) progress('the services are not there: only the baselines are measured')
     return await measureWith(options, directory, product)
   } finally {
-    await product?.stop()
-    rmSync(directory, { recursive: true, force: true })
+    await tidyUp()
   }
 }
 
