@@ -30,7 +30,7 @@ export interface CheckResult {
   readonly componentCount: number
   /** Configurations looked at to reach the verdict. */
   readonly steps: number
-  /** Configurations looked at to make the explanations shorter; at most as many again as the budget. */
+  /** Configurations looked at to make explanations short: at most a few times as many. */
   readonly explainSteps: number
 }
 
@@ -69,12 +69,16 @@ function searchAll(
     steps += found.steps
     if (found.verdict === 'undecided') undecided.push(component.names)
     if (found.verdict !== 'violation') continue
-    const explained = explain(history, component, found, stepsMost - explainSteps)
+    const explained = explain(history, component, found, explainBudget(found.steps, stepsMost))
     explainSteps += explained.steps
     violations.push(explained.violation)
   }
   return { violations, undecided, steps, explainSteps }
 }
+
+/** Explaining may cost a few times what finding did, so that a failing run ends soon. */
+const explainBudget = (foundSteps: number, stepsMost: number): number =>
+  Math.min(stepsMost, 10_000 + 2 * foundSteps)
 
 function violationOf(history: History, { indexes, reason }: TagConflict): Violation {
   const drawn = indexes.flatMap((index) => {

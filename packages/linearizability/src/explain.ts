@@ -1,7 +1,7 @@
 /**
- * Why a component has no legal order, in as few operations as can be shown honestly: from the last moment when nothing was
- * open, with the states that were possible then, to the first return that nothing explains. Reads that do not matter are left
- * out. Writes stay: without one of them, reads of its value would look wrong for another reason.
+ * Why a component has no legal order, in as few operations as can be shown honestly: from a late moment whose possible states
+ * are known to the first return that nothing explains. Reads that do not matter are left out. Writes stay: without one of
+ * them, reads of its value would look wrong for another reason.
  */
 import { type Component } from './components.ts'
 import { drawTimeline } from './describe.ts'
@@ -9,8 +9,10 @@ import { type History } from './history.ts'
 import { isOptional, type ModelOperation, type State, UNSEEN } from './model.ts'
 import { search, type SearchResult } from './search.ts'
 import { layOut } from './timeline.ts'
+import { chooseWindow, type Window } from './window.ts'
 
 const STATES_SHOWN_MOST = 8
+const OPERATIONS_SHOWN_MOST = 40
 
 export interface Violation {
   /** The names concerned: a component, or those of a listing. */
@@ -28,13 +30,6 @@ export interface Explained {
   readonly steps: number
 }
 
-interface Window {
-  /** Without the operations before it, except optional ones. */
-  readonly operations: readonly ModelOperation[]
-  readonly statesBefore: readonly State[]
-  readonly steps: number
-}
-
 /** `found` is what {@link search} said about `component`; `stepsMost` bounds the additional searching. */
 export function explain(
   history: History,
@@ -44,8 +39,10 @@ export function explain(
 ): Explained {
   const failing = layOut(component.operations).events[found.furthestEvent]?.placed.operation
   const prefix = prefixUpTo(component, found.furthestEvent)
-  const { operations, statesBefore, steps } = narrow(prefix, failing, stepsMost)
-  const drawn = operations.flatMap((operation) => {
+  const window = chooseWindow(component, prefix, stepsMost)
+  const { operations, steps } = dropReads(prefix, window, failing, stepsMost)
+  const shown = operations.toSorted((a, b) => a.callMs - b.callMs).slice(-OPERATIONS_SHOWN_MOST)
+  const drawn = shown.flatMap((operation) => {
     const entry = history[operation.index]
     if (entry === undefined) return []
     const isFailing = operation.index === failing?.index
@@ -53,12 +50,13 @@ export function explain(
   })
   const explanation = [
     `No order of these operations explains all answers (${component.names.join(', ')}).`,
-    `Before them: ${describeStates(statesBefore, component.names)}`,
+    `Before them: ${describeStates(window.statesBefore, component.names)}`,
+    ...(shown.length < operations.length ? [`  (${operations.length - shown.length} earlier ones)`] : []),
     drawTimeline(drawn),
   ].join('\n')
   const entries = operations.map(({ index }) => index).toSorted((a, b) => a - b)
   const violation = { names: component.names, atMs: failing?.returnMs ?? Infinity, entries, explanation }
-  return { violation, steps }
+  return { violation, steps: window.steps + steps }
 }
 
 /**
@@ -80,27 +78,26 @@ function prefixUpTo({ names, operations }: Component, event: number): Component 
   }
 }
 
-function narrow(prefix: Component, failing: ModelOperation | undefined, stepsMost: number): Window {
-  const { events } = layOut(prefix.operations)
-  const start = events.findLastIndex((event) => event.kind === 'call' && event.isQuiet)
-  const startMs = events[start]?.placed.operation.callMs ?? -Infinity
-  const atStart = search(prefix, { stepsMost, watchEvent: start })
-  let steps = atStart.steps
-  let operations = prefix.operations
-  for (const candidate of prefix.operations) {
-    if (candidate.effect !== null || candidate.callMs < startMs || candidate.index === failing?.index)
-      continue
-    const fewer = operations.filter((operation) => operation !== candidate)
-    const result = search({ ...prefix, operations: fewer }, { stepsMost: stepsMost - steps })
+/**
+ * Leaves out of the window what has no effect and whose absence leaves a violation; after that, fewer answers contradict each
+ * other still. Stops where the budget does.
+ */
+function dropReads(
+  prefix: Component,
+  window: Window,
+  failing: ModelOperation | undefined,
+  stepsMost: number,
+): { readonly operations: readonly ModelOperation[]; readonly steps: number } {
+  const dropped = new Set<ModelOperation>()
+  let steps = 0
+  for (const candidate of window.operations) {
+    if (candidate.effect !== null || candidate.index === failing?.index) continue
+    const operations = prefix.operations.filter((other) => other !== candidate && !dropped.has(other))
+    const result = search({ ...prefix, operations }, { stepsMost: Math.max(0, stepsMost - steps) })
     steps += result.steps
-    if (result.verdict === 'violation') operations = fewer
-    if (steps >= stepsMost) break
+    if (result.verdict === 'violation') dropped.add(candidate)
   }
-  return {
-    operations: operations.filter((operation) => operation.callMs >= startMs || isOptional(operation)),
-    statesBefore: atStart.watched,
-    steps,
-  }
+  return { operations: window.operations.filter((operation) => !dropped.has(operation)), steps }
 }
 
 function describeStates(states: readonly State[], names: readonly string[]): string {

@@ -19,8 +19,14 @@ import { layOut, type Placed, type ReturnEvent, type Timeline } from './timeline
 export interface SearchOptions {
   /** How many configurations may be looked at. */
   readonly stepsMost: number
-  /** Index of an event; the states that are possible just before it are collected. */
-  readonly watchEvent?: number
+  /** Is told each configuration that comes to a call, for explanations. With a violation it sees all that matter. */
+  readonly watch?: (callEvent: number, reached: Reached) => void
+}
+
+export interface Reached {
+  readonly state: State
+  /** Bits of the operations with an effect that took effect and have not returned yet. */
+  readonly placed: bigint
 }
 
 export interface SearchResult {
@@ -29,16 +35,11 @@ export interface SearchResult {
   readonly steps: number
   /** The event that was never passed: with a violation, the return that no order of what was called before explains. */
   readonly furthestEvent: number
-  /** Possible states at `watchEvent`; all of them with a violation. */
-  readonly watched: readonly State[]
 }
 
-interface Configuration {
+interface Configuration extends Reached {
   /** The next event to pass. */
   readonly event: number
-  readonly state: State
-  /** Operations with an effect that were placed and have not returned yet. */
-  readonly placed: bigint
   /** What one would rather not have: open reads that are not placed, and optional operations that are used up. */
   readonly burden: bigint
 }
@@ -52,7 +53,6 @@ class Search {
   readonly #positions: ReadonlyMap<string, number>
   readonly #options: SearchOptions
   readonly #explored = new Map<string, bigint[]>()
-  readonly #watched = new Map<string, State>()
   readonly #stack: Configuration[]
   #furthestEvent = 0
 
@@ -81,7 +81,7 @@ class Search {
       }
       if (event.kind === 'return' && this.#isNew(blocked)) this.#branch(blocked, event)
     }
-    return { verdict, steps, furthestEvent: this.#furthestEvent, watched: [...this.#watched.values()] }
+    return { verdict, steps, furthestEvent: this.#furthestEvent }
   }
 
   /** Passes events up to the first return of an operation that is not placed yet, or the end. */
@@ -89,12 +89,12 @@ class Search {
     const { state } = from
     let { event, placed, burden } = from
     for (; ; event += 1) {
-      if (event === this.#options.watchEvent) this.#watched.set(keyOf(state), state)
       const next = this.#timeline.events[event]
       if (next === undefined) break
       const { operation, bit } = next.placed
       const isReading = operation.effect === null
       if (next.kind === 'call') {
+        this.#options.watch?.(event, { state, placed })
         if (isReading && !this.#isLegal(next.placed, state)) burden |= bit
       } else {
         if (isReading ? (burden & bit) !== 0n : (placed & bit) === 0n) break
@@ -130,7 +130,7 @@ class Search {
     if (effect === null || !passes(guard.test, this.#versionOf(guard.name, from.state))) return
     const state = applyEffect(from.state, effect, this.#positions)
     // An optional operation that changes nothing is better kept for later.
-    if (isOptional && keyOf(state) === keyOf(from.state)) return
+    if (isOptional && state.every((version, at) => version === from.state[at])) return
     let burden = isOptional ? from.burden | bit : from.burden
     for (const read of unplaced) if (this.#isLegal(read, state)) burden &= ~read.bit
     this.#stack.push({
