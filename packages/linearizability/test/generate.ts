@@ -119,15 +119,21 @@ function statusesOf(operation: Operation): readonly number[] {
 
 /** A lawful history with one definite answer replaced by another, which may or may not make it unlawful. */
 export const falsifiedHistory = (lengthMost: number): fc.Arbitrary<HistoryEntry[]> =>
-  lawfulHistory(lengthMost).chain((history) => {
-    const answered = history.flatMap(({ outcome }, index) => (outcome.kind === 'answered' ? [index] : []))
-    if (answered.length === 0) return fc.constant(history)
-    return fc.constantFrom(...answered).chain((index) => {
-      const entry = history[index]
-      if (entry === undefined) return fc.constant(history)
-      return anyAnswer(entry.operation).map((outcome) => history.with(index, { ...entry, outcome }))
+  lawfulHistory(lengthMost)
+    .chain((history) => {
+      const answered = history.flatMap(({ outcome }, index) => (outcome.kind === 'answered' ? [index] : []))
+      return answered.length === 0
+        ? fc.constant(history)
+        : fc.constantFrom(...answered).chain((index) => falsify(history, index))
     })
-  })
+    // The answer that was replaced may have been the only one to give a tag.
+    .filter(hasOnlyGivenTags)
+
+function falsify(history: HistoryEntry[], index: number): fc.Arbitrary<HistoryEntry[]> {
+  const entry = history[index]
+  if (entry === undefined) return fc.constant(history)
+  return anyAnswer(entry.operation).map((outcome) => history.with(index, { ...entry, outcome }))
+}
 
 const arbitraryEntry = (index: number): fc.Arbitrary<HistoryEntry> =>
   operationAt(index).chain((operation) =>
