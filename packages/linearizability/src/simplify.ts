@@ -55,10 +55,8 @@ function dropHarmless(operations: readonly ModelOperation[]): readonly ModelOper
   const lastNeedMs = new Map<string, number>()
   for (const { guard, effect, returnMs } of operations) {
     const isOptionalDelete = returnMs === Infinity && effect?.kind === 'remove'
-    const isNeed =
-      guard.test.kind === 'not-in' ||
-      effect?.kind === 'move' ||
-      (guard.test.kind === 'present' && !isOptionalDelete)
+    // A move has the guard *present*, so the second condition needs no test of its own.
+    const isNeed = guard.test.kind === 'not-in' || (guard.test.kind === 'present' && !isOptionalDelete)
     if (isNeed) lastNeedMs.set(guard.name, Math.max(lastNeedMs.get(guard.name) ?? -Infinity, returnMs))
   }
   return operations.filter((operation) => {

@@ -123,6 +123,14 @@ const LAWFUL: readonly (readonly [string, readonly Row[]])[] = [
     ],
   ],
   [
+    'a failed precondition names the current version, not one that it wrote',
+    [
+      [0, 1, put('/a', 'v1'), ok(201, { etag: '"1"' })],
+      [2, 3, put('/a', 'v2', '"0"'), ok(412, { etag: '"1"' })],
+      [4, 5, read('/a'), ok(200, { value: 'v1', etag: '"1"' })],
+    ],
+  ],
+  [
     'a file keeps its version through a rename',
     [
       [0, 1, put('/a', 'v1'), ok(201, { etag: '"1"' })],

@@ -20,9 +20,9 @@ const WORKLOADS: readonly (readonly [string, Workload, { lawful: number; stale: 
     { lawful: 20_000, stale: 20_000 },
   ],
   [
-    '1,000 operations on 8 names with renames, 2 % of unknown outcome',
-    { seed: 4, operations: 1_000, clients: 8, names: 8, renamesPerMille: 50, unknownPerMille: 20 },
-    { lawful: 200_000, stale: 500_000 },
+    '600 operations on 8 names with renames, 2 % of unknown outcome',
+    { seed: 4, operations: 600, clients: 8, names: 8, renamesPerMille: 50, unknownPerMille: 20 },
+    { lawful: 20_000, stale: 100_000 },
   ],
   [
     '5,000 operations on 10 names with renames',
