@@ -8,6 +8,7 @@
 const MAY_IMPORT = {
   core: [],
   volume: ['core'],
+  linearizability: ['core'],
   protocol: ['core'],
   client: ['core', 'protocol'],
   cli: ['core', 'protocol', 'client', 'node-runtime'],
@@ -52,15 +53,16 @@ export default {
     },
     {
       name: 'pure-packages-import-nothing-of-the-world',
-      comment: 'core, protocol, volume and sim-runtime are pure: no Node module, no framework.',
+      comment:
+        'core, protocol, volume, linearizability and sim-runtime are pure: no Node module, no framework.',
       severity: 'error',
-      from: { path: '^packages/(core|protocol|volume|sim-runtime)/src/' },
+      from: { path: '^packages/(core|protocol|volume|linearizability|sim-runtime)/src/' },
       to: { dependencyTypes: ['core'] },
     },
     {
       name: 'pure-packages-import-no-framework',
       severity: 'error',
-      from: { path: '^packages/(core|protocol|volume|sim-runtime)/src/' },
+      from: { path: '^packages/(core|protocol|volume|linearizability|sim-runtime)/src/' },
       to: { path: FRAMEWORKS },
     },
     {
