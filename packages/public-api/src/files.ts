@@ -20,7 +20,7 @@ import { type Bodies } from './body-routing.ts'
 import { attributesOf, evaluateRead, resolvePrecondition } from './conditions.ts'
 import { bytes, CHANGE_ERRORS, EMPTY_QUERY, errorResponses, noContent, ref } from './documented.ts'
 import { refuseCodings, writeAttributes } from './file-headers.ts'
-import { formatBoolean, formatSha256 } from './structured-field.ts'
+import { formatBoolean, formatReceipt, formatSha256 } from './structured-field.ts'
 import { filePathIn } from './target.ts'
 import { fileView, requireFile } from './views.ts'
 
@@ -178,6 +178,8 @@ export function setFileHeaders(reply: FastifyReply, info: FileInfo): void {
     .header('cache-control', 'no-cache')
     .header('x-content-type-options', 'nosniff')
     .header(HEADERS.executable, formatBoolean(info.executable))
+    // The receipt of the write: clients compare what arrived with its checksum.
+    .header(HEADERS.durability, formatReceipt(info))
   // A stored page would otherwise run as one of the cluster's own and could change files. (The viewers for PDF need no
   // sandbox of ours, and do not work in one.)
   if (info.contentType !== 'application/pdf') reply.header('content-security-policy', 'sandbox')

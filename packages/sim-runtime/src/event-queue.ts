@@ -1,11 +1,16 @@
 /** A binary heap of events, ordered by time and, at one time, by the order in which they were added. */
-import { type Life } from './life.ts'
+
+/** Whoever an event belongs to decides whether it may happen when it is due. */
+export interface EventOwner {
+  readonly node: string
+  admit(event: SimEvent): boolean
+}
 
 export interface SimEvent {
   readonly timeMs: number
   readonly sequence: number
   /** Whose event it is; null for those of the simulation itself. */
-  readonly life: Life | null
+  readonly life: EventOwner | null
   readonly label: string
   /** What happens; null once it was cancelled. */
   action: (() => void) | null

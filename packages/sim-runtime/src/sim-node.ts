@@ -4,6 +4,7 @@
  */
 import { assert, type Runtime } from '@dfs/core'
 import { SimClock } from './clock.ts'
+import { AttachedDisk } from './disk/attached-disk.ts'
 import { SimDisk } from './disk/sim-disk.ts'
 import { Life } from './life.ts'
 import { LogRecorder } from './log.ts'
@@ -86,7 +87,7 @@ export class SimNode {
     return Object.freeze({
       clock: new SimClock(this.#simulation, life, () => this.wallOffsetMs),
       random: this.#simulation.random.fork(`${this.name} life ${this.#livesCount}`),
-      disk: this.disk.attach(life),
+      disk: new AttachedDisk(this.disk, life),
       transport: new SimTransport({ network: this.#network, address: this.name, life, log: this.log }),
       log: this.log,
     })

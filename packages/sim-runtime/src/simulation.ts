@@ -6,8 +6,7 @@
  * moment that no seed decides.
  */
 import { assert } from '@dfs/core'
-import { EventQueue, type SimEvent } from './event-queue.ts'
-import { type Life } from './life.ts'
+import { type EventOwner, EventQueue, type SimEvent } from './event-queue.ts'
 import { SimRandom } from './random.ts'
 import { TraceHash } from './trace-hash.ts'
 
@@ -60,7 +59,7 @@ export class Simulation {
   }
 
   /** Does `action` after `delayMs`, as an event of `life` where one is given. Times are kept in whole microseconds. */
-  schedule(delayMs: number, label: string, action: () => void, life: Life | null = null): EventHandle {
+  schedule(delayMs: number, label: string, action: () => void, life: EventOwner | null = null): EventHandle {
     assert(delayMs >= 0, `no event in the past: ${label}, ${delayMs} ms`)
     const timeMs = Math.round((this.#nowMs + delayMs) * 1000) / 1000
     this.#sequence += 1

@@ -2,11 +2,10 @@
  * A simulated disk: it belongs to a node and outlives its crashes, while each life of the node sees it through an attached
  * {@link Disk} of its own. Everything takes virtual time, so that crashes fall between and within operations.
  */
-import { assert, type Disk, DiskError, type DiskSpace, isDiskName } from '@dfs/core'
+import { assert, DiskError, type DiskSpace, isDiskName } from '@dfs/core'
 import { type Life } from '../life.ts'
 import { type SimRandom } from '../random.ts'
 import { type DiskFault, type DiskFaultHook, type DiskOperation } from './disk-operation.ts'
-import { AttachedDisk } from './attached-disk.ts'
 import { SimInode } from './sim-inode.ts'
 import { SimNames } from './sim-names.ts'
 
@@ -26,11 +25,6 @@ export class SimDisk {
   constructor(random: SimRandom, capacityBytes = DISK_BYTES_DEFAULT) {
     this.#random = random
     this.capacityBytes = capacityBytes
-  }
-
-  /** The disk as `life` sees it: its operations are events of that life. */
-  attach(life: Life): Disk {
-    return new AttachedDisk(this, life)
   }
 
   /** A power cut. What was not synced survives in part or not at all. */

@@ -11,7 +11,6 @@ import {
 import { byteCount } from '@dfs/core'
 import { type ErrorCode, WIRE_BODY_BYTES_MAX } from '@dfs/protocol'
 import { type Life } from '../life.ts'
-import { type SimNetwork } from './sim-network.ts'
 
 /** How long `close` waits for calls under way. */
 const DRAIN_MS = 5000
@@ -23,8 +22,14 @@ export interface InboundCall {
   reset(): void
 }
 
+/** The network that the listener hangs on. */
+export interface ListenerHost {
+  readonly simulation: { fail(error: unknown): void }
+  unlisten(address: string, listener: SimListener): void
+}
+
 export interface SimListenerOptions {
-  readonly network: SimNetwork
+  readonly network: ListenerHost
   readonly address: string
   readonly life: Life
   readonly log: Log
