@@ -1,0 +1,127 @@
+/** Exactly once, and never a definite answer about what may have happened: the promises of the commit channel. */
+import { TransportError } from '@dfs/core'
+import {
+  type CommandBody,
+  type CommandResult,
+  type CommitReply,
+  type CommitRequest,
+  type FilePath,
+} from '@dfs/protocol'
+import { SimNetwork, simNode, Simulation } from '@dfs/sim-runtime'
+import { expect, test } from 'vitest'
+import { CommitChannel } from '../src/master/commit-channel.ts'
+
+const EPOCH = { counter: 1, nonce: '0123456789abcdef', sequence: 1 }
+
+const success = (operation: number): CommandResult => ({
+  ok: true,
+  operation,
+  entry: 1,
+  decidedMs: 0,
+  created: true,
+  copies: 0,
+  zones: 0,
+})
+
+const makeDirectory = (name: string): CommandBody => ({ kind: 'makeDirectory', path: `/${name}` as FilePath })
+
+/** A channel in front of `answer`, on virtual time. */
+function channelTo(answer: (request: CommitRequest) => Promise<CommitReply>) {
+  const simulation = new Simulation('commit channel')
+  const { runtime } = simNode(new SimNetwork(simulation), 'sender')
+  const sent: CommitRequest[] = []
+  const channel = new CommitChannel({
+    clock: runtime.clock,
+    random: runtime.random,
+    sender: () => ({ server: 7, incarnation: 3 }),
+    send: (request) => {
+      sent.push(request)
+      return answer(request)
+    },
+  })
+  return { simulation, channel, sent }
+}
+
+const answerAll = async (request: CommitRequest): Promise<CommitReply> => ({
+  epoch: EPOCH,
+  results: request.commands.map((command) => success(command.id.number)),
+})
+
+test('a batch whose answer got lost is sent again with the same ids, and answered once', async () => {
+  let failures = 2
+  const { simulation, channel, sent } = channelTo(async (request) => {
+    failures -= 1
+    if (failures >= 0) throw new TransportError('the connection broke', { wasSent: true })
+    return answerAll(request)
+  })
+  const results = await simulation.complete(() =>
+    Promise.all(['a', 'b', 'c'].map((name) => channel.execute(makeDirectory(name)))),
+  )
+  expect(results).toEqual([success(1), success(2), success(3)])
+  expect(sent).toHaveLength(3)
+  for (const request of sent) expect(request.commands.map(({ id }) => id.number)).toEqual([1, 2, 3])
+})
+
+test('one batch is under way at a time, in the order of the commands', async () => {
+  let underWay = 0
+  const order: number[] = []
+  const { simulation, channel } = channelTo(async (request) => {
+    underWay += 1
+    expect(underWay).toBe(1)
+    await Promise.resolve()
+    order.push(...request.commands.map(({ id }) => id.number))
+    underWay -= 1
+    return answerAll(request)
+  })
+  await simulation.complete(async () => {
+    const first = channel.execute(makeDirectory('first'))
+    await Promise.resolve()
+    await Promise.all([
+      first,
+      ...Array.from({ length: 20 }, (_, n) => channel.execute(makeDirectory(`${n}`))),
+    ])
+  })
+  expect(order).toEqual(Array.from({ length: 21 }, (_, index) => index + 1))
+})
+
+test('without an answer the outcome is unknown where a batch may have left, and definite where none did', async () => {
+  for (const [wasSent, code] of [
+    [true, 'TIMEOUT_ERROR'],
+    [false, 'UNAVAILABLE'],
+  ] as const) {
+    const { simulation, channel } = channelTo(async () => {
+      throw new TransportError('no answer', { wasSent })
+    })
+    const outcome = await simulation.complete(() =>
+      channel.execute(makeDirectory('x')).catch((error: unknown) => error),
+    )
+    expect(outcome).toMatchObject({ code })
+  }
+})
+
+test('one attempt that may have left makes the outcome unknown, whatever the later ones were', async () => {
+  let attempts = 0
+  const { simulation, channel } = channelTo(async () => {
+    attempts += 1
+    throw new TransportError('no answer', { wasSent: attempts === 1 })
+  })
+  const outcome = await simulation.complete(() =>
+    channel.execute(makeDirectory('x')).catch((error: unknown) => error),
+  )
+  expect(outcome).toMatchObject({ code: 'TIMEOUT_ERROR' })
+  expect(attempts).toBeGreaterThan(1)
+})
+
+test('the watermark is the lowest number that somebody still waits for', async () => {
+  const { simulation, channel, sent } = channelTo(answerAll)
+  await simulation.complete(async () => {
+    await channel.execute(makeDirectory('a'))
+    const held = channel.reserve()
+    await channel.execute(makeDirectory('b'))
+    await channel.execute(makeDirectory('c'))
+    channel.release(held)
+    await channel.execute(makeDirectory('d'))
+  })
+  // Number 1 was answered before; 2 was held while 3 and 4 were sent; 5 is the lowest itself.
+  expect(sent.map(({ watermark }) => watermark)).toEqual([1, 2, 2, 5])
+})

@@ -1,0 +1,102 @@
+/** What a write and a read meet when copies, servers and volumes fail under them: latency, never an error, never other bytes. */
+import { type SimNode } from '@dfs/sim-runtime'
+import { expect, test } from 'vitest'
+import { SimCluster } from './sim-cluster.ts'
+import { getFile, putFile } from './sim-files.ts'
+
+const content = (size: number, seed = 1): Uint8Array =>
+  new Uint8Array(size).map((_, index) => index * 31 + seed)
+const equal = (left: Uint8Array, right: Uint8Array): boolean => Buffer.from(left).equals(right)
+
+async function started(seed: string): Promise<{ cluster: SimCluster; nodes: readonly SimNode[] }> {
+  const cluster = new SimCluster({ seed, chunkServers: 3 })
+  await cluster.simulation.complete(() => cluster.start())
+  // Volumes of the first moments may have two copies; they are replaced when all servers are known.
+  await cluster.simulation.run({ untilMs: cluster.simulation.nowMs + 5000 })
+  return { cluster, nodes: cluster.chunkNodes }
+}
+
+const copiesOf = async (cluster: SimCluster, path: string): Promise<number> => {
+  const found = await cluster
+    .server(cluster.chunkNodes[0]!)
+    .files.read({ path: path as never, version: null }, { requestId: 'x' })
+  return found.info.copies
+}
+
+test('a replica that dies costs latency, and the receipt says how many copies there are', async () => {
+  const { cluster, nodes } = await started('a replica dies')
+  const { simulation } = cluster
+  const [coordinator, victim] = [nodes[0]!, nodes[2]!]
+  await simulation.complete(() => putFile(cluster.server(coordinator), '/before', content(5000)))
+  expect(await simulation.complete(() => copiesOf(cluster, '/before'))).toBe(3)
+
+  victim.crash('power')
+  await simulation.complete(() => putFile(cluster.server(coordinator), '/small', content(700)))
+  await simulation.complete(() => putFile(cluster.server(coordinator), '/large', content(1_000_000)))
+  expect(await simulation.complete(() => copiesOf(cluster, '/small'))).toBe(2)
+  for (const [path, size] of [
+    ['/before', 5000],
+    ['/small', 700],
+    ['/large', 1_000_000],
+  ] as const) {
+    const read = await simulation.complete(() => getFile(cluster.server(nodes[1]!), path))
+    expect(equal(read, content(size)), path).toBe(true)
+  }
+
+  victim.restart()
+  await simulation.complete(() => cluster.startChunkServer(victim))
+  await simulation.run({ untilMs: simulation.nowMs + 90_000 })
+  await simulation.complete(() => putFile(cluster.server(coordinator), '/after', content(700)))
+  expect(await simulation.complete(() => copiesOf(cluster, '/after')), 'three copies again').toBe(3)
+})
+
+test('with one server left a write is refused with the reason, and nothing becomes visible', async () => {
+  const { cluster, nodes } = await started('one server left')
+  const { simulation } = cluster
+  nodes[1]!.crash('process')
+  nodes[2]!.crash('process')
+  const refused = await simulation.complete(() =>
+    putFile(cluster.server(nodes[0]!), '/x', content(10)).catch((error: unknown) => error),
+  )
+  expect(refused).toMatchObject({ code: expect.stringMatching(/^(COPY_ERROR|INSUFFICIENT_SPACE)$/) })
+  const read = await simulation.complete(() =>
+    getFile(cluster.server(nodes[0]!), '/x').catch((error: unknown) => error),
+  )
+  expect(read).toMatchObject({ code: 'FILE_NOT_FOUND' })
+})
+
+test('a flipped bit is noticed, and the bytes come from another copy', async () => {
+  const { cluster, nodes } = await started('a flipped bit')
+  const { simulation } = cluster
+  await simulation.complete(() => putFile(cluster.server(nodes[0]!), '/file', content(50_000)))
+  const damaged = nodes[0]!
+  for (const name of damaged.disk.names.list('volumes').map((file) => `volumes/${file}`)) {
+    const size = damaged.disk.peek(name)?.byteLength ?? 0
+    if (name.endsWith('.log') && size > 0) damaged.disk.flipBit(name, size - 100, 3)
+  }
+  const read = await simulation.complete(() => getFile(cluster.server(damaged), '/file'))
+  expect(equal(read, content(50_000))).toBe(true)
+  expect(damaged.log.lines.some(({ message }) => message.includes('asking the next'))).toBe(true)
+})
+
+test('a failed sync ends the copy for good; the write succeeds elsewhere and nothing is synced again', async () => {
+  const { cluster, nodes } = await started('a failed sync')
+  const { simulation } = cluster
+  const sick = nodes[1]!
+  let failed = 0
+  const failedFiles = new Set<string>()
+  sick.disk.faultHook = ({ kind, name }) => {
+    if (kind === 'sync' && name.endsWith('.log')) {
+      expect(failedFiles.has(name), `${name} is synced again after a failed sync`).toBe(false)
+      failedFiles.add(name)
+      failed += 1
+      return { kind: 'error', error: 'io' }
+    }
+    return null
+  }
+  await simulation.complete(() => putFile(cluster.server(nodes[0]!), '/file', content(300_000)))
+  expect(failed).toBeGreaterThan(0)
+  sick.disk.faultHook = null
+  const read = await simulation.complete(() => getFile(cluster.server(nodes[2]!), '/file'))
+  expect(equal(read, content(300_000))).toBe(true)
+})
