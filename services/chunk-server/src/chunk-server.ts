@@ -17,6 +17,8 @@ import { ChunkReader } from './files/chunk-reader.ts'
 import { type CreateHasher } from './files/content-digests.ts'
 import { FileReader } from './files/file-reader.ts'
 import { FileWriter } from './files/file-writer.ts'
+import { RecordCommitter } from './files/record-committer.ts'
+import { UploadStager } from './files/upload-stager.ts'
 import { ServerIdentity } from './identity.ts'
 import { CommitChannel } from './master/commit-channel.ts'
 import { LookupChannel } from './master/lookup-channel.ts'
@@ -82,12 +84,12 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     clock,
     random: random.fork('commits'),
     sender: () => ({ server: identity.serverId, incarnation: identity.incarnation }),
-    send: (request, timeoutMs) => session.callCurrent(commitsMethod, request, { timeoutMs }),
+    send: (request, options) => session.callCurrent(commitsMethod, request, options),
   })
   const lookups = new LookupChannel({
     clock,
     random: random.fork('lookups'),
-    send: (requests, timeoutMs) => session.callCurrent(lookupsMethod, requests, { timeoutMs }),
+    send: (requests, options) => session.callCurrent(lookupsMethod, requests, options),
   })
   const stopped = new AbortController()
   const allocation = { runtime, identity, session, store, directory, crc32, stopped: stopped.signal }
@@ -103,23 +105,18 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
   const self = (): number => identity.serverId
   const chunks = new ChunkReader({ transport, store, directory, crc32, log, self })
   const chunkSizeBytes = (): number => directory.settings.chunkSizeBytes
-  const writer = new FileWriter({
-    clock,
-    log,
-    crc32,
-    createHasher,
-    chunkSizeBytes,
-    pool: openVolumes,
-    commits,
-  })
-  const reader = new FileReader({ lookup: (request) => lookups.lookup(request), chunks })
+  const records = new RecordCommitter({ clock, pool: openVolumes, commits })
+  const content = { crc32, createHasher, chunkSizeBytes, records }
+  const uploads = new UploadStager(content)
+  const writer = new FileWriter({ ...content, log, pool: openVolumes, commits, uploads })
+  const reader = new FileReader({ lookup: (request, context) => lookups.lookup(request, context), chunks })
 
   await session.start()
   openVolumes.prepare()
   const verifier = new Verifier({ clock, log, store })
   return {
     files: {
-      write: (request, body) => writer.write(request, body),
+      write: (request, body, context) => writer.write(request, body, context),
       read: (request, context) => reader.open(request, context),
     },
     namespace: new RemoteNamespace({ session, commits, lookups }),

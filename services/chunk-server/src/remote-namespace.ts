@@ -35,16 +35,16 @@ export class RemoteNamespace implements Namespace {
     this.#deps = deps
   }
 
-  lookup(lookup: Lookup): Promise<LookupResult> {
-    return this.#deps.lookups.lookup(lookup)
+  lookup(lookup: Lookup, context: RequestContext): Promise<LookupResult> {
+    return this.#deps.lookups.lookup(lookup, context)
   }
 
   list(request: ListRequest, context: RequestContext): Promise<ListPage> {
     return this.#ask(listDirectory, request, context)
   }
 
-  async execute(command: CommandBody): Promise<CommandSuccess> {
-    return requireSuccess(await this.#deps.commits.execute(command))
+  async execute(command: CommandBody, context: RequestContext): Promise<CommandSuccess> {
+    return requireSuccess(await this.#deps.commits.execute(command, context))
   }
 
   viewCluster(context: RequestContext): Promise<ClusterView> {

@@ -13,6 +13,8 @@ import { CommitChannel } from '../src/master/commit-channel.ts'
 
 const EPOCH = { counter: 1, nonce: '0123456789abcdef', sequence: 1 }
 
+const CONTEXT = { requestId: 'test' }
+
 const success = (operation: number): CommandResult => ({
   ok: true,
   operation,
@@ -55,7 +57,7 @@ test('a batch whose answer got lost is sent again with the same ids, and answere
     return answerAll(request)
   })
   const results = await simulation.complete(() =>
-    Promise.all(['a', 'b', 'c'].map((name) => channel.execute(makeDirectory(name)))),
+    Promise.all(['a', 'b', 'c'].map((name) => channel.execute(makeDirectory(name), CONTEXT))),
   )
   expect(results).toEqual([success(1), success(2), success(3)])
   expect(sent).toHaveLength(3)
@@ -74,11 +76,11 @@ test('one batch is under way at a time, in the order of the commands', async () 
     return answerAll(request)
   })
   await simulation.complete(async () => {
-    const first = channel.execute(makeDirectory('first'))
+    const first = channel.execute(makeDirectory('first'), CONTEXT)
     await Promise.resolve()
     await Promise.all([
       first,
-      ...Array.from({ length: 20 }, (_, n) => channel.execute(makeDirectory(`${n}`))),
+      ...Array.from({ length: 20 }, (_, n) => channel.execute(makeDirectory(`${n}`), CONTEXT)),
     ])
   })
   expect(order).toEqual(Array.from({ length: 21 }, (_, index) => index + 1))
@@ -93,7 +95,7 @@ test('without an answer the outcome is unknown where a batch may have left, and 
       throw new TransportError('no answer', { wasSent })
     })
     const outcome = await simulation.complete(() =>
-      channel.execute(makeDirectory('x')).catch((error: unknown) => error),
+      channel.execute(makeDirectory('x'), CONTEXT).catch((error: unknown) => error),
     )
     expect(outcome).toMatchObject({ code })
   }
@@ -106,7 +108,7 @@ test('one attempt that may have left makes the outcome unknown, whatever the lat
     throw new TransportError('no answer', { wasSent: attempts === 1 })
   })
   const outcome = await simulation.complete(() =>
-    channel.execute(makeDirectory('x')).catch((error: unknown) => error),
+    channel.execute(makeDirectory('x'), CONTEXT).catch((error: unknown) => error),
   )
   expect(outcome).toMatchObject({ code: 'TIMEOUT_ERROR' })
   expect(attempts).toBeGreaterThan(1)
@@ -115,12 +117,12 @@ test('one attempt that may have left makes the outcome unknown, whatever the lat
 test('the watermark is the lowest number that somebody still waits for', async () => {
   const { simulation, channel, sent } = channelTo(answerAll)
   await simulation.complete(async () => {
-    await channel.execute(makeDirectory('a'))
+    await channel.execute(makeDirectory('a'), CONTEXT)
     const held = channel.reserve()
-    await channel.execute(makeDirectory('b'))
-    await channel.execute(makeDirectory('c'))
+    await channel.execute(makeDirectory('b'), CONTEXT)
+    await channel.execute(makeDirectory('c'), CONTEXT)
     channel.release(held)
-    await channel.execute(makeDirectory('d'))
+    await channel.execute(makeDirectory('d'), CONTEXT)
   })
   // Number 1 was answered before; 2 was held while 3 and 4 were sent; 5 is the lowest itself.
   expect(sent.map(({ watermark }) => watermark)).toEqual([1, 2, 2, 5])

@@ -134,6 +134,8 @@ export class HttpServer implements TransportServer {
   }
 
   async #answer(call: AcceptedCall, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { clock, log } = this.#options
+    const startedMs = clock.monotonicMs()
     const body = await receiveBody(request, call.bodyBytes)
     if (body === null) return
     const requestId = headerOf(request, HEADERS.requestId)
@@ -142,6 +144,11 @@ export class HttpServer implements TransportServer {
       body,
       ...(requestId === undefined ? {} : { requestId }),
     })
+    const { route } = call.matched
+    log.debug(
+      { id: requestId, route, isOk: reply.ok, bytesIn: call.bodyBytes, ms: clock.monotonicMs() - startedMs },
+      'call',
+    )
     if (!response.destroyed) writeReply(response, reply, this.#closing !== null)
   }
 

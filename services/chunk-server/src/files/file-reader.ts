@@ -15,7 +15,7 @@ import { type LoanedBytes } from './buffer-pool.ts'
 import { type ChunkReader } from './chunk-reader.ts'
 
 export interface FileReaderDeps {
-  readonly lookup: (request: Lookup) => Promise<LookupResult>
+  readonly lookup: (request: Lookup, context: RequestContext) => Promise<LookupResult>
   readonly chunks: ChunkReader
 }
 
@@ -40,7 +40,7 @@ export class FileReader {
     context: RequestContext,
   ): Promise<OpenFile> {
     const found = requireFile(
-      await this.#deps.lookup({ ...request, by: 'path', fromByte: 0, chunksMax: LOOKUP_CHUNKS_MAX }),
+      await this.#deps.lookup({ ...request, by: 'path', fromByte: 0, chunksMax: LOOKUP_CHUNKS_MAX }, context),
     )
     return {
       info: found.info,
@@ -54,7 +54,7 @@ export class FileReader {
       this.#deps.chunks.read(step.chunk, step.servers, step, context.requestId)
     let next: Promise<LoanedBytes> | null = null
     try {
-      for await (const step of this.#steps(found, range)) {
+      for await (const step of this.#steps(found, range, context)) {
         const following = read(step)
         // Its failure is seen when its turn comes, not before.
         following.catch(() => undefined)
@@ -74,12 +74,12 @@ export class FileReader {
   }
 
   /** The parts of chunks that make up a range, in order, without a gap; pages of further chunks are looked up by version. */
-  async *#steps(found: FoundFile, range: ByteRange): AsyncGenerator<Step> {
+  async *#steps(found: FoundFile, range: ByteRange, context: RequestContext): AsyncGenerator<Step> {
     let at = range.start
     let page = found
     while (at < range.end) {
       const parts = page.chunks.filter((chunk) => chunk.start <= at && at < chunk.start + chunk.length)
-      if (parts.length === 0) page = await this.#page(found.info, at)
+      if (parts.length === 0) page = await this.#page(found.info, at, context)
       for (const chunk of page.chunks) {
         if (chunk.start > at || at >= chunk.start + chunk.length || at >= range.end) continue
         const to = Math.min(range.end - chunk.start, chunk.length)
@@ -89,10 +89,13 @@ export class FileReader {
     }
   }
 
-  async #page(info: FileInfo, fromByte: number): Promise<FoundFile> {
+  async #page(info: FileInfo, fromByte: number, context: RequestContext): Promise<FoundFile> {
     const { file, version } = info
     const page = requireFile(
-      await this.#deps.lookup({ by: 'version', file, version, fromByte, chunksMax: LOOKUP_CHUNKS_MAX }),
+      await this.#deps.lookup(
+        { by: 'version', file, version, fromByte, chunksMax: LOOKUP_CHUNKS_MAX },
+        context,
+      ),
     )
     const isCovered = page.chunks.some(
       (chunk) => chunk.start <= fromByte && fromByte < chunk.start + chunk.length,

@@ -14,6 +14,7 @@ import {
   type CommitRequest,
   DfsError,
   REQUEST_DEADLINE_MS,
+  type RequestContext,
   type RequestId,
 } from '@dfs/protocol'
 
@@ -27,11 +28,16 @@ export interface CommitChannelDeps {
   /** This process: half of every request id. */
   readonly sender: () => { server: number; incarnation: number }
   /** One call; throws TransportError or the master's own refusal of the whole batch. */
-  readonly send: (request: CommitRequest, timeoutMs: number) => Promise<CommitReply>
+  readonly send: (
+    request: CommitRequest,
+    options: { timeoutMs: number; requestId: string },
+  ) => Promise<CommitReply>
 }
 
 interface Pending {
   readonly command: Command
+  /** The client's request, for the logs. */
+  readonly requestId: string
   readonly deadlineMs: number
 }
 
@@ -74,16 +80,20 @@ export class CommitChannel {
    * is refused because of its volume comes again under a new number. TIMEOUT_ERROR: unknown. UNAVAILABLE: surely not
    * carried out.
    */
-  submit(command: CommandBody, number: number): Promise<CommandResult> {
+  submit(command: CommandBody, number: number, { requestId }: RequestContext): Promise<CommandResult> {
     const deadlineMs = this.#deps.clock.monotonicMs() + REQUEST_DEADLINE_MS
-    return this.#batcher.add({ command: { ...command, id: this.idOf(number) } as Command, deadlineMs })
+    return this.#batcher.add({
+      command: { ...command, id: this.idOf(number) } as Command,
+      deadlineMs,
+      requestId,
+    })
   }
 
   /** Submits a command under a number of its own. */
-  async execute(command: CommandBody): Promise<CommandResult> {
+  async execute(command: CommandBody, context: RequestContext): Promise<CommandResult> {
     const number = this.reserve()
     try {
-      return await this.submit(command, number)
+      return await this.submit(command, number, context)
     } finally {
       this.release(number)
     }
@@ -110,11 +120,15 @@ export class CommitChannel {
     const commands = batch.map((pending) => pending.command)
     const [lowest = this.#nextNumber] = this.#outstanding
     const request = { ...this.#deps.sender(), watermark: lowest, commands }
-    const { results } = await this.#deps.send(request, timeoutMs)
+    const { results } = await this.#deps.send(request, { timeoutMs, requestId: nameBatch(batch) })
     assert(results.length === commands.length, 'the master answers each command')
     return [...results]
   }
 }
+
+/** A batch is known by its first request, and by how many more it carries. */
+export const nameBatch = (batch: readonly { readonly requestId: string }[]): string =>
+  batch.length === 1 ? batch[0]!.requestId : `${batch[0]!.requestId}+${batch.length - 1}`
 
 /** Without an answer, or with one that says nothing of what was done with the batch. */
 const isWorthRetrying = (error: unknown): boolean =>

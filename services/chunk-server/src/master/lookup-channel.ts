@@ -3,7 +3,15 @@
  * everything that was committed before.
  */
 import { backoffMs, Batcher, type Clock, type Random, TransportError } from '@dfs/core'
-import { DfsError, type Lookup, LOOKUP_BATCH_MAX, type LookupResult, type LookupsReply } from '@dfs/protocol'
+import {
+  DfsError,
+  type Lookup,
+  LOOKUP_BATCH_MAX,
+  type LookupResult,
+  type LookupsReply,
+  type RequestContext,
+} from '@dfs/protocol'
+import { nameBatch } from './commit-channel.ts'
 
 const QUEUE_MAX = 16_384
 const IN_FLIGHT_MAX = 2
@@ -14,12 +22,21 @@ const RETRY_BACKOFF = { firstMs: 20, mostMs: 500 }
 export interface LookupChannelDeps {
   readonly clock: Clock
   readonly random: Random
-  readonly send: (requests: readonly Lookup[], timeoutMs: number) => Promise<LookupsReply>
+  readonly send: (
+    requests: readonly Lookup[],
+    options: { timeoutMs: number; requestId: string },
+  ) => Promise<LookupsReply>
+}
+
+interface Pending {
+  readonly request: Lookup
+  /** The client's request, for the logs. */
+  readonly requestId: string
 }
 
 export class LookupChannel {
   readonly #deps: LookupChannelDeps
-  readonly #batcher: Batcher<Lookup, LookupResult>
+  readonly #batcher: Batcher<Pending, LookupResult>
 
   constructor(deps: LookupChannelDeps) {
     this.#deps = deps
@@ -33,18 +50,22 @@ export class LookupChannel {
   }
 
   /** UNAVAILABLE where the master does not answer in time. */
-  lookup(request: Lookup): Promise<LookupResult> {
-    return this.#batcher.add(request)
+  lookup(request: Lookup, { requestId }: RequestContext): Promise<LookupResult> {
+    return this.#batcher.add({ request, requestId })
   }
 
-  async #run(batch: Lookup[]): Promise<LookupResult[]> {
+  async #run(batch: Pending[]): Promise<LookupResult[]> {
     const { clock, random, send } = this.#deps
     const deadlineMs = clock.monotonicMs() + DEADLINE_MS
+    const requests = batch.map((pending) => pending.request)
     for (let attempt = 1; ; attempt += 1) {
       const leftMs = deadlineMs - clock.monotonicMs()
       if (leftMs <= 0) throw new DfsError('UNAVAILABLE', 'the master does not answer')
       try {
-        const { results } = await send(batch, Math.min(leftMs, CALL_TIMEOUT_MS))
+        const { results } = await send(requests, {
+          timeoutMs: Math.min(leftMs, CALL_TIMEOUT_MS),
+          requestId: nameBatch(batch),
+        })
         return [...results]
       } catch (error) {
         if (!(error instanceof TransportError)) throw error

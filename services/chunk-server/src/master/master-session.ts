@@ -98,7 +98,7 @@ export class MasterSession {
   async callCurrent<Q, R extends { readonly epoch: Epoch }>(
     method: Method<Q, R>,
     request: Q,
-    options: { timeoutMs: number },
+    options: { timeoutMs: number; requestId?: string },
   ): Promise<R> {
     const reply = await this.call(method, request, options)
     try {

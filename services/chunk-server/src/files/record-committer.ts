@@ -1,0 +1,88 @@
+/**
+ * From content to a committed record: appended to an open volume, synced on every copy, named to the master, and decided.
+ * Where the volume ends in between, the same content goes to the next one: the bytes are kept until the request is
+ * answered (R1).
+ */
+import { type Clock } from '@dfs/core'
+import {
+  type CommandBody,
+  type CommandResult,
+  type CommandSuccess,
+  DfsError,
+  REQUEST_DEADLINE_MS,
+  type RequestContext,
+  requireSuccess,
+  type VolumeKind,
+} from '@dfs/protocol'
+import { type SummedContent } from '@dfs/volume'
+import { type CommitChannel } from '../master/commit-channel.ts'
+import { type AppendedRecord, type VolumePool, type VolumeUser } from '../replication/volume-pool.ts'
+
+/** Where a record goes, and what it is about. */
+export interface RecordTarget {
+  readonly kind: VolumeKind
+  readonly user: VolumeUser
+  readonly path: string
+  /** Its first byte in the file. */
+  readonly start: number
+  readonly context: RequestContext
+}
+
+export interface RecordCommitterDeps {
+  readonly clock: Clock
+  readonly pool: VolumePool
+  readonly commits: CommitChannel
+}
+
+/** Refusals that have to do with where the record stands, not with what was asked. */
+const PLACEMENT_REFUSALS: ReadonlySet<string> = new Set(['VOLUME_SEALED', 'OFFSET_CONFLICT'])
+
+export class RecordCommitter {
+  readonly #deps: RecordCommitterDeps
+
+  constructor(deps: RecordCommitterDeps) {
+    this.#deps = deps
+  }
+
+  /**
+   * Appends content and submits the command that names it, until the master has decided. A volume that ended before the
+   * commit, or a record that others have overtaken there, costs another round under a new number: the refusal is definite.
+   * Throws the master's refusal, TIMEOUT_ERROR (unknown), and what `VolumePool.append` throws.
+   */
+  async store(
+    { kind, user, context, ...origin }: RecordTarget,
+    content: SummedContent,
+    command: (record: AppendedRecord) => CommandBody | Promise<CommandBody>,
+  ): Promise<CommandSuccess> {
+    const { clock, pool, commits } = this.#deps
+    const deadlineMs = clock.monotonicMs() + REQUEST_DEADLINE_MS
+    for (;;) {
+      const number = commits.reserve()
+      try {
+        const record = await pool.append(kind, user, { ...origin, requestNumber: number }, content)
+        const result = await settle(record, async () =>
+          commits.submit(await command(record), number, context),
+        )
+        if (result.ok || !PLACEMENT_REFUSALS.has(result.code)) return requireSuccess(result)
+        if (clock.monotonicMs() >= deadlineMs)
+          throw new DfsError('COPY_ERROR', 'volumes keep ending before the commit')
+      } finally {
+        commits.release(number)
+      }
+    }
+  }
+}
+
+/** Tells the volume what became of its record, whichever way that ends. */
+async function settle(record: AppendedRecord, submit: () => Promise<CommandResult>): Promise<CommandResult> {
+  let result: CommandResult
+  try {
+    result = await submit()
+  } catch (error) {
+    record.settle(false)
+    throw error
+  }
+  if (!result.ok && result.code === 'VOLUME_SEALED') record.refuse(result.detail)
+  else record.settle(result.ok)
+  return result
+}
