@@ -4,7 +4,8 @@
  */
 import { type ClusterView } from './nodes/membership.ts'
 import { type CommandBody, type CommandSuccess } from './nodes/commands.ts'
-import { type ListPage, type ListRequest, type Lookup, type LookupResult } from './nodes/lookups.ts'
+import { type ListPage, type ListRequest } from './nodes/listings.ts'
+import { type Lookup, type LookupResult } from './nodes/lookups.ts'
 
 export interface RequestContext {
   /** Follows the request through all services, for the logs. */

@@ -6,7 +6,7 @@ import Type, { type Static } from 'typebox'
 import { ERRORS, type ErrorCode } from './errors.ts'
 import { LINK_TARGET_BYTES_MAX } from './limits.ts'
 import { ClusterSettings, EpochSchema, Liveness } from './nodes/membership.ts'
-import { ListedEntry } from './nodes/lookups.ts'
+import { ListedEntry } from './nodes/listings.ts'
 import { encodePath, type FilePath } from './path.ts'
 
 /** Headers of our own, in lower case as Node has them. */
