@@ -32,27 +32,29 @@ function placesOf(transcript: Transcript): number[] {
 
 describe.each(transcripts)('$name', (transcript) => {
   it.each(endingsOf(transcript))('whole, ending %j', async (end) => {
-    await play(transcript, { end, cut: whole })
+    await expect(play(transcript, { end, cut: whole })).resolves.toBeUndefined()
   })
 
   // Silences that are exact to the millisecond depend on what the first packet holds.
   if (settingOf(transcript, 'timing') === 'exact') return
 
   it.each(endingsOf(transcript))('byte by byte, ending %j', async (end) => {
-    await play(transcript, { end, cut: bytewise })
+    await expect(play(transcript, { end, cut: bytewise })).resolves.toBeUndefined()
   })
 
   it('cut in two anywhere', async () => {
     const endings = endingsOf(transcript)
     for (const [index, place] of placesOf(transcript).entries()) {
-      await play(transcript, { end: endings[index % endings.length]!, cut: cutAt(place) })
+      const end = endings[index % endings.length]!
+      await expect(play(transcript, { end, cut: cutAt(place) }), `cut at ${place}`).resolves.toBeUndefined()
     }
   })
 
   it.runIf(canPipeline(transcript))('pipelined', async () => {
     for (const end of endingsOf(transcript).filter((ending) => ending !== '')) {
-      await play(pipelined(transcript), { end, cut: whole })
-      await play(pipelined(transcript), { end, cut: bytewise })
+      for (const cut of [whole, bytewise]) {
+        await expect(play(pipelined(transcript), { end, cut })).resolves.toBeUndefined()
+      }
     }
   })
 })

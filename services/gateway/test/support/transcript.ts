@@ -78,7 +78,7 @@ export function bytesOf(text: string, end: string): Uint8Array {
 }
 
 function unescape(piece: string): Buffer {
-  if (/^\\x/.test(piece)) return Buffer.from(piece.slice(2), 'hex')
+  if (piece.startsWith('\\x')) return Buffer.from(piece.slice(2), 'hex')
   const escapes: Readonly<Record<string, string>> = { '\\n': '\n', '\\r': '\r', '\\t': '\t', '\\\\': '\\' }
   return Buffer.from(escapes[piece] ?? piece)
 }
