@@ -116,8 +116,8 @@ async function sendWhole(
     const content = await withinDeadline(async (signal) => {
       const file = await store.read(request.path, signal)
       const neededBytes = file.size * 3
-      if (file.size > READ_BYTES_MAX) return await refuse(file, 'PAYLOAD_TOO_LARGE')
-      if (!budget.take(neededBytes)) return await refuse(file, 'TOO_BUSY')
+      if (file.size > READ_BYTES_MAX) refuse(file, 'PAYLOAD_TOO_LARGE')
+      if (!budget.take(neededBytes)) refuse(file, 'TOO_BUSY')
       takenBytes = neededBytes
       return await collect(file)
     })
@@ -137,8 +137,7 @@ async function sendStream(
   ending: LineEnding,
   { store, send, gone, withinDeadline }: FileContext,
 ): Promise<string | null> {
-  const stop = new AbortController()
-  const file = await withinDeadline((signal) => store.read(path, AbortSignal.any([signal, stop.signal])))
+  const file = await withinDeadline((signal) => store.read(path, signal))
   await send(encodeContentLength(file.size))
   let sentBytes = 0
   try {
@@ -150,15 +149,15 @@ async function sendStream(
   } catch (error) {
     throw new BrokenReplyError('the content broke off', { cause: error })
   } finally {
-    stop.abort()
+    file.cancel()
   }
   if (sentBytes !== file.size) throw new BrokenReplyError('the content has another length than announced')
   await send(encodeReply('', ending))
   return null
 }
 
-async function refuse(file: StoredFile, code: 'PAYLOAD_TOO_LARGE' | 'TOO_BUSY'): Promise<never> {
-  await file.body[Symbol.asyncIterator]().return?.()
+function refuse(file: StoredFile, code: 'PAYLOAD_TOO_LARGE' | 'TOO_BUSY'): never {
+  file.cancel()
   throw new DfsError(code, `${file.size} bytes cannot be answered in one reply`)
 }
 

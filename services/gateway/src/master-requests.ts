@@ -8,7 +8,6 @@ import {
   type MasterRequest,
   type PrimaryAddress,
 } from '@dfs/protocol'
-import { type LineStore } from './ports.ts'
 
 /** Where clients find the chunk ports. */
 export interface Advertised {
@@ -20,11 +19,11 @@ export interface Advertised {
 }
 
 export interface MasterContext {
-  readonly store: LineStore
+  /** Which chunk server is preferred, counted from 0; null where there is none. Rejects in time where nobody answers. */
+  readonly findPrimary: () => Promise<number | null>
   readonly advertised: Advertised
   /** The address on which this client asked. */
   readonly localAddress: string
-  readonly signal: AbortSignal
   readonly log: Log
 }
 
@@ -35,7 +34,7 @@ export async function answerMaster(
 ): Promise<Uint8Array> {
   switch (request.verb) {
     case 'FIND_PRIMARY_SERVER':
-      return encodePrimary(await findPrimary(context), ending)
+      return encodePrimary(await primaryOf(context), ending)
     case 'REGISTER_CHUNK_SERVER':
       return isOwnPort(request, context)
         ? encodeReply(`${LINE_REPLIES.registered}:${request.id}`, ending)
@@ -48,14 +47,13 @@ export async function answerMaster(
 }
 
 /** Storage that cannot be asked is storage that cannot be used: the client is told that there is none. */
-async function findPrimary({
-  store,
+async function primaryOf({
+  findPrimary,
   advertised,
   localAddress,
-  signal,
   log,
 }: MasterContext): Promise<PrimaryAddress | null> {
-  const index = await store.primary(signal).catch((error: unknown) => {
+  const index = await findPrimary().catch((error: unknown) => {
     log.warn({ err: error }, 'the preferred chunk server could not be found out')
     return null
   })

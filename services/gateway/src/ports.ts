@@ -17,7 +17,7 @@ export interface LineStore {
   overwrite(path: FilePath, content: Uint8Array, signal: AbortSignal): Promise<void>
   /** A new version of an existing file; PRECONDITION_FAILED where there is none. It stores all of a stream or nothing. */
   write(path: FilePath, content: LineContent, signal: AbortSignal): Promise<void>
-  /** FILE_NOT_FOUND. The caller consumes `body`, or ends it early by its iterator's `return`. */
+  /** FILE_NOT_FOUND. The caller reads `body` to its end, or cancels. */
   read(path: FilePath, signal: AbortSignal): Promise<StoredFile>
   /** FILE_NOT_FOUND. */
   remove(path: FilePath, signal: AbortSignal): Promise<void>
@@ -27,7 +27,10 @@ export interface LineStore {
 
 export interface StoredFile {
   readonly size: number
+  /** Can be read once; fails where the rest cannot be had. */
   readonly body: AsyncIterable<Uint8Array>
+  /** Gives the rest up. Idempotent. */
+  cancel(): void
 }
 
 /** One TCP connection. It reads nothing before {@link handle}, and half-close is kept: sending goes on after `end`. */

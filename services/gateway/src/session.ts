@@ -37,6 +37,8 @@ export interface SessionOptions {
   readonly log: Log
 }
 
+/** A client that asks for the primary is told soon that there is none. */
+const FIND_DEADLINE_MS = 3000
 /** Replies on their way when the connection is reset would be lost: they get this long to arrive. */
 const LINGER_MS = 100
 /** How long a client may leave its last replies unread after it has sent all its requests. */
@@ -115,12 +117,11 @@ export class Session {
   }
 
   async #answerMaster(request: MasterRequest, ending: LineEnding): Promise<void> {
-    const { store, socket, log, advertised } = this.#options
-    const { localAddress } = socket
-    const reply = await this.#withinDeadline((signal) =>
-      answerMaster(request, ending, { store, advertised: advertised(), localAddress, signal, log }),
-    )
-    await this.#send(reply)
+    const { store, socket, clock, log, advertised } = this.#options
+    const findPrimary = (): Promise<number | null> =>
+      withDeadline(clock, FIND_DEADLINE_MS, (signal) => store.primary(signal))
+    const context = { findPrimary, advertised: advertised(), localAddress: socket.localAddress, log }
+    await this.#send(await answerMaster(request, ending, context))
   }
 
   async #answerFile(request: FileRequest, ending: LineEnding): Promise<void> {

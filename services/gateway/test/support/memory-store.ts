@@ -34,7 +34,7 @@ export class MemoryStore implements LineStore {
     await this.#enter(path)
     const content = this.files.get(path)
     if (content === undefined) throw new DfsError('FILE_NOT_FOUND', path)
-    return { size: content.byteLength, body: this.#pieces(content) }
+    return { size: content.byteLength, body: this.#pieces(content), cancel() {} }
   }
 
   async remove(path: FilePath): Promise<void> {
