@@ -1,6 +1,7 @@
 /** Answers to the messages of the chunk ports: each becomes one call to the store, each result one reply. */
 import {
   assert,
+  byteCount,
   concatBytes,
   DeadlineError,
   fromUtf8,
@@ -18,6 +19,7 @@ import {
   encodeReply,
   type FilePath,
   type FileRequest,
+  KIB,
   type LineEnding,
   LINE_REPLIES,
   lineTokenOf,
@@ -27,6 +29,9 @@ import {
 import { type ByteBudget } from './byte-budget.ts'
 import { type IncomingBody } from './incoming-body.ts'
 import { type LineStore, type StoredFile } from './ports.ts'
+
+/** What is gathered of a content that is sent as it is read. */
+const STREAM_PIECE_BYTES = 64 * KIB
 
 export interface FileContext {
   readonly store: LineStore
@@ -138,21 +143,25 @@ async function sendStream(
   { store, send, gone, withinDeadline }: FileContext,
 ): Promise<string | null> {
   const file = await withinDeadline((signal) => store.read(path, signal))
-  await send(encodeContentLength(file.size))
-  let sentBytes = 0
+  // Gathered up to a piece, so that a small file leaves in one write.
+  let gathered = [encodeContentLength(file.size)]
+  let readBytes = 0
   try {
     for await (const bytes of file.body) {
       if (gone.aborted) return null
-      await send(bytes)
-      sentBytes += bytes.byteLength
+      gathered.push(bytes)
+      readBytes += bytes.byteLength
+      if (byteCount(gathered) < STREAM_PIECE_BYTES) continue
+      await send(concatBytes(gathered))
+      gathered = []
     }
   } catch (error) {
     throw new BrokenReplyError('the content broke off', { cause: error })
   } finally {
     file.cancel()
   }
-  if (sentBytes !== file.size) throw new BrokenReplyError('the content has another length than announced')
-  await send(encodeReply('', ending))
+  if (readBytes !== file.size) throw new BrokenReplyError('the content has another length than announced')
+  await send(concatBytes([...gathered, encodeReply('', ending)]))
   return null
 }
 
