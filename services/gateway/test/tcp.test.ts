@@ -54,6 +54,19 @@ describe('an unterminated conversation in real time', () => {
     expect(await client.ask('CREATE_FILE:a', 'FILE_CREATED')).toBe('FILE_CREATED')
   })
 
+  it('of a program that asks at once is not disturbed by the release when the event loop was blocked', async () => {
+    await using stage = await makeTcpStage()
+    await using question = await TcpClient.connect(stage.ports.master)
+    await question.ask('FIND_PRIMARY_SERVER', `PRIMARY_SERVER_INFO:127.0.0.1,${stage.ports.chunks[0]}`)
+    question.end()
+    await until(() => question.ending === 'fin' && stage.gateway.connectionsCount === 0)
+    await using client = await TcpClient.connect(stage.ports.chunks[0]!)
+    await until(() => stage.gateway.connectionsCount === 1)
+    client.send('READ_FILE:none')
+    blockFor(400)
+    expect((await client.receive(14)).toString()).toBe('FILE_NOT_FOUND')
+  })
+
   it('does not take a blocked event loop for silence', async () => {
     await using stage = await makeTcpStage({ release: 'always' })
     await using client = await TcpClient.connect(stage.ports.chunks[0]!)
@@ -62,8 +75,7 @@ describe('an unterminated conversation in real time', () => {
     client.send('READ_FILE:a')
     await untilHeld(stage.gateway, 11)
     client.send('b')
-    const until = performance.now() + 400
-    while (performance.now() < until);
+    blockFor(400)
     expect((await client.receive(25)).toString()).toBe('FILE_CONTENT:File created')
   })
 })
@@ -219,6 +231,12 @@ describe('many connections', () => {
     for (const writer of writers) await writer[Symbol.asyncDispose]()
   })
 })
+
+/** Keeps the event loop of this process, and with it the gateway, from running. */
+function blockFor(ms: number): void {
+  const untilMs = performance.now() + ms
+  while (performance.now() < untilMs);
+}
 
 /** Turns of the event loop until `isTrue`; the test's own time limit ends it otherwise. */
 async function until(isTrue: () => boolean): Promise<void> {
