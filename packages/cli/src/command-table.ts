@@ -1,6 +1,7 @@
 /** The table of commands, in the order in which help shows them. */
 import { type Command } from './command.ts'
 import { get } from './commands/get.ts'
+import { line } from './commands/line.ts'
 import { ls } from './commands/ls.ts'
 import { mkdir } from './commands/mkdir.ts'
 import { mv } from './commands/mv.ts'
@@ -9,4 +10,4 @@ import { rm } from './commands/rm.ts'
 import { stat } from './commands/stat.ts'
 import { status } from './commands/status.ts'
 
-export const COMMANDS: readonly Command[] = [put, get, ls, stat, mv, rm, mkdir, status]
+export const COMMANDS: readonly Command[] = [put, get, ls, stat, mv, rm, mkdir, status, line]

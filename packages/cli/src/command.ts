@@ -1,4 +1,5 @@
 /** What a command is: a row of the table from which argument parsing, help and reference are derived. */
+import { type Readable, type Writable } from 'node:stream'
 import { type DfsClient } from '@dfs/client'
 import { type Clock, type Random } from '@dfs/core'
 import { type Output } from './output.ts'
@@ -15,7 +16,9 @@ export interface Context {
   readonly random: Random
   readonly output: Output
   readonly progress: Progress
-  readonly stdin: AsyncIterable<Uint8Array>
+  readonly stdin: Readable
+  /** For what is no result but a conversation; results go through {@link output}. */
+  readonly stdout: Writable
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal
 }

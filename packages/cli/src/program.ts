@@ -63,11 +63,11 @@ async function execute(
     url,
   }: { readonly options: ProgramOptions; readonly output: Output; readonly url: string },
 ): Promise<number> {
-  const { clock, random, stdin, stderr, signal } = options
+  const { clock, random, stdin, stdout, stderr, signal } = options
   const progress = new Progress({ clock, stderr, isSilent: output.isQuiet || output.isJson })
   output.beforeMessage = () => progress.clear()
   await using client = createClient({ url, clock, random })
-  const context: Context = { client, clock, random, output, progress, stdin, signal }
+  const context: Context = { client, clock, random, output, progress, stdin, stdout, signal }
   const exitCode = await command.run(context, args)
   progress.clear()
   return signal.aborted ? EXIT.interrupted : exitCode

@@ -1,6 +1,17 @@
 export * from './errors.ts'
 export * from './ids.ts'
 export * from './limits.ts'
+export { type LineEvent, LineDecoder } from './line/decoder.ts'
+export * from './line/limits.ts'
+export * from './line/replies.ts'
+export {
+  type FileRequest,
+  type LinePort,
+  type LineRequest,
+  type MasterRequest,
+  parseLine,
+  type ParsedLine,
+} from './line/requests.ts'
 export * from './namespace.ts'
 export * from './nodes/commands.ts'
 export * from './nodes/commits.ts'

@@ -1,0 +1,36 @@
+/**
+ * The memory that all connections may hold together. Each is bounded for itself, but ten thousand of them at their
+ * bounds would be more than a machine has.
+ */
+import { assert } from '@dfs/core'
+
+export class ByteBudget {
+  readonly #maxBytes: number
+  #usedBytes = 0
+
+  constructor(maxBytes: number) {
+    assert(maxBytes > 0, 'a budget needs room')
+    this.#maxBytes = maxBytes
+  }
+
+  get usedBytes(): number {
+    return this.#usedBytes
+  }
+
+  get isExceeded(): boolean {
+    return this.#usedBytes > this.#maxBytes
+  }
+
+  /** Counts bytes that are held already, or, negative, that were let go. It may exceed the budget: see `isExceeded`. */
+  change(bytes: number): void {
+    this.#usedBytes += bytes
+    assert(this.#usedBytes >= 0, 'more was given back than taken')
+  }
+
+  /** Takes `bytes` before they are held; false, and nothing taken, where they do not fit. */
+  take(bytes: number): boolean {
+    if (this.#usedBytes + bytes > this.#maxBytes) return false
+    this.#usedBytes += bytes
+    return true
+  }
+}

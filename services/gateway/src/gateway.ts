@@ -1,0 +1,144 @@
+/** The gateway: its listeners and their connections, started and stopped together. It opens nothing before `start`. */
+import { type Clock, type Log, Semaphore } from '@dfs/core'
+import { type LinePort } from '@dfs/protocol'
+import { ByteBudget } from './byte-budget.ts'
+import { checkConfig, type GatewayConfig, type ReleaseRule } from './config.ts'
+import { type Advertised } from './master-requests.ts'
+import { type Listen, type Listener, type LineSocket, type LineStore } from './ports.ts'
+import { ReleasePairs } from './release.ts'
+import { Session } from './session.ts'
+import { listenTcp } from './sockets.ts'
+
+export interface GatewayOptions {
+  readonly store: LineStore
+  readonly clock: Clock
+  readonly log: Log
+  readonly config: GatewayConfig
+  /** Opens TCP ports unless a test hands in something else. */
+  readonly listen?: Listen
+}
+
+/** Ports that were opened, in the order of the configuration. */
+export interface GatewayPorts {
+  readonly master: number
+  readonly chunks: readonly number[]
+  readonly alias: number | null
+  readonly release: number | null
+}
+
+export interface Gateway {
+  /** Opens all ports, or none: rejects where one is taken. */
+  start(): Promise<GatewayPorts>
+  /** Answers what was received, then resets every connection; those that take too long at the deadline. Idempotent. */
+  close(): Promise<void>
+  readonly connectionsCount: number
+  /** Memory that messages and replies hold now. */
+  readonly heldBytes: number
+}
+
+/** Transfers of large content at once, and those that may wait for one of these places. */
+const STREAMS_MAX = 32
+const STREAMS_WAITING_MAX = 1024
+
+export function buildGateway(options: GatewayOptions): Gateway {
+  checkConfig(options.config)
+  return new TcpGateway(options)
+}
+
+class TcpGateway implements Gateway {
+  readonly #options: GatewayOptions
+  readonly #listen: Listen
+  readonly #budget: ByteBudget
+  readonly #streams = new Semaphore(STREAMS_MAX, STREAMS_WAITING_MAX)
+  readonly #pairs = new ReleasePairs()
+  readonly #sessions = new Map<Session, Promise<void>>()
+  readonly #listeners: Listener[] = []
+  #advertised: Advertised = { host: null, ports: [], releasePort: null }
+  #closed: Promise<void> | null = null
+
+  constructor(options: GatewayOptions) {
+    this.#options = options
+    this.#listen = options.listen ?? ((where) => listenTcp(where, options.log))
+    this.#budget = new ByteBudget(options.config.memoryBytesMax)
+  }
+
+  get connectionsCount(): number {
+    return this.#sessions.size
+  }
+
+  get heldBytes(): number {
+    return this.#budget.usedBytes
+  }
+
+  async start(): Promise<GatewayPorts> {
+    const { config } = this.#options
+    try {
+      const chunks: number[] = []
+      for (const port of config.chunkPorts) chunks.push(await this.#open(port, 'files', config.release))
+      const release =
+        config.releasePort === null ? null : await this.#open(config.releasePort, 'files', 'always')
+      this.#advertised = {
+        host: config.advertisedHost,
+        ports: config.advertisedChunkPorts ?? chunks,
+        releasePort: release === null ? null : (config.advertisedReleasePort ?? release),
+      }
+      // Last, so that nobody is sent to a port that is not open yet.
+      const master = await this.#open(config.masterPort, 'master', 'never')
+      const alias = config.aliasPort === null ? null : await this.#open(config.aliasPort, 'master', 'never')
+      return { master, chunks, alias, release }
+    } catch (error) {
+      await this.close()
+      throw error
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    const { clock, config } = this.#options
+    await Promise.all(this.#listeners.map((listener) => listener.close()))
+    for (const session of this.#sessions.keys()) session.close()
+    const finished = new AbortController()
+    const deadline = clock.sleep(config.drainDeadlineMs, finished.signal).catch(() => {})
+    await Promise.race([Promise.all(this.#sessions.values()), deadline])
+    finished.abort()
+    for (const session of this.#sessions.keys()) session.reset()
+  }
+
+  async #open(port: number, kind: LinePort, release: ReleaseRule): Promise<number> {
+    const listener = await this.#listen({
+      host: this.#options.config.listenHost,
+      port,
+      onConnection: (socket) => this.#accept(socket, kind, release),
+    })
+    this.#listeners.push(listener)
+    return listener.port
+  }
+
+  #accept(socket: LineSocket, port: LinePort, release: ReleaseRule): void {
+    const { store, clock, log, config } = this.#options
+    if (this.#closed !== null || this.#sessions.size >= config.connectionsMax) {
+      log.warn({ remote: socket.remoteAddress, connections: this.#sessions.size }, 'connection refused')
+      socket.reset()
+      return
+    }
+    const session = new Session({
+      socket,
+      port,
+      release,
+      store,
+      clock,
+      log,
+      pairs: this.#pairs,
+      budget: this.#budget,
+      streams: this.#streams,
+      advertised: () => this.#advertised,
+      storeDeadlineMs: config.storeDeadlineMs,
+    })
+    const ended = session.run().finally(() => this.#sessions.delete(session))
+    this.#sessions.set(session, ended)
+  }
+}

@@ -1,0 +1,54 @@
+#!/usr/bin/env node
+/** The process: configuration, the client of the cluster, the line protocol, health, and the order in which they stop. */
+import { createClient } from '@dfs/client'
+import { NodeClock, NodeRandom } from '@dfs/node-runtime'
+import {
+  addHealthRoutes,
+  buildHttpServer,
+  chooseLogFormat,
+  crash,
+  createLog,
+  type Lifecycle,
+  loadConfig,
+  runProcess,
+} from '@dfs/service-kit'
+import { clientStore } from './client-store.ts'
+import { buildGateway } from './gateway.ts'
+import { checkRelations, gatewayConfigOf, GatewayServiceConfig } from './service-config.ts'
+
+const DRAIN_DEADLINE_MS = 10_000
+/** Longer than the gateway's own deadline for pending replies. */
+const STOP_DEADLINE_MS = 8000
+
+const clock = new NodeClock()
+const random = new NodeRandom()
+const log = createLog({
+  clock,
+  level: process.env['DFS_LOG_LEVEL'] === 'debug' ? 'debug' : 'info',
+  format: chooseLogFormat(process.env['DFS_LOG_FORMAT'], process.stdout.isTTY),
+  service: process.env['DFS_NAME'] ?? 'gateway',
+})
+
+runProcess({ clock, log, drainDeadlineMs: DRAIN_DEADLINE_MS, stopDeadlineMs: STOP_DEADLINE_MS }, start)
+
+async function start(lifecycle: Lifecycle): Promise<void> {
+  const config = loadConfig(GatewayServiceConfig, process.env, checkRelations)
+  const { storeDeadlineMs, ...lineConfig } = gatewayConfigOf(config)
+  const client = createClient({ url: config.masterUrl, clock, random, deadlineMs: storeDeadlineMs })
+  lifecycle.onStop('clients', 'connections to the cluster', () => client.close())
+
+  const gateway = buildGateway({
+    store: clientStore(client),
+    clock,
+    log,
+    config: { ...lineConfig, storeDeadlineMs },
+  })
+  lifecycle.onStop('drain', 'line protocol', () => gateway.close())
+  const ports = await lifecycle.step('open the ports of the line protocol', () => gateway.start())
+
+  const health = buildHttpServer({ clock, log, random, onFatal: crash })
+  addHealthRoutes(health, lifecycle.notReadyReason)
+  lifecycle.onStop('listeners', 'health', () => health.close())
+  await lifecycle.step('listen', () => health.listen({ host: config.listenHost, port: config.port }))
+  log.info({ url: `http://${config.listenHost}:${config.port}`, ...ports }, 'listening')
+}
