@@ -12,6 +12,9 @@ import { type OpenVolume, type RecordOrigin, VolumeEndedError } from './open-vol
 /** Volumes of each kind that nobody uses yet. */
 const SPARE_VOLUMES = 1
 const ALLOCATE_BACKOFF = { firstMs: 50, mostMs: 1000 }
+/** Failures in a row that are kept quiet, and how many lie between two warnings later: some ten seconds. */
+const QUIET_FAILURES = 5
+const WARN_EVERY_FAILURES = 10
 /** How long a write waits for a volume while none can be had; then it answers with the reason. */
 const ALLOCATE_WAIT_MS = 5000
 
@@ -247,7 +250,7 @@ export class VolumePool {
 
   /** Goes on until the lane is full or the pool closed: what failed may work in a moment, and the next write needs it. */
   async #fillLane(lane: Lane): Promise<void> {
-    const { clock, random, allocate, log } = this.#deps
+    const { clock, random, allocate } = this.#deps
     let failures = 0
     while (lane.spare.length < SPARE_VOLUMES && !this.#closed.signal.aborted) {
       try {
@@ -258,13 +261,20 @@ export class VolumePool {
       } catch (error) {
         lane.lastError = error
         failures += 1
-        if (failures <= 3 || failures % 60 === 0)
-          log.warn({ kind: lane.kind, failures, err: error }, 'no volume could be made')
+        this.#noteFailure(lane, failures, error)
         await clock
           .sleep(backoffMs(failures, ALLOCATE_BACKOFF, random), this.#closed.signal)
           .catch(() => undefined)
       }
     }
+  }
+
+  /** While a cluster starts, the first servers find too few others: that is no news yet. */
+  #noteFailure({ kind }: Lane, failures: number, error: unknown): void {
+    const { log } = this.#deps
+    const fields = { kind, failures, err: error }
+    if (failures <= QUIET_FAILURES) log.debug(fields, 'no volume could be made')
+    else if (failures % WARN_EVERY_FAILURES === 0) log.warn(fields, 'no volume could be made')
   }
 }
 
