@@ -129,7 +129,7 @@ describe('races of 16 clients', () => {
       await clients[0]!.put(path, Buffer.from('0'))
       await Promise.all(
         clients.slice(0, RACERS).map(async (client, index) => {
-          for (let changed = false; !changed; ) {
+          for (let changed = false; !changed;) {
             const { bytes, etag } = await fetchAll(
               `${cluster.serverUrls[index % cluster.serverUrls.length]!}/v1/files${path}`,
             )

@@ -72,10 +72,7 @@ const EXPECTING = ['-H', 'Expect: 100-continue', '--expect100-timeout', '60'] as
 const NOT_EXPECTING = ['-H', 'Expect:'] as const
 
 const WAYS: readonly (readonly [string, Way])[] = [
-  [
-    'curl -T FILE',
-    ({ path }, to) => curl([...NOT_EXPECTING, '-T', path, fileUrl(cluster.masterUrl, to)]),
-  ],
+  ['curl -T FILE', ({ path }, to) => curl([...NOT_EXPECTING, '-T', path, fileUrl(cluster.masterUrl, to)])],
   [
     'curl -T FILE with Expect',
     ({ path }, to) => curl([...EXPECTING, '-T', path, fileUrl(cluster.masterUrl, to)]),
