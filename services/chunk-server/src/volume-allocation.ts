@@ -114,8 +114,7 @@ export async function sealUntilDone(
         { volume: order.volume, reason: reason.slice(0, 500) },
         { timeoutMs: CALL_TIMEOUT_MS },
       )
-      await store.get(order.volume)?.seal(sealedLengthBytes)
-      store.noteChange(order.volume)
+      await store.seal(order.volume, sealedLengthBytes)
       return
     } catch (error) {
       const mayWorkLater = error instanceof TransportError || error instanceof DfsError
