@@ -4,7 +4,7 @@
  */
 import { type ChunkServer, startChunkServer } from '@dfs/chunk-server'
 import { assert } from '@dfs/core'
-import { DEFAULT_SETTINGS, type Master, type MetadataStore, openSqliteStore, startMaster } from '@dfs/master'
+import { DEFAULT_SETTINGS, type Master, openSqliteStore, type SqliteStore, startMaster } from '@dfs/master'
 import { crc32, createHasher } from '@dfs/node-runtime'
 import { KIB } from '@dfs/protocol'
 import { type CrashKind, SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
@@ -14,6 +14,8 @@ export interface SimClusterOptions {
   readonly chunkServers: number
   readonly volumeSizeBytes?: number
   readonly chunkSizeBytes?: number
+  /** Capacity of each chunk server's disk. */
+  readonly diskBytes?: number
 }
 
 const MASTER = 'master'
@@ -26,7 +28,7 @@ export class SimCluster {
   readonly #options: SimClusterOptions
   readonly #chunkServers = new Map<string, ChunkServer>()
   /** In memory, and kept over crashes of the master: what it has committed is what a synced database would hold. */
-  #store: MetadataStore | null = null
+  #store: SqliteStore | null = null
   #master: Master | null = null
 
   constructor(options: SimClusterOptions) {
@@ -35,7 +37,7 @@ export class SimCluster {
     this.network = new SimNetwork(this.simulation)
     this.masterNode = simNode(this.network, MASTER)
     this.chunkNodes = Array.from({ length: options.chunkServers }, (_, index) =>
-      simNode(this.network, `chunk-server-${index + 1}`),
+      simNode(this.network, `chunk-server-${index + 1}`, options.diskBytes),
     )
   }
 
@@ -47,7 +49,8 @@ export class SimCluster {
 
   async startMaster(): Promise<void> {
     const { runtime } = this.masterNode
-    this.#store = openSqliteStore({ directory: null, random: runtime.random })
+    const { random } = runtime
+    this.#store = this.#store?.reopen(random) ?? openSqliteStore({ directory: null, random })
     const { volumeSizeBytes = 512 * KIB, chunkSizeBytes = 64 * KIB } = this.#options
     const settings = {
       ...DEFAULT_SETTINGS,
@@ -75,10 +78,26 @@ export class SimCluster {
 
   /** Ends a chunk server at once, and begins its next life on the same disk. */
   async restartChunkServer(node: SimNode, kind: CrashKind): Promise<void> {
+    this.crash(node, kind)
+    await this.restart(node)
+  }
+
+  /** Ends a node at once, the master included. What its process was waiting for never comes. */
+  crash(node: SimNode, kind: CrashKind): void {
     node.crash(kind)
     this.#chunkServers.delete(node.name)
+    if (node === this.masterNode) this.#master = null
+  }
+
+  /** Begins the next life of a node that is down. Never settles where it is crashed again meanwhile. */
+  async restart(node: SimNode): Promise<void> {
     node.restart()
-    await this.startChunkServer(node)
+    await (node === this.masterNode ? this.startMaster() : this.startChunkServer(node))
+  }
+
+  /** The server on this node, or null while it is down or starts. */
+  serverIfUp(node: SimNode): ChunkServer | null {
+    return this.#chunkServers.get(node.name) ?? null
   }
 
   server(node: SimNode): ChunkServer {

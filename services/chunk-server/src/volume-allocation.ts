@@ -38,17 +38,22 @@ export interface VolumeAllocationDeps {
 /** One open volume, all copies made. Throws the master's refusal, or what kept a copy from being made. */
 export async function allocateVolume(deps: VolumeAllocationDeps, kind: VolumeKind): Promise<OpenVolume> {
   const { session, identity, directory } = deps
-  const { volumes, servers } = await session.call(
-    allocateVolumes,
-    {
-      server: identity.serverId,
-      incarnation: identity.incarnation,
-      kind,
-      count: 1,
-      unreachable: directory.unreachable(),
-    },
-    { timeoutMs: CALL_TIMEOUT_MS },
-  )
+  const { volumes, servers } = await session
+    .call(
+      allocateVolumes,
+      {
+        server: identity.serverId,
+        incarnation: identity.incarnation,
+        kind,
+        count: 1,
+        unreachable: directory.unreachable(),
+      },
+      { timeoutMs: CALL_TIMEOUT_MS },
+    )
+    .catch((error: unknown) => {
+      if (!(error instanceof TransportError)) throw error
+      throw new DfsError('UNAVAILABLE', 'the master cannot be asked for a volume', { cause: error })
+    })
   directory.update(servers)
   const [order] = volumes
   if (order === undefined) throw new DfsError('COPY_ERROR', 'the master gave no volume')
@@ -114,8 +119,7 @@ export async function sealUntilDone(
         { volume: order.volume, reason: reason.slice(0, 500) },
         { timeoutMs: CALL_TIMEOUT_MS },
       )
-      await store.get(order.volume)?.seal(sealedLengthBytes)
-      store.noteChange(order.volume)
+      await store.seal(order.volume, sealedLengthBytes)
       return
     } catch (error) {
       const mayWorkLater = error instanceof TransportError || error instanceof DfsError

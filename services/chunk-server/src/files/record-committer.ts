@@ -59,7 +59,8 @@ export class RecordCommitter {
     for (;;) {
       const number = commits.reserve()
       try {
-        const record = await pool.append(kind, user, { ...origin, requestNumber: number }, content)
+        const target = { kind, user, deadlineMs }
+        const record = await pool.append(target, { ...origin, requestNumber: number }, content)
         const result = await settle(record, async () =>
           commits.submit(await command(record), number, context),
         )

@@ -86,7 +86,7 @@ export class OpenVolume {
 
   /**
    * Appends one record; resolves when every replica of the set has synced it. The content must not change until then.
-   * Rejects with {@link VolumeEndedError}.
+   * Rejects with {@link VolumeEndedError}, or with QueueFullError where too many records wait already.
    */
   async append(origin: RecordOrigin, content: SummedContent): Promise<ChunkPlacement> {
     if (this.#ended !== null) throw this.#ended
@@ -97,8 +97,10 @@ export class OpenVolume {
       content,
       { salt: this.#salt, crc32: this.#deps.crc32 },
     )
+    // Only once it waits: a record that is refused for lack of room must not leave a hole in the offsets behind it.
+    const added = this.#batcher.add(record)
     this.#nextOffset += record.size
-    await this.#batcher.add(record)
+    await added
     return {
       volume,
       offset,

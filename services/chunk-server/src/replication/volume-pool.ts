@@ -44,6 +44,13 @@ export interface AppendedRecord {
 /** Whoever appends to a volume: all small writes together, or one long write. Only its identity counts. */
 export type VolumeUser = object
 
+export interface AppendTarget {
+  readonly kind: VolumeKind
+  readonly user: VolumeUser
+  /** Monotonic. No further volume is tried after this. */
+  readonly deadlineMs: number
+}
+
 interface Lane {
   readonly kind: VolumeKind
   readonly spare: OpenVolume[]
@@ -86,11 +93,11 @@ export class VolumePool {
 
   /**
    * Appends content to the user's volume, or to the next one where that ends. COPY_ERROR or INSUFFICIENT_SPACE where no
-   * volume can be had, UNAVAILABLE where the master cannot be asked.
+   * volume can be had, or one after the other ends until `deadlineMs` (monotonic); UNAVAILABLE where the master cannot be
+   * asked.
    */
   async append(
-    kind: VolumeKind,
-    user: VolumeUser,
+    { kind, user, deadlineMs }: AppendTarget,
     origin: RecordOrigin,
     content: SummedContent,
   ): Promise<AppendedRecord> {
@@ -110,6 +117,8 @@ export class VolumePool {
         this.#count(lane, volume, -1)
         if (!(error instanceof VolumeEndedError)) throw error
         this.#abandon(lane, volume, error)
+        if (this.#deps.clock.monotonicMs() >= deadlineMs)
+          throw new DfsError('COPY_ERROR', 'volumes keep ending before they are written', { cause: error })
       }
     }
   }
@@ -229,8 +238,7 @@ export class VolumePool {
       })
     } catch (error) {
       if (!(error instanceof DeadlineError)) throw error
-      if (lane.lastError instanceof Error) throw lane.lastError
-      throw new DfsError('COPY_ERROR', 'no volume could be made in time', { cause: error })
+      throw whyNoVolume(lane.lastError)
     }
   }
 
@@ -280,6 +288,16 @@ export class VolumePool {
 
 const isKept = (lane: Lane, volume: OpenVolume): boolean =>
   lane.spare.includes(volume) || [...lane.inUse.values()].includes(volume)
+
+/** Refusals of the master that tell a client what to do. */
+const TELLING: ReadonlySet<string> = new Set(['COPY_ERROR', 'INSUFFICIENT_SPACE', 'UNAVAILABLE', 'TOO_BUSY'])
+
+/** What a client is told: nothing was written, whatever it was that failed while a volume was made. */
+function whyNoVolume(cause: unknown): DfsError {
+  if (cause instanceof DfsError && TELLING.has(cause.code)) return cause
+  const reason = cause instanceof Error ? `: ${describe(cause)}` : ' in time'
+  return new DfsError('COPY_ERROR', `no volume could be made${reason}`, { cause })
+}
 
 const describe = (error: Error): string =>
   error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message

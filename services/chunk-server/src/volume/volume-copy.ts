@@ -3,7 +3,7 @@
  * length and only in order; nothing below that length ever changes; after any failed write or sync it is `failed` for good
  * (the kernel may have dropped the dirty pages: a second sync would succeed and lie).
  */
-import { type Clock, type Disk, type DiskFile } from '@dfs/core'
+import { type Clock, type Disk, DiskError, type DiskFile } from '@dfs/core'
 import { DfsError, formatId, type ReplicaReport } from '@dfs/protocol'
 import { type Crc32, scanVolume, surveyVolume } from '@dfs/volume'
 import { type CopyState, logName, saveState } from './copy-state.ts'
@@ -20,6 +20,10 @@ export class VolumeCopy {
   #state: CopyState
   #syncedLength: number
   #appendingSinceMs: number | null = null
+  /** The last write of the state, done or failed: each waits for the one before, since they share a temporary file. */
+  #saved: Promise<void> = Promise.resolve()
+  /** The disk had no room for a batch: what stands behind the synced length is nobody's, and nothing may follow it. */
+  #isFull = false
 
   private constructor(deps: CopyDeps, file: DiskFile, state: CopyState, syncedLength: number) {
     this.#deps = deps
@@ -83,7 +87,7 @@ export class VolumeCopy {
 
   /**
    * Appends bytes at `offset` and syncs them; resolves to the length then. VOLUME_SEALED, OFFSET_CONFLICT; a DiskError
-   * leaves the copy failed.
+   * leaves the copy failed, or where the disk is full, without room for ever.
    */
   async append(offset: number, pieces: readonly Uint8Array[], byteLength: number): Promise<number> {
     this.#checkOpen()
@@ -95,7 +99,9 @@ export class VolumeCopy {
       await this.#file.appendv(pieces)
       await this.#file.sync()
     } catch (error) {
-      await this.#fail()
+      // Without room nothing was lost that had been synced; any other failure makes all of the file doubtful.
+      if (error instanceof DiskError && error.kind === 'full') this.#isFull = true
+      else await this.#change({ state: 'failed' })
       throw error
     } finally {
       this.#appendingSinceMs = null
@@ -117,8 +123,8 @@ export class VolumeCopy {
 
   /** Takes no more records, for ever. Durable when it resolves; idempotent. */
   async seal(sealedLengthBytes: number): Promise<void> {
-    if (this.#state.state !== 'open') return
-    await this.#change({ state: 'sealed', sealedLengthBytes })
+    if (this.#state.state === 'open') await this.#change({ state: 'sealed', sealedLengthBytes })
+    else await this.#saved
   }
 
   /**
@@ -157,16 +163,16 @@ export class VolumeCopy {
   #checkOpen(): void {
     if (this.#state.state !== 'open')
       throw new DfsError('VOLUME_SEALED', `${this.#name} is ${this.#state.state}`)
+    if (this.#isFull) throw new DfsError('VOLUME_SEALED', `the disk had no room for ${this.#name}`)
   }
 
-  async #fail(): Promise<void> {
-    this.#state = { ...this.#state, state: 'failed' }
-    await saveState(this.#deps.disk, this.#state)
-  }
-
+  /** Durable when it resolves. Where it rejects, the change holds until the process ends. */
   async #change(change: Partial<CopyState>): Promise<void> {
     this.#state = { ...this.#state, ...change }
-    await saveState(this.#deps.disk, this.#state)
+    const saving = this.#saved.then(() => saveState(this.#deps.disk, this.#state))
+    // A failed write fails its own caller below; the next one tries again.
+    this.#saved = saving.catch(() => undefined)
+    await saving
   }
 }
 

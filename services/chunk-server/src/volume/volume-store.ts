@@ -20,6 +20,8 @@ export class VolumeStore {
   readonly #creating = new Map<number, Promise<VolumeCopy>>()
   /** Volumes whose report has changed since it was last taken. */
   readonly #changed = new Set<number>()
+  /** Copies that the master believes to be here and that are not, with their volumes, since reports were last taken. */
+  readonly #absent = new Map<number, number>()
 
   private constructor(deps: VolumeStoreDeps) {
     this.#deps = deps
@@ -62,13 +64,30 @@ export class VolumeStore {
     return creating
   }
 
-  /** Carries out an order of the master. One for a copy that is not here is ignored: the master learns so from reports. */
+  /** Carries out an order of the master. One for a copy that is not here is answered by a report that says so. */
   async obey(order: Order): Promise<void> {
+    if (this.#creating.has(order.volume)) return
     const copy = this.#copies.get(order.volume)
-    if (copy === undefined || copy.state.replica !== order.replica) return
-    await copy.seal(order.sealedLengthBytes)
-    this.noteChange(order.volume)
+    if (copy?.state.replica !== order.replica) {
+      this.#absent.set(order.replica, order.volume)
+      return
+    }
+    await this.seal(order.volume, order.sealedLengthBytes)
     this.#deps.onSealed(order.volume)
+  }
+
+  /**
+   * Seals the copy of a volume that the master has sealed. Where the disk does not take a note of it, the copy is sealed
+   * until the next start, which asks the master again: the seal itself stands in the master's database.
+   */
+  async seal(volume: number, sealedLengthBytes: number): Promise<void> {
+    try {
+      await this.#copies.get(volume)?.seal(sealedLengthBytes)
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      this.#deps.log.error({ volume: formatId(volume), err: error }, 'a seal could not be written down')
+    }
+    this.noteChange(volume)
   }
 
   /** Copies that are sealed but not verified yet. */
@@ -92,11 +111,15 @@ export class VolumeStore {
     this.#changed.add(volume)
   }
 
-  /** Reports of copies that changed since the last call; hand them back with {@link noteChange} if they did not arrive. */
+  /** Reports of copies that changed since the last call; hand them back with {@link noteChange} if they did not arrive. Absent copies come again with the order. */
   takeChangedReports(): ReplicaReport[] {
     const reports = [...this.#changed].flatMap((volume) => this.#copies.get(volume)?.report() ?? [])
+    const absent = [...this.#absent].map(([replica, volume]): ReplicaReport => {
+      return { volume, replica, state: 'failed', lengthBytes: 0, verifiedToBytes: 0 }
+    })
     this.#changed.clear()
-    return reports
+    this.#absent.clear()
+    return [...reports, ...absent]
   }
 
   async close(): Promise<void> {

@@ -118,7 +118,7 @@ export interface MetadataStore {
    * repeat the request under its id with another placement.
    */
   commitBatch(requests: readonly CommitBatchRequest[], nowWallMs: number): Promise<CommitBatchReply>
-  /** Locations are ordered by the state of the copies: open and in-sync ones before unverified ones, others never. */
+  /** Locations are ordered by the state of the copies: open and in-sync ones, unverified ones, damaged ones; lost ones never. */
   lookupBatch(lookups: readonly Lookup[]): Promise<LookupResult[]>
   /** At most LIST_PAGE_ENTRIES_MAX entries. Throws DIRECTORY_NOT_FOUND, NOT_A_DIRECTORY, INVALID_PATH. */
   list(request: ListRequest): Promise<ListPage>

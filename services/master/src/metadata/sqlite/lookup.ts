@@ -5,7 +5,7 @@ import { ENTRY } from './codes.ts'
 import { type Entry } from './entries.ts'
 import { type Tables } from './tables.ts'
 import { type Version } from './versions.ts'
-import { usableServers } from './volume.ts'
+import { readableServers } from './volume.ts'
 
 export function answerLookup(tables: Tables, lookup: Lookup): LookupResult {
   if (lookup.by === 'version') {
@@ -47,7 +47,7 @@ function describeFile(
     if (locations.has(id)) continue
     const volume = tables.volumes.get(id)
     assert(volume !== undefined, `the volume ${id} of a chunk exists`)
-    locations.set(id, usableServers(volume))
+    locations.set(id, readableServers(volume))
   }
   return { kind: 'file', info, chunks, locations }
 }

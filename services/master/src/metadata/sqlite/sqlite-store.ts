@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type DatabaseSync } from 'node:sqlite'
-import { type Random } from '@dfs/core'
+import { assert, type Random } from '@dfs/core'
 import {
   DfsError,
   type Epoch,
@@ -185,6 +185,17 @@ export class SqliteStore implements MetadataStore {
     const { deleted } = this.#tables
     if (deleted.hasMore) this.#change(() => deleted.step(COUNT_STEP_ENTRIES))
     return deleted.hasMore
+  }
+
+  /**
+   * The store as the next start of the process would find it: what is committed is read anew, under a new epoch. Nothing
+   * may call this object any more. For simulated crashes of a master whose database is in memory.
+   */
+  reopen(random: Random): SqliteStore {
+    const { connection } = this.#parts
+    assert(this.#parts.lock === null && this.#closed === null, 'only an open store in memory is opened again')
+    this.#closed = Promise.resolve()
+    return new SqliteStore({ ...this.#parts, random, tables: openTables(connection, random) })
   }
 
   close(): Promise<void> {

@@ -27,14 +27,17 @@ const RANKS: ReadonlyMap<number, number> = new Map([
   [REPLICA.open, 0],
   [REPLICA.inSync, 0],
   [REPLICA.unverified, 1],
+  // What was committed had been synced before the failure, and every byte is verified on its way: better than nothing.
+  [REPLICA.damaged, 2],
 ])
 
-export const isUsable = (replica: Replica): boolean => RANKS.has(replica.state)
+/** Whether a copy counts as one: for receipts, and for what must not be dropped. */
+export const isGood = ({ state }: Replica): boolean => RANKS.has(state) && state !== REPLICA.damaged
 
-/** Servers with usable copies, the best first; the order of the set breaks ties. */
-export const usableServers = (volume: Volume): number[] =>
+/** Servers to read from, the best first; the order of the set breaks ties. */
+export const readableServers = (volume: Volume): number[] =>
   volume.replicas
-    .filter(isUsable)
+    .filter(({ state }) => RANKS.has(state))
     .toSorted((a, b) => RANKS.get(a.state)! - RANKS.get(b.state)!)
     .map((replica) => replica.server)
 

@@ -5,7 +5,7 @@ import { ENTRY } from '../codes.ts'
 import { type Place } from '../tree.ts'
 import { type Tables } from '../tables.ts'
 import { type Upload, type UploadVolume } from '../uploads.ts'
-import { isUsable, refuseChunk } from '../volume.ts'
+import { isGood, refuseChunk } from '../volume.ts'
 import { type CommandContext, isOf } from './context.ts'
 import { makeParents } from './make.ts'
 import { refusePrecondition } from './precondition.ts'
@@ -115,7 +115,7 @@ function receiptOf(tables: Tables, chunks: readonly UploadVolume[]): { copies: n
   if (chunks.length === 0) return { copies: 0, zones: 0 }
   let [copies, zones] = [Infinity, Infinity]
   for (const chunk of chunks) {
-    const good = tables.volumes.get(chunk.volume)!.replicas.filter(isUsable)
+    const good = tables.volumes.get(chunk.volume)!.replicas.filter(isGood)
     copies = Math.min(copies, chunk.copies, good.length)
     zones = Math.min(zones, new Set(good.map(({ server }) => tables.servers.zoneOf(server))).size)
   }

@@ -1,0 +1,133 @@
+/** One copy on a simulated disk: what is written down beside it, and what a full disk does to it. */
+import { concatBytes, utf8 } from '@dfs/core'
+import { crc32 } from '@dfs/node-runtime'
+import { type VolumeOrder } from '@dfs/protocol'
+import { type DiskFaultHook, SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
+import { frameRecord, sumContent } from '@dfs/volume'
+import { describe, expect, it } from 'vitest'
+import { type CopyState, VOLUMES_DIRECTORY } from '../src/volume/copy-state.ts'
+import { fromHex, VolumeCopy } from '../src/volume/volume-copy.ts'
+import { VolumeStore } from '../src/volume/volume-store.ts'
+
+const SALT = '0123456789abcdef'
+const ORDER: VolumeOrder = {
+  volume: 77,
+  kind: 'small',
+  salt: SALT,
+  primary: { server: 1, incarnation: 1 },
+  replicas: [{ replica: 5, server: 1, incarnation: 1 }],
+}
+const OPEN: CopyState = {
+  formatVersion: 1,
+  order: ORDER,
+  replica: 5,
+  state: 'open',
+  sealedLengthBytes: null,
+  verifiedToBytes: 0,
+}
+
+const record = (offset: number): Uint8Array =>
+  concatBytes(
+    frameRecord(
+      { volume: 77, offset, server: 1, incarnation: 1, requestNumber: 1, start: 0, committedEnd: 0, path: '/a' },
+      sumContent([utf8('some content')], crc32),
+      { salt: fromHex(SALT), crc32 },
+    ).pieces,
+  )
+
+interface World {
+  readonly simulation: Simulation
+  readonly node: SimNode
+  copy: VolumeCopy
+}
+
+/** A new copy with one synced record. */
+async function world(seed: string): Promise<World> {
+  const simulation = new Simulation(seed)
+  const node = simNode(new SimNetwork(simulation), 'node')
+  const copy = await simulation.complete(async () => {
+    await node.runtime.disk.makeDirectory(VOLUMES_DIRECTORY)
+    await node.runtime.disk.syncDirectory('')
+    const made = await VolumeCopy.create({ ...node.runtime, crc32 }, OPEN)
+    const bytes = record(0)
+    await made.append(0, [bytes], bytes.byteLength)
+    return made
+  })
+  return { simulation, node, copy }
+}
+
+const storeOf = ({ node }: World): Promise<VolumeStore> =>
+  VolumeStore.open({ ...node.runtime, crc32, onSealed: () => {} })
+
+describe('the state beside a copy', () => {
+  it('survives a power cut whenever it comes while two changes are being written', async () => {
+    const turn = async (): Promise<void> => {}
+    for (let cutAfter = 1; cutAfter < 40; cutAfter += 1) {
+      const made = await world(`two changes ${cutAfter}`)
+      const { simulation, node, copy } = made
+      void copy.seal(copy.syncedLength)
+      void copy.verify(turn)
+      let left = cutAfter
+      await simulation.run({ isDone: () => (left -= 1) < 0 })
+      node.crash('power')
+      node.restart()
+      const store = await simulation.complete(() => storeOf(made))
+      expect(store.get(77)?.state.order, `cut after ${cutAfter} events`).toEqual(ORDER)
+    }
+  })
+
+  it('is whole when a seal and the verification behind it are both written', async () => {
+    const { simulation, copy, node } = await world('both')
+    const isWhole = await simulation.complete(async () => {
+      const sealing = copy.seal(copy.syncedLength)
+      const verified = await copy.verify(async () => {})
+      await sealing
+      return verified
+    })
+    expect(isWhole).toBe(true)
+    const written: unknown = JSON.parse(Buffer.from(node.disk.peek('volumes/4d.json')!).toString())
+    expect(written).toMatchObject({ state: 'sealed', verifiedToBytes: copy.syncedLength })
+  })
+})
+
+describe('a full disk', () => {
+  const full: DiskFaultHook = ({ kind }) => (kind === 'append' ? { kind: 'error', error: 'full' } : null)
+
+  it('ends the appends, and harms nothing of what was synced before', async () => {
+    const { simulation, node, copy } = await world('full')
+    const length = copy.syncedLength
+    const bytes = record(length)
+    node.disk.faultHook = full
+    const appending = simulation.complete(() => copy.append(length, [bytes], bytes.byteLength))
+    await expect(appending).rejects.toMatchObject({ kind: 'full' })
+    node.disk.faultHook = null
+    const again = simulation.complete(() => copy.append(length, [bytes], bytes.byteLength))
+    await expect(again, 'what stands behind the end is unknown').rejects.toMatchObject({ code: 'VOLUME_SEALED' })
+    await simulation.complete(() => copy.seal(length))
+    expect(await simulation.complete(() => copy.verify(async () => {}))).toBe(true)
+    expect(copy.report()).toMatchObject({ state: 'sealed', verifiedToBytes: length })
+  })
+
+  it('does not keep an order of the master from being obeyed', async () => {
+    const made = await world('full seal')
+    const { simulation, node } = made
+    const store = await simulation.complete(() => storeOf(made))
+    node.disk.faultHook = full
+    const order = { kind: 'seal', volume: 77, replica: 5, sealedLengthBytes: 0 } as const
+    await simulation.complete(() => store.obey(order))
+    expect(store.takeChangedReports()).toMatchObject([{ volume: 77, state: 'sealed' }])
+  })
+})
+
+describe('an order for a copy that was never made here', () => {
+  it('is answered, so that the master stops repeating it', async () => {
+    const made = await world('never made')
+    const store = await made.simulation.complete(() => storeOf(made))
+    const order = { kind: 'seal', volume: 99, replica: 8, sealedLengthBytes: 0 } as const
+    await made.simulation.complete(() => store.obey(order))
+    expect(store.takeChangedReports()).toEqual([
+      { volume: 99, replica: 8, state: 'failed', lengthBytes: 0, verifiedToBytes: 0 },
+    ])
+    expect(store.takeChangedReports()).toEqual([])
+  })
+})
