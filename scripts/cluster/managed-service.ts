@@ -9,7 +9,7 @@ import { once } from 'node:events'
 import { type LogFile } from './log-file.ts'
 import { plainText } from './log-lines.ts'
 import { type ServicePlan } from './plan.ts'
-import { decideRestart } from './restart-policy.ts'
+import { decideRestart, EXIT_CODE_HOPELESS } from './restart-policy.ts'
 
 const WITH_PARENT = new URL('./with-parent.ts', import.meta.url).href
 const LAST_WORDS_LINES = 8
@@ -53,7 +53,7 @@ export class ManagedService {
     })
     this.#child = child
     child.on('error', (error) => this.#options.say(`${this.plan.name}: ${error.message}`))
-    child.once('close', (code, signal) => this.#died(signal ?? `code ${code}`))
+    child.once('close', (code, signal) => this.#died(code, signal ?? `code ${code}`))
   }
 
   /** Resolves when the process is gone; after `withinMs` it is killed. Idempotent. */
@@ -78,19 +78,23 @@ export class ManagedService {
     this.#child?.kill('SIGKILL')
   }
 
-  #died(how: string): void {
+  #died(exitCode: number | null, how: string): void {
     this.#child = null
     if (this.#isStopping) return
-    const decision = decideRestart(performance.now() - this.#startedAtMs, this.#shortLives)
+    const decision = decideRestart(performance.now() - this.#startedAtMs, this.#shortLives, exitCode)
     this.#shortLives = decision.shortLives
-    if (decision.kind === 'give-up') return this.#giveUp(how)
+    if (decision.kind === 'give-up') return this.#giveUp(exitCode, how)
     this.#options.say(`${this.plan.name} died (${how}); it starts again in ${decision.delayMs / 1000} s`)
     this.#restart = setTimeout(() => this.start(), decision.delayMs)
   }
 
-  #giveUp(how: string): void {
+  #giveUp(exitCode: number | null, how: string): void {
     const { log, say, onGivenUp } = this.#options
-    say(`${this.plan.name} died ${this.#shortLives} times soon after its start (${how}). Its last words:`)
+    const history =
+      exitCode === EXIT_CODE_HOPELESS
+        ? 'refuses to run'
+        : `died ${this.#shortLives} times soon after its start (${how})`
+    say(`${this.plan.name} ${history}. Its last words:`)
     for (const line of log.lastLines(LAST_WORDS_LINES)) say(`  ${plainText(line)}`)
     say(`  (${log.path})`)
     onGivenUp(this.plan.name)

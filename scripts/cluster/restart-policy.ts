@@ -1,9 +1,11 @@
 /**
  * Decides whether and when a service that died is started again: soon after a long life, later and later after short
- * ones, and not at all when it evidently cannot live. Pure; the times are arguments.
+ * ones, and not at all when it evidently cannot live, or has said so itself. Pure; the times are arguments.
  */
 export const SHORT_LIFE_MS = 5000
 export const SHORT_LIVES_MAX = 5
+/** A service ends with this where only a person can help: its configuration or its data is not what it must be. */
+export const EXIT_CODE_HOPELESS = 78
 const FIRST_DELAY_MS = 250
 const DELAY_MAX_MS = 10_000
 
@@ -11,8 +13,9 @@ export type RestartDecision =
   | { readonly kind: 'restart'; readonly delayMs: number; readonly shortLives: number }
   | { readonly kind: 'give-up'; readonly shortLives: number }
 
-/** `shortLives`: how many short lives came before this one, without a long one in between. */
-export function decideRestart(livedMs: number, shortLives: number): RestartDecision {
+/** `exitCode`: null after a signal. `shortLives`: how many short lives came before this one, without a long one in between. */
+export function decideRestart(livedMs: number, shortLives: number, exitCode: number | null): RestartDecision {
+  if (exitCode === EXIT_CODE_HOPELESS) return { kind: 'give-up', shortLives: shortLives + 1 }
   if (livedMs >= SHORT_LIFE_MS) return { kind: 'restart', delayMs: FIRST_DELAY_MS, shortLives: 0 }
   const count = shortLives + 1
   if (count >= SHORT_LIVES_MAX) return { kind: 'give-up', shortLives: count }

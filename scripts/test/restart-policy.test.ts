@@ -1,13 +1,18 @@
 /** When a dead service is started again. */
 import { describe, expect, it } from 'vitest'
-import { decideRestart, SHORT_LIFE_MS, SHORT_LIVES_MAX } from '../cluster/restart-policy.ts'
+import {
+  decideRestart,
+  EXIT_CODE_HOPELESS,
+  SHORT_LIFE_MS,
+  SHORT_LIVES_MAX,
+} from '../cluster/restart-policy.ts'
 
 describe('the restart policy', () => {
   it('waits longer after each short life and then gives up', () => {
     const delays: number[] = []
     let shortLives = 0
     for (;;) {
-      const decision = decideRestart(100, shortLives)
+      const decision = decideRestart(100, shortLives, 1)
       shortLives = decision.shortLives
       if (decision.kind === 'give-up') break
       delays.push(decision.delayMs)
@@ -17,10 +22,14 @@ describe('the restart policy', () => {
   })
 
   it('forgets short lives after a long one', () => {
-    expect(decideRestart(SHORT_LIFE_MS, SHORT_LIVES_MAX - 1)).toEqual({
+    expect(decideRestart(SHORT_LIFE_MS, SHORT_LIVES_MAX - 1, null)).toEqual({
       kind: 'restart',
       delayMs: 250,
       shortLives: 0,
     })
+  })
+
+  it('gives up at once on a service that says that no start will help, however long it lived', () => {
+    expect(decideRestart(SHORT_LIFE_MS, 0, EXIT_CODE_HOPELESS).kind).toBe('give-up')
   })
 })

@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { connect } from 'node:net'
+import { connect, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Readable } from 'node:stream'
@@ -31,18 +31,18 @@ export class RealCluster {
   readonly directory: string
   /** What the launcher would have shown. */
   readonly lines: string[] = []
-  readonly #portOffset: number
+  readonly #ports: ReservedPorts
   #cluster: Cluster | null = null
 
-  private constructor(directory: string, portOffset: number) {
+  private constructor(directory: string, ports: ReservedPorts) {
     this.directory = directory
-    this.#portOffset = portOffset
+    this.#ports = ports
   }
 
   /** A new cluster that is ready. */
   static async start(): Promise<RealCluster> {
     const directory = mkdtempSync(join(tmpdir(), 'dfs-cluster-'))
-    const cluster = new RealCluster(directory, await findFreeOffset())
+    const cluster = new RealCluster(directory, await reservePorts())
     await cluster.start()
     return cluster
   }
@@ -67,17 +67,17 @@ export class RealCluster {
     return this.#cluster?.pids ?? new Map()
   }
 
-  /** The same data again, after {@link stop}. */
-  async start(): Promise<void> {
+  /** The same data again, after {@link stop}; rejects with LaunchError. `signal` gives up. */
+  async start(signal: AbortSignal = new AbortController().signal): Promise<void> {
     const { gateway: _unused, ...programs } = SERVICE_PROGRAMS
     const plan = planCluster({
       dataDirectory: this.dataDirectory,
       chunkServers: CHUNK_SERVERS,
-      portOffset: this.#portOffset,
+      portOffset: this.#ports.offset,
       programs,
       environment: {},
     })
-    this.#cluster = await Cluster.start({ plan, say: (line) => this.lines.push(line) })
+    this.#cluster = await Cluster.start({ plan, say: (line) => this.lines.push(line), signal })
   }
 
   async stop(): Promise<void> {
@@ -88,6 +88,7 @@ export class RealCluster {
   /** Stops it and removes its data. */
   async end(): Promise<void> {
     await this.stop()
+    this.#ports.reservation.close()
     rmSync(this.directory, { recursive: true, force: true })
   }
 
@@ -130,7 +131,33 @@ export class RealCluster {
   }
 
   #urlOf(number: number): string {
-    return `http://127.0.0.1:${MASTER_PORT + this.#portOffset + number}`
+    return `http://127.0.0.1:${MASTER_PORT + this.#ports.offset + number}`
+  }
+}
+
+interface ReservedPorts {
+  readonly offset: number
+  /** Held as long as the cluster lives. */
+  readonly reservation: Server
+}
+
+/** Just below the first port of a cluster. */
+const RESERVATION_PORT = MASTER_PORT - 1
+
+/**
+ * A free offset that no other test takes, though the services listen only seconds later, and not at all while the cluster
+ * is stopped.
+ */
+async function reservePorts(): Promise<ReservedPorts> {
+  for (let attempt = 1; ; attempt += 1) {
+    const offset = await findFreeOffset()
+    const reservation = createServer().listen(RESERVATION_PORT + offset, '127.0.0.1')
+    try {
+      await once(reservation, 'listening')
+      return { offset, reservation }
+    } catch (error) {
+      if (attempt >= 100) throw error
+    }
   }
 }
 

@@ -7,6 +7,7 @@ export {
   Lifecycle,
   type LifecycleOptions,
   type LifecycleState,
+  RefusalError,
   runProcess,
   STOP_PHASES,
   type StopPhase,

@@ -107,6 +107,14 @@ export class Lifecycle {
   }
 }
 
+/**
+ * Thrown, or left uncaught, where this process must not run as it is set up: no bug, and no start will change it before a
+ * person has acted. The message says what is wrong.
+ */
+export class RefusalError extends Error {
+  override readonly name = 'RefusalError'
+}
+
 /** sysexits: 70 is an internal software error, 78 a configuration error. */
 const EXIT = Object.freeze({ ok: 0, failed: 1, bug: 70, config: 78 })
 const SIGNALS = { SIGINT: 2, SIGTERM: 15 } as const
@@ -114,7 +122,7 @@ const SIGNALS = { SIGINT: 2, SIGTERM: 15 } as const
 /**
  * Runs `start` to the end of its steps, then until a signal; ends the process with an exit code: 0 after a clean stop,
  * 70 after an error that nobody expected (state on disk is sound by design, so crashing is the safe answer), 78 for a
- * configuration that is not valid.
+ * configuration that is not valid or a {@link RefusalError}: then starting it again does not help.
  */
 export function runProcess(options: LifecycleOptions, start: (lifecycle: Lifecycle) => Promise<void>): void {
   const { log } = options
@@ -134,6 +142,10 @@ export function runProcess(options: LifecycleOptions, start: (lifecycle: Lifecyc
   }
   for (const event of ['uncaughtException', 'unhandledRejection']) {
     process.on(event, (error: unknown) => {
+      if (error instanceof RefusalError) {
+        log.error({ reason: error.message }, `the service must not run: ${error.message}`)
+        exit(EXIT.config)
+      }
       log.error({ error, event }, 'a bug: the process ends')
       exit(EXIT.bug)
     })
@@ -143,8 +155,8 @@ export function runProcess(options: LifecycleOptions, start: (lifecycle: Lifecyc
     (error: unknown) => {
       // A stop during the start makes the next step refuse; the signal handler has the last word then.
       if (lifecycle.state !== 'starting') return
-      const isConfig = error instanceof ConfigError || error instanceof ClusterKeyError
-      log.error(isConfig ? { reason: error.message } : { error }, 'the service cannot start')
+      const isConfig = [ConfigError, ClusterKeyError, RefusalError].some((kind) => error instanceof kind)
+      log.error(isConfig ? { reason: (error as Error).message } : { error }, 'the service cannot start')
       stopAndExit('start failed', isConfig ? EXIT.config : EXIT.failed)
     },
   )

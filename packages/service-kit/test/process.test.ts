@@ -43,6 +43,8 @@ test.each([
   ['throw', 70, 'a bug'],
   ['reject', 70, 'a bug'],
   ['config', 78, 'DFS_PORT is not set'],
+  ['refuse', 78, 'the data is of another cluster'],
+  ['refuse later', 78, 'the data is of another cluster'],
   ['fail', 1, 'the service cannot start'],
 ])('%s ends with %i and says why', async (mode, expected, words) => {
   const { code, output } = await run(mode)

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The process: configuration, the real world, the chunk server, its public API, and the order in which they stop. */
 import { lockDirectory, NodeClock, NodeRandom, crc32, createHasher, nodeRuntime } from '@dfs/node-runtime'
+import { DfsError } from '@dfs/protocol'
 import { buildPublicApp } from '@dfs/public-api'
 import {
   chooseLogFormat,
@@ -8,6 +9,7 @@ import {
   type Lifecycle,
   loadConfig,
   readClusterKey,
+  RefusalError,
   runProcess,
 } from '@dfs/service-kit'
 import { startChunkServer } from './chunk-server.ts'
@@ -26,6 +28,10 @@ const log = createLog({
 
 runProcess({ clock, log, drainDeadlineMs: DRAIN_DEADLINE_MS, stopDeadlineMs: STOP_DEADLINE_MS }, start)
 
+/** The master will have nothing to do with this data or this process: no bug, and another start would end like this one. */
+const isRefusal = (error: Error): boolean =>
+  error instanceof DfsError && (error.code === 'WRONG_CLUSTER' || error.code === 'STALE_INCARNATION')
+
 async function start(lifecycle: Lifecycle): Promise<void> {
   const config = loadConfig(ChunkServerConfig, process.env)
   const internalPort = config.internalPort ?? config.port + 100
@@ -41,10 +47,9 @@ async function start(lifecycle: Lifecycle): Promise<void> {
   })
   lifecycle.onStop('clients', 'connections to other nodes', () => runtime.transport.closeClient())
   const onFatal = (error: Error): void => {
-    log.error({ err: error }, 'this server must not go on')
     // The lifecycle ends the process on what nobody caught.
     queueMicrotask(() => {
-      throw error
+      throw isRefusal(error) ? new RefusalError(error.message, { cause: error }) : error
     })
   }
   const server = await lifecycle.step('recover the volumes and register with the master', () =>

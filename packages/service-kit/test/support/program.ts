@@ -1,6 +1,6 @@
 /** A small service for the tests of the process's end; its argument says how it ends. */
 import { type Clock } from '@dfs/core'
-import { ConfigError, createLog, runProcess } from '../../src/index.ts'
+import { ConfigError, createLog, RefusalError, runProcess } from '../../src/index.ts'
 
 const clock: Clock = {
   wallMs: () => 0,
@@ -20,6 +20,7 @@ const mode = process.argv[2]
 
 runProcess({ clock, log, drainDeadlineMs: 20_000, stopDeadlineMs: 20_000 }, async (lifecycle) => {
   if (mode === 'config') throw new ConfigError(['DFS_PORT is not set'])
+  if (mode === 'refuse') throw new RefusalError('the data is of another cluster')
   if (mode === 'fail') throw new Error('no such device')
   const held = setInterval(() => {}, 60_000)
   await lifecycle.step('open the store', () => {})
@@ -37,6 +38,11 @@ runProcess({ clock, log, drainDeadlineMs: 20_000, stopDeadlineMs: 20_000 }, asyn
   if (mode === 'throw') {
     setImmediate(() => {
       throw new Error('never caught')
+    })
+  }
+  if (mode === 'refuse later') {
+    setImmediate(() => {
+      throw new RefusalError('the data is of another cluster')
     })
   }
   if (mode === 'reject') void Promise.reject(new Error('never handled'))
