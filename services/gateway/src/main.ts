@@ -20,6 +20,11 @@ import { StorageWatch } from './storage-watch.ts'
 const DRAIN_DEADLINE_MS = 10_000
 /** Longer than the gateway's own deadline for pending replies. */
 const STOP_DEADLINE_MS = 8000
+/**
+ * By how much the client of the cluster gives up before a request's deadline: it knows whether anything was done, while
+ * the deadline can only say that the outcome is unknown.
+ */
+const GIVE_UP_EARLIER_MS = 5000
 /** How often, and for how long, the cluster is asked whether it is there. */
 const ASK_EVERY_MS = 2000
 const ASK_WITHIN_MS = 3000
@@ -38,7 +43,8 @@ runProcess({ clock, log, drainDeadlineMs: DRAIN_DEADLINE_MS, stopDeadlineMs: STO
 async function start(lifecycle: Lifecycle): Promise<void> {
   const config = loadConfig(GatewayServiceConfig, process.env, checkRelations)
   const { storeDeadlineMs, ...lineConfig } = gatewayConfigOf(config)
-  const client = createClient({ url: config.masterUrl, clock, random, deadlineMs: storeDeadlineMs })
+  const deadlineMs = storeDeadlineMs - GIVE_UP_EARLIER_MS
+  const client = createClient({ url: config.masterUrl, clock, random, deadlineMs })
   lifecycle.onStop('clients', 'connections to the cluster', () => client.close())
 
   const store = clientStore(client)
