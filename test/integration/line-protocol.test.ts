@@ -22,7 +22,7 @@ let first: LineClient, second: LineClient, third: LineClient
 
 beforeAll(async () => {
   cluster = await RealCluster.start()
-  gateway = await GatewayProcess.start({ masterUrl: cluster.masterUrl })
+  gateway = await GatewayProcess.start(cluster)
   client = cluster.client()
   first = await gateway.connect(0)
   second = await gateway.connect(1)

@@ -3,20 +3,18 @@
  * settings, and so that it lives on when everything behind it dies.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
-import { type AddressInfo, createServer, type Server } from 'node:net'
+import {
+  GATEWAY_PORT,
+  LINE_CHUNK_PORTS,
+  LINE_MASTER_PORT,
+  MASTER_PORT,
+} from '../../../scripts/cluster/plan.ts'
 import { SERVICE_PROGRAMS } from '../../../scripts/cluster/programs.ts'
+import { type RealCluster } from '../real-cluster.ts'
 import { LineClient } from './line-client.ts'
 
-const CHUNK_PORTS = 3
-
-export interface GatewaySettings {
-  readonly masterUrl: string
-  /** More of the environment, beside the ports. */
-  readonly settings?: Readonly<Record<string, string>>
-}
-
+/** On the ports that a gateway of its cluster has; while it lives, no other cluster is started on that cluster's ports. */
 export class GatewayProcess implements AsyncDisposable {
   readonly healthPort: number
   readonly masterPort: number
@@ -25,11 +23,11 @@ export class GatewayProcess implements AsyncDisposable {
   readonly #ended: Promise<unknown>
   #log = ''
 
-  private constructor(ports: readonly number[], { masterUrl, settings }: GatewaySettings) {
-    const [healthPort, masterPort, ...chunkPorts] = ports
-    this.healthPort = healthPort!
-    this.masterPort = masterPort!
-    this.chunkPorts = chunkPorts
+  private constructor({ masterUrl }: RealCluster, settings: Readonly<Record<string, string>>) {
+    const portOffset = Number(new URL(masterUrl).port) - MASTER_PORT
+    this.healthPort = GATEWAY_PORT + portOffset
+    this.masterPort = LINE_MASTER_PORT + portOffset
+    this.chunkPorts = LINE_CHUNK_PORTS.map((port) => port + portOffset)
     const own = Object.entries(process.env).filter(([name]) => !name.startsWith('DFS_'))
     this.#child = spawn(process.execPath, [SERVICE_PROGRAMS.gateway!], {
       env: {
@@ -37,7 +35,7 @@ export class GatewayProcess implements AsyncDisposable {
         DFS_MASTER_URL: masterUrl,
         DFS_PORT: String(this.healthPort),
         DFS_LINE_MASTER_PORT: String(this.masterPort),
-        DFS_LINE_CHUNK_PORTS: chunkPorts.join(','),
+        DFS_LINE_CHUNK_PORTS: this.chunkPorts.join(','),
         DFS_LOG_FORMAT: 'json',
         ...settings,
       },
@@ -49,9 +47,12 @@ export class GatewayProcess implements AsyncDisposable {
     }
   }
 
-  /** Resolves when it listens, whether or not the cluster is there. */
-  static async start(settings: GatewaySettings): Promise<GatewayProcess> {
-    const gateway = new GatewayProcess(await freePorts(2 + CHUNK_PORTS), settings)
+  /** Resolves when it listens, whether or not the cluster is there. `settings` are more of its environment. */
+  static async start(
+    cluster: RealCluster,
+    settings: Readonly<Record<string, string>> = {},
+  ): Promise<GatewayProcess> {
+    const gateway = new GatewayProcess(cluster, settings)
     while ((await gateway.health('/healthz')) === null) {
       if (!gateway.isAlive) throw new Error(`the gateway did not start:\n${gateway.log}`)
       await turnOfPolling()
@@ -122,22 +123,3 @@ export class GatewayProcess implements AsyncDisposable {
 
 /** What is waited for happens in other processes; the test's own time limit bounds the wait. */
 export const turnOfPolling = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, 50))
-
-/** Below those that systems give to outgoing connections, of which these tests make many. */
-const PORT_FIRST = 26_000
-const PORT_COUNT = 6000
-
-async function freePorts(count: number): Promise<number[]> {
-  const open: Server[] = []
-  while (open.length < count) {
-    const server = createServer().listen(PORT_FIRST + randomInt(PORT_COUNT), '127.0.0.1')
-    // Taken: another one is tried.
-    await once(server, 'listening').then(
-      () => open.push(server),
-      () => server.close(),
-    )
-  }
-  const ports = open.map((server) => (server.address() as AddressInfo).port)
-  await Promise.all(open.map((server) => once(server.close(), 'close')))
-  return ports
-}
