@@ -15,10 +15,19 @@ import {
 import { clientStore } from './client-store.ts'
 import { buildGateway } from './gateway.ts'
 import { checkRelations, gatewayConfigOf, GatewayServiceConfig } from './service-config.ts'
+import { StorageWatch } from './storage-watch.ts'
 
 const DRAIN_DEADLINE_MS = 10_000
 /** Longer than the gateway's own deadline for pending replies. */
 const STOP_DEADLINE_MS = 8000
+/**
+ * By how much the client of the cluster gives up before a request's deadline: it knows whether anything was done, while
+ * the deadline can only say that the outcome is unknown.
+ */
+const GIVE_UP_EARLIER_MS = 5000
+/** How often, and for how long, the cluster is asked whether it is there. */
+const ASK_EVERY_MS = 2000
+const ASK_WITHIN_MS = 3000
 
 const clock = new NodeClock()
 const random = new NodeRandom()
@@ -34,11 +43,23 @@ runProcess({ clock, log, drainDeadlineMs: DRAIN_DEADLINE_MS, stopDeadlineMs: STO
 async function start(lifecycle: Lifecycle): Promise<void> {
   const config = loadConfig(GatewayServiceConfig, process.env, checkRelations)
   const { storeDeadlineMs, ...lineConfig } = gatewayConfigOf(config)
-  const client = createClient({ url: config.masterUrl, clock, random, deadlineMs: storeDeadlineMs })
+  const deadlineMs = storeDeadlineMs - GIVE_UP_EARLIER_MS
+  const client = createClient({ url: config.masterUrl, clock, random, deadlineMs })
   lifecycle.onStop('clients', 'connections to the cluster', () => client.close())
 
+  const store = clientStore(client)
+  const watch = new StorageWatch({
+    ask: (signal) => store.primary(signal),
+    everyMs: ASK_EVERY_MS,
+    withinMs: ASK_WITHIN_MS,
+    clock,
+    log,
+  })
+  lifecycle.onStop('clients', 'questions to the cluster', () => watch.stop())
+  watch.start()
+
   const gateway = buildGateway({
-    store: clientStore(client),
+    store,
     clock,
     log,
     config: { ...lineConfig, storeDeadlineMs },
@@ -47,7 +68,7 @@ async function start(lifecycle: Lifecycle): Promise<void> {
   const ports = await lifecycle.step('open the ports of the line protocol', () => gateway.start())
 
   const health = buildHttpServer({ clock, log, random, onFatal: crash })
-  addHealthRoutes(health, lifecycle.notReadyReason)
+  addHealthRoutes(health, () => lifecycle.notReadyReason() ?? watch.whyNotReady())
   lifecycle.onStop('listeners', 'health', () => health.close())
   await lifecycle.step('listen', () => health.listen({ host: config.listenHost, port: config.port }))
   log.info({ url: `http://${config.listenHost}:${config.port}`, ...ports }, 'listening')

@@ -1,19 +1,18 @@
 /**
- * The release rule against what it was made for: two interactive programs that read their socket twice, on terminals, with
- * a person's pauses. Python 3 and a system with pseudo-terminals are needed; without them the tests are left out.
+ * The release rule against what it was made for, on the real cluster: two interactive programs that read their socket
+ * twice, on terminals, with a person's pauses. Python 3 and a system with pseudo-terminals are needed; without them the
+ * tests are left out.
  */
-import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
-import { text } from 'node:stream/consumers'
+import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, it } from 'vitest'
-import { type ReleaseRule } from '../src/index.ts'
-import { makeTcpStage } from './support/tcp-client.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { RealCluster, run } from './real-cluster.ts'
+import { GatewayProcess } from './line/gateway-process.ts'
 
-const PERSON = fileURLToPath(new URL('clients/person.py', import.meta.url))
+const PERSON = fileURLToPath(new URL('line/clients/person.py', import.meta.url))
 const SESSIONS = Number(process.env['DFS_TEST_SESSIONS'] ?? 1)
 const EVERYTHING = ['find', 'create', 'write', 'read', 'delete', 'read again', 'exit', 'end']
-const TIME_LIMIT_MS = 20_000 + SESSIONS * 40_000
+const WITHIN_MS = 120_000 + SESSIONS * 60_000
 
 const hasPython = spawnSync('python3', ['-c', 'import pty']).status === 0
 if (!hasPython) console.info('left out: the interactive clients, since python3 with pty is not here')
@@ -24,17 +23,21 @@ interface SessionResult {
   readonly screen: string
 }
 
-/** Both programs at once, `SESSIONS` times. */
-async function play(release: ReleaseRule): Promise<SessionResult[]> {
-  await using stage = await makeTcpStage({ release })
-  const person = spawn('python3', [PERSON, String(stage.ports.master), String(SESSIONS)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const [output] = await Promise.all([text(person.stdout), once(person, 'exit')])
-  return JSON.parse(output) as SessionResult[]
-}
-
 describe.runIf(hasPython)('two interactive programs at once', () => {
+  let cluster: RealCluster
+
+  beforeAll(async () => {
+    cluster = await RealCluster.start()
+  }, WITHIN_MS)
+  afterAll(() => cluster.end(), WITHIN_MS)
+
+  /** Both programs at once, `SESSIONS` times. */
+  async function play(release: 'auto' | 'never'): Promise<SessionResult[]> {
+    await using gateway = await GatewayProcess.start(cluster, { DFS_LINE_RELEASE: release })
+    const { stdout } = await run(['python3', PERSON, String(gateway.masterPort), String(SESSIONS)])
+    return JSON.parse(stdout) as SessionResult[]
+  }
+
   it(
     'show every reply, time after time, and end, with the rule auto',
     async () => {
@@ -43,7 +46,7 @@ describe.runIf(hasPython)('two interactive programs at once', () => {
       // The screen is compared with itself: a failure then shows it.
       for (const result of results) expect(result).toEqual({ ...result, shown: EVERYTHING })
     },
-    TIME_LIMIT_MS,
+    WITHIN_MS,
   )
 
   it(
@@ -52,6 +55,6 @@ describe.runIf(hasPython)('two interactive programs at once', () => {
       const results = await play('never')
       expect(results.some(({ shown }) => shown.length < EVERYTHING.length)).toBe(true)
     },
-    TIME_LIMIT_MS,
+    WITHIN_MS,
   )
 })
