@@ -107,6 +107,15 @@ export class ComposeCluster {
     )
   }
 
+  /** After the service died by itself. */
+  async wasRestarted(service: Service): Promise<void> {
+    await until(
+      `the engine has restarted ${service}`,
+      async () => Number(await this.inspect(service, '{{.RestartCount}}')) > 0,
+    )
+    await this.isHealthy(service)
+  }
+
   async pause(service: Service): Promise<void> {
     await docker(['pause', this.containerOf(service)])
   }
