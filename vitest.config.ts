@@ -5,6 +5,13 @@ const project = (name: string, include: string[], timeoutMs: number) => ({
   test: { name, include, testTimeout: timeoutMs, hookTimeout: timeoutMs },
 })
 
+/** One file at a time: each starts a whole system, and measures nothing. */
+const containers = () => {
+  const { extends: inherits, test } = project('container', ['test/container/**/*.test.ts'], 300_000)
+  const globalSetup = ['test/container/global-setup.ts']
+  return { extends: inherits, test: { ...test, globalSetup, fileParallelism: false } }
+}
+
 export default defineConfig({
   test: {
     coverage: {
@@ -23,6 +30,7 @@ export default defineConfig({
       project('contract', ['test/contract/**/*.test.ts'], 20_000),
       project('simulation', ['test/simulation/**/*.test.ts'], 120_000),
       project('integration', ['test/integration/**/*.test.ts'], 120_000),
+      containers(),
     ],
   },
 })

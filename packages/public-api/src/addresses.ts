@@ -1,8 +1,10 @@
 /**
- * Names under which the cluster is reached from outside. A node knows ports and, where they were configured, advertised
- * URLs; by which name a caller reaches the machines only the caller knows, and its `Host` field says so. What is allowed
- * as a `Host`: the names of this machine itself, any IP literal (a page that rebinds a name to our address still sends
- * the name), the advertised names, and those that were configured.
+ * Names under which the cluster is reached. A node knows ports and, where they were configured, advertised URLs; by which
+ * name a caller reaches the machines only the caller knows, and its `Host` field says so. One kind of name says more: a
+ * caller that uses the name by which the nodes know each other is on their network, and is told their names there (the
+ * gateway and tools in containers; docs/adr/0007). What is allowed as a `Host`: the names of this machine itself, any IP
+ * literal (a page that rebinds a name to our address still sends the name), the names of the nodes among themselves, the
+ * advertised names, and those that were configured.
  */
 import { DfsError } from '@dfs/protocol'
 import { isIP } from 'node:net'
@@ -12,6 +14,8 @@ export interface PublicEndpoint {
   readonly publicPort: number
   /** An absolute URL without a path, or null: then it is the caller's own name for us, with the port above. */
   readonly advertisedUrl: string | null
+  /** `host:port` where the other nodes reach the node; its public listener is at the same host for who is on their network. */
+  readonly internalAddress?: string
 }
 
 /** All public listeners as they are known now, the node's own and the master's included. Called often: keep it cheap. */
@@ -43,22 +47,49 @@ export class Addresses {
       if (this.#remembered.size < REMEMBERED_HOSTS_MAX) this.#remembered.set(field, name)
       return name
     }
-    for (const { advertisedUrl } of this.#endpoints()) {
-      if (advertisedUrl !== null && URL.parse(advertisedUrl)?.hostname === name) return name
+    for (const endpoint of this.#endpoints()) {
+      if (advertisedHost(endpoint) === name || internalHost(endpoint) === name) return name
     }
     throw new DfsError('FOREIGN_HOST', `${name} is not a name of this service`)
   }
 
+  /** `http://name:port`, where a caller that knows this node as `hostName` reaches `endpoint`. */
+  originOf(endpoint: PublicEndpoint, hostName: string): string {
+    const { advertisedUrl, publicPort } = endpoint
+    const inside = internalHost(endpoint)
+    if (inside !== null && this.#isOnNodesNetwork(hostName)) return httpOrigin(inside, publicPort)
+    if (advertisedUrl !== null) return URL.parse(advertisedUrl)?.origin ?? advertisedUrl
+    return httpOrigin(hostName, publicPort)
+  }
+
   /** Whether a web page of `origin` belongs to the cluster, for a caller that knows this node as `hostName`. */
   isOwnOrigin(origin: string, hostName: string): boolean {
-    return this.#endpoints().some((endpoint) => originOf(endpoint, hostName) === origin)
+    return this.#endpoints().some((endpoint) => this.originOf(endpoint, hostName) === origin)
+  }
+
+  /**
+   * Loopback tells nothing of a network: a proxy on the same machine may have put it there. Neither does a name that is
+   * advertised as well.
+   */
+  #isOnNodesNetwork(hostName: string): boolean {
+    if (LOCAL_NAMES.includes(hostName)) return false
+    const endpoints = this.#endpoints()
+    return (
+      endpoints.some((endpoint) => internalHost(endpoint) === hostName) &&
+      !endpoints.some((endpoint) => advertisedHost(endpoint) === hostName)
+    )
   }
 }
 
-/** `http://name:port`, where a caller that knows this node as `hostName` reaches `endpoint`. */
-export function originOf({ advertisedUrl, publicPort }: PublicEndpoint, hostName: string): string {
-  if (advertisedUrl !== null) return URL.parse(advertisedUrl)?.origin ?? advertisedUrl
-  return publicPort === 80 ? `http://${hostName}` : `http://${hostName}:${publicPort}`
-}
+const httpOrigin = (name: string, port: number): string =>
+  port === 80 ? `http://${name}` : `http://${name}:${port}`
+
+const advertisedHost = ({ advertisedUrl }: PublicEndpoint): string | null =>
+  advertisedUrl === null ? null : (URL.parse(advertisedUrl)?.hostname ?? null)
+
+const internalHost = ({ internalAddress }: PublicEndpoint): string | null =>
+  internalAddress === undefined
+    ? null
+    : internalAddress.slice(0, internalAddress.lastIndexOf(':')).toLowerCase()
 
 const isAddress = (name: string): boolean => isIP(name.startsWith('[') ? name.slice(1, -1) : name) !== 0

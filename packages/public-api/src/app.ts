@@ -22,16 +22,17 @@ import { addDirectoryRoutes, addEntryRoutes, addLinkRoutes } from './trees.ts'
 export async function buildPublicApp(options: PublicAppOptions): Promise<FastifyInstance> {
   const { clock, log, random, namespace, onFatal = crash, hasDocs = true } = options
   const app = buildHttpServer({ clock, log, random, onFatal })
-  addAdmission(app, new Addresses(options.cluster.endpoints, options.allowedHosts))
+  const addresses = new Addresses(options.cluster.endpoints, options.allowedHosts)
+  addAdmission(app, addresses)
   const bodies = addBodyRouting(app, clock)
   for (const schema of Object.values(COMPONENTS)) app.addSchema(schema)
   if (hasDocs) await addOpenApi(app)
   const typed: App = app.withTypeProvider<TypeBoxTypeProvider>()
-  await typed.register(async (scope) => addContentRoutes(scope, options, { bodies, onFatal }))
+  await typed.register(async (scope) => addContentRoutes(scope, options, { addresses, bodies, onFatal }))
   addDirectoryRoutes(typed, namespace)
   addLinkRoutes(typed, namespace)
   addEntryRoutes(typed, namespace)
-  addClusterRoutes(typed, namespace)
+  addClusterRoutes(typed, { namespace, addresses })
   addHealthRoutes(app, options.notReadyReason)
   if (hasDocs) addOpenApiDocument(app)
   await app.ready()
@@ -39,19 +40,24 @@ export async function buildPublicApp(options: PublicAppOptions): Promise<Fastify
 }
 
 interface ContentParts {
+  readonly addresses: Addresses
   readonly bodies: Bodies
   readonly onFatal: (error: Error) => void
 }
 
 /** In a scope of their own: here a body is a file's content, whatever its media type, and nobody parses it. */
-function addContentRoutes(app: App, options: PublicAppOptions, { bodies, onFatal }: ContentParts): void {
+function addContentRoutes(
+  app: App,
+  options: PublicAppOptions,
+  { addresses, bodies, onFatal }: ContentParts,
+): void {
   const { namespace, content, log } = options
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined))
   addFileRoutes(app, { namespace, bodies })
   switch (content.kind) {
     case 'redirect':
-      addFileRedirects(app, { namespace, target: content.target })
+      addFileRedirects(app, { namespace, addresses, target: content.target })
       return
     case 'serve':
       addFileBytes(app, { namespace, bodies, log, onFatal, files: content.files })

@@ -1,10 +1,16 @@
 /** `/v1/servers` and `/v1/cluster`: what anybody may know about the cluster. */
 import { type Namespace } from '@dfs/protocol'
+import { type Addresses } from './addresses.ts'
 import { type App } from './app-type.ts'
 import { EMPTY_QUERY, errorResponses, ref } from './documented.ts'
 import { clusterStatusView, serverViews } from './views.ts'
 
-export function addClusterRoutes(app: App, namespace: Namespace): void {
+export interface ClusterRoutesOptions {
+  readonly namespace: Namespace
+  readonly addresses: Addresses
+}
+
+export function addClusterRoutes(app: App, { namespace, addresses }: ClusterRoutesOptions): void {
   app.get(
     '/v1/servers',
     {
@@ -18,9 +24,10 @@ export function addClusterRoutes(app: App, namespace: Namespace): void {
     },
     async (request, reply) => {
       const cluster = await namespace.viewCluster({ requestId: request.id })
+      const { hostName } = request
       return reply
         .header('cache-control', 'no-store')
-        .send({ servers: serverViews(cluster, request.hostName) })
+        .send({ servers: serverViews(cluster, { addresses, hostName }) })
     },
   )
   app.get(
@@ -36,7 +43,10 @@ export function addClusterRoutes(app: App, namespace: Namespace): void {
     },
     async (request, reply) => {
       const cluster = await namespace.viewCluster({ requestId: request.id })
-      return reply.header('cache-control', 'no-store').send(clusterStatusView(cluster, request.hostName))
+      const { hostName } = request
+      return reply
+        .header('cache-control', 'no-store')
+        .send(clusterStatusView(cluster, { addresses, hostName }))
     },
   )
 }

@@ -6,7 +6,7 @@
 import { DfsError, type Namespace } from '@dfs/protocol'
 import { type FastifyReply, type FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
-import { originOf, type PublicEndpoint } from './addresses.ts'
+import { type Addresses, type PublicEndpoint } from './addresses.ts'
 import { type App } from './app-type.ts'
 import { evaluateRead } from './conditions.ts'
 import { EMPTY_QUERY } from './documented.ts'
@@ -24,11 +24,13 @@ const RedirectView = Type.Object(
 
 export interface FileRedirectsOptions {
   readonly namespace: Namespace
+  readonly addresses: Addresses
   readonly target: () => PublicEndpoint | null
 }
 
 /** Adds PUT and GET. */
-export function addFileRedirects(app: App, { namespace, target }: FileRedirectsOptions): void {
+export function addFileRedirects(app: App, { namespace, addresses, target }: FileRedirectsOptions): void {
+  const redirect = redirector(addresses, target)
   app.put(
     '/v1/files/*',
     {
@@ -45,7 +47,7 @@ export function addFileRedirects(app: App, { namespace, target }: FileRedirectsO
       filePathIn(request.url, 'files')
       refuseCodings(request.headers)
       writeAttributes(request.headers)
-      return redirect(request, reply, target())
+      return redirect(request, reply)
     },
   )
   app.get(
@@ -65,22 +67,23 @@ export function addFileRedirects(app: App, { namespace, target }: FileRedirectsO
         setFileHeaders(reply, info)
         return reply.code(304).send()
       }
-      return redirect(request, reply, target())
+      return redirect(request, reply)
     },
   )
 }
 
-function redirect(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  endpoint: PublicEndpoint | null,
-): Static<typeof RedirectView> {
-  if (endpoint === null) throw new DfsError('UNAVAILABLE', 'no chunk server is alive')
-  // The target was checked to be printable ASCII that starts with a slash, the host to be one of ours.
-  const location = `${originOf(endpoint, request.hostName)}${request.url}`
-  reply.code(307).header('location', location).header('cache-control', 'no-store')
-  return {
-    location,
-    hint: 'A chunk server has the bytes: send the same request to this location. curl does so with -L.',
+type Redirect = (request: FastifyRequest, reply: FastifyReply) => Static<typeof RedirectView>
+
+const redirector =
+  (addresses: Addresses, target: () => PublicEndpoint | null): Redirect =>
+  (request, reply) => {
+    const endpoint = target()
+    if (endpoint === null) throw new DfsError('UNAVAILABLE', 'no chunk server is alive')
+    // The target was checked to be printable ASCII that starts with a slash, the host to be one of ours.
+    const location = `${addresses.originOf(endpoint, request.hostName)}${request.url}`
+    reply.code(307).header('location', location).header('cache-control', 'no-store')
+    return {
+      location,
+      hint: 'A chunk server has the bytes: send the same request to this location. curl does so with -L.',
+    }
   }
-}

@@ -11,7 +11,7 @@ import {
   type LookupResult,
   type ServerView,
 } from '@dfs/protocol'
-import { originOf } from './addresses.ts'
+import { type Addresses } from './addresses.ts'
 
 export function fileView(path: FilePath, info: FileInfo): FileView {
   const view: FileView = {
@@ -57,12 +57,22 @@ export function requireFile(path: FilePath, found: LookupResult): FileInfo {
   }
 }
 
-/** The servers, with the addresses where a caller that knows this node as `hostName` reaches them. */
-export const serverViews = ({ servers, preferred }: ClusterView, hostName: string): ServerView[] =>
+/** Who asks, and what this node knows of names. */
+export interface Caller {
+  readonly addresses: Addresses
+  /** The caller's name for this node. */
+  readonly hostName: string
+}
+
+/** The servers, with the addresses where the caller reaches them. */
+export const serverViews = (
+  { servers, preferred }: ClusterView,
+  { addresses, hostName }: Caller,
+): ServerView[] =>
   servers.map((server) => ({
     id: server.id,
     name: server.name,
-    url: originOf(server, hostName),
+    url: addresses.originOf(server, hostName),
     liveness: server.liveness,
     isPreferred: server.id === preferred,
     zone: server.zone,
@@ -71,10 +81,10 @@ export const serverViews = ({ servers, preferred }: ClusterView, hostName: strin
     silentForMs: server.silentForMs,
   }))
 
-export const clusterStatusView = (cluster: ClusterView, hostName: string): ClusterStatusView => ({
+export const clusterStatusView = (cluster: ClusterView, caller: Caller): ClusterStatusView => ({
   clusterId: cluster.clusterId,
   epoch: cluster.epoch,
   settings: cluster.settings,
-  servers: serverViews(cluster, hostName),
+  servers: serverViews(cluster, caller),
   totals: cluster.totals,
 })

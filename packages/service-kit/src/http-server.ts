@@ -37,6 +37,7 @@ declare module 'fastify' {
 }
 
 const LOGGED_PATH_MAX = 1024
+const HEALTH_OPERATIONS: ReadonlySet<string> = new Set(['getHealth', 'getReadiness'])
 
 /** Builds the instance. Add routes, then `ready()`. */
 export function buildHttpServer(options: HttpServerOptions): FastifyInstance {
@@ -107,7 +108,7 @@ function addRequestHooks(
     reply.raw.setHeader(HEADERS.requestId, request.id)
     clientErrors.track(reply.raw)
     // Fastify's own hook does not see a client that goes away before its answer.
-    reply.raw.once('close', () => log.info(describeRequest(request, reply, clock), 'request'))
+    reply.raw.once('close', () => logRequest(log, describeRequest(request, reply, clock)))
     done()
   })
   app.addHook('onRoute', (route) => {
@@ -119,6 +120,13 @@ function addRequestHooks(
     const others = route.onRequest === undefined ? [] : [route.onRequest].flat()
     route.onRequest = [mark, ...others]
   })
+}
+
+/** Watchers ask for the health every few seconds, for ever; only what they are told when something is wrong is news. */
+function logRequest(log: Log, fields: Record<string, unknown>): void {
+  const isRoutine = HEALTH_OPERATIONS.has(String(fields['operation'])) && fields['status'] === 200
+  if (isRoutine) log.debug(fields, 'request')
+  else log.info(fields, 'request')
 }
 
 function describeRequest(

@@ -52,15 +52,18 @@ async function start(lifecycle: Lifecycle): Promise<void> {
       throw isRefusal(error) ? new RefusalError(error.message, { cause: error }) : error
     })
   }
+  const own = {
+    internalAddress: config.internalAdvertised ?? `${config.internalHost}:${internalPort}`,
+    publicPort: config.port,
+    advertisedUrl: config.advertisedUrl ?? null,
+  }
   const server = await lifecycle.step('recover the volumes and register with the master', () =>
     startChunkServer(runtime, {
       masterAddress: config.masterAddress,
       addresses: {
         name: config.name,
         zone: config.zone ?? config.name,
-        internalAddress: config.internalAdvertised ?? `${config.internalHost}:${internalPort}`,
-        publicPort: config.port,
-        advertisedUrl: config.advertisedUrl ?? null,
+        ...own,
       },
       crc32,
       createHasher,
@@ -68,11 +71,10 @@ async function start(lifecycle: Lifecycle): Promise<void> {
     }),
   )
   lifecycle.onStop('drain', 'volumes and session', () => server.stop())
-  const own = { publicPort: config.port, advertisedUrl: config.advertisedUrl ?? null }
   const app = await buildPublicApp({
     namespace: server.namespace,
     content: { kind: 'serve', files: server.files },
-    cluster: { endpoints: () => [own, ...server.directory.publicAddresses] },
+    cluster: { endpoints: () => [own, ...server.directory.nodeAddresses] },
     clock,
     random: new NodeRandom(),
     log,

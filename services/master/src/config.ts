@@ -28,6 +28,12 @@ export const MasterConfig = Type.Object({
       description: 'Its port; `DFS_PORT` + 100 where it is not set.',
     }),
   ),
+  internalAdvertised: Type.Optional(
+    Type.String({
+      pattern: String.raw`^[^\s]+:\d{1,5}$`,
+      description: '`host:port` where other nodes reach it; the two above where it is not set.',
+    }),
+  ),
   advertisedUrl: Type.Optional(
     Type.String({
       pattern: '^https?://',

@@ -31,11 +31,12 @@ runProcess({ clock, log, drainDeadlineMs: DRAIN_DEADLINE_MS, stopDeadlineMs: STO
 
 async function start(lifecycle: Lifecycle): Promise<void> {
   const config = loadConfig(MasterConfig, process.env, checkRelations)
+  const internalPort = config.internalPort ?? config.port + 100
   const clusterKey = await ensureClusterKey(config.clusterKeyFile, random)
   const runtime = await nodeRuntime({
     dataDirectory: config.dataDir,
     listenHost: config.internalHost,
-    listenPort: config.internalPort ?? config.port + 100,
+    listenPort: internalPort,
     clusterKey,
     log,
   })
@@ -46,14 +47,16 @@ async function start(lifecycle: Lifecycle): Promise<void> {
       throw error
     })
   }
-  const own = { publicPort: config.port, advertisedUrl: config.advertisedUrl ?? null }
+  const publicAddress = { publicPort: config.port, advertisedUrl: config.advertisedUrl ?? null }
+  const internalAddress = config.internalAdvertised ?? `${config.internalHost}:${internalPort}`
+  const own = { ...publicAddress, internalAddress }
   const store = await lifecycle.step('open the metadata', () =>
     openSqliteStore({ directory: config.dataDir, random }),
   )
   const { replicas, minReplicas } = config
   const settings = {
     ...DEFAULT_SETTINGS,
-    publicAddress: own,
+    publicAddress,
     cluster: { ...DEFAULT_SETTINGS.cluster, replicas, minReplicas },
   }
   const master = await lifecycle.step('answer the other nodes', () =>
@@ -63,7 +66,7 @@ async function start(lifecycle: Lifecycle): Promise<void> {
   const app = await buildPublicApp({
     namespace: master.namespace,
     content: { kind: 'redirect', target: () => master.redirectTarget() },
-    cluster: { endpoints: () => [own, ...master.publicAddresses()] },
+    cluster: { endpoints: () => [own, ...master.servers()] },
     clock,
     random,
     log,

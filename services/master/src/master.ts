@@ -14,7 +14,6 @@ import {
   lookups,
   methodHandler,
   type Namespace,
-  type PublicAddress,
   register,
   sealVolume,
   type ServedMethod,
@@ -53,8 +52,8 @@ export interface Master {
   redirectTarget(): ServerInfo | null
   /** The coordinator to name when asked for one. Null where no server is alive. */
   preferredCoordinator(): ServerInfo | null
-  /** Public addresses of all chunk servers that ever registered. */
-  publicAddresses(): readonly PublicAddress[]
+  /** All chunk servers that ever registered, with their addresses. */
+  servers(): readonly ServerInfo[]
   /** Stops answering, waits for what is under way, closes the store. Idempotent. */
   stop(): Promise<void>
 }
@@ -191,7 +190,7 @@ class RunningMaster implements Master {
     return sessions.view().find(({ id }) => id === preferred) ?? null
   }
 
-  publicAddresses(): readonly PublicAddress[] {
+  servers(): readonly ServerInfo[] {
     return this.#parts.sessions.view()
   }
 

@@ -145,7 +145,7 @@ export class MasterSession {
       { timeoutMs: CALL_TIMEOUT_MS * 5 },
     )
     await identity.bind(reply.clusterId, reply.serverId)
-    directory.configure(reply.settings, reply.master)
+    directory.configure(reply.settings, { ...reply.master, internalAddress: this.#deps.masterAddress })
     await this.#accept(reply)
     this.#deps.runtime.log.info(
       { server: reply.serverId, cluster: reply.clusterId },

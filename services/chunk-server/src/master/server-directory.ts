@@ -5,6 +5,9 @@ import { type ClusterSettings, DfsError, type PublicAddress, type ServerInfo } f
 const UNREACHABLE_FIRST_MS = 1000
 const UNREACHABLE_MOST_MS = 30_000
 
+/** Where clients reach a node, and where the other nodes do. */
+export type NodeAddresses = PublicAddress & { readonly internalAddress: string }
+
 interface Trouble {
   readonly incarnation: number
   readonly untilMs: number
@@ -16,7 +19,7 @@ export class ServerDirectory {
   readonly #troubles = new Map<number, Trouble>()
   #servers = new Map<number, ServerInfo>()
   #settings: ClusterSettings | null = null
-  #master: PublicAddress | null = null
+  #master: NodeAddresses | null = null
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -26,13 +29,13 @@ export class ServerDirectory {
     this.#servers = new Map(servers.map((server) => [server.id, server]))
   }
 
-  configure(settings: ClusterSettings, master: PublicAddress): void {
+  configure(settings: ClusterSettings, master: NodeAddresses): void {
     this.#settings = settings
     this.#master = master
   }
 
-  /** Public addresses of all nodes known, the master first. */
-  get publicAddresses(): PublicAddress[] {
+  /** Addresses of all nodes known, the master first. */
+  get nodeAddresses(): NodeAddresses[] {
     return this.#master === null ? this.servers : [this.#master, ...this.servers]
   }
 
