@@ -49,6 +49,11 @@ export class Addresses {
     throw new DfsError('FOREIGN_HOST', `${name} is not a name of this service`)
   }
 
+  /** Origins of all nodes, each once, for a caller that knows this node as `hostName`. */
+  ownOrigins(hostName: string): string[] {
+    return [...new Set(this.#endpoints().map((endpoint) => originOf(endpoint, hostName)))]
+  }
+
   /** Whether a web page of `origin` belongs to the cluster, for a caller that knows this node as `hostName`. */
   isOwnOrigin(origin: string, hostName: string): boolean {
     return this.#endpoints().some((endpoint) => originOf(endpoint, hostName) === origin)

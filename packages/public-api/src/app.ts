@@ -11,6 +11,7 @@ import { type App } from './app-type.ts'
 import { addBodyRouting, type Bodies } from './body-routing.ts'
 import { addClusterRoutes } from './cluster.ts'
 import { type PublicAppOptions } from './deps.ts'
+import { addDocsPage } from './docs-page.ts'
 import { COMPONENTS } from './documented.ts'
 import { addFileBytes } from './file-bytes.ts'
 import { addFileRedirects } from './file-redirects.ts'
@@ -22,10 +23,14 @@ import { addDirectoryRoutes, addEntryRoutes, addLinkRoutes } from './trees.ts'
 export async function buildPublicApp(options: PublicAppOptions): Promise<FastifyInstance> {
   const { clock, log, random, namespace, onFatal = crash, hasDocs = true } = options
   const app = buildHttpServer({ clock, log, random, onFatal })
-  addAdmission(app, new Addresses(options.cluster.endpoints, options.allowedHosts))
+  const addresses = new Addresses(options.cluster.endpoints, options.allowedHosts)
+  addAdmission(app, addresses)
   const bodies = addBodyRouting(app, clock)
   for (const schema of Object.values(COMPONENTS)) app.addSchema(schema)
-  if (hasDocs) await addOpenApi(app)
+  if (hasDocs) {
+    await addOpenApi(app)
+    await addDocsPage(app, addresses)
+  }
   const typed: App = app.withTypeProvider<TypeBoxTypeProvider>()
   await typed.register(async (scope) => addContentRoutes(scope, options, { bodies, onFatal }))
   addDirectoryRoutes(typed, namespace)
@@ -48,12 +53,13 @@ function addContentRoutes(app: App, options: PublicAppOptions, { bodies, onFatal
   const { namespace, content, log } = options
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined))
-  addFileRoutes(app, { namespace, bodies })
+  // Readers of the document meet the routes in this order.
   switch (content.kind) {
     case 'redirect':
       addFileRedirects(app, { namespace, target: content.target })
-      return
+      break
     case 'serve':
       addFileBytes(app, { namespace, bodies, log, onFatal, files: content.files })
   }
+  addFileRoutes(app, { namespace, bodies })
 }
