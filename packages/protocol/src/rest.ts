@@ -35,39 +35,55 @@ const Operation = Type.String({ description: 'Id of the change, hexadecimal.', e
 const ModifiedMs = Type.Integer({
   minimum: 0,
   description: 'Milliseconds since 1970, by the clock of the master.',
+  examples: [1767322800000],
 })
 
 /** A file: what PUT and POST answer, and one form of `GET /v1/entries/{path}`. */
 export const FileView = Type.Object({
   kind: Type.Literal('file'),
   path: Path,
-  size: Type.Integer({ minimum: 0, description: 'Bytes.' }),
+  size: Type.Integer({ minimum: 0, description: 'Bytes.', examples: [5] }),
   etag: Etag,
-  contentType: Type.String(),
+  contentType: Type.String({ examples: ['text/plain'] }),
   executable: Type.Boolean(),
   modifiedMs: ModifiedMs,
-  crc32: Type.String({ pattern: '^[0-9a-f]{8}$', description: 'CRC-32 of the whole content, hexadecimal.' }),
+  crc32: Type.String({
+    pattern: '^[0-9a-f]{8}$',
+    description: 'CRC-32 of the whole content, hexadecimal.',
+    examples: ['3610a686'],
+  }),
   sha256: Type.Optional(
-    Type.String({ description: 'SHA-256 of the whole content, hexadecimal, where it is known.' }),
+    Type.String({
+      description: 'SHA-256 of the whole content, hexadecimal, where it is known.',
+      examples: ['2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824'],
+    }),
   ),
   copies: Type.Integer({
     minimum: 0,
     description: 'Synced copies of the least copied chunk when it was written.',
+    examples: [3],
   }),
 })
 export type FileView = Static<typeof FileView>
 
 export const DirectoryView = Type.Object({
   kind: Type.Literal('directory'),
-  path: Path,
+  path: Type.String({ description: 'Absolute path.', examples: ['/docs'] }),
   modifiedMs: ModifiedMs,
 })
 export type DirectoryView = Static<typeof DirectoryView>
 
+const LinkTarget = Type.String({
+  minLength: 1,
+  maxLength: LINK_TARGET_BYTES_MAX,
+  description: 'What the link points to; never followed here.',
+  examples: ['hello.txt'],
+})
+
 export const LinkView = Type.Object({
   kind: Type.Literal('link'),
-  path: Path,
-  target: Type.String({ description: 'What the link points to; never followed here.' }),
+  path: Type.String({ description: 'Absolute path.', examples: ['/docs/latest'] }),
+  target: LinkTarget,
   modifiedMs: ModifiedMs,
 })
 export type LinkView = Static<typeof LinkView>
@@ -77,20 +93,20 @@ export type EntryView = Static<typeof EntryView>
 
 /** `GET /v1/directories/{path}?limit=&after=&recursive=` */
 export const DirectoryListing = Type.Object({
-  path: Path,
+  path: Type.String({ description: 'The directory.', examples: ['/docs'] }),
   entries: Type.Array(ListedEntry),
   next: Type.Union([Type.String(), Type.Null()], {
     description: 'Pass it as `after` to get the next page; null on the last one.',
+    examples: [null],
   }),
 })
 export type DirectoryListing = Static<typeof DirectoryListing>
 
-export const LinkBody = Type.Object(
-  { target: Type.String({ minLength: 1, maxLength: LINK_TARGET_BYTES_MAX }) },
-  { additionalProperties: false },
-)
+export const LinkBody = Type.Object({ target: LinkTarget }, { additionalProperties: false })
 
-export const MoveBody = Type.Object({ from: Path, to: Path }, { additionalProperties: false })
+const NewPath = Type.String({ description: 'The path afterwards.', examples: ['/docs/greeting.txt'] })
+
+export const MoveBody = Type.Object({ from: Path, to: NewPath }, { additionalProperties: false })
 
 /** The answer to a change that is not a write: move, link, directory. */
 export const ChangeView = Type.Object({ path: Path, operation: Operation })
@@ -99,7 +115,7 @@ export type ChangeView = Static<typeof ChangeView>
 /** A chunk server as a client sees it. */
 export const ServerView = Type.Object({
   id: Type.Integer({ minimum: 1 }),
-  name: Type.String(),
+  name: Type.String({ examples: ['chunk-server-1'] }),
   url: Type.String({
     description: 'Where this caller reaches its REST API.',
     examples: ['http://localhost:7071'],
@@ -108,10 +124,14 @@ export const ServerView = Type.Object({
   isPreferred: Type.Boolean({
     description: 'Whether it is the coordinator that the master names when asked for one.',
   }),
-  zone: Type.String(),
-  freeBytes: Type.Integer({ minimum: 0 }),
-  totalBytes: Type.Integer({ minimum: 0 }),
-  silentForMs: Type.Integer({ minimum: 0, description: 'Milliseconds since its last heartbeat.' }),
+  zone: Type.String({ description: 'Servers of one zone may fail together.', examples: ['chunk-server-1'] }),
+  freeBytes: Type.Integer({ minimum: 0, examples: [750_000_000_000] }),
+  totalBytes: Type.Integer({ minimum: 0, examples: [1_000_000_000_000] }),
+  silentForMs: Type.Integer({
+    minimum: 0,
+    description: 'Milliseconds since its last heartbeat.',
+    examples: [412],
+  }),
 })
 export type ServerView = Static<typeof ServerView>
 
@@ -137,12 +157,15 @@ export type ClusterStatusView = Static<typeof ClusterStatusView>
 /** RFC 9457, with the catalogue's code, what to do, and the id to find the request in the logs. */
 export const Problem = Type.Object({
   type: Type.String({ examples: ['urn:dfs:error:FILE_NOT_FOUND'] }),
-  title: Type.String(),
-  status: Type.Integer(),
-  code: Type.String({ examples: ['FILE_NOT_FOUND'] }),
-  detail: Type.String(),
-  fix: Type.String(),
-  requestId: Type.String(),
+  title: Type.String({ examples: [ERRORS.FILE_NOT_FOUND.title] }),
+  status: Type.Integer({ examples: [ERRORS.FILE_NOT_FOUND.status] }),
+  code: Type.String({ description: 'Stable.', examples: ['FILE_NOT_FOUND'] }),
+  detail: Type.String({ description: 'What it was this time.', examples: ['/docs/hello.txt'] }),
+  fix: Type.String({ description: 'What to do about it.', examples: [ERRORS.FILE_NOT_FOUND.fix] }),
+  requestId: Type.String({
+    description: 'Finds the request in the logs of every node.',
+    examples: ['5e21a76c353f-6'],
+  }),
 })
 export type Problem = Static<typeof Problem>
 

@@ -62,6 +62,11 @@ export class Addresses {
     return httpOrigin(hostName, publicPort)
   }
 
+  /** Origins of all nodes, each once, for a caller that knows this node as `hostName`. */
+  ownOrigins(hostName: string): string[] {
+    return [...new Set(this.#endpoints().map((endpoint) => this.originOf(endpoint, hostName)))]
+  }
+
   /** Whether a web page of `origin` belongs to the cluster, for a caller that knows this node as `hostName`. */
   isOwnOrigin(origin: string, hostName: string): boolean {
     return this.#endpoints().some((endpoint) => this.originOf(endpoint, hostName) === origin)

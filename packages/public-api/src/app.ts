@@ -11,6 +11,7 @@ import { type App } from './app-type.ts'
 import { addBodyRouting, type Bodies } from './body-routing.ts'
 import { addClusterRoutes } from './cluster.ts'
 import { type PublicAppOptions } from './deps.ts'
+import { addDocsPage } from './docs-page.ts'
 import { COMPONENTS } from './documented.ts'
 import { addFileBytes } from './file-bytes.ts'
 import { addFileRedirects } from './file-redirects.ts'
@@ -26,7 +27,10 @@ export async function buildPublicApp(options: PublicAppOptions): Promise<Fastify
   addAdmission(app, addresses)
   const bodies = addBodyRouting(app, clock)
   for (const schema of Object.values(COMPONENTS)) app.addSchema(schema)
-  if (hasDocs) await addOpenApi(app)
+  if (hasDocs) {
+    await addOpenApi(app)
+    await addDocsPage(app, addresses)
+  }
   const typed: App = app.withTypeProvider<TypeBoxTypeProvider>()
   await typed.register(async (scope) => addContentRoutes(scope, options, { addresses, bodies, onFatal }))
   addDirectoryRoutes(typed, namespace)
@@ -54,12 +58,13 @@ function addContentRoutes(
   const { namespace, content, log } = options
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined))
-  addFileRoutes(app, { namespace, bodies })
+  // Readers of the document meet the routes in this order.
   switch (content.kind) {
     case 'redirect':
       addFileRedirects(app, { namespace, addresses, target: content.target })
-      return
+      break
     case 'serve':
       addFileBytes(app, { namespace, bodies, log, onFatal, files: content.files })
   }
+  addFileRoutes(app, { namespace, bodies })
 }

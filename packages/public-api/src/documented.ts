@@ -6,6 +6,7 @@ import {
   type ErrorCode,
   ERRORS,
   Problem,
+  problemOf,
   FileView,
   DirectoryView,
   LinkView,
@@ -56,19 +57,27 @@ export function errorResponses(...codes: ErrorCode[]): Record<number, unknown> {
       status,
       {
         description: members.map((code) => `\`${code}\`: ${ERRORS[code].title}`).join('; '),
-        content: { 'application/problem+json': { schema: ref('Problem') } },
+        content: { 'application/problem+json': { schema: ref('Problem'), examples: examplesOf(members) } },
       },
     ]),
   )
 }
 
+const examplesOf = (codes: readonly ErrorCode[]) =>
+  Object.fromEntries(
+    codes.map((code) => [
+      code,
+      { summary: code, value: problemOf(code, 'what it was this time', '5e21a76c353f-6') },
+    ]),
+  )
+
 /** A response without a body. */
 export const noContent = (description: string) => ({ description, type: 'null' })
 
-/** The file's own bytes. Never serialised by the framework: they are sent as they are. */
+/** The file's own bytes, of the media type that it was written with. Never serialised by the framework: they are sent as they are. */
 export const bytes = (description: string) => ({
   description,
-  content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } },
+  content: { '*/*': { schema: { type: 'string', format: 'binary' } } },
 })
 
 /** Change of a tree: the errors that any of them can have. */

@@ -9,12 +9,16 @@ import { EMPTY_QUERY } from './documented.ts'
 import { checkDeclaredSize, refuseCodings, writeAttributes } from './file-headers.ts'
 import { type ByteRange, type FileService, type WriteRequest } from './file-service.ts'
 import {
+  READ_DESCRIPTION,
   READ_RESPONSES,
+  ReadHeaders,
   setChangeHeaders,
   setFileHeaders,
   versionIn,
   VersionQuery,
+  WRITE_DESCRIPTION,
   WRITE_RESPONSES,
+  WriteHeaders,
 } from './files.ts'
 import { contentRange, parseRange } from './range.ts'
 import { sendFile } from './send-file.ts'
@@ -35,12 +39,13 @@ export function addFileBytes(app: App, options: FileBytesOptions): void {
   app.put(
     '/v1/files/*',
     {
+      config: { takesContent: true },
       schema: {
         operationId: 'writeFile',
         tags: ['files'],
         summary: 'Write a file',
-        description:
-          'Creates the file, with missing directories, or makes a new version of it. The answer comes when the bytes are synced on all copies that `Durability` names. `If-None-Match: *` creates only; `If-Match` overwrites only the version you know; `Content-Digest` is verified before the commit.',
+        description: WRITE_DESCRIPTION,
+        headers: WriteHeaders,
         querystring: EMPTY_QUERY,
         response: WRITE_RESPONSES,
       },
@@ -50,11 +55,13 @@ export function addFileBytes(app: App, options: FileBytesOptions): void {
   app.get(
     '/v1/files/*',
     {
+      exposeHeadRoute: false,
       schema: {
         operationId: 'readFile',
         tags: ['files'],
         summary: 'Read a file',
-        description: 'One `Range` is answered with 206. `?version=` reads an earlier version.',
+        description: READ_DESCRIPTION,
+        headers: ReadHeaders,
         querystring: VersionQuery,
         response: READ_RESPONSES,
       },

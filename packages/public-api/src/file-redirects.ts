@@ -11,16 +11,31 @@ import { type App } from './app-type.ts'
 import { evaluateRead } from './conditions.ts'
 import { EMPTY_QUERY } from './documented.ts'
 import { refuseCodings, writeAttributes } from './file-headers.ts'
-import { findFile, READ_RESPONSES, setFileHeaders, VersionQuery, WRITE_RESPONSES } from './files.ts'
+import {
+  findFile,
+  READ_DESCRIPTION,
+  READ_RESPONSES,
+  ReadHeaders,
+  setFileHeaders,
+  VersionQuery,
+  WRITE_DESCRIPTION,
+  WRITE_RESPONSES,
+  WriteHeaders,
+} from './files.ts'
 import { filePathIn } from './target.ts'
+
+const HINT = 'A chunk server has the bytes: send the same request to this location. curl does so with -L.'
 
 const RedirectView = Type.Object(
   {
     location: Type.String({ examples: ['http://localhost:7071/v1/files/docs/hello.txt'] }),
-    hint: Type.String(),
+    hint: Type.String({ examples: [HINT] }),
   },
   { description: 'A chunk server has the bytes; `Location` says where' },
 )
+
+const REDIRECT_DESCRIPTION =
+  'The master carries no bytes: it answers 307, and the same request goes to the chunk server in `Location`. Browsers and `curl -L` do that by themselves.'
 
 export interface FileRedirectsOptions {
   readonly namespace: Namespace
@@ -34,11 +49,13 @@ export function addFileRedirects(app: App, { namespace, addresses, target }: Fil
   app.put(
     '/v1/files/*',
     {
+      config: { takesContent: true },
       schema: {
         operationId: 'writeFile',
         tags: ['files'],
-        summary: 'Write a file: where to',
-        description: 'The master carries no bytes: the same request goes to the chunk server in `Location`.',
+        summary: 'Write a file',
+        description: `${WRITE_DESCRIPTION}\n\n${REDIRECT_DESCRIPTION}`,
+        headers: WriteHeaders,
         querystring: EMPTY_QUERY,
         response: { 307: RedirectView, ...WRITE_RESPONSES },
       },
@@ -53,10 +70,13 @@ export function addFileRedirects(app: App, { namespace, addresses, target }: Fil
   app.get(
     '/v1/files/*',
     {
+      exposeHeadRoute: false,
       schema: {
         operationId: 'readFile',
         tags: ['files'],
-        summary: 'Read a file: where from',
+        summary: 'Read a file',
+        description: `${READ_DESCRIPTION}\n\n${REDIRECT_DESCRIPTION}`,
+        headers: ReadHeaders,
         querystring: VersionQuery,
         response: { 307: RedirectView, ...READ_RESPONSES },
       },
@@ -84,6 +104,6 @@ const redirector =
     reply.code(307).header('location', location).header('cache-control', 'no-store')
     return {
       location,
-      hint: 'A chunk server has the bytes: send the same request to this location. curl does so with -L.',
+      hint: HINT,
     }
   }

@@ -33,6 +33,24 @@ export const VersionQuery = Type.Object(
   { additionalProperties: false },
 )
 
+/** An optional header, for the document: what it says is checked where it is used. */
+const header = (description: string) => Type.Optional(Type.String({ description }))
+
+const IfMatch = header('Only if the file is still this version: an `ETag`, with its quotes.')
+const Executable = header('`?1` for a file that may be run, `?0` (the default) for one that may not.')
+
+export const WriteHeaders = Type.Object({
+  'If-Match': IfMatch,
+  'If-None-Match': header('`*`: only if there is no such file yet.'),
+  'Content-Digest': header('`sha-256=:…:`, in Base64. The write fails where the bytes are others.'),
+  'Dfs-Executable': Executable,
+})
+
+export const ReadHeaders = Type.Object({
+  Range: header('A part of the file: `bytes=0-99`, `bytes=-100`.'),
+  'If-None-Match': header('An `ETag` that you have, with its quotes: 304 where it is still current.'),
+})
+
 export interface FileRoutesOptions {
   readonly namespace: Namespace
   readonly bodies: Bodies
@@ -71,6 +89,7 @@ export function addFileRoutes(app: App, { namespace, bodies }: FileRoutesOptions
         tags: ['files'],
         summary: 'Create an empty file',
         description: 'Fails where the path exists. To write content, use PUT.',
+        headers: Type.Object({ 'Dfs-Executable': Executable }),
         querystring: EMPTY_QUERY,
         response: {
           201: ref('FileView', 'The file was created; `Location` names it'),
@@ -106,6 +125,7 @@ export function addFileRoutes(app: App, { namespace, bodies }: FileRoutesOptions
         tags: ['files'],
         summary: 'Delete a file or a symbolic link',
         description: 'It goes to the trash. `If-Match` makes sure that it is the version you know.',
+        headers: Type.Object({ 'If-Match': IfMatch }),
         querystring: EMPTY_QUERY,
         response: {
           204: noContent('Deleted'),
@@ -189,6 +209,8 @@ export function setFileHeaders(reply: FastifyReply, info: FileInfo): void {
 export const setChangeHeaders = (reply: FastifyReply, operation: number): FastifyReply =>
   reply.header(HEADERS.operation, formatId(operation))
 
+export const READ_DESCRIPTION = 'One `Range` is answered with 206. `version` reads an earlier version.'
+
 /** The answers of GET, for the document. */
 export const READ_RESPONSES = {
   200: bytes('The whole file'),
@@ -205,6 +227,9 @@ export const READ_RESPONSES = {
     'DATA_UNAVAILABLE',
   ),
 }
+
+export const WRITE_DESCRIPTION =
+  'Creates the file, with missing directories, or makes a new version of it. The answer comes when the bytes are synced on all copies that `Durability` names. The `Content-Type` is kept with the file. `If-None-Match: *` creates only; `If-Match` overwrites only the version you know; `Content-Digest` is verified before the commit.'
 
 /** The answers of PUT, for the document. */
 export const WRITE_RESPONSES = {

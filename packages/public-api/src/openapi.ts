@@ -1,43 +1,73 @@
 /**
- * `/openapi.json` and `/docs`, from the schemas of the routes. Everything that the page loads comes from this service,
- * under a policy that names its own scripts and styles alone.
+ * `/openapi.json`, from the schemas of the routes; the page that shows it is in `docs-page.ts`. What a route's schema
+ * cannot say is added here: what `*` at the end of a URL stands for, and that a body is a file's content, which no
+ * validator may touch.
  */
 import swagger from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
-import { type FastifyInstance } from 'fastify'
-import Type from 'typebox'
+import { type FastifyInstance, type FastifySchema } from 'fastify'
+import Type, { type TSchema } from 'typebox'
 
-const PathParams = Type.Object({
-  path: Type.String({
-    description: 'The path, each segment percent-encoded; `%2F` is a separator like `/`.',
-    examples: ['docs/hello.txt'],
-  }),
-})
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The request's body is the content of a file: any bytes, documented and never parsed. */
+    readonly takesContent?: boolean
+  }
+}
+
+const TAGS = [
+  { name: 'files', description: 'Write, read, create and delete files' },
+  { name: 'directories', description: 'List, create and delete directories' },
+  { name: 'links', description: 'Symbolic links, kept as they are given and never followed here' },
+  { name: 'entries', description: 'Whatever stands at a path: look at it, rename it' },
+  { name: 'cluster', description: 'The chunk servers and the state of the whole' },
+  { name: 'health', description: 'For orchestrators: does this process live, can it work' },
+]
+
+const DESCRIPTION = `Files in directories, kept on several servers and synced before a write is acknowledged.
+
+**Any node answers.** The master sends requests for bytes on to a chunk server with 307, which browsers and \`curl -L\`
+follow; chunk servers carry them. To try it: *files*, *PUT*, **Try it out**, choose a file, **Execute**.
+
+**Errors** are problems (RFC 9457) with a stable \`code\` and what to do about it in \`fix\`.`
+
+const EXAMPLE_PATHS: Readonly<Record<string, string>> = {
+  files: 'docs/hello.txt',
+  directories: 'docs',
+  links: 'docs/latest',
+  entries: 'docs/hello.txt',
+}
+
+/** A page for people offers a file to choose for the first type, and a field for text for the second. */
+const CONTENT = {
+  content: {
+    'application/octet-stream': { schema: { type: 'string', format: 'binary' } },
+    'text/plain': { schema: { type: 'string', examples: ['hello'] } },
+  },
+}
 
 /** To be called before any route is added. */
 export async function addOpenApi(app: FastifyInstance): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: {
-        title: 'Distributed file system',
-        version: '1',
-        description:
-          'Files in directories, kept on several servers. Any node answers: the master sends requests for bytes on to a chunk server with 307. Errors are problems (RFC 9457) with a stable `code` and what to do in `fix`.',
-      },
-      servers: [{ url: '/' }],
-      tags: ['files', 'directories', 'links', 'entries', 'cluster', 'health'].map((name) => ({ name })),
+      info: { title: 'Distributed file system', version: '1', description: DESCRIPTION },
+      servers: [{ url: '/', description: 'this node' }],
+      tags: TAGS,
     },
     refResolver: {
       buildLocalReference: (json, _uri, _fragment, index) =>
         typeof json['$id'] === 'string' ? json['$id'] : `def-${index}`,
     },
-    transform: ({ schema, url }) =>
-      url.endsWith('/*')
-        ? { schema: { ...schema, params: PathParams }, url: `${url.slice(0, -1)}:path` }
-        : { schema, url },
+    transform: ({ schema, url, route }) => ({
+      schema: documented(schema ?? {}, url, route.config?.takesContent === true),
+      url: url.endsWith('/*') ? `${url.slice(0, -1)}:path` : url,
+    }),
+    transformObject: (document) => {
+      if (!('openapiObject' in document)) throw new Error('the document was asked for as OpenAPI')
+      putPathFirst(document.openapiObject.paths ?? {})
+      return document.openapiObject
+    },
   })
-  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true })
 }
 
 /** To be called after the routes were added. */
@@ -46,5 +76,39 @@ export function addOpenApiDocument(app: FastifyInstance): void {
   app.get('/openapi.json', { schema: { hide: true } as object }, (_request, reply) => {
     text ??= JSON.stringify(app.swagger())
     return reply.header('content-type', 'application/json').header('cache-control', 'no-cache').send(text)
+  })
+}
+
+function documented(schema: FastifySchema, url: string, takesContent: boolean): FastifySchema {
+  const { operationId } = schema as { operationId?: string }
+  return {
+    ...schema,
+    // The generator marks HEAD with a suffix, in case that it is named like its GET; ours has a name of its own.
+    ...(operationId?.endsWith('-head') === true
+      ? { operationId: operationId.slice(0, -'-head'.length) }
+      : null),
+    ...(url.endsWith('/*') ? { params: pathParams(url) } : null),
+    ...(takesContent ? { body: CONTENT } : null),
+  }
+}
+
+/** Parameters in the order in which a reader needs them: the generator puts those of the query first. */
+function putPathFirst(paths: object): void {
+  const isPath = (parameter: object): boolean => 'in' in parameter && parameter.in === 'path'
+  for (const operations of Object.values<Record<string, { parameters?: object[] }>>({ ...paths })) {
+    for (const { parameters } of Object.values(operations)) {
+      parameters?.sort((a, b) => Number(isPath(b)) - Number(isPath(a)))
+    }
+  }
+}
+
+function pathParams(url: string): TSchema {
+  const resource = url.split('/')[2] ?? ''
+  return Type.Object({
+    path: Type.String({
+      description:
+        'The path below the root, each segment percent-encoded; `%2F` is a separator like `/`. This page encodes what you type.',
+      examples: [EXAMPLE_PATHS[resource] ?? 'docs'],
+    }),
   })
 }

@@ -3,18 +3,31 @@ import Type, { type Static } from 'typebox'
 import { jsonMethod } from './method.ts'
 
 /** One entry of a directory. `path` is relative to the directory that was listed. */
-export const ListedEntry = Type.Object({
-  path: Type.String(),
-  kind: Type.Enum(['file', 'directory', 'link']),
-  /** Files only: bytes, entity tag, content type, executable bit. */
-  size: Type.Optional(Type.Integer({ minimum: 0 })),
-  etag: Type.Optional(Type.String()),
-  contentType: Type.Optional(Type.String()),
-  executable: Type.Optional(Type.Boolean()),
-  /** Links only. */
-  target: Type.Optional(Type.String()),
-  modifiedMs: Type.Integer({ minimum: 0 }),
-})
+export const ListedEntry = Type.Object(
+  {
+    path: Type.String({ description: 'Relative to the directory that was listed.' }),
+    kind: Type.Enum(['file', 'directory', 'link']),
+    size: Type.Optional(Type.Integer({ minimum: 0, description: 'Bytes; files only.' })),
+    etag: Type.Optional(Type.String({ description: 'Strong entity tag, quotes included; files only.' })),
+    contentType: Type.Optional(Type.String({ description: 'Files only.' })),
+    executable: Type.Optional(Type.Boolean({ description: 'Files only.' })),
+    target: Type.Optional(Type.String({ description: 'Links only.' })),
+    modifiedMs: Type.Integer({ minimum: 0, description: 'Milliseconds since 1970.' }),
+  },
+  {
+    examples: [
+      {
+        path: 'hello.txt',
+        kind: 'file',
+        size: 5,
+        etag: '"100000001"',
+        contentType: 'text/plain',
+        executable: false,
+        modifiedMs: 1767322800000,
+      },
+    ],
+  },
+)
 export type ListedEntry = Static<typeof ListedEntry>
 
 /**
