@@ -43,7 +43,7 @@ export class ServerIdentity {
     const incarnation = (found?.incarnation ?? 0) + 1
     const rest = { clusterId: null, serverId: null, seenEpoch: null }
     const identity = new ServerIdentity(disk, { formatVersion: 1, ...rest, ...found, diskUid, incarnation })
-    await identity.#persist({})
+    await identity.#persist(() => ({}))
     return identity
   }
 
@@ -81,24 +81,35 @@ export class ServerIdentity {
     if (known !== null && known !== clusterId) {
       throw new DfsError('WRONG_CLUSTER', `this data directory belongs to cluster ${known}`)
     }
-    await this.#persist({ clusterId, serverId })
+    await this.#persist(() => ({ clusterId, serverId }))
   }
 
-  /** Takes note of the master's epoch; throws STALE_EPOCH for an older one than any seen before. */
+  /**
+   * Takes note of the master's epoch; throws STALE_EPOCH for an older one than any seen before, and DiskError where it could
+   * not be written down: it counts in this life all the same, and the next call tries again.
+   */
   async observe(epoch: Epoch): Promise<void> {
     checkEpoch(this.#seen, epoch)
     const isNewStart = this.#seen?.counter !== epoch.counter
     if (isNewStart || epoch.sequence > (this.#seen?.sequence ?? 0)) this.#seen = epoch
-    if (isNewStart || epoch.sequence > (this.#durable.seenEpoch?.sequence ?? 0) + SEQUENCE_STEP) {
-      await this.#persist({ seenEpoch: epoch })
-    }
+    if (this.#mustWriteSeen()) await this.#persist(() => (this.#mustWriteSeen() ? { seenEpoch: this.#seen } : null))
   }
 
-  async #persist(change: Partial<Identity>): Promise<void> {
-    this.#durable = { ...this.#durable, ...change }
-    const write = this.#writing.then(() =>
-      writeDurably(this.#disk, FILE_NAME, utf8(JSON.stringify(this.#durable))),
-    )
+  #mustWriteSeen(): boolean {
+    const { seenEpoch } = this.#durable
+    const isNewStart = this.#seen?.counter !== seenEpoch?.counter
+    return isNewStart || (this.#seen?.sequence ?? 0) > (seenEpoch?.sequence ?? 0) + SEQUENCE_STEP
+  }
+
+  /** Writes what `decide` wants changed when its turn comes; null where nothing is left to write. */
+  async #persist(decide: () => Partial<Identity> | null): Promise<void> {
+    const write = this.#writing.then(async () => {
+      const change = decide()
+      if (change === null) return
+      const next = { ...this.#durable, ...change }
+      await writeDurably(this.#disk, FILE_NAME, utf8(JSON.stringify(next)))
+      this.#durable = next
+    })
     // A failed write fails its own caller below; the next one tries again.
     this.#writing = write.catch(() => undefined)
     await write

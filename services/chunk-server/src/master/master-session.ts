@@ -3,7 +3,7 @@
  * keeps the directory of servers current. Answers that say that a newer incarnation of this server runs, or that the data
  * belongs to another cluster, end the process: going on could only do harm (R9).
  */
-import { backoffMs, type Runtime, TransportError } from '@dfs/core'
+import { backoffMs, DiskError, type Runtime, TransportError } from '@dfs/core'
 import {
   callMethod,
   DfsError,
@@ -104,6 +104,11 @@ export class MasterSession {
     try {
       await this.#deps.identity.observe(reply.epoch)
     } catch (error) {
+      if (error instanceof DiskError) {
+        // The master has decided: a disk that takes no note of its epoch must not turn the answer into an error.
+        this.#deps.runtime.log.error({ err: error }, "the master's epoch could not be written down")
+        return reply
+      }
       if (!(error instanceof DfsError && error.code === 'STALE_EPOCH')) throw error
       throw new TransportError('an outdated master has answered', { cause: error, wasSent: true })
     }
