@@ -62,6 +62,8 @@ interface Lane {
   arrival: PromiseWithResolvers<void>
   /** Why the last allocation failed; null after one that worked. */
   lastError: unknown
+  /** Volumes in a row that could not be made, or ended before a record was synced on all copies. */
+  failures: number
 }
 
 export class VolumePool {
@@ -82,6 +84,7 @@ export class VolumePool {
       isFilling: false,
       arrival: Promise.withResolvers(),
       lastError: null,
+      failures: 0,
     })
     this.#lanes = { small: lane('small'), large: lane('large') }
   }
@@ -112,10 +115,13 @@ export class VolumePool {
       try {
         const appending = volume.append(origin, content)
         if (volume.length >= this.#deps.volumeSizeBytes()) this.#drop(lane, volume)
-        return this.#appended(lane, volume, await appending)
+        const placement = await appending
+        lane.failures = 0
+        return this.#appended(lane, volume, placement)
       } catch (error) {
         this.#count(lane, volume, -1)
         if (!(error instanceof VolumeEndedError)) throw error
+        if (!this.#sealRequested.has(volume)) lane.failures += 1
         this.#abandon(lane, volume, error)
         if (this.#deps.clock.monotonicMs() >= deadlineMs)
           throw new DfsError('COPY_ERROR', 'volumes keep ending before they are written', { cause: error })
@@ -256,33 +262,40 @@ export class VolumePool {
     })
   }
 
-  /** Goes on until the lane is full or the pool closed: what failed may work in a moment, and the next write needs it. */
+  /**
+   * Goes on until the lane is full or the pool closed: what failed may work in a moment, and the next write needs it. The
+   * second failure in a row and all further ones are followed by a pause. A volume that was made and then failed counts as
+   * well: on a disk where every other sync fails, the servers would do nothing but make volumes.
+   */
   async #fillLane(lane: Lane): Promise<void> {
-    const { clock, random, allocate } = this.#deps
-    let failures = 0
-    while (lane.spare.length < SPARE_VOLUMES && !this.#closed.signal.aborted) {
+    const { allocate } = this.#deps
+    while (lane.spare.length < SPARE_VOLUMES) {
+      if (lane.failures > 1) await this.#pause(lane.failures - 1)
+      if (this.#closed.signal.aborted) return
       try {
         lane.spare.push(await allocate(lane.kind))
         lane.lastError = null
-        failures = 0
         this.#announce(lane)
       } catch (error) {
         lane.lastError = error
-        failures += 1
-        this.#noteFailure(lane, failures, error)
-        await clock
-          .sleep(backoffMs(failures, ALLOCATE_BACKOFF, random), this.#closed.signal)
-          .catch(() => undefined)
+        lane.failures += 1
+        this.#noteFailure(lane, error)
       }
     }
   }
 
   /** While a cluster starts, the first servers find too few others: that is no news yet. */
-  #noteFailure({ kind }: Lane, failures: number, error: unknown): void {
+  #noteFailure({ kind, failures }: Lane, error: unknown): void {
     const { log } = this.#deps
     const fields = { kind, failures, err: error }
     if (failures <= QUIET_FAILURES) log.debug(fields, 'no volume could be made')
     else if (failures % WARN_EVERY_FAILURES === 0) log.warn(fields, 'no volume could be made')
+  }
+
+  async #pause(attempt: number): Promise<void> {
+    const { clock, random } = this.#deps
+    const pauseMs = backoffMs(attempt, ALLOCATE_BACKOFF, random)
+    await clock.sleep(pauseMs, this.#closed.signal).catch(() => undefined)
   }
 }
 
