@@ -92,7 +92,8 @@ export class ServerIdentity {
     checkEpoch(this.#seen, epoch)
     const isNewStart = this.#seen?.counter !== epoch.counter
     if (isNewStart || epoch.sequence > (this.#seen?.sequence ?? 0)) this.#seen = epoch
-    if (this.#mustWriteSeen()) await this.#persist(() => (this.#mustWriteSeen() ? { seenEpoch: this.#seen } : null))
+    if (this.#mustWriteSeen())
+      await this.#persist(() => (this.#mustWriteSeen() ? { seenEpoch: this.#seen } : null))
   }
 
   #mustWriteSeen(): boolean {
@@ -103,16 +104,19 @@ export class ServerIdentity {
 
   /** Writes what `decide` wants changed when its turn comes; null where nothing is left to write. */
   async #persist(decide: () => Partial<Identity> | null): Promise<void> {
-    const write = this.#writing.then(async () => {
-      const change = decide()
-      if (change === null) return
-      const next = { ...this.#durable, ...change }
-      await writeDurably(this.#disk, FILE_NAME, utf8(JSON.stringify(next)))
-      this.#durable = next
-    })
+    const write = this.#persistAfter(this.#writing, decide)
     // A failed write fails its own caller below; the next one tries again.
     this.#writing = write.catch(() => undefined)
     await write
+  }
+
+  async #persistAfter(before: Promise<void>, decide: () => Partial<Identity> | null): Promise<void> {
+    await before
+    const change = decide()
+    if (change === null) return
+    const next = { ...this.#durable, ...change }
+    await writeDurably(this.#disk, FILE_NAME, utf8(JSON.stringify(next)))
+    this.#durable = next
   }
 }
 

@@ -33,7 +33,9 @@ it('stores a record where its placement says, also after others were refused bec
     const volume = new OpenVolume(order, copy, { ...runtime, crc32, addressOf, onPeerFailure: () => {} })
     const append = (requestNumber: number) =>
       volume.append({ requestNumber, start: 0, path: '/a' }, sumContent([utf8('x')], crc32))
-    const results = await Promise.allSettled(Array.from({ length: TOO_MANY }, (_, index) => append(index + 1)))
+    const results = await Promise.allSettled(
+      Array.from({ length: TOO_MANY }, (_, index) => append(index + 1)),
+    )
     const refused = results.filter(({ status }) => status === 'rejected')
     expect(refused.length).toBeGreaterThan(0)
     expect(refused[0]).toMatchObject({ reason: expect.any(QueueFullError) as QueueFullError })

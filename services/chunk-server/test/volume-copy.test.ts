@@ -29,7 +29,16 @@ const OPEN: CopyState = {
 const record = (offset: number): Uint8Array =>
   concatBytes(
     frameRecord(
-      { volume: 77, offset, server: 1, incarnation: 1, requestNumber: 1, start: 0, committedEnd: 0, path: '/a' },
+      {
+        volume: 77,
+        offset,
+        server: 1,
+        incarnation: 1,
+        requestNumber: 1,
+        start: 0,
+        committedEnd: 0,
+        path: '/a',
+      },
       sumContent([utf8('some content')], crc32),
       { salt: fromHex(SALT), crc32 },
     ).pieces,
@@ -102,7 +111,9 @@ describe('a full disk', () => {
     await expect(appending).rejects.toMatchObject({ kind: 'full' })
     node.disk.faultHook = null
     const again = simulation.complete(() => copy.append(length, [bytes], bytes.byteLength))
-    await expect(again, 'what stands behind the end is unknown').rejects.toMatchObject({ code: 'VOLUME_SEALED' })
+    await expect(again, 'what stands behind the end is unknown').rejects.toMatchObject({
+      code: 'VOLUME_SEALED',
+    })
     await simulation.complete(() => copy.seal(length))
     expect(await simulation.complete(() => copy.verify(async () => {}))).toBe(true)
     expect(copy.report()).toMatchObject({ state: 'sealed', verifiedToBytes: length })

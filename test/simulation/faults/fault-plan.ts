@@ -105,12 +105,27 @@ export class FaultInjector {
       case 'cut one way': {
         const from = this.#pick(all)
         const to = this.#pick(all.filter((node) => node !== from))
-        return this.#cut(kind === 'cut' ? [[from, to], [to, from]] : [[from, to]])
+        return this.#cut(
+          kind === 'cut'
+            ? [
+                [from, to],
+                [to, from],
+              ]
+            : [[from, to]],
+        )
       }
       case 'isolate': {
         const one = this.#pick(all)
         const others = all.filter((node) => node !== one)
-        return this.#cut(others.flatMap((other) => [[one, other], [other, one]] as const))
+        return this.#cut(
+          others.flatMap(
+            (other) =>
+              [
+                [one, other],
+                [other, one],
+              ] as const,
+          ),
+        )
       }
       case 'pause':
         return this.#pause(this.#pick(all))
@@ -186,7 +201,13 @@ export class FaultInjector {
   #loseMessages(): () => void {
     const { network } = this.#cluster
     const healthy = network.defaultLink
-    network.defaultLink = { ...healthy, lossRatio: 0.03, duplicateRatio: 0.1, reorderRatio: 0.1, latencyMaxMs: 20 }
+    network.defaultLink = {
+      ...healthy,
+      lossRatio: 0.03,
+      duplicateRatio: 0.1,
+      reorderRatio: 0.1,
+      latencyMaxMs: 20,
+    }
     return () => {
       network.defaultLink = healthy
     }

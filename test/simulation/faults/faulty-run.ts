@@ -66,7 +66,8 @@ export async function runWithFaults(options: FaultyRunOptions): Promise<FaultyRu
     `${verdict}:\n${violations.map(({ explanation }) => explanation).join('\n')}`,
   )
   const written = history.filter(
-    ({ operation, outcome }) => operation.kind === 'put' && outcome.kind === 'answered' && outcome.status < 300,
+    ({ operation, outcome }) =>
+      operation.kind === 'put' && outcome.kind === 'answered' && outcome.status < 300,
   )
   return {
     trace: simulation.traceHash(),
@@ -123,7 +124,10 @@ function drawOperation(
 async function readAll(cluster: SimCluster, client: RecordingClient): Promise<void> {
   for (const node of cluster.chunkNodes) {
     const server = cluster.serverIfUp(node)
-    assert(server !== null && server.whyNotReady() === null, `${node.name} is not ready: ${server?.whyNotReady()}`)
+    assert(
+      server !== null && server.whyNotReady() === null,
+      `${node.name} is not ready: ${server?.whyNotReady()}`,
+    )
     for (let index = 0; index < NAMES; index += 1) {
       const outcome = await client.perform(server, { kind: 'read', name: nameOf(index) })
       assert(

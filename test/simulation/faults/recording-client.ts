@@ -70,7 +70,8 @@ async function tell(work: () => Promise<Outcome>): Promise<Outcome> {
     if (error instanceof TransportError) {
       return { kind: error.wasSent ? 'unknown' : 'refused', reason: error.message }
     }
-    if (!(error instanceof DfsError)) throw new Error('a node gave an error of no agreed kind', { cause: error })
+    if (!(error instanceof DfsError))
+      throw new Error('a node gave an error of no agreed kind', { cause: error })
     const { status, retry } = ERRORS[error.code]
     if (FACTS.has(error.code)) return { kind: 'answered', status }
     return { kind: retry === 'same-id' ? 'unknown' : 'refused', reason: error.message }
@@ -132,7 +133,8 @@ async function read(server: ChunkServer, name: string): Promise<Outcome> {
   for await (const piece of file.stream(null)) pieces.push(piece.slice())
   const bytes = concatBytes(pieces)
   const value = fromUtf8(bytes.subarray(0, bytes.indexOf(0)))
-  if (!Buffer.from(bytes).equals(contentOf(value))) throw new Error(`wrong bytes in ${name}: not all of ${value}`)
+  if (!Buffer.from(bytes).equals(contentOf(value)))
+    throw new Error(`wrong bytes in ${name}: not all of ${value}`)
   return { kind: 'answered', status: 200, value, etag: formatEtag(file.info.version) }
 }
 
