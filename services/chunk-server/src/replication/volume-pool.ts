@@ -297,6 +297,12 @@ export class VolumePool {
     if (failures <= QUIET_FAILURES) log.debug(fields, 'no volume could be made')
     else if (failures % WARN_EVERY_FAILURES === 0) log.warn(fields, 'no volume could be made')
   }
+
+  async #pause(attempt: number): Promise<void> {
+    const { clock, random } = this.#deps
+    const pauseMs = backoffMs(attempt, ALLOCATE_BACKOFF, random)
+    await clock.sleep(pauseMs, this.#closed.signal).catch(() => undefined)
+  }
 }
 
 const isKept = (lane: Lane, volume: OpenVolume): boolean =>
