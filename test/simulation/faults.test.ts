@@ -6,7 +6,7 @@
 import { expect, test } from 'vitest'
 import { runWithFaults } from './faults/faulty-run.ts'
 
-const SEEDS = 20
+const SEEDS = 8
 const seeds =
   process.env['DFS_SEED'] === undefined
     ? Array.from({ length: Number(process.env['DFS_SEEDS'] ?? SEEDS) }, (_, index) => `faults ${index}`)
