@@ -4,19 +4,11 @@
  * a spare is ready to take over at once. Content that was appended but not committed when its volume ended is appended
  * again to the next one: clients notice a little latency, no error.
  */
-import { assert, backoffMs, type Clock, DeadlineError, type Log, type Random, withDeadline } from '@dfs/core'
+import { assert, type Clock, type Log, type Random } from '@dfs/core'
 import { type ChunkPlacement, DfsError, formatId, type VolumeKind, type VolumeOrder } from '@dfs/protocol'
 import { type SummedContent } from '@dfs/volume'
 import { type OpenVolume, type RecordOrigin, VolumeEndedError } from './open-volume.ts'
-
-/** Volumes of each kind that nobody uses yet. */
-const SPARE_VOLUMES = 1
-const ALLOCATE_BACKOFF = { firstMs: 50, mostMs: 1000 }
-/** Failures in a row that are kept quiet, and how many lie between two warnings later: some ten seconds. */
-const QUIET_FAILURES = 5
-const WARN_EVERY_FAILURES = 10
-/** How long a write waits for a volume while none can be had; then it answers with the reason. */
-const ALLOCATE_WAIT_MS = 5000
+import { describeFailure, SpareVolumes } from './spare-volumes.ts'
 
 export interface VolumePoolDeps {
   readonly clock: Clock
@@ -52,18 +44,10 @@ export interface AppendTarget {
 }
 
 interface Lane {
-  readonly kind: VolumeKind
-  readonly spare: OpenVolume[]
+  readonly spare: SpareVolumes
   readonly inUse: Map<VolumeUser, OpenVolume>
   /** Records appended and not settled, by volume: a full volume is sealed when it has none left. */
   readonly unsettled: Map<OpenVolume, number>
-  isFilling: boolean
-  /** Settles when the next volume is ready; replaced each time. */
-  arrival: PromiseWithResolvers<void>
-  /** Why the last allocation failed; null after one that worked. */
-  lastError: unknown
-  /** Volumes in a row that could not be made, or ended before a record was synced on all copies. */
-  failures: number
 }
 
 export class VolumePool {
@@ -77,21 +61,16 @@ export class VolumePool {
   constructor(deps: VolumePoolDeps) {
     this.#deps = deps
     const lane = (kind: VolumeKind): Lane => ({
-      kind,
-      spare: [],
+      spare: new SpareVolumes(kind, { ...deps, closed: this.#closed.signal }),
       inUse: new Map(),
       unsettled: new Map(),
-      isFilling: false,
-      arrival: Promise.withResolvers(),
-      lastError: null,
-      failures: 0,
     })
     this.#lanes = { small: lane('small'), large: lane('large') }
   }
 
   /** Gets volumes ready before the first write needs them. */
   prepare(): void {
-    for (const lane of Object.values(this.#lanes)) this.#fill(lane)
+    for (const { spare } of Object.values(this.#lanes)) spare.fill()
   }
 
   /**
@@ -108,7 +87,7 @@ export class VolumePool {
     for (;;) {
       const volume = lane.inUse.get(user) ?? this.#takeSpare(lane, user)
       if (volume === undefined) {
-        await this.#waitForSpare(lane)
+        await lane.spare.wait()
         continue
       }
       this.#count(lane, volume, 1)
@@ -116,12 +95,12 @@ export class VolumePool {
         const appending = volume.append(origin, content)
         if (volume.length >= this.#deps.volumeSizeBytes()) this.#drop(lane, volume)
         const placement = await appending
-        lane.failures = 0
+        lane.spare.noteUse(true)
         return this.#appended(lane, volume, placement)
       } catch (error) {
         this.#count(lane, volume, -1)
         if (!(error instanceof VolumeEndedError)) throw error
-        if (!this.#sealRequested.has(volume)) lane.failures += 1
+        if (!this.#sealRequested.has(volume)) lane.spare.noteUse(false)
         this.#abandon(lane, volume, error)
         if (this.#deps.clock.monotonicMs() >= deadlineMs)
           throw new DfsError('COPY_ERROR', 'volumes keep ending before they are written', { cause: error })
@@ -135,8 +114,7 @@ export class VolumePool {
     const volume = lane.inUse.get(user)
     if (volume === undefined) return
     lane.inUse.delete(user)
-    lane.spare.push(volume)
-    this.#announce(lane)
+    lane.spare.giveBack(volume)
   }
 
   /**
@@ -147,9 +125,7 @@ export class VolumePool {
     const nowMs = this.#deps.clock.monotonicMs()
     if (nowMs < this.#renewAgainMs) return
     for (const lane of Object.values(this.#lanes)) {
-      const short = [...lane.spare, ...lane.inUse.values()].filter(
-        ({ order }) => order.replicas.length < copies,
-      )
+      const short = keptBy(lane).filter(({ order }) => order.replicas.length < copies)
       for (const volume of short) {
         this.#renewAgainMs = nowMs + RENEW_EVERY_MS
         this.#drop(lane, volume)
@@ -161,7 +137,7 @@ export class VolumePool {
   /** The master has sealed this volume: it takes no more records, and its successor is made before a write needs it. */
   noteSealed(volume: number): void {
     for (const lane of Object.values(this.#lanes)) {
-      const open = [...lane.spare, ...lane.inUse.values()].find(({ order }) => order.volume === volume)
+      const open = keptBy(lane).find(({ order }) => order.volume === volume)
       if (open !== undefined) this.#abandon(lane, open, 'the master has sealed it')
     }
   }
@@ -200,28 +176,25 @@ export class VolumePool {
       return
     }
     lane.unsettled.delete(volume)
-    if (!isKept(lane, volume)) this.#seal(volume, 'it is full')
+    if (!keptBy(lane).includes(volume)) this.#seal(volume, 'it is full')
   }
 
   /** A volume that failed: whoever waits goes to the next one at once, the seal follows behind. */
   #abandon(lane: Lane, volume: OpenVolume, reason: unknown): void {
     this.#drop(lane, volume)
-    this.#seal(volume, reason instanceof Error ? describe(reason) : String(reason))
+    this.#seal(volume, reason instanceof Error ? describeFailure(reason) : String(reason))
   }
 
   #takeSpare(lane: Lane, user: VolumeUser): OpenVolume | undefined {
-    const volume = lane.spare.shift()
+    const volume = lane.spare.take()
     if (volume !== undefined) lane.inUse.set(user, volume)
-    this.#fill(lane)
     return volume
   }
 
   /** Nobody gets this volume any more. */
   #drop(lane: Lane, volume: OpenVolume): void {
-    const index = lane.spare.indexOf(volume)
-    if (index >= 0) lane.spare.splice(index, 1)
     for (const [user, used] of lane.inUse) if (used === volume) lane.inUse.delete(user)
-    this.#fill(lane)
+    lane.spare.remove(volume)
   }
 
   /** Ends the volume here and has it sealed; once for each volume. */
@@ -233,90 +206,6 @@ export class VolumePool {
     const sealing = this.#deps.seal(volume.order, reason).finally(() => this.#sealing.delete(sealing))
     this.#sealing.add(sealing)
   }
-
-  async #waitForSpare(lane: Lane): Promise<void> {
-    try {
-      await withDeadline(this.#deps.clock, ALLOCATE_WAIT_MS, async () => {
-        if (this.#closed.signal.aborted) throw new DfsError('UNAVAILABLE', 'this server is stopping')
-        const arrival = lane.arrival.promise
-        this.#fill(lane)
-        if (lane.spare.length === 0) await arrival
-      })
-    } catch (error) {
-      if (!(error instanceof DeadlineError)) throw error
-      throw whyNoVolume(lane.lastError)
-    }
-  }
-
-  /** Lets everybody look again who waits for a volume. */
-  #announce(lane: Lane): void {
-    lane.arrival.resolve()
-    lane.arrival = Promise.withResolvers()
-  }
-
-  #fill(lane: Lane): void {
-    if (lane.isFilling) return
-    lane.isFilling = true
-    void this.#fillLane(lane).finally(() => {
-      lane.isFilling = false
-    })
-  }
-
-  /**
-   * Goes on until the lane is full or the pool closed: what failed may work in a moment, and the next write needs it. The
-   * second failure in a row and all further ones are followed by a pause. A volume that was made and then failed counts as
-   * well: on a disk where every other sync fails, the servers would do nothing but make volumes.
-   */
-  async #fillLane(lane: Lane): Promise<void> {
-    const { allocate } = this.#deps
-    while (lane.spare.length < SPARE_VOLUMES) {
-      if (lane.failures > 1) await this.#pause(lane.failures - 1)
-      if (this.#closed.signal.aborted) return
-      try {
-        lane.spare.push(await allocate(lane.kind))
-        lane.lastError = null
-        this.#announce(lane)
-      } catch (error) {
-        lane.lastError = error
-        lane.failures += 1
-        this.#noteFailure(lane, error)
-      }
-    }
-  }
-
-  async #pause(attempt: number): Promise<void> {
-    const { clock, random } = this.#deps
-    const pauseMs = backoffMs(attempt, ALLOCATE_BACKOFF, random)
-    await clock.sleep(pauseMs, this.#closed.signal).catch(() => undefined)
-  }
-
-  /** While a cluster starts, the first servers find too few others: that is no news yet. */
-  #noteFailure({ kind, failures }: Lane, error: unknown): void {
-    const { log } = this.#deps
-    const fields = { kind, failures, err: error }
-    if (failures <= QUIET_FAILURES) log.debug(fields, 'no volume could be made')
-    else if (failures % WARN_EVERY_FAILURES === 0) log.warn(fields, 'no volume could be made')
-  }
-
-  async #pause(attempt: number): Promise<void> {
-    const { clock, random } = this.#deps
-    const pauseMs = backoffMs(attempt, ALLOCATE_BACKOFF, random)
-    await clock.sleep(pauseMs, this.#closed.signal).catch(() => undefined)
-  }
 }
 
-const isKept = (lane: Lane, volume: OpenVolume): boolean =>
-  lane.spare.includes(volume) || [...lane.inUse.values()].includes(volume)
-
-/** Refusals of the master that tell a client what to do. */
-const TELLING: ReadonlySet<string> = new Set(['COPY_ERROR', 'INSUFFICIENT_SPACE', 'UNAVAILABLE', 'TOO_BUSY'])
-
-/** What a client is told: nothing was written, whatever it was that failed while a volume was made. */
-function whyNoVolume(cause: unknown): DfsError {
-  if (cause instanceof DfsError && TELLING.has(cause.code)) return cause
-  const reason = cause instanceof Error ? `: ${describe(cause)}` : ' in time'
-  return new DfsError('COPY_ERROR', `no volume could be made${reason}`, { cause })
-}
-
-const describe = (error: Error): string =>
-  error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message
+const keptBy = ({ spare, inUse }: Lane): OpenVolume[] => [...spare.all, ...inUse.values()]

@@ -1,0 +1,150 @@
+/**
+ * Open volumes of one kind that nobody uses yet: one is always being made ready, so that a write never waits for the
+ * master and two disks when its volume is full or has failed. Where none can be made, attempts go on with pauses that grow,
+ * and who waits is told why after a while.
+ */
+import { backoffMs, type Clock, DeadlineError, type Log, type Random, withDeadline } from '@dfs/core'
+import { DfsError, type VolumeKind } from '@dfs/protocol'
+import { type OpenVolume } from './open-volume.ts'
+
+/** Volumes that are kept ready. */
+const SPARE_VOLUMES = 1
+const MAKE_BACKOFF = { firstMs: 50, mostMs: 1000 }
+/** Failures in a row that are kept quiet, and how many lie between two warnings later: some ten seconds. */
+const QUIET_FAILURES = 5
+const WARN_EVERY_FAILURES = 10
+/** How long a write waits for a volume while none can be had; then it answers with the reason. */
+const WAIT_MS = 5000
+
+export interface SpareVolumesDeps {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  /** Asks the master for one open volume and makes all of its copies; throws the reason where that fails. */
+  readonly allocate: (kind: VolumeKind) => Promise<OpenVolume>
+  /** Aborts when this server stops. */
+  readonly closed: AbortSignal
+}
+
+export class SpareVolumes {
+  readonly #kind: VolumeKind
+  readonly #deps: SpareVolumesDeps
+  readonly #ready: OpenVolume[] = []
+  #isFilling = false
+  /** Settles when the next volume is ready; replaced each time. */
+  #arrival = Promise.withResolvers<void>()
+  /** Why the last attempt failed; null after one that worked. */
+  #lastError: unknown = null
+  /** Volumes in a row that could not be made, or ended before a record was synced on all copies. */
+  #failures = 0
+
+  constructor(kind: VolumeKind, deps: SpareVolumesDeps) {
+    this.#kind = kind
+    this.#deps = deps
+  }
+
+  get all(): readonly OpenVolume[] {
+    return this.#ready
+  }
+
+  /** A volume for the caller alone, or undefined where none is ready; the next one is being made in any case. */
+  take(): OpenVolume | undefined {
+    const volume = this.#ready.shift()
+    this.fill()
+    return volume
+  }
+
+  giveBack(volume: OpenVolume): void {
+    this.#ready.push(volume)
+    this.#announce()
+  }
+
+  /** Nobody gets this volume any more. */
+  remove(volume: OpenVolume): void {
+    const index = this.#ready.indexOf(volume)
+    if (index >= 0) this.#ready.splice(index, 1)
+    this.fill()
+  }
+
+  /** A volume took records on all copies, or ended before it did. */
+  noteUse(isGood: boolean): void {
+    this.#failures = isGood ? 0 : this.#failures + 1
+  }
+
+  /** Resolves when a volume may be ready. COPY_ERROR, INSUFFICIENT_SPACE or UNAVAILABLE where none is in time. */
+  async wait(): Promise<void> {
+    try {
+      await withDeadline(this.#deps.clock, WAIT_MS, async () => {
+        if (this.#deps.closed.aborted) throw new DfsError('UNAVAILABLE', 'this server is stopping')
+        const arrival = this.#arrival.promise
+        this.fill()
+        if (this.#ready.length === 0) await arrival
+      })
+    } catch (error) {
+      if (!(error instanceof DeadlineError)) throw error
+      throw whyNoVolume(this.#lastError)
+    }
+  }
+
+  /** Makes what is missing, in the background. */
+  fill(): void {
+    if (this.#isFilling) return
+    this.#isFilling = true
+    void this.#makeAll().finally(() => {
+      this.#isFilling = false
+    })
+  }
+
+  /** Lets everybody look again who waits for a volume. */
+  #announce(): void {
+    this.#arrival.resolve()
+    this.#arrival = Promise.withResolvers()
+  }
+
+  /**
+   * The second failure in a row and all further ones are followed by a pause. A volume that was made and then failed counts
+   * as well: on a disk where every other sync fails, the servers would do nothing but make volumes.
+   */
+  async #makeAll(): Promise<void> {
+    while (this.#ready.length < SPARE_VOLUMES) {
+      if (this.#failures > 1) await this.#pause(this.#failures - 1)
+      if (this.#deps.closed.aborted) return
+      try {
+        this.#ready.push(await this.#deps.allocate(this.#kind))
+        this.#lastError = null
+        this.#announce()
+      } catch (error) {
+        this.#lastError = error
+        this.#failures += 1
+        this.#noteFailure(error)
+      }
+    }
+  }
+
+  async #pause(attempt: number): Promise<void> {
+    const { clock, random, closed } = this.#deps
+    await clock.sleep(backoffMs(attempt, MAKE_BACKOFF, random), closed).catch(() => undefined)
+  }
+
+  /** While a cluster starts, the first servers find too few others: that is no news yet. */
+  #noteFailure(error: unknown): void {
+    const failures = this.#failures
+    const fields = { kind: this.#kind, failures, err: error }
+    if (failures <= QUIET_FAILURES) this.#deps.log.debug(fields, 'no volume could be made')
+    else if (failures % WARN_EVERY_FAILURES === 0) this.#deps.log.warn(fields, 'no volume could be made')
+  }
+}
+
+/** Refusals of the master that tell a client what to do. */
+const TELLING: ReadonlySet<string> = new Set(['COPY_ERROR', 'INSUFFICIENT_SPACE', 'UNAVAILABLE', 'TOO_BUSY'])
+
+/** What a client is told: nothing was written, whatever it was that failed while a volume was made. */
+function whyNoVolume(cause: unknown): DfsError {
+  if (cause instanceof DfsError && TELLING.has(cause.code)) return cause
+  const reason = cause instanceof Error ? `: ${describeFailure(cause)}` : ' in time'
+  return new DfsError('COPY_ERROR', `no volume could be made${reason}`, { cause })
+}
+
+/** A failure and what caused it, in one line. */
+export const describeFailure = (error: Error): string =>
+  error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message
