@@ -284,12 +284,6 @@ export class VolumePool {
     }
   }
 
-  async #pause(attempt: number): Promise<void> {
-    const { clock, random } = this.#deps
-    const pauseMs = backoffMs(attempt, ALLOCATE_BACKOFF, random)
-    await clock.sleep(pauseMs, this.#closed.signal).catch(() => undefined)
-  }
-
   /** While a cluster starts, the first servers find too few others: that is no news yet. */
   #noteFailure({ kind, failures }: Lane, error: unknown): void {
     const { log } = this.#deps
