@@ -7,7 +7,7 @@ const project = (name: string, include: string[], timeoutMs: number) => ({
 
 /** One file at a time: each starts a whole system, and measures nothing. */
 const containers = () => {
-  const { extends: inherits, test } = project('container', ['test/container/**/*.test.ts'], 300_000)
+  const { extends: inherits, test } = project('container', ['test/container/**/*.test.ts'], 600_000)
   const globalSetup = ['test/container/global-setup.ts']
   return { extends: inherits, test: { ...test, globalSetup, fileParallelism: false } }
 }

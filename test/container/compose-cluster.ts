@@ -28,6 +28,9 @@ const PORTS = {
   DFS_LINE_CHUNK_PORT_3: 6003,
 } as const
 
+/** Seconds on a machine that is free, minutes on one that many share. */
+const START_WITHIN_MS = 240_000
+
 export interface ComposeOptions {
   /** Compose files beside docker-compose.yml, as paths from the root of the repository. */
   readonly files?: readonly string[]
@@ -61,6 +64,7 @@ export class ComposeCluster {
       .withProjectName(this.project)
       .withEnvironment({ ...this.#environment })
       .withDefaultWaitStrategy(Wait.forHealthCheck())
+      .withStartupTimeout(START_WITHIN_MS)
       .up()
   }
 
