@@ -93,6 +93,24 @@ it(
 )
 
 it(
+  'the preferred chunk server hangs: another one is named, never none, and the gateway stays ready',
+  async () => {
+    const hung = await gateway.primary()
+    const pid = cluster.pids.get(SERVERS[hung!]!)!
+    process.kill(pid, 'SIGSTOP')
+    try {
+      expect(await untilPrimary((index) => index !== hung)).not.toBeNull()
+      expect(await gateway.health('/readyz')).toMatchObject({ status: 200 })
+    } finally {
+      process.kill(pid, 'SIGCONT')
+    }
+    await cluster.untilReady()
+    expect(await outcome()).toEqual(AS_BEFORE)
+  },
+  WITHIN_MS,
+)
+
+it(
   'a chunk server dies and is back before anybody misses it',
   async () => {
     const { troubles } = await during('restart', () => cluster.killAndAwait('chunk-server-2'))

@@ -3,7 +3,11 @@ import { type DfsClient } from '@dfs/client'
 import { type ServerView } from '@dfs/protocol'
 import { type LineStore } from './ports.ts'
 
-export function clientStore(client: DfsClient): LineStore {
+/**
+ * `client` carries content and is patient with a server that is slow with it; `questions` asks about the cluster, which
+ * any server answers at once, and should soon go on to the next one: the first may be the very one that hangs.
+ */
+export function clientStore(client: DfsClient, questions: DfsClient): LineStore {
   return {
     async overwrite(path, content, signal) {
       await client.put(path, content, { signal })
@@ -19,7 +23,7 @@ export function clientStore(client: DfsClient): LineStore {
       await client.remove(path, { signal })
     },
     async primary(signal) {
-      return indexOfPreferred(await client.servers({ signal }))
+      return indexOfPreferred(await questions.servers({ signal }))
     },
   }
 }

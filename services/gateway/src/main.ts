@@ -28,6 +28,8 @@ const GIVE_UP_EARLIER_MS = 5000
 /** How often, and for how long, the cluster is asked whether it is there. */
 const ASK_EVERY_MS = 2000
 const ASK_WITHIN_MS = 3000
+/** How long one server is waited for, so that several can be asked within that time. */
+const ASK_ONE_SERVER_MS = 800
 
 const clock = new NodeClock()
 const random = new NodeRandom()
@@ -47,7 +49,15 @@ async function start(lifecycle: Lifecycle): Promise<void> {
   const client = createClient({ url: config.masterUrl, clock, random, deadlineMs })
   lifecycle.onStop('clients', 'connections to the cluster', () => client.close())
 
-  const store = clientStore(client)
+  const questions = createClient({
+    url: config.masterUrl,
+    clock,
+    random,
+    deadlineMs: ASK_WITHIN_MS,
+    attemptTimeoutMs: ASK_ONE_SERVER_MS,
+  })
+  lifecycle.onStop('clients', 'questions to the cluster', () => questions.close())
+  const store = clientStore(client, questions)
   const watch = new StorageWatch({
     ask: (signal) => store.primary(signal),
     everyMs: ASK_EVERY_MS,
@@ -55,7 +65,7 @@ async function start(lifecycle: Lifecycle): Promise<void> {
     clock,
     log,
   })
-  lifecycle.onStop('clients', 'questions to the cluster', () => watch.stop())
+  lifecycle.onStop('clients', 'watch over the cluster', () => watch.stop())
   watch.start()
 
   const gateway = buildGateway({

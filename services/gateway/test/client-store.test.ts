@@ -18,8 +18,9 @@ const server = (id: number, url: string, rest: Partial<ServerView> = {}): Server
 })
 
 function primaryOf(servers: readonly ServerView[]): Promise<number | null> {
-  const client = { servers: () => Promise.resolve(servers) } as unknown as DfsClient
-  return clientStore(client).primary(new AbortController().signal)
+  const files = { servers: () => Promise.reject(new Error('is for files')) } as unknown as DfsClient
+  const questions = { servers: () => Promise.resolve(servers) } as unknown as DfsClient
+  return clientStore(files, questions).primary(new AbortController().signal)
 }
 
 describe('the primary', () => {
