@@ -8,6 +8,8 @@ import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 
 const FILE_NAME = 'server.json'
+/** The lower part of an incarnation is drawn by lot; the upper part counts the starts. */
+const LOTS = 2 ** 20
 /** Transactions of the master that may pass before the highest sequence seen is written again. */
 const SEQUENCE_STEP = 10_000
 
@@ -40,7 +42,7 @@ export class ServerIdentity {
     const bytes = await readWhole(disk, FILE_NAME)
     const found = bytes === null ? null : parseIdentity(bytes)
     const diskUid = found?.diskUid ?? hex(random.bytes(16))
-    const incarnation = (found?.incarnation ?? 0) + 1
+    const incarnation = nextIncarnation(found?.incarnation ?? 0, random)
     const rest = { clusterId: null, serverId: null, seenEpoch: null }
     const identity = new ServerIdentity(disk, { formatVersion: 1, ...rest, ...found, diskUid, incarnation })
     await identity.#persist(() => ({}))
@@ -127,6 +129,13 @@ function parseIdentity(bytes: Uint8Array): Identity {
   }
   return value
 }
+
+/**
+ * Larger than the one before, and never the same twice: a data directory that was restored from a backup counts to a number
+ * that was used already, and would be taken for that earlier start.
+ */
+const nextIncarnation = (before: number, random: Random): number =>
+  (Math.floor(before / LOTS) + 1) * LOTS + random.int(LOTS)
 
 const hex = (bytes: Uint8Array): string =>
   Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
