@@ -23,6 +23,18 @@ export default defineConfig({
       project('contract', ['test/contract/**/*.test.ts'], 20_000),
       project('simulation', ['test/simulation/**/*.test.ts'], 120_000),
       project('integration', ['test/integration/**/*.test.ts'], 120_000),
+      {
+        extends: true as const,
+        test: {
+          name: 'browser',
+          include: ['test/browser/**/*.test.ts'],
+          globalSetup: ['test/browser/global-setup.ts'],
+          testTimeout: 240_000,
+          hookTimeout: 120_000,
+          // One browser at a time.
+          fileParallelism: false,
+        },
+      },
     ],
   },
 })
