@@ -31,6 +31,18 @@ export default defineConfig({
       project('simulation', ['test/simulation/**/*.test.ts'], 120_000),
       project('integration', ['test/integration/**/*.test.ts'], 120_000),
       containers(),
+      {
+        extends: true as const,
+        test: {
+          name: 'browser',
+          include: ['test/browser/**/*.test.ts'],
+          globalSetup: ['test/browser/global-setup.ts'],
+          testTimeout: 240_000,
+          hookTimeout: 120_000,
+          // One browser at a time.
+          fileParallelism: false,
+        },
+      },
     ],
   },
 })

@@ -28,10 +28,13 @@ export function addAdmission(app: FastifyInstance, addresses: Addresses): void {
   app.addHook('onRequest', (request, reply, done) => {
     try {
       const { raw } = request
-      checkTarget(raw.url ?? '')
+      // No page of another origin shows or runs what is stored here, not even as a picture or a script.
+      reply.header('cross-origin-resource-policy', 'same-origin')
       request.hostName = addresses.checkHost(onlyHost(raw))
-      checkFraming(raw)
+      // Before the rest, so that pages of the cluster can read why they are refused.
       if (raw.headers.origin !== undefined) checkOrigin(request, reply, addresses)
+      checkTarget(raw.url ?? '')
+      checkFraming(raw)
       done()
     } catch (error) {
       done(error as Error)

@@ -19,7 +19,10 @@ export function addClusterRoutes(app: App, { namespace, addresses }: ClusterRout
         tags: ['cluster'],
         summary: 'The chunk servers, with addresses that you can reach',
         querystring: EMPTY_QUERY,
-        response: { 200: ref('ServerListView'), ...errorResponses() },
+        response: {
+          200: ref('ServerListView', 'Dead ones included'),
+          ...errorResponses(),
+        },
       },
     },
     async (request, reply) => {
@@ -38,7 +41,7 @@ export function addClusterRoutes(app: App, { namespace, addresses }: ClusterRout
         tags: ['cluster'],
         summary: 'The state of the cluster',
         querystring: EMPTY_QUERY,
-        response: { 200: ref('ClusterStatusView'), ...errorResponses() },
+        response: { 200: ref('ClusterStatusView', 'As the master sees it'), ...errorResponses() },
       },
     },
     async (request, reply) => {

@@ -142,7 +142,7 @@ export function addLinkRoutes(app: App, namespace: Namespace): void {
         summary: 'Where a symbolic link points to',
         querystring: EMPTY_QUERY,
         response: {
-          200: ref('LinkView'),
+          200: ref('LinkView', 'The link'),
           ...errorResponses('FILE_NOT_FOUND', 'NOT_A_LINK', 'NOT_A_DIRECTORY', 'INVALID_PATH'),
         },
       },
@@ -230,7 +230,7 @@ export function addEntryRoutes(app: App, namespace: Namespace): void {
         querystring: EMPTY_QUERY,
         body: MoveBody,
         response: {
-          200: ref('ChangeView'),
+          200: ref('ChangeView', 'Renamed; the new path'),
           ...errorResponses(
             'FILE_NOT_FOUND',
             'IS_A_DIRECTORY',

@@ -1,6 +1,12 @@
 /** Metadata, redirects, browsers and the document, on both kinds of node. */
+import { type Problem } from '@dfs/protocol'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { ENDPOINTS, buildTestApp, type TestApp } from './support/apps.ts'
+
+interface Answer {
+  readonly description: string
+  readonly content?: Record<string, { readonly examples?: Record<string, { readonly value: Problem }> }>
+}
 
 let node: TestApp
 beforeEach(async () => {
@@ -124,6 +130,15 @@ describe('browsers', () => {
     })
   })
 
+  test('a page of the cluster can read why it was refused', async () => {
+    for (const url of [`/v1/files/${'a'.repeat(40_000)}`, '/v1/files/x']) {
+      const headers = { origin: 'http://localhost:7070', host: 'localhost:7071' }
+      const reply = await node.app.inject({ method: 'DELETE', url, headers, payload: 'a body' })
+      expect([400, 414]).toContain(reply.statusCode)
+      expect(reply.headers['access-control-allow-origin']).toBe('http://localhost:7070')
+    }
+  })
+
   test.each(['http://evil.example', 'null', 'http://localhost:3000', 'https://localhost:7070'])(
     '%s is told nothing',
     async (origin) => {
@@ -132,6 +147,7 @@ describe('browsers', () => {
         headers: { origin, host: 'localhost:7071' },
       })
       expect(headers['access-control-allow-origin']).toBeUndefined()
+      expect(headers['cross-origin-resource-policy']).toBe('same-origin')
     },
   )
 })
@@ -228,7 +244,53 @@ describe('the API document', () => {
     const page = await app.inject('/docs/')
     expect(page.statusCode).toBe(200)
     expect(page.body).not.toMatch(/(?:src|href)="https?:/)
-    expect(page.headers['content-security-policy']).toContain("default-src 'self'")
+    const policy = String(page.headers['content-security-policy'])
+    expect(policy).toContain("default-src 'none'; script-src 'self'; style-src 'self';")
+    expect(policy).toContain("frame-ancestors 'none'")
+    // It would turn every request into one for https, which nobody answers.
+    expect(policy).not.toContain('upgrade-insecure-requests')
+    await app.close()
+  })
+
+  test.each([
+    ['localhost:7071', "'self' http://localhost:7070 http://localhost:7071 https://files.example"],
+    ['[::1]:7071', "'self' http://*:7070 http://*:7071 https://files.example"],
+  ])('is shown at %s by a page that may talk to the nodes of the cluster alone', async (host, sources) => {
+    const { app } = await buildTestApp('redirect', { hasDocs: true })
+    for (const url of ['/docs', '/docs/static/oauth2-redirect.html']) {
+      const { headers } = await app.inject({ url, headers: { host } })
+      expect(headers['content-security-policy'], url).toContain(`connect-src ${sources};`)
+    }
+    await app.close()
+  })
+
+  test('lets a page offer a file or a text as the content to write', async () => {
+    const { app } = await buildTestApp('redirect', { hasDocs: true })
+    const { paths } = (await app.inject('/openapi.json')).json()
+    const { put, get, head } = paths['/v1/files/{path}']
+    expect(Object.keys(put.requestBody.content)).toEqual(['application/octet-stream', 'text/plain'])
+    expect(put.requestBody.content['text/plain'].example).toBe('hello')
+    expect(Object.keys(get.responses['200'].content)).toEqual(['*/*'])
+    expect(get.parameters[0]).toMatchObject({ in: 'path', example: 'docs/hello.txt' })
+    expect(head.operationId).toBe('headFile')
+    await app.close()
+  })
+
+  test('describes every answer, each error by its own example', async () => {
+    const { app } = await buildTestApp('serve', { hasDocs: true })
+    const { paths } = (await app.inject('/openapi.json')).json()
+    const responses = Object.values<Record<string, { responses: Record<string, Answer> }>>(paths).flatMap(
+      (path) => Object.values(path).flatMap((operation) => Object.entries(operation.responses)),
+    )
+    expect(responses.filter(([, { description }]) => description === 'Default Response')).toEqual([])
+    const errors = responses.flatMap(([status, { content }]) =>
+      Object.entries(content?.['application/problem+json']?.examples ?? {}).map(([code, { value }]) => ({
+        expected: { code, status: Number(status) },
+        value,
+      })),
+    )
+    expect(errors.length).toBeGreaterThan(50)
+    for (const { expected, value } of errors) expect(value).toMatchObject(expected)
     await app.close()
   })
 })

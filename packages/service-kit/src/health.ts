@@ -4,7 +4,7 @@ import { type FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import { sendProblem } from './problem.ts'
 
-const Health = Type.Object({ status: Type.Literal('ok') })
+const Health = Type.Object({ status: Type.Literal('ok') }, { description: 'Yes' })
 
 /** `notReadyReason` returns null when the service is ready. */
 export function addHealthRoutes(app: FastifyInstance, notReadyReason: () => string | null): void {
@@ -29,7 +29,10 @@ export function addHealthRoutes(app: FastifyInstance, notReadyReason: () => stri
         summary: 'Whether the service can do its work',
         response: {
           200: Health,
-          503: { description: 'UNAVAILABLE', content: { 'application/problem+json': { schema: Problem } } },
+          503: {
+            description: '`UNAVAILABLE`: not now; `detail` says why',
+            content: { 'application/problem+json': { schema: Problem } },
+          },
         },
       },
     },
