@@ -5,10 +5,9 @@ const project = (name: string, include: string[], timeoutMs: number) => ({
   test: { name, include, testTimeout: timeoutMs, hookTimeout: timeoutMs },
 })
 
-/** One file at a time: each starts a whole system, and measures nothing. */
-const containers = () => {
-  const { extends: inherits, test } = project('container', ['test/container/**/*.test.ts'], 600_000)
-  const globalSetup = ['test/container/global-setup.ts']
+/** One file at a time: each starts a whole system of processes, or a browser. */
+const serialProject = (name: string, include: string[], timeoutMs: number, globalSetup: string[] = []) => {
+  const { extends: inherits, test } = project(name, include, timeoutMs)
   return { extends: inherits, test: { ...test, globalSetup, fileParallelism: false } }
 }
 
@@ -24,25 +23,16 @@ export default defineConfig({
       project(
         'unit',
         ['{packages,services}/*/test/**/*.test.ts', '{scripts,bench}/test/**/*.test.ts'],
-        10_000,
+        30_000,
       ),
-      project('tidy', ['test/tidy/**/*.test.ts'], 60_000),
-      project('contract', ['test/contract/**/*.test.ts'], 20_000),
-      project('simulation', ['test/simulation/**/*.test.ts'], 120_000),
-      project('integration', ['test/integration/**/*.test.ts'], 120_000),
-      containers(),
-      {
-        extends: true as const,
-        test: {
-          name: 'browser',
-          include: ['test/browser/**/*.test.ts'],
-          globalSetup: ['test/browser/global-setup.ts'],
-          testTimeout: 240_000,
-          hookTimeout: 120_000,
-          // One browser at a time.
-          fileParallelism: false,
-        },
-      },
+      project('tidy', ['test/tidy/**/*.test.ts'], 120_000),
+      project('contract', ['test/contract/**/*.test.ts'], 60_000),
+      project('simulation', ['test/simulation/**/*.test.ts'], 300_000),
+      serialProject('integration', ['test/integration/**/*.test.ts'], 240_000),
+      serialProject('container', ['test/container/**/*.test.ts'], 600_000, [
+        'test/container/global-setup.ts',
+      ]),
+      serialProject('browser', ['test/browser/**/*.test.ts'], 240_000, ['test/browser/global-setup.ts']),
     ],
   },
 })
