@@ -175,14 +175,15 @@ describe.skipIf(nodes.length === 0)('a page', () => {
     for (const node of [master, chunkServer]) {
       const { port } = new URL(node!)
       const page = await newPage()
-      page.on('requestfailed', (r) =>
-        console.log('FAILED', r.method(), r.url(), r.failure()?.errorText, new Date().toISOString()),
-      )
+      const failures: string[] = []
+      page.on('requestfailed', (request) => failures.push(request.failure()?.errorText ?? 'no reason'))
       const answer = await page.goto(`http://rebound.example:${port}/docs`)
       expect(answer?.status()).toBe(421)
-      expect(await attempt(page, { method: 'GET', url: '/v1/servers' })).toBe(421)
-      expect(await attempt(page, { method: 'PUT', url: `/v1/files/${directory}/rebound` })).toBe(421)
-      expect(await attempt(page, { method: 'POST', url: `/v1/files/${directory}/rebound` })).toBe(421)
+      expect(await attempt(page, { method: 'GET', url: '/v1/servers' }), failures.join()).toBe(421)
+      const url = `/v1/files/${directory}/rebound`
+      for (const method of ['PUT', 'POST', 'DELETE']) {
+        expect(await attempt(page, { method, url }), `${method} ${failures.join()}`).toBe(421)
+      }
       expect(await statusOf('rebound')).toBe(404)
     }
   })
