@@ -38,6 +38,8 @@ export interface ChunkServerOptions {
   readonly createHasher: CreateHasher
   /** Called when this process must not go on; it should exit without another word to the disk. */
   readonly onFatal: (error: Error) => void
+  /** Opens the public listener. The master sends clients here as soon as this server is registered, so it comes before. */
+  readonly openDoors?: (server: ChunkServer) => Promise<void>
 }
 
 export interface ChunkServer {
@@ -52,7 +54,7 @@ export interface ChunkServer {
 /** A session is trusted for this long without an answer; afterwards the server says that it is not ready. */
 const SESSION_SILENCE_MS = 10_000
 
-/** Recovers what is on the disk, answers peers, registers; resolves when it is registered. */
+/** Recovers what is on the disk, answers peers, opens its doors, registers; resolves when it is registered. */
 export async function startChunkServer(runtime: Runtime, options: ChunkServerOptions): Promise<ChunkServer> {
   const { clock, random, disk, log, transport } = runtime
   const { crc32, createHasher } = options
@@ -111,10 +113,8 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
   const writer = new FileWriter({ ...content, log, pool: openVolumes, commits, uploads })
   const reader = new FileReader({ lookup: (request, context) => lookups.lookup(request, context), chunks })
 
-  await session.start()
-  openVolumes.prepare()
   const verifier = new Verifier({ clock, log, store })
-  return {
+  const chunkServer: ChunkServer = {
     files: {
       write: (request, body, context) => writer.write(request, body, context),
       read: (request, context) => reader.open(request, context),
@@ -135,4 +135,8 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
       await store.close()
     },
   }
+  await options.openDoors?.(chunkServer)
+  await session.start()
+  openVolumes.prepare()
+  return chunkServer
 }

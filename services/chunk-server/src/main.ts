@@ -12,7 +12,7 @@ import {
   RefusalError,
   runProcess,
 } from '@dfs/service-kit'
-import { startChunkServer } from './chunk-server.ts'
+import { type ChunkServer, startChunkServer } from './chunk-server.ts'
 import { ChunkServerConfig } from './config.ts'
 
 const DRAIN_DEADLINE_MS = 10_000
@@ -57,32 +57,31 @@ async function start(lifecycle: Lifecycle): Promise<void> {
     publicPort: config.port,
     advertisedUrl: config.advertisedUrl ?? null,
   }
-  const server = await lifecycle.step('recover the volumes and register with the master', () =>
+  const openDoors = async (server: ChunkServer): Promise<void> => {
+    lifecycle.onStop('drain', 'volumes and session', () => server.stop())
+    const app = await buildPublicApp({
+      namespace: server.namespace,
+      content: { kind: 'serve', files: server.files },
+      cluster: { endpoints: () => [own, ...server.directory.nodeAddresses] },
+      clock,
+      random: new NodeRandom(),
+      log,
+      allowedHosts: config.allowedHosts,
+      notReadyReason: () => lifecycle.notReadyReason() ?? server.whyNotReady(),
+      onFatal,
+    })
+    lifecycle.onStop('listeners', 'public API', () => app.close())
+    await app.listen({ host: config.listenHost, port: config.port })
+    log.info({ url: `http://${config.listenHost}:${config.port}` }, 'listening')
+  }
+  await lifecycle.step('recover the volumes, listen, and register with the master', () =>
     startChunkServer(runtime, {
       masterAddress: config.masterAddress,
-      addresses: {
-        name: config.name,
-        zone: config.zone ?? config.name,
-        ...own,
-      },
+      addresses: { name: config.name, zone: config.zone ?? config.name, ...own },
       crc32,
       createHasher,
       onFatal,
+      openDoors,
     }),
   )
-  lifecycle.onStop('drain', 'volumes and session', () => server.stop())
-  const app = await buildPublicApp({
-    namespace: server.namespace,
-    content: { kind: 'serve', files: server.files },
-    cluster: { endpoints: () => [own, ...server.directory.nodeAddresses] },
-    clock,
-    random: new NodeRandom(),
-    log,
-    allowedHosts: config.allowedHosts,
-    notReadyReason: () => lifecycle.notReadyReason() ?? server.whyNotReady(),
-    onFatal,
-  })
-  lifecycle.onStop('listeners', 'public API', () => app.close())
-  await lifecycle.step('listen', () => app.listen({ host: config.listenHost, port: config.port }))
-  log.info({ url: `http://${config.listenHost}:${config.port}` }, 'listening')
 }
