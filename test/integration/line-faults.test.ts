@@ -3,14 +3,18 @@
  * it, every reply is a documented one, and every write that was acknowledged with FILE_WRITTEN is there afterwards.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { SHORT_LIFE_MS, SHORT_LIVES_MAX } from '../../scripts/cluster/restart-policy.ts'
 import { RealCluster } from './real-cluster.ts'
 import { GatewayProcess, turnOfPolling } from './line/gateway-process.ts'
 import { LineTraffic } from './line/line-traffic.ts'
 
 const WITHIN_MS = 2 * 60_000
 const SERVERS = ['chunk-server-1', 'chunk-server-2', 'chunk-server-3']
-/** Deaths in a row from which the launcher still starts a service again; together they take longer than a server may be silent. */
-const DEATHS = 5
+/**
+ * Deaths in a row from which the launcher still starts a service again, the first after a long life; together they take
+ * longer than a server may be silent.
+ */
+const DEATHS = SHORT_LIVES_MAX
 
 let cluster: RealCluster
 let gateway: GatewayProcess
@@ -35,8 +39,18 @@ async function outcome(): Promise<Record<keyof typeof AS_BEFORE, unknown>> {
   return { isAlive: gateway.isAlive, hasPrimary: (await gateway.primary()) !== null, errors }
 }
 
+/** The launcher gives up on a service after short lives in a row, so an incident begins when none is short any more. */
+async function untilAllHaveLivedLong(): Promise<void> {
+  const sinceMs = performance.now()
+  const pids = (): string => JSON.stringify([...cluster.pids])
+  const before = pids()
+  while (performance.now() - sinceMs < SHORT_LIFE_MS) await turnOfPolling()
+  expect(pids(), 'nothing died meanwhile').toBe(before)
+}
+
 /** Lets people work on every port from before the incident until after it; what was acknowledged is there afterwards. */
 async function during(name: string, incident: (traffic: LineTraffic) => Promise<void>): Promise<LineTraffic> {
+  await untilAllHaveLivedLong()
   const traffic = new LineTraffic(gateway, name)
   await traffic.more()
   await incident(traffic)
