@@ -13,6 +13,7 @@ import {
 } from '@dfs/protocol'
 import { type FileService } from '@dfs/public-api'
 import { type Crc32 } from '@dfs/volume'
+import { ChunkPermits } from './files/chunk-permits.ts'
 import { ChunkReader } from './files/chunk-reader.ts'
 import { type CreateHasher } from './files/content-digests.ts'
 import { FileReader } from './files/file-reader.ts'
@@ -50,6 +51,10 @@ export interface ChunkServer {
   whyNotReady(): string | null
   stop(): Promise<void>
 }
+
+/** Chunks of long bodies in memory at once: 128 MiB, half of what a server may use. */
+const CHUNKS_IN_MEMORY_MAX = 32
+const LONG_BODIES_WAITING_MAX = 1000
 
 /** A session is trusted for this long without an answer; afterwards the server says that it is not ready. */
 const SESSION_SILENCE_MS = 10_000
@@ -109,7 +114,11 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
   const chunkSizeBytes = (): number => directory.settings.chunkSizeBytes
   const records = new RecordCommitter({ clock, pool: openVolumes, commits })
   const content = { crc32, createHasher, chunkSizeBytes, records }
-  const uploads = new UploadStager(content)
+  const uploads = new UploadStager({
+    ...content,
+    permits: new ChunkPermits(clock, { permits: CHUNKS_IN_MEMORY_MAX, waitingMax: LONG_BODIES_WAITING_MAX }),
+    releaseVolume: (upload) => openVolumes.release('large', upload),
+  })
   const writer = new FileWriter({ ...content, log, pool: openVolumes, commits, uploads })
   const reader = new FileReader({ lookup: (request, context) => lookups.lookup(request, context), chunks })
 

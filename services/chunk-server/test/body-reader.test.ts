@@ -26,3 +26,24 @@ test('parts are as long as asked, in order, without a byte lost or doubled, and 
     ),
   )
 })
+
+test('a hurried reader returns what it has, and loses nothing of what was already on its way', async () => {
+  const pending = Promise.withResolvers<Uint8Array | null>()
+  const pieces = [Uint8Array.of(1, 2), null]
+  let isFirst = true
+  const reader = new BodyReader({
+    next: () => {
+      if (pieces.length > 1) return Promise.resolve(pieces.shift()!)
+      if (!isFirst) return Promise.resolve(null)
+      isFirst = false
+      return pending.promise
+    },
+  })
+  const hurry = Promise.withResolvers<void>()
+  const hurried = reader.read(100, hurry.promise)
+  hurry.resolve()
+  expect(await hurried).toEqual({ pieces: [Uint8Array.of(1, 2)], length: 2, isLast: false })
+  const rest = reader.read(100)
+  pending.resolve(Uint8Array.of(3))
+  expect(await rest).toEqual({ pieces: [Uint8Array.of(3)], length: 1, isLast: true })
+})

@@ -8,9 +8,13 @@ export interface BodyPart {
   readonly isLast: boolean
 }
 
+const HURRIED = Symbol('hurried')
+
 export class BodyReader {
   readonly #source: BodySource
   #left: Uint8Array | null = null
+  /** Asked for and not arrived yet: whoever was hurried finds it again at the next call. */
+  #coming: Promise<Uint8Array | null> | null = null
 
   constructor(source: BodySource) {
     this.#source = source
@@ -18,14 +22,15 @@ export class BodyReader {
 
   /**
    * The next `bytesMax` bytes, or fewer where the body ends. A body that ends exactly here is noticed here, so that no
-   * empty part follows a full one. Throws what the source throws.
+   * empty part follows a full one. Fewer as well, perhaps none, once `hurry` resolves. Throws what the source throws.
    */
-  async read(bytesMax: number): Promise<BodyPart> {
+  async read(bytesMax: number, hurry?: Promise<void>): Promise<BodyPart> {
     const pieces: Uint8Array[] = []
     let length = 0
+    const hurried = hurry?.then((): typeof HURRIED => HURRIED)
     for (;;) {
-      const piece = this.#left ?? (await this.#source.next())
-      this.#left = null
+      const piece = await this.#next(hurried)
+      if (piece === HURRIED) return { pieces, length, isLast: false }
       if (piece === null) return { pieces, length, isLast: true }
       if (length === bytesMax) {
         this.#left = piece
@@ -36,5 +41,15 @@ export class BodyReader {
       length += taken.byteLength
       if (taken.byteLength < piece.byteLength) this.#left = piece.subarray(taken.byteLength)
     }
+  }
+
+  async #next(hurried: Promise<typeof HURRIED> | undefined): Promise<Uint8Array | null | typeof HURRIED> {
+    const left = this.#left
+    this.#left = null
+    if (left !== null) return left
+    this.#coming ??= this.#source.next()
+    const piece = hurried === undefined ? await this.#coming : await Promise.race([this.#coming, hurried])
+    if (piece !== HURRIED) this.#coming = null
+    return piece
   }
 }

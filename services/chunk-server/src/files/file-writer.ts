@@ -1,9 +1,9 @@
 /**
  * Writing a file. A short body is one record in the volume that all short writes share, and one command. A longer one is an
  * upload, which one last command makes visible. Either way: first the bytes are synced on every replica, then one
- * transaction of the master shows them. Memory is bounded: a few chunks a long body, and a limited number of those at once.
+ * transaction of the master shows them. Memory is bounded by the permits for chunks (chunk-permits.ts).
  */
-import { assert, type Log, Semaphore } from '@dfs/core'
+import { assert, type Log } from '@dfs/core'
 import {
   type CommandBody,
   type CommandSuccess,
@@ -21,10 +21,6 @@ import { BodyReader } from './body-reader.ts'
 import { ContentDigests, type CreateHasher } from './content-digests.ts'
 import { type RecordCommitter } from './record-committer.ts'
 import { type Content, type UploadStager } from './upload-stager.ts'
-
-/** Long bodies at once: with the chunks in flight of each this bounds the memory of a server, 8 × (3 + 1) × 4 MiB. */
-const LONG_BODIES_MAX = 8
-const LONG_BODIES_WAITING_MAX = 1000
 
 export interface FileWriterDeps {
   readonly log: Log
@@ -45,7 +41,6 @@ interface Asked {
 
 export class FileWriter {
   readonly #deps: FileWriterDeps
-  readonly #longBodies = new Semaphore(LONG_BODIES_MAX, LONG_BODIES_WAITING_MAX)
   /** All short writes share a volume. */
   readonly #shortWrites: VolumeUser = {}
 
@@ -59,11 +54,11 @@ export class FileWriter {
     const reader = new BodyReader(body)
     const shortMax = Math.min(SMALL_WRITE_BYTES_MAX, this.#deps.chunkSizeBytes())
     if ((request.declaredSize ?? 0) > shortMax) {
-      return this.#longBodies.run(() => this.#writeLong(asked, reader, []))
+      return this.#writeLong(asked, reader, [])
     }
     const first = await reader.read(shortMax)
     if (first.isLast) return this.#writeShort(asked, first.pieces)
-    return this.#longBodies.run(() => this.#writeLong(asked, reader, first.pieces))
+    return this.#writeLong(asked, reader, first.pieces)
   }
 
   async #writeShort({ request, context }: Asked, pieces: readonly Uint8Array[]): Promise<WriteReply> {

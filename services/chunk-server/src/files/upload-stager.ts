@@ -1,16 +1,20 @@
 /**
  * A long body becomes an upload: a run of chunks in a volume of its own, pipelined with reading the body, each staged with
- * the master in order once it is synced. Memory is bounded by the chunks in flight, whatever the size of the body.
+ * the master in order once it is synced. Memory is bounded by the permits for chunks, whatever the size and the number of
+ * bodies; a body between two chunks holds neither a permit nor a volume.
  */
-import { DfsError, FILE_BYTES_MAX, type RequestContext, type RequestId } from '@dfs/protocol'
+import { DfsError, FILE_BYTES_MAX, KIB, type RequestContext, type RequestId } from '@dfs/protocol'
 import { type WriteRequest } from '@dfs/public-api'
 import { combineCrc32, type Crc32, sumContent, type SummedContent } from '@dfs/volume'
 import { type BodyReader } from './body-reader.ts'
+import { type ChunkPermits } from './chunk-permits.ts'
 import { ContentDigests, type CreateHasher } from './content-digests.ts'
 import { type RecordCommitter, type RecordTarget } from './record-committer.ts'
 
 /** Chunks of one body that are being replicated while the next one is read. */
-export const CHUNKS_IN_FLIGHT = 3
+const CHUNKS_IN_FLIGHT = 3
+/** So much of a chunk is gathered before it needs a permit: a client that sends next to nothing holds none. */
+const UNPERMITTED_BYTES = 64 * KIB
 
 /** What is committed of a file's content besides where it stands. */
 export interface Content {
@@ -25,12 +29,29 @@ export interface UploadStagerDeps {
   /** The most of a file that becomes one record: the cluster's setting. */
   readonly chunkSizeBytes: () => number
   readonly records: RecordCommitter
+  readonly permits: ChunkPermits
+  /** The upload needs its volume no more, for now. */
+  readonly releaseVolume: (upload: RequestId) => void
 }
 
 export interface Upload {
   readonly id: RequestId
   readonly request: WriteRequest
   readonly context: RequestContext
+}
+
+/** The chunks of one upload that are on their way. */
+interface Run {
+  readonly upload: Upload
+  /** Settles when the latest chunk is staged, and with it all before. */
+  last: Promise<void> | undefined
+  inFlight: number
+}
+
+interface GatheredChunk {
+  readonly pieces: readonly Uint8Array[]
+  readonly isLast: boolean
+  readonly release: () => void
 }
 
 export class UploadStager {
@@ -45,47 +66,79 @@ export class UploadStager {
    * When it rejects, nothing of the upload is under way any more.
    */
   async stage(upload: Upload, body: BodyReader, head: readonly Uint8Array[]): Promise<Content> {
-    const { crc32: sum, createHasher, chunkSizeBytes } = this.#deps
+    const { crc32: sum, createHasher } = this.#deps
     const digests = new ContentDigests(upload.request.digests, createHasher)
-    const inFlight: Promise<void>[] = []
+    const run: Run = { upload, last: undefined, inFlight: 0 }
+    const window: Promise<void>[] = []
     let [size, crc32] = [0, 0]
     try {
-      for (let pieces = head, isLast = false; !isLast; pieces = []) {
-        const part = await body.read(chunkSizeBytes() - lengthOf(pieces))
-        isLast = part.isLast
-        const summed = sumContent([...pieces, ...part.pieces], sum)
-        if (summed.length === 0) break
+      for (let before = head, isLast = false; !isLast; before = []) {
+        const chunk = await this.#gather(body, before)
+        isLast = chunk.isLast
+        const summed = sumContent(chunk.pieces, sum)
         digests.update(summed.pieces)
-        inFlight.push(this.#stageAfter(inFlight.at(-1), upload, size, summed))
+        const staging = this.#stageNext(run, size, summed).finally(chunk.release)
+        // A failure is noticed where it is awaited; until then it must not count as unhandled.
+        staging.catch(() => undefined)
+        window.push(staging)
         size += summed.length
         crc32 = combineCrc32(crc32, summed.crc32, summed.length)
         if (size > FILE_BYTES_MAX)
           throw new DfsError('PAYLOAD_TOO_LARGE', `files have at most ${FILE_BYTES_MAX} bytes`)
-        if (inFlight.length > CHUNKS_IN_FLIGHT) await inFlight.shift()
+        if (window.length > CHUNKS_IN_FLIGHT) await window.shift()
       }
-      await inFlight.at(-1)
+      await window.at(-1)
     } finally {
-      await Promise.allSettled(inFlight)
+      await Promise.allSettled(window)
     }
     return { size, crc32, sha256: digests.finish() }
   }
 
+  /** The next chunk, with the permit that it is held under. Smaller than it could be where others wait for a permit. */
+  async #gather(body: BodyReader, before: readonly Uint8Array[]): Promise<GatheredChunk> {
+    const { permits, chunkSizeBytes } = this.#deps
+    const most = chunkSizeBytes()
+    const first = await body.read(Math.max(0, Math.min(most, UNPERMITTED_BYTES) - lengthOf(before)))
+    const pieces = [...before, ...first.pieces]
+    const permit = await permits.acquire()
+    try {
+      const room = most - lengthOf(pieces)
+      const rest = first.isLast || room <= 0 ? null : await body.read(room, permit.hurry)
+      permit.gathered()
+      return {
+        pieces: rest === null ? pieces : [...pieces, ...rest.pieces],
+        isLast: first.isLast || rest?.isLast === true,
+        release: () => permit.release(),
+      }
+    } catch (error) {
+      permit.release()
+      throw error
+    }
+  }
+
+  /** Stores one chunk behind those of the run before it; nothing where it is empty. */
+  async #stageNext(run: Run, start: number, summed: SummedContent): Promise<void> {
+    if (summed.length === 0) return run.last
+    run.inFlight += 1
+    run.last = this.#stageAfter(run.last, run.upload, start, summed).finally(() => {
+      run.inFlight -= 1
+      if (run.inFlight === 0) this.#deps.releaseVolume(run.upload.id)
+    })
+    return run.last
+  }
+
   /** Appends one chunk at once, and stages it when the chunk before it is staged. */
-  #stageAfter(
+  async #stageAfter(
     before: Promise<void> | undefined,
     { id, request, context }: Upload,
     start: number,
     summed: SummedContent,
   ): Promise<void> {
     const target: RecordTarget = { kind: 'large', user: id, path: request.path, start, context }
-    const staging = this.#deps.records.store(target, summed, async (record) => {
+    await this.#deps.records.store(target, summed, async (record) => {
       await before
       return { kind: 'stage', upload: id, start, chunk: record.placement }
     })
-    const done = staging.then(() => undefined)
-    // A failure is noticed where it is awaited; until then it must not count as unhandled.
-    done.catch(() => undefined)
-    return done
   }
 }
 
