@@ -52,8 +52,8 @@ export interface ChunkServer {
   stop(): Promise<void>
 }
 
-/** Chunks of long bodies in memory at once: 128 MiB, half of what a server may use. */
-const CHUNKS_IN_MEMORY_MAX = 32
+/** Chunks of long bodies in memory at once: 48 MiB; what the peers' connections and the collector hold comes on top. */
+const CHUNKS_IN_MEMORY_MAX = 12
 const LONG_BODIES_WAITING_MAX = 1000
 
 /** A session is trusted for this long without an answer; afterwards the server says that it is not ready. */
