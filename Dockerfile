@@ -23,7 +23,9 @@ COPY . .
 RUN pnpm install --prod --no-optional --frozen-lockfile --offline
 
 FROM ${NODE_IMAGE}
+# The second: buffers of bodies are garbage at once; looked for often, less of it waits to be found.
 ENV NODE_ENV=production
+ENV NODE_OPTIONS=--max-semi-space-size=8
 # A new named volume takes over the owner of the directory that it is mounted on. The ids are numbers, so that they mean
 # the same on every base.
 RUN mkdir /data /keys && chown 1000:1000 /data /keys && chmod 700 /data /keys \
