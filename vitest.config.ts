@@ -28,7 +28,13 @@ export default defineConfig({
       project('tidy', ['test/tidy/**/*.test.ts'], 120_000),
       project('contract', ['test/contract/**/*.test.ts'], 60_000),
       project('simulation', ['test/simulation/**/*.test.ts'], 300_000),
-      serialProject('integration', ['test/integration/**/*.test.ts'], 240_000),
+      serialProject(
+        'integration',
+        ['test/integration/[!l]*.test.ts', 'test/integration/launcher.test.ts'],
+        240_000,
+      ),
+      // The old protocol while processes die and people type: at a person's pace, so not part of `npm test`.
+      serialProject('line', ['test/integration/line-*.test.ts'], 240_000),
       serialProject('container', ['test/container/**/*.test.ts'], 600_000, [
         'test/container/global-setup.ts',
       ]),
