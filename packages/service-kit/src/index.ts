@@ -22,5 +22,6 @@ export {
   type LogOptions,
   type ServiceLog,
 } from './logging.ts'
+export { NODE_SETTINGS } from './node-settings.ts'
 export { isSafeMethod, PROBLEM_TYPE, sendProblem, toDfsError } from './problem.ts'
 export { compileRouteSchema } from './validation.ts'
