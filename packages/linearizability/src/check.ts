@@ -65,11 +65,11 @@ function searchAll(
   let steps = 0
   let explainSteps = 0
   for (const component of components) {
-    const found = search(component, { stepsMost: stepsMost - steps })
+    const found = search(component, { stepsMost: stepsMost - steps, foresight: true })
     steps += found.steps
     if (found.verdict === 'undecided') undecided.push(component.names)
     if (found.verdict !== 'violation') continue
-    const explained = explain(history, component, found, explainBudget(found.steps, stepsMost))
+    const explained = explain(history, component, explainBudget(found.steps, stepsMost))
     explainSteps += explained.steps
     violations.push(explained.violation)
   }
@@ -78,7 +78,7 @@ function searchAll(
 
 /** Explaining may cost a few times what finding did, so that a failing run ends soon. */
 const explainBudget = (foundSteps: number, stepsMost: number): number =>
-  Math.min(stepsMost, 10_000 + 2 * foundSteps)
+  Math.min(stepsMost, 100_000 + 2 * foundSteps)
 
 function violationOf(history: History, { indexes, reason }: TagConflict): Violation {
   const drawn = indexes.flatMap((index) => {

@@ -7,7 +7,7 @@ import { type Component } from './components.ts'
 import { drawTimeline } from './describe.ts'
 import { type History } from './history.ts'
 import { isOptional, type ModelOperation, type State, UNSEEN } from './model.ts'
-import { search, type SearchResult } from './search.ts'
+import { search } from './search.ts'
 import { layOut } from './timeline.ts'
 import { chooseWindow, type Window } from './window.ts'
 
@@ -30,13 +30,12 @@ export interface Explained {
   readonly steps: number
 }
 
-/** `found` is what {@link search} said about `component`; `stepsMost` bounds the additional searching. */
-export function explain(
-  history: History,
-  component: Component,
-  found: SearchResult,
-  stepsMost: number,
-): Explained {
+/**
+ * `component` has no legal order. Each search for a reason may take `stepsMost` steps; where that is too few, the moment at
+ * which it went wrong is not known for certain, and the explanation gives the furthest that the search came.
+ */
+export function explain(history: History, component: Component, stepsMost: number): Explained {
+  const found = search(component, { stepsMost })
   const failing = layOut(component.operations).events[found.furthestEvent]?.placed.operation
   const prefix = prefixUpTo(component, found.furthestEvent)
   const window = chooseWindow(component, prefix, stepsMost)
@@ -56,7 +55,7 @@ export function explain(
   ].join('\n')
   const entries = operations.map(({ index }) => index).toSorted((a, b) => a - b)
   const violation = { names: component.names, atMs: failing?.returnMs ?? Infinity, entries, explanation }
-  return { violation, steps: window.steps + steps }
+  return { violation, steps: found.steps + window.steps + steps }
 }
 
 /**

@@ -14,11 +14,17 @@
  */
 import { applyEffect, keyOf, passes, type State } from './model.ts'
 import { type Component } from './components.ts'
+import { Foresight } from './foresight.ts'
 import { layOut, type Placed, type ReturnEvent, type Timeline } from './timeline.ts'
 
 export interface SearchOptions {
   /** How many configurations may be looked at. */
   readonly stepsMost: number
+  /**
+   * Whether to leave out what later answers show to be hopeless: far fewer steps to the same verdict, but a violation is
+   * then no longer found at the first return that nothing explains.
+   */
+  readonly foresight?: boolean
   /** Is told each configuration that comes to a call, for explanations. With a violation it sees all that matter. */
   readonly watch?: (callEvent: number, reached: Reached) => void
 }
@@ -52,12 +58,15 @@ class Search {
   readonly #timeline: Timeline
   readonly #positions: ReadonlyMap<string, number>
   readonly #options: SearchOptions
+  readonly #foresight: Foresight | null
   readonly #explored = new Map<string, bigint[]>()
   readonly #stack: Configuration[]
   #furthestEvent = 0
 
-  constructor({ names, operations }: Component, options: SearchOptions) {
+  constructor(component: Component, options: SearchOptions) {
+    const { names, operations } = component
     this.#timeline = layOut(operations)
+    this.#foresight = options.foresight === true ? new Foresight(component, this.#timeline) : null
     this.#positions = new Map(names.map((name, index) => [name, index]))
     this.#options = options
     this.#stack = [{ event: 0, state: names.map(() => null), placed: 0n, burden: 0n }]
@@ -114,10 +123,32 @@ class Search {
       if (choice.twinBit !== 0n && (from.burden & choice.twinBit) === 0n) continue
       this.#place(from, choice, unplaced, { isOptional: true })
     }
-    for (const choice of changing.toReversed()) {
-      if ((from.placed & choice.bit) === 0n) this.#place(from, choice, unplaced, { isOptional: false })
+    const open = (isReading ? changing : [returning, ...changing]).filter(
+      ({ bit }) => (from.placed & bit) === 0n,
+    )
+    for (const choice of open.toReversed()) {
+      this.#place(this.#withFree(from, choice, open, unplaced), choice, unplaced, { isOptional: false })
     }
-    if (!isReading) this.#place(from, returning, unplaced, { isOptional: false })
+  }
+
+  /** The configuration after placing what can be placed before `choice` at no cost. */
+  #withFree(
+    from: Configuration,
+    choice: Placed,
+    open: readonly Placed[],
+    unplaced: readonly Placed[],
+  ): Configuration {
+    const foresight = this.#foresight
+    if (foresight === null) return from
+    let { placed, burden } = from
+    for (const other of open) {
+      if (other === choice || !foresight.isFree(other, from.state, from.event, choice.operation)) continue
+      const { effect } = other.operation
+      placed |= other.bit
+      const state = effect === null ? from.state : applyEffect(from.state, effect, this.#positions)
+      for (const read of unplaced) if (this.#isLegal(read, state)) burden &= ~read.bit
+    }
+    return { ...from, placed, burden }
   }
 
   #place(
@@ -131,6 +162,7 @@ class Search {
     const state = applyEffect(from.state, effect, this.#positions)
     // An optional operation that changes nothing is better kept for later.
     if (isOptional && state.every((version, at) => version === from.state[at])) return
+    if (this.#foresight?.losesNeeded(from.state, state, from.event, operation) === true) return
     let burden = isOptional ? from.burden | bit : from.burden
     for (const read of unplaced) if (this.#isLegal(read, state)) burden &= ~read.bit
     this.#stack.push({

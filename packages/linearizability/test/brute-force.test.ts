@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { checkHistory, type HistoryEntry } from '../src/index.ts'
 import { isLinearizable } from './brute-force.ts'
-import { arbitraryHistory, falsifiedHistory, lawfulHistory } from './generate.ts'
+import { arbitraryHistory, falsifiedHistory, lawfulHistory, registerOperation } from './generate.ts'
 
 /** Compares the two judges and returns how often they said yes and no, so that a test can show that it saw both. */
 function compare(
@@ -35,4 +35,13 @@ test('arbitrary answers at arbitrary times are judged as brute force does', () =
   const { legal, illegal } = compare(arbitraryHistory(5), 1500)
   expect(legal).toBeGreaterThan(50)
   expect(illegal).toBeGreaterThan(150)
+})
+
+test('reads and writes of one name, where most shortcuts are taken, are judged as brute force does', () => {
+  const falsified = compare(falsifiedHistory(7, registerOperation), 1500)
+  expect(falsified.legal).toBeGreaterThan(150)
+  expect(falsified.illegal).toBeGreaterThan(150)
+  const arbitrary = compare(arbitraryHistory(6, registerOperation), 1500)
+  expect(arbitrary.legal).toBeGreaterThan(50)
+  expect(arbitrary.illegal).toBeGreaterThan(150)
 })

@@ -13,8 +13,10 @@ const anyTag = fc.oneof(
   { weight: 1, arbitrary: fc.constant('*') },
 )
 
-/** `index` makes the value unique. */
-const operationAt = (index: number): fc.Arbitrary<Operation> => {
+/** An arbitrary operation; the index makes its value unique. */
+export type OperationAt = (index: number) => fc.Arbitrary<Operation>
+
+export const anyOperation: OperationAt = (index) => {
   const value = fc.constant(`v${index}`)
   return fc.oneof(
     { weight: 3, arbitrary: fc.record({ kind: fc.constant('put'), name: anyName, value }) },
@@ -31,6 +33,17 @@ const operationAt = (index: number): fc.Arbitrary<Operation> => {
   ) as fc.Arbitrary<Operation>
 }
 
+/** Reads and writes of one name. */
+export const registerOperation: OperationAt = (index) => {
+  const name = fc.constant('/a')
+  const value = fc.constant(`v${index}`)
+  return fc.oneof(
+    { weight: 6, arbitrary: fc.record({ kind: fc.constant('put'), name, value }) },
+    { weight: 6, arbitrary: fc.record({ kind: fc.constant('read'), name }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('put'), name, value, ifMatch: anyTag }) },
+  ) as fc.Arbitrary<Operation>
+}
+
 interface Draft {
   readonly operation: Operation
   /** How long before and after its moment an operation is called and returns. Moments are 10 apart. */
@@ -39,7 +52,7 @@ interface Draft {
   readonly fate: 'answered' | 'vague' | 'unknown but done' | 'unknown and undone'
 }
 
-const draftAt = (index: number): fc.Arbitrary<Draft> =>
+const draftAt = (operationAt: OperationAt, index: number): fc.Arbitrary<Draft> =>
   fc.record({
     operation: operationAt(index),
     before: fc.nat(28),
@@ -48,10 +61,13 @@ const draftAt = (index: number): fc.Arbitrary<Draft> =>
   })
 
 /** Histories that some order explains, as operations really took effect in this order. */
-export const lawfulHistory = (lengthMost: number): fc.Arbitrary<HistoryEntry[]> =>
+export const lawfulHistory = (
+  lengthMost: number,
+  operationAt: OperationAt = anyOperation,
+): fc.Arbitrary<HistoryEntry[]> =>
   fc
     .integer({ min: 2, max: lengthMost })
-    .chain((length) => fc.tuple(...Array.from({ length }, (_, index) => draftAt(index))))
+    .chain((length) => fc.tuple(...Array.from({ length }, (_, index) => draftAt(operationAt, index))))
     .map(enact)
     .filter(hasOnlyGivenTags)
 
@@ -118,8 +134,11 @@ function statusesOf(operation: Operation): readonly number[] {
 }
 
 /** A lawful history with one definite answer replaced by another, which may or may not make it unlawful. */
-export const falsifiedHistory = (lengthMost: number): fc.Arbitrary<HistoryEntry[]> =>
-  lawfulHistory(lengthMost)
+export const falsifiedHistory = (
+  lengthMost: number,
+  operationAt: OperationAt = anyOperation,
+): fc.Arbitrary<HistoryEntry[]> =>
+  lawfulHistory(lengthMost, operationAt)
     .chain((history) => {
       const answered = history.flatMap(({ outcome }, index) => (outcome.kind === 'answered' ? [index] : []))
       return answered.length === 0
@@ -135,7 +154,7 @@ function falsify(history: HistoryEntry[], index: number): fc.Arbitrary<HistoryEn
   return anyAnswer(entry.operation).map((outcome) => history.with(index, { ...entry, outcome }))
 }
 
-const arbitraryEntry = (index: number): fc.Arbitrary<HistoryEntry> =>
+const arbitraryEntry = (operationAt: OperationAt, index: number): fc.Arbitrary<HistoryEntry> =>
   operationAt(index).chain((operation) =>
     fc
       .record({
@@ -156,8 +175,11 @@ const arbitraryEntry = (index: number): fc.Arbitrary<HistoryEntry> =>
   )
 
 /** Any operations with any answers at any times, equal ones included. Few of them are lawful. */
-export const arbitraryHistory = (lengthMost: number): fc.Arbitrary<HistoryEntry[]> =>
+export const arbitraryHistory = (
+  lengthMost: number,
+  operationAt: OperationAt = anyOperation,
+): fc.Arbitrary<HistoryEntry[]> =>
   fc
     .integer({ min: 1, max: lengthMost })
-    .chain((length) => fc.tuple(...Array.from({ length }, (_, index) => arbitraryEntry(index))))
+    .chain((length) => fc.tuple(...Array.from({ length }, (_, index) => arbitraryEntry(operationAt, index))))
     .filter(hasOnlyGivenTags)

@@ -29,6 +29,11 @@ const WORKLOADS: readonly (readonly [string, Workload, { lawful: number; stale: 
     { seed: 5, operations: 5_000, clients: 5, names: 10, renamesPerMille: 50 },
     { lawful: 20_000, stale: 50_000 },
   ],
+  [
+    '2,000 slow reads and writes of one name by 64 clients',
+    { seed: 7, operations: 2_000, clients: 64, names: 1, isRegister: true, slownessMs: 200 },
+    { lawful: 20_000, stale: 50_000 },
+  ],
 ]
 
 test.each(WORKLOADS)('%s are decided', (_title, workload, most) => {

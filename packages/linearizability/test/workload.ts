@@ -10,6 +10,10 @@ export interface Workload {
   /** Of 1,000 operations, how many rename, and how many have an unknown outcome. */
   readonly renamesPerMille?: number
   readonly unknownPerMille?: number
+  /** Reads and unconditional puts only. */
+  readonly isRegister?: boolean
+  /** The longest that an operation takes before its effect, and again after it. 10 by default. */
+  readonly slownessMs?: number
 }
 
 /** mulberry32: uniform integers in [0, below), the same for the same seed. */
@@ -24,14 +28,14 @@ function integersFrom(seed: number): (below: number) => number {
 }
 
 export function runWorkload(workload: Workload): HistoryEntry[] {
-  const { operations, clients, renamesPerMille = 0, unknownPerMille = 0 } = workload
+  const { operations, clients, renamesPerMille = 0, unknownPerMille = 0, slownessMs = 10 } = workload
   const int = integersFrom(workload.seed)
   const freeAtMs = Array.from({ length: clients }, () => int(20))
   const planned = Array.from({ length: operations }, (_, index) => {
     const client = freeAtMs.indexOf(Math.min(...freeAtMs))
     const callMs = (freeAtMs[client] ?? 0) + 1 + int(3)
-    const effectMs = callMs + int(10) + int(1000) / 1000
-    const returnMs = effectMs + int(10)
+    const effectMs = callMs + int(slownessMs) + int(1000) / 1000
+    const returnMs = effectMs + int(slownessMs)
     freeAtMs[client] = returnMs
     const isUnknown = int(1000) < unknownPerMille
     return { client, callMs, effectMs: effectMs + (isUnknown ? int(100) : 0), returnMs, isUnknown, index }
@@ -55,13 +59,17 @@ export function runWorkload(workload: Workload): HistoryEntry[] {
 function chooseOperation(
   int: (below: number) => number,
   { files, given }: { readonly files: Files; readonly given: ReadonlySet<string> },
-  { names, renamesPerMille }: { readonly names: number; readonly renamesPerMille: number },
+  {
+    names,
+    renamesPerMille,
+    isRegister = false,
+  }: Pick<Workload, 'names' | 'isRegister'> & { readonly renamesPerMille: number },
   index: number,
 ): Operation {
   const name = `/n${int(names)}`
   const value = `v${index}`
   if (int(1000) < renamesPerMille) return { kind: 'rename', from: name, to: `/n${int(names)}` }
-  const draw = int(100)
+  const draw = int(isRegister ? 75 : 100)
   if (draw < 50) return { kind: 'read', name }
   if (draw < 75) return { kind: 'put', name, value }
   if (draw < 85) return { kind: 'delete', name }
