@@ -13,6 +13,7 @@ export {
   type StopPhase,
 } from './lifecycle.ts'
 export { listen, type Listening } from './listening.ts'
+export { LOG_SETTINGS, openServiceLog, type ServiceLogOptions } from './log-settings.ts'
 export {
   chooseLogFormat,
   createLog,
@@ -24,4 +25,5 @@ export {
 } from './logging.ts'
 export { NODE_SETTINGS } from './node-settings.ts'
 export { isSafeMethod, PROBLEM_TYPE, sendProblem, toDfsError } from './problem.ts'
+export { runService, type ServiceContext, type ServiceDefinition } from './service.ts'
 export { compileRouteSchema } from './validation.ts'

@@ -3,7 +3,7 @@
  * spreads them into its own schema, so that one variable means one thing everywhere.
  */
 import Type from 'typebox'
-import { LOG_LEVELS } from './logging.ts'
+import { LOG_SETTINGS } from './log-settings.ts'
 
 export const NODE_SETTINGS = Object.freeze({
   listenHost: Type.String({ default: '127.0.0.1', description: 'Address of the public listener.' }),
@@ -35,8 +35,5 @@ export const NODE_SETTINGS = Object.freeze({
     default: [],
     description: 'Host names that requests may name besides localhost and IP addresses.',
   }),
-  logLevel: Type.Enum([...LOG_LEVELS], { default: 'info', description: 'What is logged.' }),
-  logFormat: Type.Optional(
-    Type.Enum(['json', 'pretty'], { description: '`pretty` on a terminal, else `json`.' }),
-  ),
+  ...LOG_SETTINGS,
 })

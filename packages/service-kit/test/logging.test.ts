@@ -1,6 +1,6 @@
 import { type Clock } from '@dfs/core'
 import { expect, test } from 'vitest'
-import { chooseLogFormat, createLog, type LogFormat } from '../src/index.ts'
+import { chooseLogFormat, createLog, type LogFormat, openServiceLog } from '../src/index.ts'
 
 const clock: Clock = {
   wallMs: () => 1234,
@@ -52,4 +52,31 @@ test('the readable form is one line each', () => {
 test('the readable form is for people', () => {
   expect([chooseLogFormat(undefined, true), chooseLogFormat(undefined, false)]).toEqual(['pretty', 'json'])
   expect([chooseLogFormat('json', true), chooseLogFormat('pretty', false)]).toEqual(['json', 'pretty'])
+})
+
+test.each([
+  ['debug', ['debug', 'info', 'warn', 'error']],
+  ['info', ['info', 'warn', 'error']],
+  ['warn', ['warn', 'error']],
+  ['error', ['error']],
+  ['silent', []],
+  [undefined, ['info', 'warn', 'error']],
+  ['loud', ['info', 'warn', 'error']],
+])('a service with the level %s logs that and what is more important', (level, expected) => {
+  const lines: string[] = []
+  const env = { DFS_LOG_LEVEL: level, DFS_NAME: 'chunk-server-1' }
+  const log = openServiceLog({
+    clock,
+    env,
+    isTerminal: false,
+    service: 'chunk-server',
+    write: (line) => lines.push(line),
+  })
+  log.debug({}, 'debug')
+  log.info({}, 'info')
+  log.warn({}, 'warn')
+  log.error({}, 'error')
+  const parsed = lines.map((line) => JSON.parse(line) as { readonly msg: string; readonly service: string })
+  expect(parsed.map(({ msg }) => msg)).toEqual(expected)
+  expect(parsed.every(({ service }) => service === 'chunk-server-1')).toBe(true)
 })

@@ -46,8 +46,15 @@ test.each([
   ['refuse', 78, 'the data is of another cluster'],
   ['refuse later', 78, 'the data is of another cluster'],
   ['fail', 1, 'the service cannot start'],
+  ['misspelt', 1, '"variable":"DFS_PROT"'],
 ])('%s ends with %i and says why', async (mode, expected, words) => {
   const { code, output } = await run(mode)
   expect(output).toContain(words)
   expect(code).toBe(expected)
+})
+
+test('a service logs at the level that its environment says', async () => {
+  const { output } = await run('quiet')
+  expect(output).toContain('the service cannot start')
+  expect(output).not.toContain('"msg":"ready"')
 })

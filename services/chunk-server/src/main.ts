@@ -3,15 +3,7 @@
 import { lockDirectory, NodeClock, NodeRandom, crc32, createHasher, nodeRuntime } from '@dfs/node-runtime'
 import { DfsError } from '@dfs/protocol'
 import { buildPublicApp } from '@dfs/public-api'
-import {
-  chooseLogFormat,
-  createLog,
-  type Lifecycle,
-  loadConfig,
-  readClusterKey,
-  RefusalError,
-  runProcess,
-} from '@dfs/service-kit'
+import { readClusterKey, RefusalError, runService, type ServiceContext } from '@dfs/service-kit'
 import { type ChunkServer, startChunkServer } from './chunk-server.ts'
 import { ChunkServerConfig } from './config.ts'
 
@@ -19,21 +11,23 @@ const DRAIN_DEADLINE_MS = 10_000
 const STOP_DEADLINE_MS = 5000
 
 const clock = new NodeClock()
-const log = createLog({
+const SERVICE = {
+  service: 'chunk-server',
+  schema: ChunkServerConfig,
   clock,
-  level: process.env['DFS_LOG_LEVEL'] === 'debug' ? 'debug' : 'info',
-  format: chooseLogFormat(process.env['DFS_LOG_FORMAT'], process.stdout.isTTY),
-  service: process.env['DFS_NAME'] ?? 'chunk-server',
-})
+  drainDeadlineMs: DRAIN_DEADLINE_MS,
+  stopDeadlineMs: STOP_DEADLINE_MS,
+  env: process.env,
+  isTerminal: process.stdout.isTTY,
+}
 
-runProcess({ clock, log, drainDeadlineMs: DRAIN_DEADLINE_MS, stopDeadlineMs: STOP_DEADLINE_MS }, start)
+runService(SERVICE, start)
 
 /** The master will have nothing to do with this data or this process: no bug, and another start would end like this one. */
 const isRefusal = (error: Error): boolean =>
   error instanceof DfsError && (error.code === 'WRONG_CLUSTER' || error.code === 'STALE_INCARNATION')
 
-async function start(lifecycle: Lifecycle): Promise<void> {
-  const config = loadConfig(ChunkServerConfig, process.env)
+async function start({ lifecycle, config, log }: ServiceContext<typeof ChunkServerConfig>): Promise<void> {
   const internalPort = config.internalPort ?? config.port + 100
   const clusterKey = await readClusterKey(config.clusterKeyFile)
   const lock = await lifecycle.step('lock the data directory', () => lockDirectory(config.dataDir))

@@ -2,16 +2,7 @@
 /** The process: configuration, the client of the cluster, the line protocol, health, and the order in which they stop. */
 import { createClient } from '@dfs/client'
 import { NodeClock, NodeRandom } from '@dfs/node-runtime'
-import {
-  addHealthRoutes,
-  buildHttpServer,
-  chooseLogFormat,
-  crash,
-  createLog,
-  type Lifecycle,
-  loadConfig,
-  runProcess,
-} from '@dfs/service-kit'
+import { addHealthRoutes, buildHttpServer, crash, runService, type ServiceContext } from '@dfs/service-kit'
 import { clientStore } from './client-store.ts'
 import { buildGateway } from './gateway.ts'
 import { checkRelations, gatewayConfigOf, GatewayServiceConfig } from './service-config.ts'
@@ -33,17 +24,20 @@ const ASK_ONE_SERVER_MS = 800
 
 const clock = new NodeClock()
 const random = new NodeRandom()
-const log = createLog({
+const SERVICE = {
+  service: 'gateway',
+  schema: GatewayServiceConfig,
+  relations: checkRelations,
   clock,
-  level: process.env['DFS_LOG_LEVEL'] === 'debug' ? 'debug' : 'info',
-  format: chooseLogFormat(process.env['DFS_LOG_FORMAT'], process.stdout.isTTY),
-  service: process.env['DFS_NAME'] ?? 'gateway',
-})
+  drainDeadlineMs: DRAIN_DEADLINE_MS,
+  stopDeadlineMs: STOP_DEADLINE_MS,
+  env: process.env,
+  isTerminal: process.stdout.isTTY,
+}
 
-runProcess({ clock, log, drainDeadlineMs: DRAIN_DEADLINE_MS, stopDeadlineMs: STOP_DEADLINE_MS }, start)
+runService(SERVICE, start)
 
-async function start(lifecycle: Lifecycle): Promise<void> {
-  const config = loadConfig(GatewayServiceConfig, process.env, checkRelations)
+async function start({ lifecycle, config, log }: ServiceContext<typeof GatewayServiceConfig>): Promise<void> {
   const { storeDeadlineMs, ...lineConfig } = gatewayConfigOf(config)
   const deadlineMs = storeDeadlineMs - GIVE_UP_EARLIER_MS
   const client = createClient({ url: config.masterUrl, clock, random, deadlineMs })

@@ -1,5 +1,5 @@
 /** The configuration of the gateway's process, from `DFS_…` variables. */
-import { LOG_LEVELS } from '@dfs/service-kit'
+import { LOG_SETTINGS } from '@dfs/service-kit'
 import Type, { type Static } from 'typebox'
 import { GATEWAY_DEFAULTS, type GatewayConfig } from './config.ts'
 
@@ -41,10 +41,7 @@ export const GatewayServiceConfig = Type.Object({
     description: 'The chunk ports as clients see them, in the same order, where they are others.',
   }),
   lineAdvertisedReleasePort: Type.Optional(Port({ description: 'The same for `DFS_LINE_RELEASE_PORT`.' })),
-  logLevel: Type.Enum([...LOG_LEVELS], { default: 'info', description: 'What is logged.' }),
-  logFormat: Type.Optional(
-    Type.Enum(['json', 'pretty'], { description: '`pretty` on a terminal, else `json`.' }),
-  ),
+  ...LOG_SETTINGS,
 })
 export type GatewayServiceConfig = Static<typeof GatewayServiceConfig>
 

@@ -2,14 +2,7 @@
 /** The process: configuration, the real world, the master, its public API, and the order in which they stop. */
 import { NodeClock, nodeRuntime, NodeRandom } from '@dfs/node-runtime'
 import { buildPublicApp } from '@dfs/public-api'
-import {
-  chooseLogFormat,
-  createLog,
-  ensureClusterKey,
-  type Lifecycle,
-  loadConfig,
-  runProcess,
-} from '@dfs/service-kit'
+import { ensureClusterKey, runService, type ServiceContext } from '@dfs/service-kit'
 import { checkRelations, MasterConfig } from './config.ts'
 import { startMaster } from './master.ts'
 import { openSqliteStore } from './metadata/sqlite/sqlite-store.ts'
@@ -20,17 +13,20 @@ const STOP_DEADLINE_MS = 15_000
 
 const clock = new NodeClock()
 const random = new NodeRandom()
-const log = createLog({
+const SERVICE = {
+  service: 'master',
+  schema: MasterConfig,
+  relations: checkRelations,
   clock,
-  level: process.env['DFS_LOG_LEVEL'] === 'debug' ? 'debug' : 'info',
-  format: chooseLogFormat(process.env['DFS_LOG_FORMAT'], process.stdout.isTTY),
-  service: process.env['DFS_NAME'] ?? 'master',
-})
+  drainDeadlineMs: DRAIN_DEADLINE_MS,
+  stopDeadlineMs: STOP_DEADLINE_MS,
+  env: process.env,
+  isTerminal: process.stdout.isTTY,
+}
 
-runProcess({ clock, log, drainDeadlineMs: DRAIN_DEADLINE_MS, stopDeadlineMs: STOP_DEADLINE_MS }, start)
+runService(SERVICE, start)
 
-async function start(lifecycle: Lifecycle): Promise<void> {
-  const config = loadConfig(MasterConfig, process.env, checkRelations)
+async function start({ lifecycle, config, log }: ServiceContext<typeof MasterConfig>): Promise<void> {
   const internalPort = config.internalPort ?? config.port + 100
   const clusterKey = await ensureClusterKey(config.clusterKeyFile, random)
   const runtime = await nodeRuntime({

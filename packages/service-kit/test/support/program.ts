@@ -1,6 +1,7 @@
 /** A small service for the tests of the process's end; its argument says how it ends. */
 import { type Clock } from '@dfs/core'
-import { ConfigError, createLog, RefusalError, runProcess } from '../../src/index.ts'
+import Type from 'typebox'
+import { RefusalError, runService } from '../../src/index.ts'
 
 const clock: Clock = {
   wallMs: () => 0,
@@ -15,11 +16,19 @@ const clock: Clock = {
     }),
   turn: () => new Promise((resolve) => setImmediate(resolve)),
 }
-const log = createLog({ clock, level: 'info', format: 'json', service: 'test' })
 const mode = process.argv[2]
+const PORT = { DFS_PORT: '7070', DFS_LOG_LEVEL: mode === 'quiet' ? 'error' : '' }
+const SERVICE = {
+  service: 'test',
+  schema: Type.Object({ port: Type.Integer(), logLevel: Type.Optional(Type.String()) }),
+  clock,
+  drainDeadlineMs: 20_000,
+  stopDeadlineMs: 20_000,
+  env: mode === 'config' ? { DFS_PROT: '7070' } : mode === 'misspelt' ? { ...PORT, DFS_PROT: '1' } : PORT,
+  isTerminal: false,
+}
 
-runProcess({ clock, log, drainDeadlineMs: 20_000, stopDeadlineMs: 20_000 }, async (lifecycle) => {
-  if (mode === 'config') throw new ConfigError(['DFS_PORT is not set'])
+runService(SERVICE, async ({ lifecycle, config, log }) => {
   if (mode === 'refuse') throw new RefusalError('the data is of another cluster')
   if (mode === 'fail') throw new Error('no such device')
   const held = setInterval(() => {}, 60_000)
@@ -34,7 +43,8 @@ runProcess({ clock, log, drainDeadlineMs: 20_000, stopDeadlineMs: 20_000 }, asyn
       return new Promise(() => {})
     })
   }
-  log.info({}, 'ready')
+  log.info({ port: config.port }, 'ready')
+  if (mode === 'quiet' || mode === 'misspelt') throw new Error('no such device')
   if (mode === 'throw') {
     setImmediate(() => {
       throw new Error('never caught')
