@@ -110,7 +110,7 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
   })
   pool = openVolumes
   const self = (): number => identity.serverId
-  const chunks = new ChunkReader({ transport, store, directory, crc32, log, self })
+  const chunks = new ChunkReader({ clock, transport, store, directory, crc32, log, self })
   const chunkSizeBytes = (): number => directory.settings.chunkSizeBytes
   const records = new RecordCommitter({ clock, pool: openVolumes, commits })
   const content = { crc32, createHasher, chunkSizeBytes, records }

@@ -1,27 +1,46 @@
 /**
  * Verified bytes of one chunk, from this server's own copy or from another's. Every block is checked against the record's
  * table, and the table against the checksum that the metadata has: a lost, misdirected, stale or damaged write shows
- * itself, and the next copy is asked. Nothing leaves unverified.
+ * itself, and the next copy is asked. Nothing leaves unverified. A copy that keeps the read waiting is not waited for either
+ * (hedged-read.ts).
  */
-import { concatBytes, type Log, type Transport, TransportError } from '@dfs/core'
-import { callMethod, DfsError, formatId, type LocatedChunk, readBytes } from '@dfs/protocol'
+import { type Clock, concatBytes, DiskError, type Log, type Transport, TransportError } from '@dfs/core'
+import {
+  callMethod,
+  DfsError,
+  formatId,
+  type LocatedChunk,
+  type MethodCallOptions,
+  readBytes,
+} from '@dfs/protocol'
 import {
   areBlocksValid,
   BLOCK_BYTES,
   CONTENT_BYTES_MOST,
   type Crc32,
   HEADER_BYTES_MOST,
-  isExpected,
+  isExpected as isExpectedRecord,
   parseHeader,
 } from '@dfs/volume'
 import { type ServerDirectory } from '../master/server-directory.ts'
 import { type VolumeStore } from '../volume/volume-store.ts'
+import { Alarms } from './alarms.ts'
 import { BufferPool, type LoanedBytes } from './buffer-pool.ts'
+import { HedgeBudget } from './hedge-budget.ts'
+import {
+  firstRight,
+  type HedgedReadDeps,
+  NoAnswerError,
+  PATIENCE_MS,
+  type RunningRead,
+  type Source,
+} from './hedged-read.ts'
+import { SourceRecord } from './source-record.ts'
 
-const REMOTE_READ_TIMEOUT_MS = 3000
 const IDLE_BUFFERS_MAX = 8
 
 export interface ChunkReaderDeps {
+  readonly clock: Clock
   readonly transport: Transport
   readonly store: VolumeStore
   readonly directory: ServerDirectory
@@ -40,17 +59,34 @@ export interface ChunkRange {
 /** Reads `size` bytes at `offset` of a volume from one particular copy. */
 type ReadFrom = (offset: number, size: number) => Promise<LoanedBytes>
 
+/** One read, with what the copies asked so far had to say. */
+interface Asked {
+  readonly chunk: LocatedChunk
+  readonly range: ChunkRange
+  readonly servers: readonly number[]
+  readonly requestId: string
+  readonly troubles: string[]
+}
+
 export class ChunkReader {
   readonly #deps: ChunkReaderDeps
   readonly #pool = new BufferPool(HEADER_BYTES_MOST + CONTENT_BYTES_MOST, IDLE_BUFFERS_MAX)
+  readonly #records = new Map<number, SourceRecord>()
+  readonly #hedging: HedgedReadDeps
 
   constructor(deps: ChunkReaderDeps) {
+    const { clock } = deps
     this.#deps = deps
+    this.#hedging = {
+      alarms: new Alarms(clock),
+      budget: new HedgeBudget(),
+      nowMs: () => clock.monotonicMs(),
+    }
   }
 
   /**
-   * The range, exactly. `servers` are those with a copy, best first; this server's own comes before all others.
-   * DATA_UNAVAILABLE where no copy gives valid bytes.
+   * The range, exactly. `servers` are those with a copy, best first; this server's own comes before all others, unless its
+   * disk keeps reads waiting. DATA_UNAVAILABLE where no copy gives valid bytes.
    */
   async read(
     chunk: LocatedChunk,
@@ -58,42 +94,77 @@ export class ChunkReader {
     range: ChunkRange,
     requestId: string,
   ): Promise<LoanedBytes> {
-    const troubles: string[] = []
-    for (const { name, read } of this.#sources(chunk.volume, servers, requestId)) {
-      try {
-        const bytes = await readVerified(read, { chunk, range, crc32: this.#deps.crc32 })
-        if (bytes !== null) return bytes
-        troubles.push(`${name}: the bytes do not match their checksum`)
-      } catch (error) {
-        if (!(error instanceof Error)) throw error
-        troubles.push(`${name}: ${error.message}`)
-      }
-      this.#deps.log.warn(
-        { volume: formatId(chunk.volume), offset: chunk.offset, trouble: troubles.at(-1) },
-        'a copy could not serve a read; asking the next',
-      )
-    }
-    throw new DfsError(
-      'DATA_UNAVAILABLE',
-      `volume ${formatId(chunk.volume)}: ${troubles.join('; ') || 'no copies'}`,
-    )
+    const asked: Asked = { chunk, range, servers, requestId, troubles: [] }
+    const bytes = await firstRight(this.#sources(asked), this.#hedging)
+    if (bytes !== null) return bytes
+    const reasons = asked.troubles.join('; ') || 'no copies'
+    throw new DfsError('DATA_UNAVAILABLE', `volume ${formatId(chunk.volume)}: ${reasons}`)
   }
 
-  *#sources(
-    volume: number,
-    servers: readonly number[],
-    requestId: string,
-  ): Generator<{ name: string; read: ReadFrom }> {
+  /** The copies in the order in which to ask them. Whoever lately failed or kept reads waiting comes last, not never. */
+  *#sources(asked: Asked): Generator<Source> {
     const self = this.#deps.self()
-    if (servers.includes(self))
-      yield { name: 'own copy', read: (offset, size) => this.#readOwn(volume, offset, size) }
-    for (const server of servers) {
-      if (server === self) continue
-      yield {
-        name: `server ${server}`,
-        read: (offset, size) => this.#readRemote(server, { volume, offset, size }, requestId),
-      }
+    const hasOwn = asked.servers.includes(self)
+    const isOwnFirst = hasOwn && !this.#recordOf(self).isAskedLast
+    if (isOwnFirst) yield this.#source(self, asked)
+    const unreachable = this.#deps.directory.unreachable()
+    const isLast = (server: number): boolean =>
+      unreachable.includes(server) || this.#recordOf(server).isAskedLast
+    const others = asked.servers.filter((server) => server !== self)
+    for (const server of others) if (!isLast(server)) yield this.#source(server, asked)
+    for (const server of others) if (isLast(server)) yield this.#source(server, asked)
+    if (hasOwn && !isOwnFirst) yield this.#source(self, asked)
+  }
+
+  #source(server: number, asked: Asked): Source {
+    const isOwn = server === this.#deps.self()
+    return {
+      record: this.#recordOf(server),
+      start: () => (isOwn ? this.#startOwn(asked) : this.#startRemote(server, asked)),
+      noteFailure: (error) => this.#noteFailure(server, asked, error),
     }
+  }
+
+  #recordOf(server: number): SourceRecord {
+    let record = this.#records.get(server)
+    if (record === undefined) {
+      record = new SourceRecord(this.#deps.clock)
+      this.#records.set(server, record)
+    }
+    return record
+  }
+
+  /** A disk call cannot be cancelled: what it read into is used again only when it is done. */
+  #startOwn(asked: Asked): RunningRead {
+    const { volume } = asked.chunk
+    const read: ReadFrom = (offset, size) => this.#readOwn(volume, offset, size)
+    return { bytes: this.#verified(read, asked), cancel: () => {} }
+  }
+
+  #startRemote(server: number, asked: Asked): RunningRead {
+    const gaveUp = new AbortController()
+    const options = { timeoutMs: PATIENCE_MS, requestId: asked.requestId, signal: gaveUp.signal }
+    const { volume } = asked.chunk
+    const read: ReadFrom = (offset, size) => this.#readRemote(server, { volume, offset, size }, options)
+    return { bytes: this.#verified(read, asked), cancel: () => gaveUp.abort(GAVE_UP) }
+  }
+
+  #verified(read: ReadFrom, { chunk, range }: Asked): Promise<LoanedBytes | null> {
+    return readVerified(read, { chunk, range, crc32: this.#deps.crc32 })
+  }
+
+  #noteFailure(server: number, { chunk, troubles }: Asked, error: unknown): void {
+    if (error !== null && !isExpected(error)) throw error
+    const name = server === this.#deps.self() ? 'own copy' : `server ${server}`
+    const trouble = `${name}: ${error === null ? 'the bytes do not match their checksum' : error.message}`
+    troubles.push(trouble)
+    this.#deps.log.warn(
+      { volume: formatId(chunk.volume), offset: chunk.offset, trouble },
+      'a copy could not serve a read; asking the next',
+    )
+    if (!(error instanceof TransportError || error instanceof NoAnswerError)) return
+    this.#recordOf(server).noteFailure()
+    if (server !== this.#deps.self()) this.#deps.directory.noteFailure(server)
   }
 
   async #readOwn(volume: number, offset: number, size: number): Promise<LoanedBytes> {
@@ -111,21 +182,22 @@ export class ChunkReader {
   async #readRemote(
     server: number,
     request: { volume: number; offset: number; size: number },
-    requestId: string,
+    options: MethodCallOptions,
   ): Promise<LoanedBytes> {
     const { transport, directory } = this.#deps
-    try {
-      const pieces = await callMethod(transport, directory.addressOf(server), readBytes, request, {
-        timeoutMs: REMOTE_READ_TIMEOUT_MS,
-        requestId,
-      })
-      return { bytes: concatBytes(pieces), release: () => {} }
-    } catch (error) {
-      if (error instanceof TransportError) directory.noteFailure(server)
-      throw error
-    }
+    const pieces = await callMethod(transport, directory.addressOf(server), readBytes, request, options)
+    return { bytes: concatBytes(pieces), release: () => {} }
   }
 }
+
+/** The reason of every cancelled call: made once, since an error with its stack is dear. */
+const GAVE_UP = new Error('another copy was faster')
+
+const isExpected = (error: unknown): error is Error =>
+  error instanceof DfsError ||
+  error instanceof TransportError ||
+  error instanceof DiskError ||
+  error instanceof NoAnswerError
 
 interface Wanted {
   readonly chunk: LocatedChunk
@@ -141,17 +213,17 @@ async function readVerified(read: ReadFrom, { chunk, range, crc32 }: Wanted): Pr
   const blocksTo = Math.min(chunk.length, Math.ceil(range.to / BLOCK_BYTES) * BLOCK_BYTES)
   const isOneRead = firstBlock === 0
   const head = await read(chunk.offset, headerSize + (isOneRead ? blocksTo : 0))
+  const header = parseHeader(head.bytes.subarray(0, headerSize), null)
+  if (header === null || !isExpectedRecord(header, chunk)) {
+    head.release()
+    return null
+  }
+  // What the header says is kept apart from its bytes, which may be lent again before the blocks are here.
+  if (!isOneRead) head.release()
   const body = isOneRead ? head : await read(chunk.offset + headerSize + blocksFrom, blocksTo - blocksFrom)
   const bodyStart = isOneRead ? headerSize : 0
   const blocks = body.bytes.subarray(bodyStart, bodyStart + blocksTo - blocksFrom)
-  const header = parseHeader(head.bytes.subarray(0, headerSize), null)
-  const isValid =
-    header !== null &&
-    blocks.byteLength === blocksTo - blocksFrom &&
-    isExpected(header, chunk) &&
-    areBlocksValid(header, firstBlock, blocks, crc32)
-  if (!isOneRead) head.release()
-  if (!isValid) {
+  if (blocks.byteLength !== blocksTo - blocksFrom || !areBlocksValid(header, firstBlock, blocks, crc32)) {
     body.release()
     return null
   }

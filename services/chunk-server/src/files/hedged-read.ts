@@ -1,0 +1,161 @@
+/**
+ * One read from several copies, of which the first right answer counts. The next copy is asked at once when one fails, and
+ * as well when one takes longer than it usually does, if the budget allows: never more than two at a time. Whoever loses is
+ * cancelled, and its late answer is given back.
+ */
+import { assert } from '@dfs/core'
+import { type Alarm, type Alarms } from './alarms.ts'
+import { type LoanedBytes } from './buffer-pool.ts'
+import { type HedgeBudget } from './hedge-budget.ts'
+import { type SourceRecord } from './source-record.ts'
+
+/** No copy gets more time than this, whatever the budget: a disk call that hangs is given up here too. */
+export const PATIENCE_MS = 3000
+const UNDER_WAY_MAX = 2
+
+/** A copy that can be read from. */
+export interface Source {
+  readonly record: SourceRecord
+  start(): RunningRead
+  /** It gave no right bytes: `error` says why, and is null where the bytes were wrong. Throws what nobody expects; it ends the read. */
+  noteFailure(error: unknown): void
+}
+
+export interface RunningRead {
+  /** Verified bytes, or null where this copy has others. */
+  readonly bytes: Promise<LoanedBytes | null>
+  /** Nobody waits for it any more. */
+  cancel(): void
+}
+
+export interface HedgedReadDeps {
+  readonly alarms: Alarms
+  readonly budget: HedgeBudget
+  readonly nowMs: () => number
+}
+
+/** What a copy is given up with that says nothing for too long. */
+export class NoAnswerError extends Error {
+  override readonly name = 'NoAnswerError'
+}
+
+/** The first right bytes, or null where no source has any. Sources are taken from `sources` as they are needed. */
+export function firstRight(sources: Iterator<Source>, deps: HedgedReadDeps): Promise<LoanedBytes | null> {
+  deps.budget.noteRead()
+  return new Race(sources, deps).outcome
+}
+
+interface Entrant {
+  readonly source: Source
+  readonly running: RunningRead
+  readonly startedMs: number
+  alarm: Alarm | null
+}
+
+class Race {
+  readonly outcome: Promise<LoanedBytes | null>
+  readonly #sources: Iterator<Source>
+  readonly #deps: HedgedReadDeps
+  readonly #underWay = new Set<Entrant>()
+  readonly #resolve: (bytes: LoanedBytes | null) => void
+  readonly #reject: (error: unknown) => void
+  #next: Source | null
+  #isOver = false
+
+  constructor(sources: Iterator<Source>, deps: HedgedReadDeps) {
+    const { promise, resolve, reject } = Promise.withResolvers<LoanedBytes | null>()
+    this.outcome = promise
+    this.#resolve = resolve
+    this.#reject = reject
+    this.#sources = sources
+    this.#deps = deps
+    this.#next = this.#take()
+    this.#goOn()
+  }
+
+  #take(): Source | null {
+    const next = this.#sources.next()
+    return next.done === true ? null : next.value
+  }
+
+  /** Asks the next copy where none is being asked. */
+  #goOn(): void {
+    if (this.#isOver || this.#underWay.size > 0) return
+    if (this.#next !== null) this.#start(this.#next)
+    else if (this.#end()) this.#resolve(null)
+  }
+
+  #start(source: Source): void {
+    assert(this.#underWay.size < UNDER_WAY_MAX, 'at most one copy more than needed is asked')
+    const entrant: Entrant = { source, running: source.start(), startedMs: this.#deps.nowMs(), alarm: null }
+    this.#next = null
+    this.#underWay.add(entrant)
+    this.#watch(entrant)
+    entrant.running.bytes.then(
+      (bytes) => this.#onBytes(entrant, bytes),
+      (error: unknown) => this.#onFailure(entrant, error),
+    )
+  }
+
+  #watch(entrant: Entrant): void {
+    const leftMs = PATIENCE_MS - this.#waitedMs(entrant)
+    const delayMs = Math.min(entrant.source.record.delayMs, leftMs)
+    entrant.alarm = this.#deps.alarms.after(delayMs, () => this.#onAlarm(entrant))
+  }
+
+  #onAlarm(entrant: Entrant): void {
+    if (this.#waitedMs(entrant) >= PATIENCE_MS) {
+      entrant.running.cancel()
+      this.#onFailure(entrant, new NoAnswerError(`no answer within ${PATIENCE_MS} ms`))
+      return
+    }
+    this.#watch(entrant)
+    if (this.#underWay.size === UNDER_WAY_MAX) return
+    this.#next ??= this.#take()
+    if (this.#next !== null && this.#deps.budget.take()) this.#start(this.#next)
+  }
+
+  #onBytes(entrant: Entrant, bytes: LoanedBytes | null): void {
+    if (!this.#underWay.delete(entrant)) return bytes?.release()
+    entrant.alarm?.cancel()
+    entrant.source.record.noteAnswer(this.#waitedMs(entrant))
+    if (bytes === null) return this.#fail(entrant, null)
+    for (const loser of this.#underWay) {
+      if (loser.startedMs <= entrant.startedMs) loser.source.record.noteLoss(this.#waitedMs(loser))
+    }
+    if (this.#end()) this.#resolve(bytes)
+  }
+
+  #onFailure(entrant: Entrant, error: unknown): void {
+    if (!this.#underWay.delete(entrant)) return
+    entrant.alarm?.cancel()
+    this.#fail(entrant, error)
+  }
+
+  #fail({ source }: Entrant, error: unknown): void {
+    try {
+      source.noteFailure(error)
+    } catch (unexpected) {
+      if (this.#end()) this.#reject(unexpected)
+      return
+    }
+    this.#next ??= this.#take()
+    this.#goOn()
+  }
+
+  /** Whether it was under way until now. Cancels whoever is still being asked. */
+  #end(): boolean {
+    if (this.#isOver) return false
+    this.#isOver = true
+    for (const { running, alarm } of this.#underWay) {
+      alarm?.cancel()
+      running.cancel()
+    }
+    this.#underWay.clear()
+    return true
+  }
+
+  #waitedMs({ startedMs }: Entrant): number {
+    return this.#deps.nowMs() - startedMs
+  }
+}
