@@ -14,7 +14,8 @@ const REPLICAS_MOST = 3
 const REPLICAS_NEEDED_MOST = 2
 
 /** Settings of the launcher's own environment that it hands on; every other DFS_ variable is the launcher's to set. */
-const PASSED_ON = ['DFS_LOG_LEVEL', 'DFS_ALLOWED_HOSTS', 'DFS_LISTEN_HOST'] as const
+const PASSED_ON = ['DFS_LOG_LEVEL', 'DFS_LISTEN_HOST'] as const
+const PASSED_ON_TO_NODES = ['DFS_ALLOWED_HOSTS'] as const
 
 /** Listening on these is listening on every address. */
 const ANY_HOSTS: readonly string[] = ['0.0.0.0', '::']
@@ -111,6 +112,8 @@ function serviceOf(
     ports: [port, internalPort],
     env: {
       ...commonSettings(input, name, port),
+      ...passedOn(input, PASSED_ON_TO_NODES),
+      DFS_DATA_DIR: join(input.dataDirectory, name),
       DFS_CLUSTER_KEY_FILE: join(input.dataDirectory, 'cluster.key'),
       DFS_INTERNAL_HOST: '127.0.0.1',
       DFS_INTERNAL_PORT: String(internalPort),
@@ -138,18 +141,19 @@ function gatewayOf(input: PlanInput, program: string, reachHost: string): Servic
   }
 }
 
-function commonSettings(input: PlanInput, name: string, port: number): Record<string, string> {
-  const settings: Record<string, string> = {
-    DFS_NAME: name,
-    DFS_DATA_DIR: join(input.dataDirectory, name),
-    DFS_LISTEN_HOST: '127.0.0.1',
-    DFS_PORT: String(port),
-    DFS_LOG_LEVEL: 'info',
-    DFS_LOG_FORMAT: 'json',
-  }
-  for (const variable of PASSED_ON) {
-    const value = input.environment[variable]
-    if (value !== undefined) settings[variable] = value
-  }
-  return settings
-}
+const commonSettings = (input: PlanInput, name: string, port: number): Record<string, string> => ({
+  DFS_NAME: name,
+  DFS_LISTEN_HOST: '127.0.0.1',
+  DFS_PORT: String(port),
+  DFS_LOG_LEVEL: 'info',
+  DFS_LOG_FORMAT: 'json',
+  ...passedOn(input, PASSED_ON),
+})
+
+const passedOn = (input: PlanInput, variables: readonly string[]): Record<string, string> =>
+  Object.fromEntries(
+    variables.flatMap((variable) => {
+      const value = input.environment[variable]
+      return value === undefined ? [] : [[variable, value]]
+    }),
+  )

@@ -1,5 +1,9 @@
 /** Ports and settings of every service: what the services' own configuration relies on. */
+import { loadConfig, unknownVariables } from '@dfs/service-kit'
 import { describe, expect, it } from 'vitest'
+import { ChunkServerConfig } from '../../services/chunk-server/src/config.ts'
+import { GatewayServiceConfig } from '../../services/gateway/src/service-config.ts'
+import { MasterConfig } from '../../services/master/src/config.ts'
 import { boardText } from '../cluster/board.ts'
 import { CHUNK_SERVERS_MAX, PORT_OFFSET_MAX, PORT_OFFSET_STEP } from '../cluster/options.ts'
 import { type ClusterPlan, planCluster, type PlanInput } from '../cluster/plan.ts'
@@ -92,6 +96,18 @@ describe('the plan of a cluster', () => {
     })
     expect(envOf(plan, 'chunk-server-1')).not.toHaveProperty('DFS_ADVERTISED_URL')
     expect(envOf(plan, 'gateway')['DFS_MASTER_URL']).toBe('http://127.0.0.1:7070')
+  })
+
+  it('gives each service what it can read, and nothing else', () => {
+    const schemas = { master: MasterConfig, 'chunk-server': ChunkServerConfig, gateway: GatewayServiceConfig }
+    const environment = { DFS_LOG_LEVEL: 'debug', DFS_ALLOWED_HOSTS: 'files.example' }
+    const { services } = planWith({ environment })
+    expect(services).toHaveLength(5)
+    for (const { kind, env } of services) {
+      expect(unknownVariables(schemas[kind], env)).toEqual([])
+      expect(loadConfig(schemas[kind], env)).toHaveProperty('logLevel', 'debug')
+    }
+    expect(envOf(planWith({ environment }), 'chunk-server-3')['DFS_ALLOWED_HOSTS']).toBe('files.example')
   })
 
   it('leaves out a service that does not exist', () => {
