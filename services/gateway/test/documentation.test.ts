@@ -1,22 +1,23 @@
-/** The session in docs/line-protocol.md, typed as it stands: with nc where it is installed, else with what acts like it. */
+/** The sessions in the documentation, typed as they stand: with nc where it is installed, else with what acts like it. */
 import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { GATEWAY_DEFAULTS } from '../src/index.ts'
 import { makeTcpStage, TcpClient } from './support/tcp-client.ts'
 
-const page = readFileSync(new URL('../../../docs/line-protocol.md', import.meta.url), 'utf8')
+const pageAt = (path: string): string => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8')
 const VERBS = /^(?:FIND_PRIMARY_SERVER$|(?:CREATE|READ|WRITE|DELETE)_FILE(?:_B64)?:)/
 
-/** Each connection of the session: its port, and what is typed and shown in turn. */
-const conversations = /```text\n(\$ nc [\s\S]*?)```/
-  .exec(page)![1]!
-  .trim()
-  .split('\n\n')
-  .map((part) => {
-    const [command, ...lines] = part.split('\n')
-    return { port: Number(/^\$ nc 127\.0\.0\.1 (\d+)$/.exec(command!)![1]), lines }
-  })
+/** Each connection of the page's session: its port, and what is typed and shown in turn. */
+const conversationsIn = (page: string) =>
+  /```(?:text)?\n(\$ nc [\s\S]*?)```/
+    .exec(page)![1]!
+    .trim()
+    .split('\n\n')
+    .map((part) => {
+      const [command, ...lines] = part.split('\n')
+      return { port: Number(/^\$ nc 127\.0\.0\.1 (\d+)$/.exec(command!)![1]), lines }
+    })
 
 const hasNc = spawnSync('nc', ['-h']).error === undefined
 
@@ -39,10 +40,14 @@ async function withTcp(port: number, typed: string, shownBytes: number): Promise
   return (await client.receive(shownBytes)).toString()
 }
 
-describe('docs/line-protocol.md', () => {
-  it('shows a session that can be typed', async () => {
+describe('the documentation', () => {
+  it.each([
+    ['docs/line-protocol.md', [5011, 6001]],
+    ['README.md', [6001]],
+  ])('%s shows a session that can be typed', async (path, ports) => {
     await using stage = await makeTcpStage({ advertisedChunkPorts: GATEWAY_DEFAULTS.chunkPorts })
-    expect(conversations.map(({ port }) => port)).toEqual([5011, 6001])
+    const conversations = conversationsIn(pageAt(path))
+    expect(conversations.map(({ port }) => port)).toEqual(ports)
     for (const { port, lines } of conversations) {
       const typed = lines.filter((line) => VERBS.test(line)).map((line) => `${line}\n`)
       const expected = lines.filter((line) => !VERBS.test(line)).map((line) => `${line}\n`)
@@ -55,6 +60,7 @@ describe('docs/line-protocol.md', () => {
   })
 
   it('names the default ports', () => {
+    const page = pageAt('docs/line-protocol.md')
     expect(page).toContain(`| ${GATEWAY_DEFAULTS.masterPort} `)
     expect(page).toContain(`| ${GATEWAY_DEFAULTS.chunkPorts.join(', ')} `)
   })
