@@ -86,9 +86,15 @@ export class ServerIdentity {
     await this.#persist(() => ({ clusterId, serverId }))
   }
 
+  /** Whether the next start of this server will still know that it has seen this start of the master. */
+  hasWrittenDown({ counter, nonce }: Epoch): boolean {
+    const { seenEpoch } = this.#durable
+    return seenEpoch?.counter === counter && seenEpoch.nonce === nonce
+  }
+
   /**
    * Takes note of the master's epoch; throws STALE_EPOCH for an older one than any seen before, and DiskError where it could
-   * not be written down: it counts in this life all the same, and the next call tries again.
+   * not be written down: the next call tries again, and until then an older epoch is refused in this life alone.
    */
   async observe(epoch: Epoch): Promise<void> {
     checkEpoch(this.#seen, epoch)

@@ -93,7 +93,8 @@ export class MasterSession {
 
   /**
    * The same for methods whose answers carry the master's epoch. An answer of a master that is older than one seen before
-   * counts as none (R6): who asked goes on as if the connection had been lost.
+   * counts as none (R6), and so does one of a new start as long as the disk takes no note of that start (R5): who asked
+   * goes on as if the connection had been lost.
    */
   async callCurrent<Q, R extends { readonly epoch: Epoch }>(
     method: Method<Q, R>,
@@ -104,13 +105,18 @@ export class MasterSession {
     try {
       await this.#deps.identity.observe(reply.epoch)
     } catch (error) {
-      if (error instanceof DiskError) {
-        // The master has decided: a disk that takes no note of its epoch must not turn the answer into an error.
-        this.#deps.runtime.log.error({ err: error }, "the master's epoch could not be written down")
+      if (!(error instanceof DiskError || (error instanceof DfsError && error.code === 'STALE_EPOCH')))
+        throw error
+      if (error instanceof DiskError && this.#deps.identity.hasWrittenDown(reply.epoch)) {
+        // Only the count of transactions, which is written now and then.
+        this.#deps.runtime.log.warn({ err: error }, "the master's sequence could not be written down")
         return reply
       }
-      if (!(error instanceof DfsError && error.code === 'STALE_EPOCH')) throw error
-      throw new TransportError('an outdated master has answered', { cause: error, wasSent: true })
+      const reason = error instanceof DiskError ? 'its epoch could not be written down' : 'it is outdated'
+      throw new TransportError(`an answer of the master does not count: ${reason}`, {
+        cause: error,
+        wasSent: true,
+      })
     }
     return reply
   }

@@ -1,0 +1,41 @@
+/** What a chunk server has seen of the master's epochs, it still knows after a power cut: nothing is acknowledged before (R5, R6). */
+import { fromUtf8, readWhole } from '@dfs/core'
+import { type SimNode } from '@dfs/sim-runtime'
+import { expect, test } from 'vitest'
+import { SimCluster } from './sim-cluster.ts'
+import { getFile, putFile } from './sim-files.ts'
+
+const content = new Uint8Array(100).fill(7)
+
+const writtenEpoch = async (node: SimNode): Promise<number> => {
+  const bytes = await readWhole(node.runtime.disk, 'server.json')
+  const { seenEpoch } = JSON.parse(fromUtf8(bytes!)) as { seenEpoch: { counter: number } }
+  return seenEpoch.counter
+}
+
+test('an answer of a new start of the master counts once that start is written down', async () => {
+  const cluster = new SimCluster({ seed: 'epoch not written', chunkServers: 3 })
+  const { simulation, chunkNodes, masterNode } = cluster
+  await simulation.complete(() => cluster.start())
+  await simulation.run({ untilMs: simulation.nowMs + 5000 })
+  const [node] = chunkNodes
+  const before = await simulation.complete(() => writtenEpoch(node!))
+  node!.disk.faultHook = ({ kind, name }) =>
+    kind === 'append' && name.startsWith('server.json') ? { kind: 'error', error: 'io' } : null
+  cluster.crash(masterNode, 'process')
+  await simulation.complete(() => cluster.restart(masterNode))
+
+  let acknowledgedAtMs: number | null = null
+  const writing = putFile(cluster.server(node!), '/a', content).then(() => {
+    acknowledgedAtMs = simulation.nowMs
+  })
+  await simulation.run({ untilMs: simulation.nowMs + 10_000 })
+  expect(acknowledgedAtMs, 'a power cut would make it forget that epoch').toBeNull()
+  expect(await simulation.complete(() => writtenEpoch(node!))).toBe(before)
+
+  node!.disk.faultHook = null
+  await simulation.complete(() => writing)
+  expect(await simulation.complete(() => writtenEpoch(node!))).toBe(before + 1)
+  const read = await simulation.complete(() => getFile(cluster.server(node!), '/a'))
+  expect(Buffer.from(read).equals(content)).toBe(true)
+})
