@@ -28,7 +28,7 @@ import { ServerDirectory } from './master/server-directory.ts'
 import { peerMethods } from './peer-methods.ts'
 import { RemoteNamespace } from './remote-namespace.ts'
 import { VolumePool } from './replication/volume-pool.ts'
-import { allocateVolume, sealUntilDone } from './volume-allocation.ts'
+import { sealUntilDone, VolumeAllocator } from './volume-allocation.ts'
 import { Verifier } from './volume/verifier.ts'
 import { VolumeStore } from './volume/volume-store.ts'
 
@@ -100,12 +100,13 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
   })
   const stopped = new AbortController()
   const allocation = { runtime, identity, session, store, directory, crc32, stopped: stopped.signal }
+  const allocator = new VolumeAllocator(allocation)
   const openVolumes = new VolumePool({
     clock,
     random: random.fork('volumes'),
     log,
     volumeSizeBytes: () => directory.settings.volumeSizeBytes,
-    allocate: (kind) => allocateVolume(allocation, kind),
+    allocate: (kind) => allocator.allocate(kind),
     seal: (order, reason) => sealUntilDone(allocation, order, reason),
   })
   pool = openVolumes

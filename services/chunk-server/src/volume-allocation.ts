@@ -1,8 +1,11 @@
 /**
  * Getting an open volume: the master chooses the set and writes it down, this server makes its own copy and passes the
  * order on to the others. Where one of them fails, the volume is sealed empty and the next attempt avoids that server.
+ *
+ * Requests are numbered, one after the other for each kind. One whose answer does not come is repeated under its number,
+ * however long that takes, and gets the volume that was made for it then.
  */
-import { type Clock, type Log, type Random, type Runtime, backoffMs, TransportError } from '@dfs/core'
+import { assert, type Clock, type Log, type Random, type Runtime, backoffMs, TransportError } from '@dfs/core'
 import {
   allocateVolumes,
   callMethod,
@@ -35,33 +38,42 @@ export interface VolumeAllocationDeps {
   readonly stopped: AbortSignal
 }
 
-/** One open volume, all copies made. Throws the master's refusal, or what kept a copy from being made. */
-export async function allocateVolume(deps: VolumeAllocationDeps, kind: VolumeKind): Promise<OpenVolume> {
-  const { session, identity, directory } = deps
-  const { volumes, servers } = await session
-    .call(
-      allocateVolumes,
-      {
-        server: identity.serverId,
-        incarnation: identity.incarnation,
-        kind,
-        count: 1,
-        unreachable: directory.unreachable(),
-      },
-      { timeoutMs: CALL_TIMEOUT_MS },
-    )
-    .catch((error: unknown) => {
-      if (!(error instanceof TransportError)) throw error
-      throw new DfsError('UNAVAILABLE', 'the master cannot be asked for a volume', { cause: error })
-    })
-  directory.update(servers)
-  const [order] = volumes
-  if (order === undefined) throw new DfsError('COPY_ERROR', 'the master gave no volume')
-  try {
-    return await makeCopies(deps, order)
-  } catch (error) {
-    await sealUntilDone(deps, order, 'not all copies could be made')
-    throw error
+export class VolumeAllocator {
+  readonly #deps: VolumeAllocationDeps
+  /** Requests of each kind that were granted. */
+  readonly #granted: Record<VolumeKind, number> = { small: 0, large: 0 }
+
+  constructor(deps: VolumeAllocationDeps) {
+    this.#deps = deps
+  }
+
+  /** One open volume, all copies made; one call for each kind at a time. Throws the master's refusal, or what kept a copy from being made. */
+  async allocate(kind: VolumeKind): Promise<OpenVolume> {
+    const order = await this.#ask(kind)
+    try {
+      return await makeCopies(this.#deps, order)
+    } catch (error) {
+      await sealUntilDone(this.#deps, order, 'not all copies could be made')
+      throw error
+    }
+  }
+
+  async #ask(kind: VolumeKind): Promise<VolumeOrder> {
+    const { session, identity, directory } = this.#deps
+    const number = this.#granted[kind] + 1
+    const { serverId: server, incarnation } = identity
+    const request = { server, incarnation, kind, number, count: 1, unreachable: directory.unreachable() }
+    const { volumes, servers } = await session
+      .call(allocateVolumes, request, { timeoutMs: CALL_TIMEOUT_MS })
+      .catch((error: unknown) => {
+        if (!(error instanceof TransportError)) throw error
+        throw new DfsError('UNAVAILABLE', 'the master cannot be asked for a volume', { cause: error })
+      })
+    const [order] = volumes
+    assert(order !== undefined, 'the master grants what it does not refuse')
+    this.#granted[kind] = number
+    directory.update(servers)
+    return order
   }
 }
 
@@ -77,6 +89,7 @@ async function makeCopies(deps: VolumeAllocationDeps, order: VolumeOrder): Promi
     transport: runtime.transport,
     crc32,
     addressOf: (server) => directory.addressOf(server),
+    onPeerSuccess: (server) => directory.noteSuccess(server),
     onPeerFailure: (server, error) => {
       runtime.log.warn(
         { server, volume: formatId(order.volume), err: error },
@@ -97,7 +110,6 @@ async function orderCopy(deps: VolumeAllocationDeps, server: number, order: Volu
       { server, order },
       { timeoutMs: CALL_TIMEOUT_MS },
     )
-    directory.noteSuccess(server)
   } catch (error) {
     directory.noteFailure(server)
     throw error

@@ -30,7 +30,13 @@ it('stores a record where its placement says, also after others were refused bec
       { formatVersion: 1, order, replica: 5, state: 'open', sealedLengthBytes: null, verifiedToBytes: 0 },
     )
     const addressOf = (): string => 'nobody'
-    const volume = new OpenVolume(order, copy, { ...runtime, crc32, addressOf, onPeerFailure: () => {} })
+    const volume = new OpenVolume(order, copy, {
+      ...runtime,
+      crc32,
+      addressOf,
+      onPeerSuccess: () => {},
+      onPeerFailure: () => {},
+    })
     const append = (requestNumber: number) =>
       volume.append({ requestNumber, start: 0, path: '/a' }, sumContent([utf8('x')], crc32))
     const results = await Promise.allSettled(

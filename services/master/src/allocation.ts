@@ -10,6 +10,7 @@ export interface AllocationRequest {
   readonly server: number
   readonly incarnation: number
   readonly kind: VolumeKind
+  readonly number: number
   readonly count: number
   readonly unreachable: readonly number[]
 }
@@ -36,9 +37,13 @@ export class Allocation {
     this.#settings = settings
   }
 
-  /** Throws UNKNOWN_SERVER, STALE_INCARNATION, COPY_ERROR, INSUFFICIENT_SPACE. */
+  /** The same volumes for the same request. Throws UNKNOWN_SERVER, STALE_INCARNATION, COPY_ERROR, INSUFFICIENT_SPACE. */
   async allocate(request: AllocationRequest): Promise<VolumeOrder[]> {
-    this.#sessions.require(request.server, request.incarnation)
+    const { server, incarnation, kind, number } = request
+    this.#sessions.require(server, incarnation)
+    const asked = { primary: { server, incarnation }, kind, number }
+    const granted = await this.#store.findAllocation(asked)
+    if (granted !== null) return [...granted]
     const counts = new Map(await this.#store.openVolumeCounts())
     const sets: (readonly Candidate[])[] = []
     for (let left = request.count; left > 0; left -= 1) {
@@ -46,8 +51,7 @@ export class Allocation {
       for (const { server } of set) counts.set(server, (counts.get(server) ?? 0) + 1)
       sets.push(set)
     }
-    const allocation = { kind: request.kind, sets }
-    return [...(await this.#store.allocateVolumes(allocation, this.#runtime.clock.wallMs()))]
+    return [...(await this.#store.allocateVolumes({ ...asked, sets }, this.#runtime.clock.wallMs()))]
   }
 
   /** The sealed length. Throws VOLUME_NOT_FOUND. */

@@ -29,6 +29,9 @@ export type VolumeOrder = Static<typeof VolumeOrder>
 /**
  * Chunk server to master: new open volumes for this incarnation to append to. `unreachable` peers are not chosen.
  * COPY_ERROR where fewer than `minReplicas` servers can be chosen, INSUFFICIENT_SPACE where none has room.
+ *
+ * `number` counts the requests for this kind that this incarnation got volumes for, from 1. Asked again under the same
+ * number, the master answers with the same volumes: an answer that is lost leaves no volume behind that nobody knows.
  */
 export const allocateVolumes = jsonMethod(
   'POST /v1/volumes',
@@ -36,6 +39,7 @@ export const allocateVolumes = jsonMethod(
     server: Id,
     incarnation: Id,
     kind: VolumeKind,
+    number: Id,
     count: Type.Integer({ minimum: 1, maximum: VOLUMES_PER_REQUEST_MAX }),
     unreachable: Type.Array(Id),
   }),

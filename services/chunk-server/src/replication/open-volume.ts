@@ -27,6 +27,8 @@ export interface OpenVolumeDeps {
   readonly transport: Transport
   readonly crc32: Crc32
   readonly addressOf: (server: number) => string
+  /** A peer that has synced a batch. That it makes an empty copy says nothing yet: its disk may take no records. */
+  readonly onPeerSuccess: (server: number) => void
   /** A peer that did not answer, or not well, so that the next volume is placed without it. */
   readonly onPeerFailure: (server: number, error: unknown) => void
 }
@@ -147,7 +149,7 @@ export class OpenVolume {
     peer: number,
     batch: { offset: number; crc32: number; pieces: readonly Uint8Array[]; size: number },
   ): Promise<void> {
-    const { transport, addressOf, onPeerFailure } = this.#deps
+    const { transport, addressOf, onPeerSuccess, onPeerFailure } = this.#deps
     const { volume, primary } = this.order
     const { offset, crc32, pieces: bytes, size } = batch
     try {
@@ -158,6 +160,7 @@ export class OpenVolume {
       if (length !== offset + size) {
         throw new TransportError(`the replica ends at ${length}, not at ${offset + size}`, { wasSent: true })
       }
+      onPeerSuccess(peer)
     } catch (error) {
       onPeerFailure(peer, error)
       throw error

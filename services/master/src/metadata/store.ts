@@ -78,8 +78,14 @@ export interface Placement {
   readonly incarnation: number
 }
 
-export interface VolumeAllocation {
+/** A primary's request for volumes of one kind; `number` counts those that were granted. */
+export interface AllocationRequest {
+  readonly primary: Placement
   readonly kind: VolumeKind
+  readonly number: number
+}
+
+export interface VolumeAllocation extends AllocationRequest {
   /** One fixed set for each volume wanted. The primary is the first of each, the same in all. */
   readonly sets: readonly (readonly Placement[])[]
 }
@@ -135,7 +141,12 @@ export interface MetadataStore {
   /** Seal orders for copies on this server that were not yet reported as sealed; at most ORDERS_MAX. */
   pendingOrders(server: number): Promise<readonly Order[]>
 
-  /** Throws UNKNOWN_SERVER, STALE_INCARNATION where a server of a set is not registered like that. */
+  /** What the primary's last request was granted; null where this is a new one. Throws INVALID_REQUEST for an older one. */
+  findAllocation(request: AllocationRequest): Promise<readonly VolumeOrder[] | null>
+  /**
+   * Makes volumes, or finds those that the same request was granted before, sealed meanwhile or not. Throws UNKNOWN_SERVER
+   * or STALE_INCARNATION where the primary is not registered like that, COPY_ERROR where another server of a set is not.
+   */
   allocateVolumes(allocation: VolumeAllocation, nowWallMs: number): Promise<readonly VolumeOrder[]>
   /** Seals volumes at their committed ends (R1); idempotent. The sealed lengths, in order. Throws VOLUME_NOT_FOUND. */
   sealVolumes(volumes: readonly number[], reason: string, nowWallMs: number): Promise<readonly number[]>

@@ -115,6 +115,17 @@ describe('after a restart of the master', () => {
     await b.store.close()
   })
 
+  it('answers a request for volumes as it did before', async () => {
+    const directory = temporaryDirectory()
+    const b = new StoreBench(openAt(directory))
+    await b.addServers(2)
+    const order = await b.volume()
+    await restarted(b, directory)
+    const request = { primary: b.servers[0]!, kind: 'small', number: 1, sets: [b.servers] } as const
+    expect(await b.store.allocateVolumes(request, NOW)).toEqual([order])
+    await b.store.close()
+  })
+
   it('has a higher epoch, another nonce, a sequence that goes on, and ids never made before (R6)', async () => {
     let directory = temporaryDirectory()
     const b = new StoreBench(openAt(directory))

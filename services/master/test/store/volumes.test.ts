@@ -118,10 +118,50 @@ describeStores('volumes', (bench) => {
     ])
     expect(await b.list('/')).toEqual([])
     await expect(b.store.recordReports(stale, [], NOW)).rejects.toMatchObject({ code: 'STALE_INCARNATION' })
-    const sets = [[stale, b.servers[1]!]]
-    await expect(b.store.allocateVolumes({ kind: 'small', sets }, NOW)).rejects.toMatchObject({
-      code: 'STALE_INCARNATION',
+    const request = { primary: stale, kind: 'small', number: 1, sets: [[stale, b.servers[1]!]] } as const
+    await expect(b.store.allocateVolumes(request, NOW)).rejects.toMatchObject({ code: 'STALE_INCARNATION' })
+  })
+
+  it('blames nobody who asks for volumes while another server of the set starts anew', async () => {
+    const b = bench()
+    await b.addServers(2)
+    const sets = [[...b.servers]]
+    await b.register(1, 2)
+    const request = { primary: b.servers[0]!, kind: 'small', number: 1, sets } as const
+    await expect(b.store.allocateVolumes(request, NOW)).rejects.toMatchObject({ code: 'COPY_ERROR' })
+    expect(await b.store.openVolumesOf(b.servers[0]!.server)).toEqual([])
+  })
+
+  it('grants a request for volumes once, however often it is made and whatever became of them', async () => {
+    const b = bench()
+    await b.addServers(3)
+    const [primary] = b.servers
+    const request = { primary: primary!, kind: 'small', number: 1, sets: [b.servers, b.servers] } as const
+    const allocate = (change: object) => b.store.allocateVolumes({ ...request, ...change }, NOW)
+    const first = await allocate({})
+    expect(await allocate({ sets: [b.servers] })).toEqual(first)
+    await b.store.sealVolumes([first[0]!.volume], 'test', NOW)
+    expect(await b.store.findAllocation(request)).toEqual(first)
+    expect(await b.store.openVolumesOf(primary!.server)).toHaveLength(1)
+
+    expect(await b.store.findAllocation({ ...request, number: 2 })).toBeNull()
+    expect(await allocate({ kind: 'large' }), 'each kind counts by itself').not.toEqual(first)
+    const second = await allocate({ number: 2 })
+    expect(second[0]!.volume).not.toBe(first[0]!.volume)
+    await expect(allocate({}), 'a request that was long under way').rejects.toMatchObject({
+      code: 'INVALID_REQUEST',
     })
+  })
+
+  it('counts the requests for volumes of an incarnation anew', async () => {
+    const b = bench()
+    await b.addServers(2)
+    const order = await b.volume()
+    await b.register(0, 2)
+    b.servers[0] = { ...b.servers[0]!, incarnation: 2 }
+    const request = { primary: b.servers[0], kind: 'small', number: 1, sets: [b.servers] } as const
+    const [next] = await b.store.allocateVolumes(request, NOW)
+    expect(next!.volume).not.toBe(order.volume)
   })
 
   it('orders the seal of each copy until it is reported, and trusts it only when verified to the length (R8, R18)', async () => {

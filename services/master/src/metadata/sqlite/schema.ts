@@ -154,7 +154,19 @@ CREATE TABLE results (
 ) STRICT, WITHOUT ROWID;
 `
 
-export const MIGRATIONS: readonly string[] = [FIRST]
+/** What each primary was granted last: an array of volume ids, as JSON. */
+const GRANTS = `
+CREATE TABLE grants (
+  server INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  incarnation INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  volumes TEXT NOT NULL,
+  PRIMARY KEY (server, kind)
+) STRICT, WITHOUT ROWID;
+`
+
+export const MIGRATIONS: readonly string[] = [FIRST, GRANTS]
 
 /** Takes the steps that are missing, each in a transaction of its own. Throws UNAVAILABLE on a schema of a newer program. */
 export function migrate(database: DatabaseSync): void {

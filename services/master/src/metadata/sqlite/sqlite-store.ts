@@ -15,6 +15,7 @@ import {
   type VolumeOrder,
 } from '@dfs/protocol'
 import {
+  type AllocationRequest,
   type CommitBatchReply,
   type CommitBatchRequest,
   type MetadataStore,
@@ -28,7 +29,7 @@ import {
   type Totals,
   type VolumeAllocation,
 } from '../store.ts'
-import { allocate } from './allocate.ts'
+import { allocate, findAllocation } from './allocate.ts'
 import { VOLUME_STATE } from './codes.ts'
 import { CHECKPOINT_LIMITS, Checkpointer, type CheckpointLimits } from './checkpointer.ts'
 import { applyRequest } from './commit.ts'
@@ -149,8 +150,19 @@ export class SqliteStore implements MetadataStore {
     })
   }
 
+  async findAllocation(request: AllocationRequest): Promise<readonly VolumeOrder[] | null> {
+    return this.#read(() => findAllocation(this.#tables, request))
+  }
+
   async allocateVolumes(allocation: VolumeAllocation, nowWallMs: number): Promise<readonly VolumeOrder[]> {
-    for (const placement of allocation.sets.flat()) this.#tables.servers.requireCurrent(placement)
+    const { servers } = this.#tables
+    servers.requireCurrent(allocation.primary)
+    const granted = this.#read(() => findAllocation(this.#tables, allocation))
+    if (granted !== null) return granted
+    for (const placement of allocation.sets.flat()) {
+      if (servers.isCurrent(placement)) continue
+      throw new DfsError('COPY_ERROR', `server ${placement.server} has just started anew; ask again`)
+    }
     return this.#change(() => allocate(this.#tables, this.#parts.random, allocation, nowWallMs))
   }
 

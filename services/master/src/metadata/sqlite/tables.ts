@@ -4,6 +4,7 @@ import { type Connection } from './connection.ts'
 import { Contents } from './contents.ts'
 import { DeletedCounter } from './deleted-counter.ts'
 import { Entries } from './entries.ts'
+import { Grants } from './grants.ts'
 import { Results } from './results.ts'
 import { Servers } from './servers.ts'
 import { State } from './state.ts'
@@ -17,6 +18,7 @@ export interface Tables {
   readonly state: State
   readonly servers: Servers
   readonly volumes: Volumes
+  readonly grants: Grants
   readonly entries: Entries
   readonly tree: Tree
   readonly trash: Trash
@@ -36,6 +38,7 @@ export function openTables(connection: Connection, random: Random): Tables {
     state,
     servers: new Servers(database),
     volumes: new Volumes(database),
+    grants: new Grants(database),
     entries,
     tree: new Tree(entries),
     trash,

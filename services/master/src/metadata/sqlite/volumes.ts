@@ -4,6 +4,7 @@
  */
 import { type DatabaseSync } from 'node:sqlite'
 import { assert } from '@dfs/core'
+import { type VolumeOrder } from '@dfs/protocol'
 import { BoundedCache } from '../bounded-cache.ts'
 import { type OpenVolume } from '../store.ts'
 import { REPLICA, VOLUME_KIND, VOLUME_STATE } from './codes.ts'
@@ -61,6 +62,17 @@ export class Volumes {
     const volume = this.#load(row)
     this.#sealed.set(id, volume)
     return volume
+  }
+
+  /** The order by which a volume was made. */
+  orderOf(id: number): VolumeOrder {
+    const volume = this.get(id)
+    const row = this.#queries.salt.first(id)
+    assert(volume !== undefined && row !== undefined, `there is a volume ${id}`)
+    const replicas = volume.replicas.map((replica) => {
+      return { replica: replica.id, server: replica.server, incarnation: replica.incarnation }
+    })
+    return { volume: id, kind: volume.kind, salt: row.salt, primary: volume.primary, replicas }
   }
 
   /** Open volumes with a copy on `server`, by id. */
@@ -162,6 +174,7 @@ export class Volumes {
 const prepare = (database: DatabaseSync) => ({
   openVolumes: new Query<VolumeRow>(database, 'SELECT * FROM volumes WHERE state = 1 ORDER BY id'),
   volume: new Query<VolumeRow>(database, 'SELECT * FROM volumes WHERE id = ?'),
+  salt: new Query<{ salt: string }>(database, 'SELECT salt FROM volumes WHERE id = ?'),
   countSealed: new Query<{ count: number }>(
     database,
     'SELECT (SELECT count(*) FROM volumes) - (SELECT count(*) FROM volumes WHERE state = 1) AS count',

@@ -1,0 +1,41 @@
+/** The volumes that each primary was granted last, by kind. They are few: one row for each primary and kind. */
+import { type DatabaseSync } from 'node:sqlite'
+import { type VolumeKind } from '@dfs/protocol'
+import { type AllocationRequest, type Placement } from '../store.ts'
+import { VOLUME_KIND } from './codes.ts'
+import { Query } from './query.ts'
+
+interface GrantRow {
+  readonly incarnation: number
+  readonly number: number
+  readonly volumes: string
+}
+
+export interface Grant {
+  readonly number: number
+  readonly volumes: readonly number[]
+}
+
+export class Grants {
+  readonly #find: Query<GrantRow>
+  readonly #put: Query
+
+  constructor(database: DatabaseSync) {
+    this.#find = new Query(
+      database,
+      'SELECT incarnation, number, volumes FROM grants WHERE server = ? AND kind = ?',
+    )
+    this.#put = new Query(database, 'INSERT OR REPLACE INTO grants VALUES (?, ?, ?, ?, ?)')
+  }
+
+  /** Null where this incarnation was granted nothing yet. */
+  last({ server, incarnation }: Placement, kind: VolumeKind): Grant | null {
+    const row = this.#find.first(server, VOLUME_KIND[kind])
+    if (row?.incarnation !== incarnation) return null
+    return { number: row.number, volumes: JSON.parse(row.volumes) as number[] }
+  }
+
+  put({ primary, kind, number }: AllocationRequest, volumes: readonly number[]): void {
+    this.#put.run(primary.server, VOLUME_KIND[kind], primary.incarnation, number, JSON.stringify(volumes))
+  }
+}
