@@ -4,6 +4,7 @@
  * Each child has a session of its own where the system has such a thing, so that Ctrl-C reaches the launcher alone and
  * the services are then stopped one after the other, with one signal each: a second one would end them at once.
  */
+import { fileURLToPath } from 'node:url'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type LogFile } from './log-file.ts'
@@ -104,8 +105,14 @@ export class ManagedService {
   }
 }
 
+/**
+ * Where Node keeps the compiled form of the sources, so that a service starts with a third less work than the first time.
+ * Beside the dependencies, which are made anew from the lockfile as well.
+ */
+const COMPILE_CACHE = fileURLToPath(new URL('../../node_modules/.cache/node-compile', import.meta.url))
+
 /** The launcher's environment, but with exactly the DFS_ settings of the plan. */
 function environmentFor(plan: ServicePlan): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('DFS_'))
-  return { ...Object.fromEntries(inherited), ...plan.env }
+  return { NODE_COMPILE_CACHE: COMPILE_CACHE, ...Object.fromEntries(inherited), ...plan.env }
 }
