@@ -6,7 +6,13 @@
 import { assert, backoffMs, type Clock, type Random } from '@dfs/core'
 import { ERRORS, type ErrorCode, HEADERS } from '@dfs/protocol'
 import { ConnectionError, type HttpConnections, type HttpReply, type HttpRequest, readText } from './http.ts'
-import { BACKOFF, type ClientLimits, LASTING_FAILURE_ATTEMPTS_MAX, RETRY_AFTER_MS_MAX } from './options.ts'
+import {
+  BACKOFF,
+  type ClientLimits,
+  LASTING_FAILURE_ATTEMPTS_MAX,
+  patienceMs,
+  RETRY_AFTER_MS_MAX,
+} from './options.ts'
 import { errorOfReply, RequestError } from './request-error.ts'
 import { type ServerDirectory } from './servers.ts'
 import { type OpenedSource } from './source.ts'
@@ -42,6 +48,8 @@ export interface CallerDependencies {
   readonly limits: ClientLimits
   readonly connections: HttpConnections
   readonly servers: ServerDirectory
+  /** Whether a server answers anything at all; resolves soon, and never rejects. */
+  readonly isAlive: (origin: string, signal: AbortSignal) => Promise<boolean>
 }
 
 interface Failure {
@@ -78,7 +86,7 @@ export class Caller {
     const startedMs = clock.monotonicMs()
     let isUnknown = false
     for (let attempt = 1; ; attempt += 1) {
-      const outcome = await this.#attempt(call, requestId, read, keepsOpen)
+      const outcome = await this.#attempt(call, { requestId, attempt, keepsOpen }, read)
       if ('value' in outcome) return outcome.value
       if (isUnknown && outcome.error.code === call.doneIf) throw new AlreadyDoneError()
       isUnknown ||= outcome.isUnknown && call.isChange
@@ -97,18 +105,21 @@ export class Caller {
 
   async #attempt<T>(
     call: Call,
-    requestId: string,
+    { requestId, attempt, keepsOpen }: { requestId: string; attempt: number; keepsOpen: boolean },
     read: (answer: Answer) => Promise<T>,
-    keepsOpen: boolean,
   ): Promise<{ readonly value: T } | Failure> {
     const { clock, limits, servers, connections } = this.#its
     call.signal?.throwIfAborted()
-    const watchdog = new Watchdog({ clock, signal: call.signal })
     let origin: string | null = null
     let opened: OpenedSource | null = null
     let isKept = false
+    // A change is only given up early where another server may be given it: else its answer is worth the whole wait.
+    const isAlive = async (signal: AbortSignal): Promise<boolean> =>
+      origin === null || !canRepeatLost(call, opened) || (await this.#its.isAlive(origin, signal))
+    const lifeSign = call.isChange ? { everyMs: limits.silenceMs, isAlive } : undefined
+    const watchdog = new Watchdog({ clock, signal: call.signal, lifeSign })
     try {
-      watchdog.start(limits.attemptTimeoutMs)
+      watchdog.start(call.isChange ? limits.attemptTimeoutMs : patienceMs(limits, attempt))
       origin = (await servers.candidates(!call.isContent))[0] ?? null
       if (origin === null) throw noServer()
       opened = call.openBody?.(watchdog) ?? null
@@ -116,6 +127,7 @@ export class Caller {
       const request = requestOf(call, requestId, opened, watchdog)
       const reply = await connections.send(origin, request)
       if (reply.status >= 300) return await this.#judgeReply(call, reply, requestId, opened)
+      servers.noteSuccess(origin)
       const value = await read({ reply, watchdog, requestId })
       isKept = keepsOpen
       return { value }
@@ -142,7 +154,7 @@ export class Caller {
     return {
       error,
       isUnknown: retry === 'same-id',
-      mayRetry: canRepeat(opened) && (retry === 'yes' || (retry === 'same-id' && call.isRepeatable)),
+      mayRetry: retry === 'same-id' ? canRepeatLost(call, opened) : canRepeat(opened) && retry === 'yes',
       retryAfterMs: retryAfterMs(reply.headers['retry-after']),
     }
   }
@@ -156,7 +168,7 @@ export class Caller {
     if (error instanceof RequestError) {
       const { retry } = ERRORS[error.code]
       const isUnknown = retry === 'same-id'
-      const mayRetry = canRepeat(opened) && (isUnknown ? call.isRepeatable : retry === 'yes')
+      const mayRetry = isUnknown ? canRepeatLost(call, opened) : canRepeat(opened) && retry === 'yes'
       return { error, isUnknown, mayRetry, retryAfterMs: 0 }
     }
     if (!(error instanceof ConnectionError || error instanceof SilenceError)) throw error
@@ -170,7 +182,7 @@ export class Caller {
         cause: error,
       }),
       isUnknown,
-      mayRetry: canRepeat(opened) && (!isUnknown || call.isRepeatable),
+      mayRetry: isUnknown ? canRepeatLost(call, opened) : canRepeat(opened),
       retryAfterMs: 0,
     }
   }
@@ -194,6 +206,10 @@ function requestOf(
 }
 
 const canRepeat = (opened: OpenedSource | null): boolean => opened === null || opened.canReopen
+
+/** Whether the call may be made again though it may have taken effect: the one place that decides it. */
+const canRepeatLost = (call: Call, opened: OpenedSource | null): boolean =>
+  call.isRepeatable && canRepeat(opened)
 
 const noServer = (): RequestError =>
   new RequestError('UNAVAILABLE', 'no chunk server of the cluster is reachable now', {

@@ -34,13 +34,19 @@ import {
   type WriteOptions,
 } from './contract.ts'
 import { type Download, downloadOf, type Resume } from './download.ts'
-import { HttpConnections, readText } from './http.ts'
-import { CLIENT_LIMITS, type ClientLimits, type ClientOptions } from './options.ts'
+import { ConnectionError, HttpConnections, readText } from './http.ts'
+import {
+  CLIENT_LIMITS,
+  type ClientLimits,
+  type ClientOptions,
+  patienceMs,
+  QUESTION_CONNECTIONS_MAX,
+} from './options.ts'
 import { jsonBody, rangeHeaders, writeHeaders } from './requests.ts'
 import { errorOfReply, RequestError } from './request-error.ts'
 import { ServerDirectory } from './servers.ts'
 import { type OpenedSource, type PutSource, sourceOpener } from './source.ts'
-import { Watchdog } from './watchdog.ts'
+import { SilenceError, Watchdog } from './watchdog.ts'
 
 /** Makes a client; nothing is sent before the first operation. INVALID_REQUEST where `url` is not an HTTP address. */
 export function createClient(options: ClientOptions): DfsClient {
@@ -56,21 +62,24 @@ const change = { isContent: false, isRepeatable: true, isChange: true } as const
 class HttpClient implements DfsClient {
   readonly #limits: ClientLimits
   readonly #connections: HttpConnections
+  /** Their own, so that no question waits behind transfers. */
+  readonly #questions: HttpConnections
   readonly #servers: ServerDirectory
   readonly #caller: Caller
 
   constructor({ url, clock, random, ...limits }: ClientOptions) {
     this.#limits = { ...CLIENT_LIMITS, ...limits }
     this.#connections = new HttpConnections(this.#limits)
+    this.#questions = new HttpConnections({ ...this.#limits, connectionsMax: QUESTION_CONNECTIONS_MAX })
     this.#servers = new ServerDirectory({
       clock,
       entryUrl: new URL(url).origin,
       freshMs: this.#limits.serversFreshMs,
       avoidMs: this.#limits.avoidServerMs,
-      ask: async (origin) => {
-        const watchdog = new Watchdog({ clock })
+      ask: async (origin, signal) => {
+        const watchdog = new Watchdog({ clock, signal })
         watchdog.start(Math.min(this.#limits.attemptTimeoutMs, 2 * this.#limits.connectTimeoutMs))
-        return await askForServers(this.#connections, origin, watchdog).finally(() => watchdog.end())
+        return await askForServers(this.#questions, origin, watchdog).finally(() => watchdog.end())
       },
     })
     this.#caller = new Caller({
@@ -79,6 +88,11 @@ class HttpClient implements DfsClient {
       limits: this.#limits,
       connections: this.#connections,
       servers: this.#servers,
+      isAlive: async (origin, signal) => {
+        const watchdog = new Watchdog({ clock, signal })
+        watchdog.start(this.#limits.silenceMs)
+        return await showsLife(this.#questions, origin, watchdog.signal).finally(() => watchdog.end())
+      },
     })
   }
 
@@ -92,7 +106,8 @@ class HttpClient implements DfsClient {
       headers,
       openBody: (watchdog) => (opened = open(watchdog)),
       isContent: true,
-      isRepeatable: options.ifMatch === undefined && options.ifNoneMatch === undefined,
+      // That any version is there holds after the change as well as before it.
+      isRepeatable: (options.ifMatch ?? '*') === '*' && options.ifNoneMatch === undefined,
       isChange: true,
       signal: options.signal,
     }
@@ -131,7 +146,7 @@ class HttpClient implements DfsClient {
       return this.#caller.run({ ...call, headers }, keep, true)
     }
     try {
-      return downloadOf(first, resume, this.#limits.attemptTimeoutMs)
+      return downloadOf(first, resume, (resumptions) => patienceMs(this.#limits, resumptions + 2))
     } catch (error) {
       first.reply.body.destroy()
       first.watchdog.end()
@@ -215,7 +230,7 @@ class HttpClient implements DfsClient {
   }
 
   async close(): Promise<void> {
-    await this.#connections.close()
+    await Promise.all([this.#connections.close(), this.#questions.close()])
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -233,6 +248,22 @@ class HttpClient implements DfsClient {
       if (error instanceof AlreadyDoneError) return { operation: null }
       throw error
     }
+  }
+}
+
+/** Whether a server answers at all, whatever it says. */
+async function showsLife(
+  connections: HttpConnections,
+  origin: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    const request = { method: 'GET', target: '/healthz', headers: {}, body: null } as const
+    await readText(await connections.send(origin, { ...request, signal }))
+    return true
+  } catch (error) {
+    if (error instanceof ConnectionError || error instanceof SilenceError || signal.aborted) return false
+    throw error
   }
 }
 

@@ -41,8 +41,11 @@ export interface Download extends AsyncDisposable {
 /** Asks for the bytes from `start` to `end` of the same version, of any server but the one that broke if there is one. */
 export type Resume = (info: DownloadInfo, start: number, broken: string) => Promise<Answer>
 
+/** How long the next piece may take after so many resumptions without much progress. */
+export type PieceLimit = (resumptions: number) => number
+
 /** Takes over the first answer. */
-export function downloadOf(first: Answer, resume: Resume, limitMs: number): Download {
+export function downloadOf(first: Answer, resume: Resume, limitMs: PieceLimit): Download {
   const info = infoOf(first)
   const transfer = new Transfer(info, first, resume, limitMs)
   const cancel = (): void => transfer.release()
@@ -59,13 +62,13 @@ export function downloadOf(first: Answer, resume: Resume, limitMs: number): Down
 class Transfer {
   readonly #info: DownloadInfo
   readonly #resume: Resume
-  readonly #limitMs: number
+  readonly #limitMs: PieceLimit
   #answer: Answer
   #at: number
   #crc = 0
   #isReleased = false
 
-  constructor(info: DownloadInfo, first: Answer, resume: Resume, limitMs: number) {
+  constructor(info: DownloadInfo, first: Answer, resume: Resume, limitMs: PieceLimit) {
     this.#info = info
     this.#answer = first
     this.#resume = resume
@@ -84,7 +87,7 @@ class Transfer {
     let countedTo = this.#at
     try {
       while (true) {
-        const broken = yield* this.#readOne()
+        const broken = yield* this.#readOne(this.#limitMs(attempts))
         if (broken === null) break
         this.#answer.watchdog.end()
         if (this.#at - countedTo >= RESUME_PROGRESS_BYTES) attempts = 0
@@ -100,13 +103,13 @@ class Transfer {
   }
 
   /** Yields the bytes of one answer; returns what broke it, or null where all bytes have come. */
-  async *#readOne(): AsyncGenerator<Uint8Array, Error | null> {
+  async *#readOne(limitMs: number): AsyncGenerator<Uint8Array, Error | null> {
     const { reply, watchdog } = this.#answer
     const pieces = reply.body[Symbol.asyncIterator]()
     while (true) {
       let next: IteratorResult<Uint8Array>
       try {
-        watchdog.start(this.#limitMs)
+        watchdog.start(limitMs)
         next = await pieces.next()
         watchdog.pause()
       } catch (error) {

@@ -7,6 +7,11 @@ export interface ClientLimits {
   readonly deadlineMs: number
   /** How long one attempt may wait for one server; longer than a server itself tries, so that its answer arrives. */
   readonly attemptTimeoutMs: number
+  /**
+   * How long a server may be silent before another one is asked to read instead, and before it must show that it lives
+   * where a change is waiting for it. Each further attempt to read waits twice as long, up to `attemptTimeoutMs`.
+   */
+  readonly silenceMs: number
   readonly attemptsMax: number
   /** How long to go on while no node has answered at all: most likely the address is wrong. */
   readonly firstContactMs: number
@@ -15,13 +20,14 @@ export interface ClientLimits {
   readonly connectionsMax: number
   /** How long a list of servers is used before it is asked for again. */
   readonly serversFreshMs: number
-  /** How long a server that failed is tried last. */
+  /** How long a server that failed is tried last; twice as long after each further failure in a row. */
   readonly avoidServerMs: number
 }
 
 export const CLIENT_LIMITS: ClientLimits = Object.freeze({
   deadlineMs: 3 * REQUEST_DEADLINE_MS,
   attemptTimeoutMs: REQUEST_DEADLINE_MS + 2000,
+  silenceMs: 2500,
   attemptsMax: 100,
   firstContactMs: 3000,
   connectTimeoutMs: 2000,
@@ -37,8 +43,18 @@ export interface ClientOptions extends Partial<ClientLimits> {
   readonly random: Random
 }
 
+/** How long attempt number `attempt` to read (from 1) waits for a silent server: longer each time, lest a slow cluster be asked in vain. */
+export const patienceMs = (limits: ClientLimits, attempt: number): number =>
+  Math.min(limits.attemptTimeoutMs, limits.silenceMs * 2 ** Math.min(30, attempt - 1))
+
 /** Pauses between attempts. */
 export const BACKOFF = Object.freeze({ firstMs: 20, mostMs: 2000 })
+/** No server is tried last for longer after a failure. */
+export const AVOID_SERVER_MS_MAX = 30_000
+/** A node that lists the servers may take this long before another one is asked as well. */
+export const LIST_STAGGER_MS = 200
+/** Connections to each server for questions about the cluster and about the server's health. */
+export const QUESTION_CONNECTIONS_MAX = 4
 /** Attempts after failures that time alone hardly heals: a lock, a full disk, a bug. */
 export const LASTING_FAILURE_ATTEMPTS_MAX = 3
 /** A pause that a server asks for with Retry-After is heeded up to this. */

@@ -1,25 +1,38 @@
 /**
  * Whom to ask. Any node lists the chunk servers at addresses that this client can reach; the list is kept for a few
- * seconds, and asked for again after a failure. A server that just failed is tried last, not never: it may be the only one.
+ * seconds, and asked for again after a failure, of several nodes if the first is silent. A server that just failed is
+ * tried last, not never: it may be the only one.
  */
 import { type Clock } from '@dfs/core'
 import { type ServerListView, type ServerView } from '@dfs/protocol'
+import { AVOID_SERVER_MS_MAX, LIST_STAGGER_MS } from './options.ts'
+import { firstToAnswer } from './staggered.ts'
 
 export interface ServerDirectoryOptions {
   readonly clock: Clock
   /** The node that the user named. */
   readonly entryUrl: string
   readonly freshMs: number
+  /** How long a server is avoided after a failure; twice as long after each further one in a row. */
   readonly avoidMs: number
   /** `GET /v1/servers` at one node; rejects where it does not answer. */
-  readonly ask: (origin: string) => Promise<ServerListView>
+  readonly ask: (origin: string, signal: AbortSignal) => Promise<ServerListView>
+}
+
+interface Avoided {
+  readonly untilMs: number
+  readonly forMs: number
 }
 
 export class ServerDirectory {
   readonly #options: ServerDirectoryOptions
-  readonly #avoidUntilMs = new Map<string, number>()
+  readonly #avoided = new Map<string, Avoided>()
   #origins: readonly string[] = []
   #freshUntilMs = -Infinity
+  /** After a list that nobody gave: the next one is not asked for before. */
+  #askAgainAtMs = -Infinity
+  /** Who gave the last list: most likely to give the next one, too. */
+  #lastLister: string | null = null
   #hasAnswered = false
   #refreshing: Promise<void> | null = null
 
@@ -33,46 +46,71 @@ export class ServerDirectory {
   }
 
   /**
-   * Addresses, best first: the preferred server, then those alive, then those suspect. The named node comes last where
-   * `withEntry`, because it may not carry content. Rejects as `ask` does where no list was ever got.
+   * Addresses, best first: the preferred server, then those alive, then those suspect, then those that failed, the one
+   * that did so last at the end. The named node comes after the others where `withEntry`, because it may not carry
+   * content. Rejects as `ask` does where no list was ever got.
    */
   async candidates(withEntry: boolean): Promise<string[]> {
     const nowMs = this.#options.clock.monotonicMs()
-    if (nowMs >= this.#freshUntilMs) {
+    if (nowMs >= this.#freshUntilMs && nowMs >= this.#askAgainAtMs) {
       this.#refreshing ??= this.#refresh().finally(() => (this.#refreshing = null))
       await this.#refreshing
     }
     const known = [...this.#origins]
     if (withEntry && !known.includes(this.#options.entryUrl)) known.push(this.#options.entryUrl)
-    const isAvoided = (origin: string): number => Number((this.#avoidUntilMs.get(origin) ?? 0) > nowMs)
-    return known.toSorted((left, right) => isAvoided(left) - isAvoided(right))
+    return known.toSorted((left, right) => this.#avoidedUntil(left) - this.#avoidedUntil(right))
   }
 
   /** A server failed: others come first for a while, and the list is asked for again. */
   avoid(origin: string): void {
-    this.#avoidUntilMs.set(origin, this.#options.clock.monotonicMs() + this.#options.avoidMs)
+    const nowMs = this.#options.clock.monotonicMs()
     this.#freshUntilMs = -Infinity
+    const before = this.#avoided.get(origin)
+    if (before !== undefined && before.untilMs > nowMs) return
+    const forMs = Math.min(
+      AVOID_SERVER_MS_MAX,
+      before === undefined ? this.#options.avoidMs : 2 * before.forMs,
+    )
+    this.#avoided.set(origin, { forMs, untilMs: nowMs + forMs })
+  }
+
+  /** A server answered, and well: it is as good as any other. */
+  noteSuccess(origin: string): void {
+    this.#avoided.delete(origin)
+  }
+
+  /** 0 for a server that is not avoided now. */
+  #avoidedUntil(origin: string): number {
+    const untilMs = this.#avoided.get(origin)?.untilMs ?? 0
+    return untilMs > this.#options.clock.monotonicMs() ? untilMs : 0
   }
 
   async #refresh(): Promise<void> {
-    const { entryUrl, clock, freshMs } = this.#options
-    let failure: unknown = null
-    for (const origin of new Set([entryUrl, ...this.#origins])) {
-      try {
-        const { servers } = await this.#options.ask(origin)
-        this.#origins = servers.filter(isUsable).toSorted(byPreference).map(originOf)
-        this.#hasAnswered = true
-        this.#freshUntilMs = clock.monotonicMs() + freshMs
-        for (const [known, untilMs] of this.#avoidUntilMs) {
-          if (untilMs <= clock.monotonicMs()) this.#avoidUntilMs.delete(known)
-        }
-        return
-      } catch (error) {
-        failure ??= error
-      }
+    const { entryUrl, clock, freshMs, avoidMs, ask } = this.#options
+    const listers = new Set([this.#lastLister ?? entryUrl, entryUrl, ...this.#origins])
+    const asks = [...listers].map((origin) => async (signal: AbortSignal) => {
+      return { origin, list: await ask(origin, signal) }
+    })
+    try {
+      const { origin, list } = await firstToAnswer(asks, clock, LIST_STAGGER_MS)
+      this.#origins = list.servers.filter(isUsable).toSorted(byPreference).map(originOf)
+      this.#lastLister = origin
+      this.#hasAnswered = true
+      this.#freshUntilMs = clock.monotonicMs() + freshMs
+      this.#forget()
+    } catch (error) {
+      // An old list is better than none: the servers on it may answer though nobody could list them.
+      if (this.#origins.length === 0) throw error
+      this.#askAgainAtMs = clock.monotonicMs() + avoidMs
     }
-    // An old list is better than none: the servers on it may answer though nobody could list them.
-    if (this.#origins.length === 0) throw failure
+  }
+
+  /** Servers that are no longer there leave nothing behind. */
+  #forget(): void {
+    const { entryUrl } = this.#options
+    for (const origin of this.#avoided.keys()) {
+      if (origin !== entryUrl && !this.#origins.includes(origin)) this.#avoided.delete(origin)
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * A deadline that can be stopped and started: it counts only the time spent waiting for a server, never the time that a
- * slow source or a slow reader takes. One timer at most, re-armed when it fires, so progress costs nothing.
+ * slow source or a slow reader takes. One timer at most, re-armed when it fires, so progress costs nothing. Long before the
+ * deadline a silent server can be asked whether it lives at all.
  */
 import { type Clock } from '@dfs/core'
 
@@ -8,6 +9,14 @@ export interface WatchdogOptions {
   readonly clock: Clock
   /** Aborts the work as well, with its own reason. */
   readonly signal?: AbortSignal | undefined
+  readonly lifeSign?: LifeSign | undefined
+}
+
+export interface LifeSign {
+  /** Asked after so long without progress, and again after as long. */
+  readonly everyMs: number
+  /** Whether to go on waiting; never rejects. Resolves soon, at the latest when `signal` aborts. */
+  readonly isAlive: (signal: AbortSignal) => Promise<boolean>
 }
 
 /** The reason of {@link Watchdog.signal} once a server was silent for too long. */
@@ -21,15 +30,20 @@ const ENDED = new Error('the watch has ended')
 export class Watchdog {
   readonly #clock: Clock
   readonly #outer: AbortSignal | undefined
+  readonly #lifeSign: LifeSign | undefined
   readonly #work = new AbortController()
   readonly #ended = new AbortController()
   #limitMs = 0
   #expiresAtMs = Infinity
+  #doubtAtMs = Infinity
+  /** Rises with each progress and each pause. */
+  #changesCount = 0
   #isWatching = false
 
   constructor(options: WatchdogOptions) {
     this.#clock = options.clock
     this.#outer = options.signal
+    this.#lifeSign = options.lifeSign
     if (this.#outer?.aborted === true) this.#abortWork()
     else this.#outer?.addEventListener('abort', this.#abortWork, { once: true })
   }
@@ -47,12 +61,16 @@ export class Watchdog {
 
   /** Progress: the time starts again. */
   resume(): void {
-    this.#expiresAtMs = this.#clock.monotonicMs() + this.#limitMs
+    const nowMs = this.#clock.monotonicMs()
+    this.#changesCount += 1
+    this.#expiresAtMs = nowMs + this.#limitMs
+    this.#doubtAtMs = nowMs + (this.#lifeSign?.everyMs ?? Infinity)
     if (!this.#isWatching) void this.#watch()
   }
 
   /** Nobody waits for a server now. */
   pause(): void {
+    this.#changesCount += 1
     this.#expiresAtMs = Infinity
   }
 
@@ -68,14 +86,30 @@ export class Watchdog {
   async #watch(): Promise<void> {
     this.#isWatching = true
     while (this.#expiresAtMs !== Infinity && !this.#ended.signal.aborted) {
-      const leftMs = this.#expiresAtMs - this.#clock.monotonicMs()
-      if (leftMs <= 0) {
-        this.#work.abort(new SilenceError(`no answer within ${this.#limitMs} ms`))
-        break
+      const nowMs = this.#clock.monotonicMs()
+      if (nowMs >= this.#expiresAtMs) {
+        this.#giveUp(`no answer within ${this.#limitMs} ms`)
+      } else if (nowMs >= this.#doubtAtMs) {
+        await this.#askForLife()
+      } else {
+        const untilMs = Math.min(this.#expiresAtMs, this.#doubtAtMs)
+        await this.#clock.sleep(untilMs - nowMs, this.#ended.signal).catch(this.#ignoreEnd)
       }
-      await this.#clock.sleep(leftMs, this.#ended.signal).catch(this.#ignoreEnd)
     }
     this.#isWatching = false
+  }
+
+  async #askForLife(): Promise<void> {
+    const changesCount = this.#changesCount
+    const isAlive = (await this.#lifeSign?.isAlive(this.#ended.signal)) ?? true
+    if (this.#ended.signal.aborted || changesCount !== this.#changesCount) return
+    if (isAlive) this.#doubtAtMs = this.#clock.monotonicMs() + (this.#lifeSign?.everyMs ?? Infinity)
+    else this.#giveUp('no sign of life')
+  }
+
+  #giveUp(reason: string): void {
+    this.pause()
+    this.#work.abort(new SilenceError(reason))
   }
 
   readonly #ignoreEnd = (error: unknown): void => {

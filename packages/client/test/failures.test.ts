@@ -1,6 +1,7 @@
 /** What the client does when servers refuse, vanish or answer too late; and that it never claims to know what it cannot. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { CLIENT_LIMITS, createClient, type DfsClient, RequestError } from '../src/index.ts'
+import { patienceMs } from '../src/options.ts'
 import { FakeCluster, type Mishap, type SeenRequest, TestClock, testRandom } from './fake/index.ts'
 
 let cluster: FakeCluster
@@ -24,7 +25,8 @@ const HELLO = Buffer.from('hello')
 function befall(method: string, mishap: Mishap, count = 1): void {
   let left = count
   cluster.mishap = (request: SeenRequest) => {
-    if (request.method !== method || request.target === '/v1/servers' || left === 0) return null
+    if (request.method !== method || left === 0) return null
+    if (request.target === '/v1/servers' || request.target === '/healthz') return null
     left -= 1
     return mishap
   }
@@ -150,11 +152,68 @@ describe('Silence', () => {
     befall('GET', {
       kind: 'stall',
       afterBytes: 0,
-      stalled: () => clock.advance(CLIENT_LIMITS.attemptTimeoutMs),
+      stalled: () => clock.advance(CLIENT_LIMITS.silenceMs),
     })
     const { body } = await client.get('/a')
     expect((await bytesOf(body)).toString()).toBe('hello')
     expect(callsOf('GET')).toEqual([2, 1])
+  })
+
+  test('Where all are slow, each attempt to read is more patient, so that one of them is answered.', () => {
+    const { silenceMs, attemptTimeoutMs } = CLIENT_LIMITS
+    const waits = [1, 2, 3, 99].map((attempt) => patienceMs(CLIENT_LIMITS, attempt))
+    expect(waits).toEqual([silenceMs, 2 * silenceMs, 4 * silenceMs, attemptTimeoutMs])
+  })
+
+  /** The server that gets the next put hangs as a stopped process does: it takes connections and says nothing. Resolves when it does. */
+  function hang(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    let hung: number | null = null
+    const stalled = (): void => {
+      clock.advance(CLIENT_LIMITS.silenceMs)
+      resolve()
+    }
+    cluster.mishap = ({ method, target, server }) => {
+      if (method === 'PUT') hung ??= server
+      if (server !== hung || target === '/v1/servers') return null
+      return { kind: 'stall', afterBytes: 0, stalled }
+    }
+    return promise
+  }
+
+  test('A put to a server that hangs is given to another one long before the deadline.', async () => {
+    void hang()
+    const fromMs = clock.monotonicMs()
+    await client.put('/a', HELLO)
+    expect(callsOf('PUT')).toEqual([2, 1])
+    expect(clock.monotonicMs() - fromMs).toBeLessThan(3 * CLIENT_LIMITS.silenceMs)
+    await client.put('/b', HELLO)
+    expect(callsOf('PUT'), 'and is remembered').toEqual([2, 1, 1])
+  })
+
+  test('A put whose repetition could do harm is left where it is: the answer may still come.', async () => {
+    const hanging = hang()
+    const putting = client.put('/a', HELLO, { ifNoneMatch: '*' })
+    await hanging
+    await clock.turn()
+    clock.advance(CLIENT_LIMITS.attemptTimeoutMs)
+    await expect(putting).rejects.toMatchObject({ code: 'TIMEOUT_ERROR' })
+    const healthQuestions = cluster.seen.filter(({ target }) => target === '/healthz')
+    expect([callsOf('PUT').length, healthQuestions.length]).toEqual([1, 0])
+  })
+
+  test('A put to a server that is slow but lives is waited for.', async () => {
+    let answerPut = (): void => {}
+    const stalled = (goOn: () => void): void => {
+      answerPut = goOn
+      clock.advance(CLIENT_LIMITS.silenceMs)
+    }
+    cluster.mishap = ({ method, target }) => {
+      if (target === '/healthz') answerPut()
+      return method === 'PUT' ? { kind: 'stall', afterBytes: 0, stalled } : null
+    }
+    await client.put('/a', HELLO)
+    expect(callsOf('PUT')).toEqual([2])
   })
 
   test('A download that stands still in the middle is taken up elsewhere; the time of the reader does not count.', async () => {

@@ -42,9 +42,9 @@ export class FakeCluster implements AsyncDisposable {
     return `http://127.0.0.1:${(this.#nodes[server]!.address() as AddressInfo).port}`
   }
 
-  /** Requests for content or metadata, the look-ups of servers left out. */
+  /** Requests for content or metadata, the look-ups of servers and the questions for their health left out. */
   get calls(): SeenRequest[] {
-    return this.seen.filter((request) => request.target !== '/v1/servers')
+    return this.seen.filter(({ target }) => target !== '/v1/servers' && target !== '/healthz')
   }
 
   servers(): ServerView[] {

@@ -29,6 +29,7 @@ export interface FakeReply {
 export async function answer(cluster: FakeNodes, fake: FakeRequest): Promise<FakeReply> {
   const url = new URL(fake.target, 'http://fake')
   const [, resource = '', rest = ''] = /^\/v1\/([a-z]+)(?:\/(.*))?$/.exec(url.pathname) ?? []
+  if (url.pathname === '/healthz') return json(200, { status: 'alive' })
   const path = parseDirectoryPath(rest.split('/').map(decodeURIComponent).join('/'))
   switch (`${fake.method} ${resource}`) {
     case 'GET servers':

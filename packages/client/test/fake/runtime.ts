@@ -7,12 +7,22 @@ interface Sleeper {
 }
 
 /** Sleeps up to this pass at once and move the time: they are pauses between attempts, for which no test should wait. */
-const PAUSE_MS_MAX = 3000
+const PAUSE_MS_MAX = 2000
 
 /** Longer sleeps are deadlines: they end when a test lets that much time pass, however slow the machine is. */
 export class TestClock implements Clock {
   #nowMs = 0
   readonly #sleepers = new Set<Sleeper>()
+  readonly #pauseMsMax: number
+
+  /** With 0, no sleep passes by itself. */
+  constructor(pauseMsMax = PAUSE_MS_MAX) {
+    this.#pauseMsMax = pauseMsMax
+  }
+
+  get sleepersCount(): number {
+    return this.#sleepers.size
+  }
 
   wallMs(): number {
     return this.#nowMs
@@ -31,7 +41,7 @@ export class TestClock implements Clock {
 
   async sleep(ms: number, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted()
-    if (ms <= PAUSE_MS_MAX) {
+    if (ms <= this.#pauseMsMax) {
       this.advance(ms)
       return await this.turn()
     }
