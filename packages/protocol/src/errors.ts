@@ -175,6 +175,13 @@ export const ERRORS = Object.freeze({
     'The range lies outside of the file',
     'Content-Range of this answer has the file size.',
   ),
+  IDEMPOTENCY_KEY_REUSED: entry(
+    422,
+    'INVALID_REQUEST_ERROR',
+    'no',
+    'The Idempotency-Key belongs to another request',
+    'Use a new key for each new request, and the same one to repeat it unchanged; nothing was done.',
+  ),
   FOREIGN_HOST: entry(
     421,
     'ACCESS_DENIED_ERROR',
@@ -313,15 +320,22 @@ export type ErrorCode = keyof typeof ERRORS
 export const isErrorCode = (value: unknown): value is ErrorCode =>
   typeof value === 'string' && Object.hasOwn(ERRORS, value)
 
+export interface DfsErrorOptions extends ErrorOptions {
+  /** It is the stored answer to an earlier request under the same idempotency key. */
+  readonly isReplay?: boolean
+}
+
 /** An expected failure, named by its code. `detail` says what exactly, for a person; it may name the client's own input. */
 export class DfsError extends Error {
   override readonly name = 'DfsError'
   readonly code: ErrorCode
   readonly detail: string
+  readonly isReplay: boolean
 
-  constructor(code: ErrorCode, detail: string, options?: ErrorOptions) {
+  constructor(code: ErrorCode, detail: string, options: DfsErrorOptions = {}) {
     super(`${code}: ${detail}`, options)
     this.code = code
     this.detail = detail
+    this.isReplay = options.isReplay === true
   }
 }

@@ -40,6 +40,13 @@ export const JSON_BODY_BYTES_MAX = 64 * KIB
 export const CONTENT_TYPE_BYTES_MAX = 255
 export const LINK_TARGET_BYTES_MAX = PATH_BYTES_MAX
 
+/** An `Idempotency-Key`, without its quotes. */
+export const IDEMPOTENCY_KEY_BYTES_MAX = 255
+/** How long the answer to a request with a key is kept, in cluster time. */
+export const IDEMPOTENCY_KEPT_MS = 24 * 3600 * 1000
+/** Where so many newer keys have come, an answer may be forgotten before its time: the keys of hours at full load. */
+export const IDEMPOTENCY_KEYS_KEPT_MIN = 2 ** 22
+
 export const HEARTBEAT_MS = 1000
 export const SUSPECT_AFTER_MS = 4000
 export const DEAD_AFTER_MS = 20_000

@@ -9,6 +9,7 @@ import {
   type FilePath,
   type Method,
   readBytes,
+  UNCONDITIONAL,
 } from '../src/index.ts'
 
 const overTheWire = <Q, P>(method: Method<Q, P>, request: Q): Q => {
@@ -26,6 +27,19 @@ const path = '/é/b' as FilePath
 it.each<Command>([
   { kind: 'write', id, path, precondition, ...what, size: 8, chunk, upload: null },
   { kind: 'write', id, path, precondition, ...what, sha256: null, size: 2 ** 43, chunk: null, upload },
+  { kind: 'write', id, path, precondition, ...what, size: 8, chunk, upload: null, key: 'é 1' },
+  {
+    kind: 'write',
+    id,
+    path,
+    precondition: { ...UNCONDITIONAL, unmodifiedSinceMs: 0 },
+    ...what,
+    size: 8,
+    chunk,
+    upload: null,
+  },
+  { kind: 'delete', id, path, precondition, key: '1' },
+  { kind: 'resolve', id },
   { kind: 'stage', id, upload, start: 2 ** 43, chunk },
   { kind: 'abandon', id, upload },
   { kind: 'move', id, from: path, to: '/c' as FilePath },
@@ -37,7 +51,8 @@ it.each<Command>([
 it('results of commands arrive as they were sent', () => {
   const epoch = { counter: 1, nonce: '0123456789abcdef', sequence: 2 }
   const success = { ok: true, operation: 2 ** 33, entry: 2 ** 34, decidedMs: 1_700_000_000_000 } as const
-  const results = [{ ...success, created: true, copies: 3, zones: 2 }, failure('FILE_EXISTS', 'é')]
+  const fresh = [{ ...success, created: true, copies: 3, zones: 2 }, failure('FILE_EXISTS', 'é')]
+  const results = [...fresh, ...fresh.map((result) => ({ ...result, isReplay: true }))]
   const reply = { epoch, results }
   expect(commits.decodeReply(commits.encodeReply(reply))).toEqual(reply)
 })

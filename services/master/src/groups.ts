@@ -13,6 +13,7 @@ import {
   LOOKUP_BATCH_MAX,
   type LookupResult,
 } from '@dfs/protocol'
+import { type ClusterTime } from './cluster-time.ts'
 import { type CommitBatchRequest, type MetadataStore } from './metadata/store.ts'
 import { type Sessions } from './sessions.ts'
 import {
@@ -26,6 +27,7 @@ export interface GroupsOptions {
   readonly runtime: Runtime
   readonly store: MetadataStore
   readonly sessions: Sessions
+  readonly time: ClusterTime
   /** Told once of a failure that the process must not survive. */
   readonly onFatal: (error: Error) => void
 }
@@ -35,14 +37,14 @@ export class Groups {
   readonly #commits: Batcher<CommitBatchRequest, readonly CommandResult[]>
   readonly #lookups: Batcher<readonly Lookup[], LookupResult[]>
 
-  constructor({ runtime, store, sessions, onFatal }: GroupsOptions) {
+  constructor({ runtime, store, sessions, time, onFatal }: GroupsOptions) {
     const { clock } = runtime
     const shared = { gather: () => clock.turn(), inFlightMax: 1, itemsMax: REQUESTS_PER_TRANSACTION_MAX }
     this.#sessions = sessions
     this.#commits = new Batcher<CommitBatchRequest, readonly CommandResult[]>({
       ...shared,
       run: (requests) =>
-        reporting(onFatal, async () => [...(await store.commitBatch(requests, clock.wallMs())).results]),
+        reporting(onFatal, async () => [...(await store.commitBatch(requests, time.now())).results]),
       queueMax: COMMIT_QUEUE_MAX,
       weigh: (request) => request.commands.length,
       weightMax: COMMANDS_PER_TRANSACTION_MAX,

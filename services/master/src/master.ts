@@ -22,6 +22,7 @@ import {
   viewCluster,
 } from '@dfs/protocol'
 import { Allocation } from './allocation.ts'
+import { ClusterTime } from './cluster-time.ts'
 import { Groups, reporting } from './groups.ts'
 import { Membership } from './membership.ts'
 import { type MetadataStore } from './metadata/store.ts'
@@ -95,6 +96,7 @@ interface Parts {
   readonly settings: MasterSettings
   readonly store: MetadataStore
   readonly sessions: Sessions
+  readonly time: ClusterTime
   readonly groups: Groups
   readonly membership: Membership
   readonly allocation: Allocation
@@ -107,10 +109,11 @@ async function assemble(
   failure: Failure,
 ): Promise<Parts> {
   const sessions = new Sessions(runtime.clock, settings, await store.servers())
-  const shared = { runtime, store, sessions, settings }
+  const time = new ClusterTime(runtime.clock, store)
+  const shared = { runtime, store, sessions, settings, time }
   const groups = new Groups({ ...shared, onFatal: failure.report })
   const [membership, allocation] = [new Membership(shared), new Allocation(shared)]
-  return { store, settings, sessions, groups, membership, allocation, failure }
+  return { store, settings, sessions, time, groups, membership, allocation, failure }
 }
 
 function servedMethods({ store, sessions, groups, membership, allocation, failure }: Parts): ServedMethod[] {

@@ -1,5 +1,9 @@
-/** The background step: volumes of dead servers are sealed, and the totals learn what was deleted. It asks nobody. */
+/**
+ * The background step: volumes of dead servers are sealed, the totals learn what was deleted, old idempotency keys are
+ * forgotten, and time is written down. It asks nobody.
+ */
 import { type Runtime } from '@dfs/core'
+import { type ClusterTime } from './cluster-time.ts'
 import { type MetadataStore } from './metadata/store.ts'
 import { type Sessions } from './sessions.ts'
 
@@ -7,6 +11,7 @@ export interface MonitorOptions {
   readonly runtime: Runtime
   readonly store: MetadataStore
   readonly sessions: Sessions
+  readonly time: ClusterTime
   readonly everyMs: number
 }
 
@@ -16,7 +21,7 @@ export async function runMonitor(options: MonitorOptions, signal: AbortSignal): 
 }
 
 /** One bounded step. */
-export async function monitorStep({ runtime, store, sessions }: MonitorOptions): Promise<void> {
+export async function monitorStep({ runtime, store, sessions, time }: MonitorOptions): Promise<void> {
   for (const server of sessions.dead()) {
     const volumes = (await store.openVolumesOf(server)).map(({ volume }) => volume)
     if (volumes.length === 0) continue
@@ -24,6 +29,8 @@ export async function monitorStep({ runtime, store, sessions }: MonitorOptions):
     runtime.log.warn({ server, count: volumes.length }, 'server is dead; its volumes are sealed')
   }
   await store.countDeleted()
+  await store.forgetKeys()
+  await time.keep()
 }
 
 /** Whether the whole time has passed. */

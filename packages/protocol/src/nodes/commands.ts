@@ -31,6 +31,8 @@ export interface Precondition {
   readonly ifNoneMatch: EtagCondition
   /** Nothing may exist at the path; FILE_EXISTS otherwise. */
   readonly mustCreate: boolean
+  /** What is there, where anything is, must not be newer, in whole seconds of wall time; PRECONDITION_FAILED otherwise. */
+  readonly unmodifiedSinceMs?: number
 }
 
 export const UNCONDITIONAL: Precondition = Object.freeze({
@@ -39,8 +41,17 @@ export const UNCONDITIONAL: Precondition = Object.freeze({
   mustCreate: false,
 })
 
+/**
+ * What a client asks for. `key` is its idempotency key: the first command under a key is carried out, and its result is the
+ * answer to every later one that asks for the same, whoever sends it. IDEMPOTENCY_KEY_REUSED where one asks for
+ * something else.
+ */
+interface Keyed {
+  readonly key?: string
+}
+
 /** A new version of a file; missing parent directories are made. */
-export interface WriteCommand {
+export interface WriteCommand extends Keyed {
   readonly kind: 'write'
   readonly id: RequestId
   readonly path: FilePath
@@ -77,7 +88,7 @@ export interface AbandonCommand {
 }
 
 /** A file or link goes to the trash. */
-export interface DeleteCommand {
+export interface DeleteCommand extends Keyed {
   readonly kind: 'delete'
   readonly id: RequestId
   readonly path: FilePath
@@ -85,7 +96,7 @@ export interface DeleteCommand {
 }
 
 /** Renames a file, link or directory. A file or link at the target is replaced (it goes to the trash). */
-export interface MoveCommand {
+export interface MoveCommand extends Keyed {
   readonly kind: 'move'
   readonly id: RequestId
   readonly from: FilePath
@@ -93,14 +104,14 @@ export interface MoveCommand {
 }
 
 /** Makes a directory and its parents; no error when it exists. */
-export interface MakeDirectoryCommand {
+export interface MakeDirectoryCommand extends Keyed {
   readonly kind: 'makeDirectory'
   readonly id: RequestId
   readonly path: FilePath
 }
 
 /** A directory goes to the trash, with all that is in it where `recursive`. */
-export interface DeleteDirectoryCommand {
+export interface DeleteDirectoryCommand extends Keyed {
   readonly kind: 'deleteDirectory'
   readonly id: RequestId
   readonly path: FilePath
@@ -108,22 +119,32 @@ export interface DeleteDirectoryCommand {
 }
 
 /** A symbolic link; it replaces a link, nothing else. */
-export interface LinkCommand {
+export interface LinkCommand extends Keyed {
   readonly kind: 'link'
   readonly id: RequestId
   readonly path: FilePath
   readonly target: string
 }
 
-export type Command =
+/**
+ * Settles the request `id` (R14): its result is the answer, and where there is none the request is given up, so that a
+ * command that is still under way under this id will be refused. UNAVAILABLE then: nothing happened, and nothing will.
+ */
+export interface ResolveCommand {
+  readonly kind: 'resolve'
+  readonly id: RequestId
+}
+
+/** Commands by which clients change the namespace. */
+export type KeyedCommand =
   | WriteCommand
-  | StageCommand
-  | AbandonCommand
   | DeleteCommand
   | MoveCommand
   | MakeDirectoryCommand
   | DeleteDirectoryCommand
   | LinkCommand
+
+export type Command = KeyedCommand | StageCommand | AbandonCommand | ResolveCommand
 
 /** A command without its id, which the session that sends it gives. */
 export type CommandBody = Command extends infer C ? (C extends Command ? Omit<C, 'id'> : never) : never
@@ -141,12 +162,15 @@ export interface CommandSuccess {
   /** The receipt: copies of the weakest chunk still good at the commit, and the zones they are spread over. 0 where no bytes are meant. */
   readonly copies: number
   readonly zones: number
+  /** It is the answer to an earlier command under the same key. */
+  readonly isReplay?: boolean
 }
 
 export interface CommandFailure {
   readonly ok: false
   readonly code: ErrorCode
   readonly detail: string
+  readonly isReplay?: boolean
 }
 
 export type CommandResult = CommandSuccess | CommandFailure
@@ -155,6 +179,6 @@ export const failure = (code: ErrorCode, detail: string): CommandFailure => ({ o
 
 /** The success, or the failure thrown as {@link DfsError}. */
 export function requireSuccess(result: CommandResult): CommandSuccess {
-  if (!result.ok) throw new DfsError(result.code, result.detail)
-  return result
+  if (result.ok) return result
+  throw new DfsError(result.code, result.detail, { isReplay: result.isReplay === true })
 }

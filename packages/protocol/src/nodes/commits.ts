@@ -96,6 +96,7 @@ function encodeCommand(writer: ByteWriter, command: Command): void {
       if (command.chunk !== null) encodeChunk(writer, command.chunk)
       writer.u8(command.upload === null ? 0 : 1)
       if (command.upload !== null) encodeRequestId(writer, command.upload)
+      writer.text(command.key ?? null)
       return
     case 'stage':
       encodeRequestId(encodeRequestId(writer.u8(STAGE), command.id), command.upload).integer(command.start)
@@ -110,19 +111,7 @@ function decodeCommand(reader: ByteReader): Command {
   const tag = reader.u8()
   switch (tag) {
     case WRITE:
-      return {
-        kind: 'write',
-        id: decodeRequestId(reader),
-        path: reader.string() as FilePath,
-        precondition: decodeCondition(reader.text()),
-        contentType: reader.string(),
-        executable: reader.u8() === 1,
-        size: reader.integer(),
-        crc32: reader.u32(),
-        sha256: reader.bytes(),
-        chunk: reader.u8() === 0 ? null : decodeChunk(reader),
-        upload: reader.u8() === 0 ? null : decodeRequestId(reader),
-      }
+      return decodeWrite(reader)
     case STAGE:
       return {
         kind: 'stage',
@@ -139,6 +128,24 @@ function decodeCommand(reader: ByteReader): Command {
   }
 }
 
+function decodeWrite(reader: ByteReader): Command {
+  const command = {
+    kind: 'write',
+    id: decodeRequestId(reader),
+    path: reader.string() as FilePath,
+    precondition: decodeCondition(reader.text()),
+    contentType: reader.string(),
+    executable: reader.u8() === 1,
+    size: reader.integer(),
+    crc32: reader.u32(),
+    sha256: reader.bytes(),
+    chunk: reader.u8() === 0 ? null : decodeChunk(reader),
+    upload: reader.u8() === 0 ? null : decodeRequestId(reader),
+  } as const
+  const key = reader.text()
+  return key === null ? command : { ...command, key }
+}
+
 const encodeRequestId = (writer: ByteWriter, id: RequestId): ByteWriter =>
   writer.integer(id.server).integer(id.incarnation).integer(id.number)
 
@@ -150,17 +157,24 @@ const decodeRequestId = (reader: ByteReader): RequestId => ({
 
 /** Most writes have no condition: they cost four bytes. */
 const encodeCondition = (precondition: Precondition): string | null =>
-  precondition.ifMatch === null && precondition.ifNoneMatch === null && !precondition.mustCreate
+  precondition.ifMatch === null &&
+  precondition.ifNoneMatch === null &&
+  !precondition.mustCreate &&
+  precondition.unmodifiedSinceMs === undefined
     ? null
     : JSON.stringify(precondition)
 
 const decodeCondition = (text: string | null): Precondition =>
   text === null ? UNCONDITIONAL : (JSON.parse(text) as Precondition)
 
+/** The bits of a result's first byte. */
+const OK = 1
+const REPLAY = 2
+
 export function encodeResult(writer: ByteWriter, result: CommandResult): void {
+  writer.u8((result.ok ? OK : 0) | (result.isReplay === true ? REPLAY : 0))
   if (result.ok) {
     writer
-      .u8(1)
       .integer(result.operation)
       .integer(result.entry)
       .integer(result.decidedMs)
@@ -168,12 +182,14 @@ export function encodeResult(writer: ByteWriter, result: CommandResult): void {
       .u8(result.copies)
       .u8(result.zones)
   } else {
-    writer.u8(0).text(result.code).text(result.detail)
+    writer.text(result.code).text(result.detail)
   }
 }
 
 export function decodeResult(reader: ByteReader): CommandResult {
-  if (reader.u8() === 1) {
+  const bits = reader.u8()
+  const replay = (bits & REPLAY) === 0 ? null : { isReplay: true }
+  if ((bits & OK) !== 0) {
     return {
       ok: true,
       operation: reader.integer(),
@@ -182,9 +198,10 @@ export function decodeResult(reader: ByteReader): CommandResult {
       created: reader.u8() === 1,
       copies: reader.u8(),
       zones: reader.u8(),
+      ...replay,
     }
   }
   const code = reader.string()
   if (!isErrorCode(code)) throw new MalformedError(`no such error code: ${code}`)
-  return failure(code, reader.string())
+  return { ...failure(code, reader.string()), ...replay }
 }

@@ -35,6 +35,14 @@ export interface CommitBatchRequest {
   readonly commands: readonly Command[]
 }
 
+/** When commands are decided. */
+export interface Moment {
+  /** A label. */
+  readonly wallMs: number
+  /** Cluster time (R21): what expires, expires by this. It never runs backwards; see {@link MetadataStore.clusterMs}. */
+  readonly clusterMs: number
+}
+
 export interface CommitBatchReply {
   /** For each request, one result for each of its commands. */
   readonly results: readonly (readonly CommandResult[])[]
@@ -122,8 +130,11 @@ export interface MetadataStore {
    * Results are kept until the watermark passes them, across restarts, except the refusals of {@link isRetryable}: those
    * say that nothing happened and that the same request with the same placement can never succeed, so the sender may
    * repeat the request under its id with another placement.
+   *
+   * The result of a command with an idempotency key is kept for IDEMPOTENCY_KEPT_MS of cluster time, unless it says that
+   * the same may be tried again. A repeated command gets it, marked as a replay, whoever sends it (R15).
    */
-  commitBatch(requests: readonly CommitBatchRequest[], nowWallMs: number): Promise<CommitBatchReply>
+  commitBatch(requests: readonly CommitBatchRequest[], now: Moment): Promise<CommitBatchReply>
   /** Locations are ordered by the state of the copies: open and in-sync ones, unverified ones, damaged ones; lost ones never. */
   lookupBatch(lookups: readonly Lookup[]): Promise<LookupResult[]>
   /** At most LIST_PAGE_ENTRIES_MAX entries. Throws DIRECTORY_NOT_FOUND, NOT_A_DIRECTORY, INVALID_PATH. */
@@ -154,6 +165,12 @@ export interface MetadataStore {
   openVolumesOf(server: number): Promise<readonly OpenVolume[]>
   /** For each server the number of open volumes with a copy on it; servers without one are left out. */
   openVolumeCounts(): Promise<ReadonlyMap<number, number>>
+
+  /** Cluster time as it was last written down: with each change, or by {@link keepTime}. */
+  clusterMs(): number
+  keepTime(clusterMs: number): Promise<void>
+  /** One bounded step of removing idempotency keys that are past their time; resolves to whether more is left. */
+  forgetKeys(): Promise<boolean>
 
   /** Exact, except that what a recursively deleted directory held is subtracted by and by (see `countDeleted`). */
   totals(): Promise<Totals>

@@ -3,7 +3,7 @@ import { requireSuccess } from '@dfs/protocol'
 import { afterEach, describe, expect, it } from 'vitest'
 import { copyAsCrashed, openAt, removeTemporaryDirectories, temporaryDirectory } from '../fixture/engines.ts'
 import { describeStores } from '../fixture/describe-stores.ts'
-import { NOW, path, StoreBench } from '../fixture/store-bench.ts'
+import { MOMENT, NOW, path, StoreBench } from '../fixture/store-bench.ts'
 
 describeStores('requests', (bench) => {
   it('answers a repeated request with its first result, even a failure (R15)', async () => {
@@ -22,7 +22,7 @@ describeStores('requests', (bench) => {
     await b.addServers(1)
     const write = b.write('/a', null)
     const request = { ...b.servers[0]!, watermark: 0, commands: [write, write] }
-    const { results } = await b.store.commitBatch([request, request], NOW)
+    const { results } = await b.store.commitBatch([request, request], MOMENT)
     expect(new Set(results.flat().map((result) => result.ok && result.operation)).size).toBe(1)
   })
 
@@ -71,7 +71,7 @@ describeStores('requests', (bench) => {
     await b.addServers(1)
     const before = b.store.epoch().sequence
     const request = { ...b.servers[0]!, watermark: 0, commands: [b.write('/a', null)] }
-    const { sequence } = await b.store.commitBatch([request], NOW)
+    const { sequence } = await b.store.commitBatch([request], MOMENT)
     expect(sequence).toBe(before + 1)
     expect(b.store.epoch().sequence).toBe(sequence)
   })

@@ -1,8 +1,19 @@
-/** One transaction of commands from many senders: who may commit, what was answered before, and what is new. */
-import { type Command, type CommandFailure, type CommandResult, failure } from '@dfs/protocol'
+/**
+ * One transaction of commands from many senders: who may commit, what was answered before, and what is new. A request that
+ * was answered before is known by its id, or by the idempotency key that its client gave it.
+ */
+import {
+  type Command,
+  type CommandFailure,
+  type CommandResult,
+  ERRORS,
+  failure,
+  type KeyedCommand,
+} from '@dfs/protocol'
 import { type CommitBatchRequest, isRetryable } from '../store.ts'
 import { applyCommand } from './commands/apply.ts'
 import { type CommandContext, isOf } from './commands/context.ts'
+import { fingerprintOf } from './fingerprint.ts'
 import { type Tables } from './tables.ts'
 
 export function applyRequest(
@@ -26,8 +37,37 @@ function applyOnce(context: CommandContext, command: Command): CommandResult {
   }
   const known = tables.results.find(server, number)
   if (known !== undefined) return known
-  const result = applyCommand(context, command)
+  const result = decide(context, command)
   if (result.ok || !isRetryable(result.code)) tables.results.keep(server, number, result)
+  return result
+}
+
+function decide(context: CommandContext, command: Command): CommandResult {
+  switch (command.kind) {
+    case 'resolve':
+      return failure('UNAVAILABLE', 'the change was given up before it was made; nothing was changed')
+    case 'stage':
+    case 'abandon':
+      return applyCommand(context, command)
+    default:
+      return command.key === undefined
+        ? applyCommand(context, command)
+        : applyKeyed(context, command, command.key)
+  }
+}
+
+/** The result that is kept under the key; otherwise the result now, which is kept unless the same may be tried again. */
+function applyKeyed(context: CommandContext, command: KeyedCommand, key: string): CommandResult {
+  const { keys } = context.tables
+  const fingerprint = fingerprintOf(command)
+  const kept = keys.find(key)
+  if (kept !== undefined) {
+    return Buffer.compare(kept.fingerprint, fingerprint) === 0
+      ? { ...kept.result, isReplay: true }
+      : failure('IDEMPOTENCY_KEY_REUSED', 'the key came before, with a request for something else')
+  }
+  const result = applyCommand(context, command)
+  if (result.ok || ERRORS[result.code].retry === 'no') keys.keep(key, { fingerprint, result })
   return result
 }
 

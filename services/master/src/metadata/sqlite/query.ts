@@ -21,6 +21,11 @@ export class Query<Row = never> {
     return this.#statement.all(...values) as Row[]
   }
 
+  /** For changes; the number of rows changed. */
+  change(...values: SQLInputValue[]): number {
+    return Number(this.#statement.run(...values).changes)
+  }
+
   /** For changes. */
   run(...values: SQLInputValue[]): void {
     this.#statement.run(...values)

@@ -166,7 +166,23 @@ CREATE TABLE grants (
 ) STRICT, WITHOUT ROWID;
 `
 
-export const MIGRATIONS: readonly string[] = [FIRST, GRANTS]
+/** Results by idempotency key, and the cluster time by which they expire. A key costs its row, and no index. */
+const KEYS = `
+ALTER TABLE state ADD COLUMN cluster_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE state ADD COLUMN key_generation INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE state ADD COLUMN key_generation_since_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE state ADD COLUMN key_count INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE idempotency_keys (
+  generation INTEGER NOT NULL,
+  key TEXT NOT NULL,
+  fingerprint BLOB NOT NULL,
+  kept_since_ms INTEGER NOT NULL,
+  result BLOB NOT NULL,
+  PRIMARY KEY (generation, key)
+) STRICT, WITHOUT ROWID;
+`
+
+export const MIGRATIONS: readonly string[] = [FIRST, GRANTS, KEYS]
 
 /** Takes the steps that are missing, each in a transaction of its own. Throws UNAVAILABLE on a schema of a newer program. */
 export function migrate(database: DatabaseSync): void {

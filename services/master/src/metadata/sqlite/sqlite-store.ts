@@ -19,6 +19,7 @@ import {
   type CommitBatchReply,
   type CommitBatchRequest,
   type MetadataStore,
+  type Moment,
   type OpenVolume,
   ORDERS_MAX,
   type Placement,
@@ -51,6 +52,8 @@ export interface SqliteStoreOptions {
 
 /** Entries of deleted directories that are counted at once. */
 const COUNT_STEP_ENTRIES = 1000
+/** Idempotency keys that are removed at once: some ten milliseconds, and as many each second as a busy cluster brings. */
+const FORGET_STEP_KEYS = 5000
 
 /**
  * Opens or makes a store. Throws UNAVAILABLE where another master uses the directory, or the schema is newer than this
@@ -104,10 +107,15 @@ export class SqliteStore implements MetadataStore {
     return this.#tables.state.epoch
   }
 
-  async commitBatch(requests: readonly CommitBatchRequest[], nowWallMs: number): Promise<CommitBatchReply> {
+  async commitBatch(
+    requests: readonly CommitBatchRequest[],
+    { wallMs, clusterMs }: Moment,
+  ): Promise<CommitBatchReply> {
+    const { state, results: kept } = this.#tables
     const results = this.#change(() => {
-      const decided = requests.map((request) => applyRequest(this.#tables, request, nowWallMs))
-      this.#tables.results.flush(this.#tables.state.nextSequence)
+      state.advanceTime(clusterMs)
+      const decided = requests.map((request) => applyRequest(this.#tables, request, wallMs))
+      kept.flush(state.nextSequence)
       return decided
     })
     return { results, sequence: this.epoch().sequence }
@@ -191,6 +199,20 @@ export class SqliteStore implements MetadataStore {
   async totals(): Promise<Totals> {
     const { state, volumes } = this.#tables
     return { ...state.counters, volumesOpen: volumes.openCount, volumesSealed: volumes.sealedCount }
+  }
+
+  clusterMs(): number {
+    return this.#tables.state.clusterMs
+  }
+
+  async keepTime(clusterMs: number): Promise<void> {
+    this.#change(() => this.#tables.state.advanceTime(clusterMs))
+  }
+
+  async forgetKeys(): Promise<boolean> {
+    const { keys } = this.#tables
+    if (keys.hasOld) this.#change(() => keys.step(FORGET_STEP_KEYS))
+    return keys.hasOld
   }
 
   async countDeleted(): Promise<boolean> {

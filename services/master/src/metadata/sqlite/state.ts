@@ -16,6 +16,10 @@ interface StateRow {
   readonly directories: number
   readonly links: number
   readonly file_bytes: number
+  readonly cluster_ms: number
+  readonly key_generation: number
+  readonly key_generation_since_ms: number
+  readonly key_count: number
 }
 
 export interface Counters {
@@ -25,6 +29,14 @@ export interface Counters {
   fileBytes: number
 }
 
+/** The idempotency keys that came together: see idempotency-keys.ts. */
+export interface KeyGeneration {
+  number: number
+  /** Cluster time. */
+  sinceMs: number
+  keysCount: number
+}
+
 export class State {
   readonly clusterId: string
   readonly #epoch: number
@@ -32,6 +44,8 @@ export class State {
   readonly #save: Query
   /** Changed in memory by commands, saved at the end of their transaction. */
   readonly counters: Counters
+  readonly keyGeneration: KeyGeneration
+  #clusterMs: number
   #sequence: number
   #idsMade = 0
 
@@ -40,10 +54,11 @@ export class State {
     const { database } = connection
     this.#save = new Query(
       database,
-      'UPDATE state SET sequence = ?, files = ?, directories = ?, links = ?, file_bytes = ?',
+      `UPDATE state SET sequence = ?, files = ?, directories = ?, links = ?, file_bytes = ?, cluster_ms = ?,
+       key_generation = ?, key_generation_since_ms = ?, key_count = ?`,
     )
     const row = connection.write(() => {
-      const first = `INSERT OR IGNORE INTO state VALUES (1, ?, 0, '', 0, 0, 0, 0, 0)`
+      const first = `INSERT OR IGNORE INTO state VALUES (1, ?, 0, '', 0, 0, 0, 0, 0, 0, 0, 0, 0)`
       new Query(database, first).run(hexadecimal(random.bytes(16)))
       return new Query<StateRow>(database, 'SELECT * FROM state').first()!
     })
@@ -57,6 +72,12 @@ export class State {
       links: row.links,
       fileBytes: row.file_bytes,
     }
+    this.#clusterMs = row.cluster_ms
+    this.keyGeneration = {
+      number: row.key_generation,
+      sinceMs: row.key_generation_since_ms,
+      keysCount: row.key_count,
+    }
     connection.write(() => {
       new Query(database, 'UPDATE state SET epoch = ?, nonce = ?').run(this.#epoch, this.#nonce)
       this.save()
@@ -65,6 +86,16 @@ export class State {
 
   get epoch(): Epoch {
     return { counter: this.#epoch, nonce: this.#nonce, sequence: this.#sequence }
+  }
+
+  /** Cluster time as it will be saved. */
+  get clusterMs(): number {
+    return this.#clusterMs
+  }
+
+  /** Time goes on, never back. */
+  advanceTime(clusterMs: number): void {
+    this.#clusterMs = Math.max(this.#clusterMs, clusterMs)
   }
 
   /** The number that the transaction under way will have. */
@@ -81,7 +112,9 @@ export class State {
   save(): void {
     this.#sequence += 1
     const { files, directories, links, fileBytes } = this.counters
-    this.#save.run(this.#sequence, files, directories, links, fileBytes)
+    const { number, sinceMs, keysCount } = this.keyGeneration
+    const counters = [files, directories, links, fileBytes] as const
+    this.#save.run(this.#sequence, ...counters, this.#clusterMs, number, sinceMs, keysCount)
   }
 }
 

@@ -5,6 +5,7 @@ import { Contents } from './contents.ts'
 import { DeletedCounter } from './deleted-counter.ts'
 import { Entries } from './entries.ts'
 import { Grants } from './grants.ts'
+import { IdempotencyKeys } from './idempotency-keys.ts'
 import { Results } from './results.ts'
 import { Servers } from './servers.ts'
 import { State } from './state.ts'
@@ -26,6 +27,7 @@ export interface Tables {
   readonly contents: Contents
   readonly uploads: Uploads
   readonly results: Results
+  readonly keys: IdempotencyKeys
   readonly deleted: DeletedCounter
 }
 
@@ -46,6 +48,7 @@ export function openTables(connection: Connection, random: Random): Tables {
     contents: new Contents(database),
     uploads: new Uploads(database),
     results: new Results(connection, state.epoch.counter),
+    keys: new IdempotencyKeys(database, state),
     deleted: new DeletedCounter(database, entries, trash, state),
   }
 }

@@ -1,5 +1,5 @@
 /** Decides one command: checks it completely, then writes. A failure has written nothing. */
-import { type Command, type CommandResult } from '@dfs/protocol'
+import { type Command, type CommandResult, type ResolveCommand } from '@dfs/protocol'
 import { unreachable } from '@dfs/core'
 import { type CommandContext } from './context.ts'
 import { applyDelete, applyDeleteDirectory } from './delete.ts'
@@ -8,7 +8,10 @@ import { applyMove } from './move.ts'
 import { applyAbandon, applyStage } from './stage.ts'
 import { applyWrite } from './write.ts'
 
-export function applyCommand(context: CommandContext, command: Command): CommandResult {
+export function applyCommand(
+  context: CommandContext,
+  command: Exclude<Command, ResolveCommand>,
+): CommandResult {
   switch (command.kind) {
     case 'write':
       return applyWrite(context, command)

@@ -19,7 +19,7 @@ export function applyDelete(context: CommandContext, { path, precondition }: Del
   // A condition is not looked at where the request would fail without it (RFC 9110 §13.2.1).
   if (entry === undefined) return failure('FILE_NOT_FOUND', `there is no ${path}`)
   if (entry.kind === ENTRY.directory) return failure('IS_A_DIRECTORY', `${path} is a directory`)
-  const refused = refusePrecondition(precondition, entry.version)
+  const refused = refusePrecondition(precondition, entry)
   if (refused !== null) return refused
   const operation = tables.state.nextId()
   moveToTrash(context, { operation, reason: TRASHED.deleted, path, entry })

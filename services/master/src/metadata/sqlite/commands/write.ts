@@ -17,7 +17,7 @@ export function applyWrite(context: CommandContext, command: WriteCommand): Comm
   const upload = command.upload === null ? undefined : tables.uploads.find(command.upload)
   const refused =
     refuseTarget(place, command) ??
-    refusePrecondition(command.precondition, place.entry?.version ?? null) ??
+    refusePrecondition(command.precondition, place.entry) ??
     refuseContent(context, command, upload)
   if (refused !== null) return refused
   return store(context, command, place, upload)
