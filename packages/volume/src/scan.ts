@@ -36,7 +36,7 @@ export type Scanned =
 
 /** Yields records and invalid ranges, in order and without gaps, from `from` to `to`. */
 export async function* scanVolume(read: ReadInto, options: ScanOptions): AsyncGenerator<Scanned> {
-  const window = new Window(read, options.to)
+  const window = new Window(read, options)
   let at = options.from
   let invalidFrom: number | null = null
   while (at < options.to) {
@@ -121,17 +121,21 @@ async function nextMagic(window: Window, at: number, to: number): Promise<number
   return to
 }
 
+/** Room for the longest record and as much again; a short log needs no more than itself. */
+const WINDOW_BYTES = 2 * CONTENT_BYTES_MOST
+
 /** A buffered view of the log: many small records cost few reads. */
 class Window {
   readonly #read: ReadInto
   readonly #to: number
-  readonly #buffer = new Uint8Array(2 * CONTENT_BYTES_MOST)
+  readonly #buffer: Uint8Array
   #start = 0
   #size = 0
 
-  constructor(read: ReadInto, to: number) {
+  constructor(read: ReadInto, { from, to }: ScanOptions) {
     this.#read = read
     this.#to = to
+    this.#buffer = new Uint8Array(Math.min(WINDOW_BYTES, Math.max(0, to - from)))
   }
 
   /** Up to `count` bytes from `at`, valid until the next call; fewer only at the end of the log. */
