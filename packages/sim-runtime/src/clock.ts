@@ -1,26 +1,27 @@
 /** Virtual time, as one life of a node sees it. */
 import { assert, type Clock } from '@dfs/core'
+import { type ClockSkew } from './clock-skew.ts'
 import { type Life } from './life.ts'
 import { type Simulation, WALL_START_MS } from './simulation.ts'
 
 export class SimClock implements Clock {
   readonly #simulation: Simulation
   readonly #life: Life
-  readonly #wallOffsetMs: () => number
+  readonly #skew: ClockSkew
 
-  /** `wallOffsetMs` says by how much the node's wall clock is wrong at this moment. */
-  constructor(simulation: Simulation, life: Life, wallOffsetMs: () => number) {
+  /** `skew` says how the node's clocks are wrong at this moment. */
+  constructor(simulation: Simulation, life: Life, skew: ClockSkew) {
     this.#simulation = simulation
     this.#life = life
-    this.#wallOffsetMs = wallOffsetMs
+    this.#skew = skew
   }
 
   wallMs(): number {
-    return Math.floor(WALL_START_MS + this.#simulation.nowMs + this.#wallOffsetMs())
+    return Math.floor(WALL_START_MS + this.monotonicMs() + this.#skew.wallOffsetMs)
   }
 
   monotonicMs(): number {
-    return this.#simulation.nowMs
+    return this.#skew.localMs(this.#simulation.nowMs)
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
@@ -35,7 +36,7 @@ export class SimClock implements Clock {
         signal?.removeEventListener('abort', onAbort)
         reject(signal?.reason as Error)
       }
-      const timer = this.#life.schedule(Math.max(0, ms), 'sleep', () => {
+      const timer = this.#life.schedule(this.#skew.trueMs(Math.max(0, ms)), 'sleep', () => {
         signal?.removeEventListener('abort', onAbort)
         resolve()
       })

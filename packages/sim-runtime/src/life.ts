@@ -8,14 +8,17 @@ import { type EventHandle, type Simulation } from './simulation.ts'
 
 export class Life {
   readonly node: string
+  /** 1 for the first start of the node. */
+  readonly number: number
   readonly #simulation: Simulation
   /** What came due while the process was stopped, in order; null while it runs. */
   #postponed: SimEvent[] | null = null
   #isOver = false
 
-  constructor(simulation: Simulation, node: string) {
+  constructor(simulation: Simulation, node: string, number: number) {
     this.#simulation = simulation
     this.node = node
+    this.number = number
   }
 
   get isOver(): boolean {

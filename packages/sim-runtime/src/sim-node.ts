@@ -4,6 +4,7 @@
  */
 import { assert, type Runtime } from '@dfs/core'
 import { SimClock } from './clock.ts'
+import { ClockSkew } from './clock-skew.ts'
 import { AttachedDisk } from './disk/attached-disk.ts'
 import { SimDisk } from './disk/sim-disk.ts'
 import { Life } from './life.ts'
@@ -24,13 +25,12 @@ export interface SimNodeOptions {
 
 export class SimNode {
   readonly name: string
-  readonly disk: SimDisk
   readonly log: LogRecorder
-  /** By how much its wall clock is wrong; may be changed at any time. */
-  wallOffsetMs = 0
+  readonly #skew = new ClockSkew()
   readonly #simulation: Simulation
   readonly #network: SimNetwork
-  #livesCount = 0
+  #disk: SimDisk
+  #livesCount = 1
   #life: Life
   #runtime: Runtime
 
@@ -38,15 +38,45 @@ export class SimNode {
     this.name = name
     this.#network = network
     this.#simulation = network.simulation
-    this.disk = new SimDisk(this.#simulation.random.fork(`disk of ${name}`), diskBytes)
+    this.#disk = new SimDisk(this.#simulation.random.fork(`disk of ${name}`), diskBytes)
     this.log = new LogRecorder(() => this.#simulation.nowMs)
-    this.#life = new Life(this.#simulation, name)
+    this.#life = new Life(this.#simulation, name, this.#livesCount)
     this.#runtime = this.#makeRuntime()
   }
 
   /** What the present life is given. */
   get runtime(): Runtime {
     return this.#runtime
+  }
+
+  get disk(): SimDisk {
+    return this.#disk
+  }
+
+  /** Puts another disk into a node that is down; what is on the old one goes with it. */
+  replaceDisk(disk: SimDisk): void {
+    assert(this.#life.isOver, `${this.name} runs: its disk stays`)
+    this.#simulation.note(this.name, 'another disk')
+    this.#disk = disk
+  }
+
+  /** By how much its wall clock is wrong; may be changed at any time. */
+  get wallOffsetMs(): number {
+    return this.#skew.wallOffsetMs
+  }
+
+  set wallOffsetMs(ms: number) {
+    this.#skew.wallOffsetMs = ms
+  }
+
+  /** Milliseconds of its clocks for each true one, from now on. Its timeouts become shorter or longer by it. */
+  setClockRate(rate: number): void {
+    this.#skew.setRate(rate, this.#simulation.nowMs)
+  }
+
+  /** How many times it was started. */
+  get livesCount(): number {
+    return this.#livesCount
   }
 
   get isUp(): boolean {
@@ -59,7 +89,7 @@ export class SimNode {
     this.#simulation.note(this.name, `crash ${kind}`)
     this.#life.end()
     this.#network.drop(this.name, this.#life, kind === 'power')
-    if (kind === 'power') this.disk.cutPower()
+    if (kind === 'power') this.#disk.cutPower()
   }
 
   /** Begins a new life on the same disk, and returns what to start the service with. */
@@ -67,7 +97,8 @@ export class SimNode {
     assert(this.#life.isOver, `${this.name} runs already`)
     this.#simulation.note(this.name, 'restart')
     this.#network.lightUp(this.name)
-    this.#life = new Life(this.#simulation, this.name)
+    this.#livesCount += 1
+    this.#life = new Life(this.#simulation, this.name, this.#livesCount)
     this.#runtime = this.#makeRuntime()
     return this.#runtime
   }
@@ -82,13 +113,13 @@ export class SimNode {
   }
 
   #makeRuntime(): Runtime {
-    this.#livesCount += 1
     const life = this.#life
+    const skew = this.#skew
     return Object.freeze({
-      clock: new SimClock(this.#simulation, life, () => this.wallOffsetMs),
+      clock: new SimClock(this.#simulation, life, skew),
       random: this.#simulation.random.fork(`${this.name} life ${this.#livesCount}`),
-      disk: new AttachedDisk(this.disk, life),
-      transport: new SimTransport({ network: this.#network, address: this.name, life, log: this.log }),
+      disk: new AttachedDisk(this.#disk, life),
+      transport: new SimTransport({ network: this.#network, address: this.name, life, skew, log: this.log }),
       log: this.log,
     })
   }

@@ -132,6 +132,59 @@ describe('writeDurably', () => {
   })
 })
 
+describe('SimDisk under a checker', () => {
+  it('shows of a file only what no power cut can take', async () => {
+    const { simulation, node } = makeNode('durable')
+    const { disk } = node
+    const durable = (name: string): string | undefined =>
+      disk.durable(name) === null ? undefined : Buffer.from(disk.durable(name)!).toString()
+    await simulation.complete(async () => {
+      await node.runtime.disk.makeDirectory('a')
+      const file = await node.runtime.disk.open('a/file', 'create')
+      await file.appendv([utf8('synced')])
+      await file.sync()
+      await node.runtime.disk.syncDirectory('a')
+      expect(durable('a/file'), 'its directory may still be lost').toBeUndefined()
+      await node.runtime.disk.syncDirectory('')
+      await file.appendv([utf8('-unsynced')])
+      expect(durable('a/file')).toBe('synced')
+      await file.sync()
+      expect(durable('a/file')).toBe('synced-unsynced')
+    })
+  })
+
+  it('tells a witness what is asked of it, in which life, and what became of it', async () => {
+    const { simulation, node } = makeNode('witness')
+    const seen: string[] = []
+    node.disk.witness = {
+      begins: ({ kind }, { number }) => seen.push(`${kind} in life ${number}`),
+      ends: ({ kind }, error) => seen.push(`${kind} ${error === null ? 'done' : 'failed'}`),
+    }
+    await simulation.complete(() => node.runtime.disk.makeDirectory('a'))
+    node.crash()
+    const { disk } = node.restart()
+    await simulation.complete(() => disk.remove('b').catch(() => undefined))
+    expect(seen).toEqual([
+      'makeDirectory in life 1',
+      'makeDirectory done',
+      'remove in life 2',
+      'remove failed',
+    ])
+  })
+
+  it('goes from one node to another', async () => {
+    const simulation = new Simulation('swap')
+    const network = new SimNetwork(simulation)
+    const [one, other] = [simNode(network, 'one'), simNode(network, 'other')]
+    await simulation.complete(() => syncedFile(one.runtime.disk, 'moved'))
+    await simulation.complete(() => one.runtime.disk.syncDirectory(''))
+    other.crash()
+    other.replaceDisk(one.disk)
+    const { disk } = other.restart()
+    expect(await simulation.complete(() => readWhole(disk, 'file'))).toEqual(utf8('moved'))
+  })
+})
+
 describe('SimDisk faults', () => {
   const failOn = (kind: DiskOperation['kind'], error: 'io' | 'full') => (operation: DiskOperation) =>
     operation.kind === kind ? ({ kind: 'error', error } as const) : null
@@ -198,6 +251,43 @@ describe('SimDisk faults', () => {
     })
     node.crash('power')
     expect(await simulation.complete(() => readWhole(node.restart().disk, 'file'))).toEqual(utf8('aba'))
+  })
+
+  it('loses a write that counts as synced, or puts it in the place of another', async () => {
+    const { simulation, node } = makeNode('lost')
+    await simulation.complete(async () => {
+      const { disk } = node.runtime
+      await syncedFile(disk, 'abcdef')
+      const lost = await disk.open('lost', 'create')
+      node.disk.faultHook = ({ kind }) => (kind === 'append' ? { kind: 'lost' } : null)
+      await lost.appendv([utf8('xyz')])
+      node.disk.faultHook = ({ kind }) =>
+        kind === 'append' ? { kind: 'misdirected', name: 'file', at: 2 } : null
+      await lost.appendv([utf8('XYZ')])
+      await lost.sync()
+      await disk.syncDirectory('')
+    })
+    node.crash('power')
+    const { disk } = node.restart()
+    expect(await simulation.complete(() => readWhole(disk, 'lost'))).toEqual(new Uint8Array(6))
+    expect(await simulation.complete(() => readWhole(disk, 'file'))).toEqual(utf8('abXYZf'))
+  })
+
+  it('says where an operation of a file is', async () => {
+    const { simulation, node } = makeNode('where')
+    const seen: string[] = []
+    node.disk.faultHook = ({ kind, at, bytes }) => {
+      seen.push(`${kind} ${at} ${bytes}`)
+      return null
+    }
+    await simulation.complete(async () => {
+      const file = await node.runtime.disk.open('file', 'create')
+      await file.appendv([utf8('abcdef')])
+      await file.appendv([utf8('gh')])
+      await file.readInto(3, new Uint8Array(4))
+      await file.truncate(5)
+    })
+    expect(seen).toEqual(['open 0 0', 'append 0 6', 'append 6 2', 'read 3 4', 'truncate 5 0'])
   })
 
   it('makes an operation slow', async () => {

@@ -189,6 +189,35 @@ describe('SimNode', () => {
     expect(clock.monotonicMs()).toBe(monotonicMs + 100)
   })
 
+  it('has clocks that can be too fast, and waits less long by them', async () => {
+    const { simulation, one, outcome } = await makePair('fast', 1000)
+    const { clock } = one.runtime
+    await simulation.run({ untilMs: 1000 })
+    one.setClockRate(4)
+    await simulation.complete(() => clock.sleep(400))
+    expect([simulation.nowMs, clock.monotonicMs()]).toEqual([1100, 1400])
+    one.setClockRate(0.5)
+    await simulation.complete(() => clock.sleep(100))
+    expect([simulation.nowMs, clock.monotonicMs()]).toEqual([1300, 1500])
+    one.setClockRate(4)
+    const error = await simulation.complete(() => outcome(2000))
+    expect(error?.message).toMatch(/no answer within/)
+    expect(simulation.nowMs, 'its timeout is a quarter as long').toBe(1800)
+  })
+
+  it('shows what a node waits for, until it has an answer or is gone', async () => {
+    const { simulation, network, one, call } = await makePair('in flight')
+    const answered = call('12345')
+    void call('678')
+    expect(network.inFlightFrom('one')).toEqual({ calls: 2, bytes: 8 })
+    await simulation.complete(() => answered)
+    await simulation.run()
+    expect(network.inFlightFrom('one')).toEqual({ calls: 0, bytes: 0 })
+    void call('9')
+    one.crash()
+    expect(network.inFlightFrom('one')).toEqual({ calls: 0, bytes: 0 })
+  })
+
   it('draws other numbers in each of its lives', async () => {
     const { one } = await makePair('lives')
     const first = one.runtime.random.bytes(16)

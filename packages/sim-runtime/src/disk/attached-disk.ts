@@ -88,7 +88,7 @@ export class AttachedDisk implements Disk {
   }
 
   #operate<T>(kind: DiskOperation['kind'], name: string, work: () => T): Promise<T> {
-    return this.#disk.operate(this.#life, { kind, name, bytes: 0 }, work)
+    return this.#disk.operate(this.#life, { kind, name, at: 0, bytes: 0 }, work)
   }
 }
 

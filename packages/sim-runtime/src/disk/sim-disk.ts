@@ -5,7 +5,7 @@
 import { assert, DiskError, type DiskSpace, isDiskName } from '@dfs/core'
 import { type Life } from '../life.ts'
 import { type SimRandom } from '../random.ts'
-import { type DiskFault, type DiskFaultHook, type DiskOperation } from './disk-operation.ts'
+import { type DiskFault, type DiskFaultHook, type DiskOperation, type DiskWitness } from './disk-operation.ts'
 import { SimInode } from './sim-inode.ts'
 import { SimNames } from './sim-names.ts'
 
@@ -20,7 +20,11 @@ export class SimDisk {
   readonly capacityBytes: number
   /** Set by a fault plan. */
   faultHook: DiskFaultHook | null = null
+  /** Set by a checker. */
+  witness: DiskWitness | null = null
   readonly #random: SimRandom
+  /** At least what is used: appends add to it, and it is counted anew only where it matters. */
+  #usedBytesMost = 0
 
   constructor(random: SimRandom, capacityBytes = DISK_BYTES_DEFAULT) {
     this.#random = random
@@ -36,9 +40,12 @@ export class SimDisk {
 
   /** Damages one bit of a file, durably. */
   flipBit(name: string, at: number, bit: number): void {
-    const entry = this.names.get(name)
-    assert(entry instanceof SimInode, `no file "${name}"`)
-    entry.flipBit(at, bit)
+    this.#fileAt(name).flipBit(at, bit)
+  }
+
+  /** Replaces bytes of a file, durably; what would lie beyond its end is lost. */
+  damage(name: string, at: number, bytes: Uint8Array): void {
+    this.#fileAt(name).damage(at, bytes)
   }
 
   /** The present content of a file, for checkers, or null; a view, good until the next event. */
@@ -47,9 +54,25 @@ export class SimDisk {
     return entry instanceof SimInode ? entry.view() : null
   }
 
+  /** What a power cut would leave of a file at the least, or null; a view, good until the next event. */
+  durable(name: string): Uint8Array | null {
+    const entry = this.names.getDurable(name)
+    return entry instanceof SimInode ? entry.durableView() : null
+  }
+
+  /** How many of so many bytes have room. */
+  roomFor(bytes: number): number {
+    this.#usedBytesMost += bytes
+    if (this.#usedBytesMost <= this.capacityBytes) return bytes
+    const room = Math.min(bytes, this.space().freeBytes)
+    this.#usedBytesMost += room
+    return room
+  }
+
   space(): DiskSpace {
     let usedBytes = 0
     for (const inode of this.names.inodes()) usedBytes += inode.size
+    this.#usedBytesMost = usedBytes
     return { freeBytes: Math.max(0, this.capacityBytes - usedBytes), totalBytes: this.capacityBytes }
   }
 
@@ -64,13 +87,17 @@ export class SimDisk {
     onError?: () => void,
   ): Promise<T> {
     assert(operation.name === '' || isDiskName(operation.name), `not a name of a disk: "${operation.name}"`)
+    this.witness?.begins(operation, life)
     const fault = this.faultHook?.(operation) ?? null
     const delayMs = this.#latencyMs(operation) + (fault?.kind === 'slow' ? fault.extraMs : 0)
-    return life.complete(delayMs, `${operation.kind} ${operation.name}`, () => {
+    const carryOut = (): T => {
       if (fault?.kind !== 'error') return work(fault)
       onError?.()
       throw new DiskError(fault.error, `${operation.kind} "${operation.name}": injected`)
-    })
+    }
+    return life.complete(delayMs, `${operation.kind} ${operation.name}`, () =>
+      this.#witnessed(operation, carryOut),
+    )
   }
 
   /** A number of bytes, 0 to `most`: how far something got before it failed. */
@@ -80,6 +107,23 @@ export class SimDisk {
 
   drawIsEarly(): boolean {
     return this.#random.chance(0.5)
+  }
+
+  #witnessed<T>(operation: DiskOperation, carryOut: () => T): T {
+    try {
+      const result = carryOut()
+      this.witness?.ends(operation, null)
+      return result
+    } catch (error) {
+      this.witness?.ends(operation, error as Error)
+      throw error
+    }
+  }
+
+  #fileAt(name: string): SimInode {
+    const entry = this.names.get(name)
+    assert(entry instanceof SimInode, `no file "${name}"`)
+    return entry
   }
 
   #latencyMs({ kind, bytes }: DiskOperation): number {

@@ -20,7 +20,7 @@ export class SimFile implements DiskFile {
   }
 
   size(): Promise<number> {
-    return this.#operate('size', 0, () => this.#inode.size)
+    return this.#operate({ kind: 'size' }, () => this.#inode.size)
   }
 
   /**
@@ -31,18 +31,21 @@ export class SimFile implements DiskFile {
     const bytes = byteCount(buffers)
     const early = this.#disk.drawIsEarly() ? concatBytes(buffers).slice() : null
     const whole = (): Uint8Array => early ?? concatBytes(buffers)
-    const append = (): void => {
-      const { freeBytes } = this.#disk.space()
-      this.#inode.write(this.#inode.size, whole().subarray(0, freeBytes))
-      if (bytes > freeBytes) throw new DiskError('full', `append to "${this.#name}": the disk is full`)
+    const append = (fault: DiskFault | null): void => {
+      const written = whole().subarray(0, this.#disk.roomFor(bytes))
+      const isLost = fault?.kind === 'lost' || fault?.kind === 'misdirected'
+      this.#inode.write(this.#inode.size, isLost ? new Uint8Array(written.byteLength) : written)
+      if (fault?.kind === 'misdirected') this.#disk.damage(fault.name, fault.at, written)
+      if (written.byteLength < bytes)
+        throw new DiskError('full', `append to "${this.#name}": the disk is full`)
     }
     const appendPrefix = (): void =>
       this.#inode.write(this.#inode.size, whole().subarray(0, this.#disk.drawPrefix(bytes)))
-    return this.#operate('append', bytes, append, appendPrefix)
+    return this.#operate({ kind: 'append', at: this.#inode.size, bytes }, append, appendPrefix)
   }
 
   readInto(at: number, buffer: Uint8Array): Promise<number> {
-    return this.#operate('read', buffer.byteLength, (fault) => {
+    return this.#operate({ kind: 'read', at, bytes: buffer.byteLength }, (fault) => {
       const bytes = this.#inode.view().subarray(at, at + buffer.byteLength)
       buffer.set(bytes)
       if (fault?.kind === 'flip' && fault.at < bytes.byteLength) buffer[fault.at]! ^= 1 << fault.bit
@@ -58,7 +61,7 @@ export class SimFile implements DiskFile {
     const write = (): void => this.#inode.write(at, bytes)
     const writePrefix = (): void =>
       this.#inode.write(at, bytes.subarray(0, this.#disk.drawPrefix(bytes.byteLength)))
-    return this.#operate('write', bytes.byteLength, write, writePrefix)
+    return this.#operate({ kind: 'write', at, bytes: bytes.byteLength }, write, writePrefix)
   }
 
   sync(): Promise<void> {
@@ -67,7 +70,7 @@ export class SimFile implements DiskFile {
         throw new DiskError('io', `sync "${this.#name}": an earlier sync has failed`)
       this.#inode.sync()
     }
-    return this.#operate('sync', 0, sync, () => this.#inode.failSync())
+    return this.#operate({ kind: 'sync' }, sync, () => this.#inode.failSync())
   }
 
   truncate(size: number): Promise<void> {
@@ -75,23 +78,22 @@ export class SimFile implements DiskFile {
       size >= 0 && size <= this.#inode.size,
       `"${this.#name}": a file is only truncated to a smaller size`,
     )
-    return this.#operate('truncate', 0, () => this.#inode.truncate(size))
+    return this.#operate({ kind: 'truncate', at: size }, () => this.#inode.truncate(size))
   }
 
   async close(): Promise<void> {
     if (this.#isClosed) return
-    const closed = this.#operate('close', 0, () => undefined)
+    const closed = this.#operate({ kind: 'close' }, () => undefined)
     this.#isClosed = true
     await closed
   }
 
   #operate<T>(
-    kind: FileOperationKind,
-    bytes: number,
+    { kind, at = 0, bytes = 0 }: { kind: FileOperationKind; at?: number; bytes?: number },
     work: (fault: DiskFault | null) => T,
     onError?: () => void,
   ): Promise<T> {
     assert(!this.#isClosed, `"${this.#name}" was used after it was closed`)
-    return this.#disk.operate(this.#life, { kind, name: this.#name, bytes }, work, onError)
+    return this.#disk.operate(this.#life, { kind, name: this.#name, at, bytes }, work, onError)
   }
 }

@@ -89,6 +89,14 @@ export class SimInode {
     this.#hasFailedSync = true
   }
 
+  /** Replaces what stands from `at` on, as far as it exists, on the medium and for readers alike. */
+  damage(at: number, bytes: Uint8Array): void {
+    for (const content of [this.#current, this.#durable]) {
+      const room = Math.max(0, content.size - at)
+      content.view().set(bytes.subarray(0, room), Math.min(at, content.size))
+    }
+  }
+
   /** Damages one bit, on the medium and for readers alike. */
   flipBit(at: number, bit: number): void {
     for (const content of [this.#current, this.#durable]) {

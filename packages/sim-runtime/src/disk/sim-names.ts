@@ -25,6 +25,11 @@ export class SimNames {
     return name === '' ? 'directory' : (this.#current.get(name) ?? null)
   }
 
+  /** What a power cut would leave of this name at the least. */
+  getDurable(name: string): SimEntry | null {
+    return this.#isReachable(name) ? (this.#durable.get(name) ?? null) : null
+  }
+
   /** Names of files and directories in `directory`, without it, sorted. */
   list(directory: string): string[] {
     const from = directory === '' ? 0 : directory.length + 1

@@ -36,7 +36,8 @@ export class SimCall implements InboundCall {
     this.reply = promise
     this.#resolve = resolve
     this.#reject = reject
-    const { life, timeoutMs, signal } = options
+    const { network, life, from, request, timeoutMs, signal } = options
+    network.countCall(from, byteCount(request.body), 1)
     this.#timer = life.schedule(timeoutMs, `timeout of ${this.#what}`, () =>
       this.#fail(`no answer within ${timeoutMs} ms`),
     )
@@ -122,6 +123,8 @@ export class SimCall implements InboundCall {
   #settle(): boolean {
     if (this.#isSettled) return false
     this.#isSettled = true
+    const { network, life, from, request } = this.#options
+    if (!life.isOver) network.countCall(from, byteCount(request.body), -1)
     this.#timer.cancel()
     this.#listener?.disconnect(this)
     this.#options.signal?.removeEventListener('abort', this.#onAbort)

@@ -9,13 +9,22 @@ import { type Simulation } from '../simulation.ts'
 import { HEALTHY_LINK, type Link } from './links.ts'
 import { type SimListener } from './sim-listener.ts'
 
+export interface CallsInFlight {
+  readonly calls: number
+  readonly bytes: number
+}
+
+const NONE_IN_FLIGHT: CallsInFlight = Object.freeze({ calls: 0, bytes: 0 })
+
 export class SimNetwork {
   readonly simulation: Simulation
   readonly random: SimRandom
   /** What links are like that have no rule of their own. */
   defaultLink: Link = HEALTHY_LINK
-  readonly #links = new Map<string, Link>()
+  /** By sender, then by receiver. */
+  readonly #links = new Map<string, Map<string, Link>>()
   readonly #listeners = new Map<string, SimListener>()
+  readonly #inFlight = new Map<string, CallsInFlight>()
   /** Nodes without power: nothing there even refuses a call. */
   readonly #dark = new Set<string>()
 
@@ -26,7 +35,8 @@ export class SimNetwork {
 
   /** Changes the link from `from` to `to`; the way back stays as it is. */
   setLink(from: string, to: string, change: Partial<Link>): void {
-    this.#links.set(linkKey(from, to), { ...this.linkOf(from, to), ...change })
+    const links = this.#links.get(from) ?? new Map<string, Link>()
+    this.#links.set(from, links.set(to, { ...this.linkOf(from, to), ...change }))
   }
 
   /** Cuts every link between nodes of different groups, both ways. */
@@ -46,12 +56,23 @@ export class SimNetwork {
   }
 
   linkOf(from: string, to: string): Link {
-    return this.#links.get(linkKey(from, to)) ?? this.defaultLink
+    return this.#links.get(from)?.get(to) ?? this.defaultLink
   }
 
   /** Whether nothing passes from `from` to `to` now. */
   isCut(from: string, to: string): boolean {
     return this.#dark.has(to) || this.linkOf(from, to).isCut
+  }
+
+  /** Calls that `from` waits for at this moment, and the bytes of their requests. */
+  inFlightFrom(from: string): CallsInFlight {
+    return this.#inFlight.get(from) ?? NONE_IN_FLIGHT
+  }
+
+  /** Counts a call that begins (1) or is settled (-1). */
+  countCall(from: string, bytes: number, change: 1 | -1): void {
+    const before = this.inFlightFrom(from)
+    this.#inFlight.set(from, { calls: before.calls + change, bytes: before.bytes + change * bytes })
   }
 
   listenerAt(address: string): SimListener | null {
@@ -79,11 +100,10 @@ export class SimNetwork {
    */
   drop(address: string, life: Life, isDark: boolean): void {
     if (isDark) this.#dark.add(address)
+    this.#inFlight.delete(address)
     const listener = this.#listeners.get(address)
     if (listener?.life !== life) return
     this.#listeners.delete(address)
     if (!isDark) listener.resetCalls()
   }
 }
-
-const linkKey = (from: string, to: string): string => `${from} > ${to}`

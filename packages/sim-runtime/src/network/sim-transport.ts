@@ -9,6 +9,7 @@ import {
   type WireReply,
   type WireRequest,
 } from '@dfs/core'
+import { type ClockSkew } from '../clock-skew.ts'
 import { type Life } from '../life.ts'
 import { SimCall } from './sim-call.ts'
 import { SimListener } from './sim-listener.ts'
@@ -18,6 +19,8 @@ export interface SimTransportOptions {
   readonly network: SimNetwork
   readonly address: string
   readonly life: Life
+  /** Timeouts are measured on the node's own clock. */
+  readonly skew: ClockSkew
   readonly log: Log
 }
 
@@ -29,10 +32,11 @@ export class SimTransport implements Transport {
   }
 
   call(address: string, request: WireRequest, options: CallOptions): Promise<WireReply> {
-    const { network, life, address: from } = this.#options
+    const { network, life, skew, address: from } = this.#options
     // The code of a crashed node does nothing any more.
     if (life.isOver) return new Promise<never>(() => {})
-    return new SimCall({ ...options, network, life, from, to: address, request }).reply
+    const timeoutMs = skew.trueMs(options.timeoutMs)
+    return new SimCall({ ...options, timeoutMs, network, life, from, to: address, request }).reply
   }
 
   async serve(handler: WireHandler, routes: readonly string[]): Promise<TransportServer> {
