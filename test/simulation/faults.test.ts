@@ -1,30 +1,19 @@
 /**
- * The real services under drawn faults: whatever happens, every acknowledged write can be read exactly through every chunk
- * server, what was deleted stays deleted, and what was unknown is either old or new. More seeds: `DFS_SEEDS=1000`; one seed
- * again: `DFS_SEED=…`.
+ * The real services under drawn faults: whatever happens, no promise is broken (docs/simulation.md). A handful of seeds; more,
+ * and one again, with `npm run simulate`.
  */
 import { expect, test } from 'vitest'
-import { runWithFaults } from './faults/faulty-run.ts'
+import { assertExercised, runSeed } from './run/run-seed.ts'
 
 const SEEDS = 8
-const seeds =
-  process.env['DFS_SEED'] === undefined
-    ? Array.from({ length: Number(process.env['DFS_SEEDS'] ?? SEEDS) }, (_, index) => `faults ${index}`)
-    : [process.env['DFS_SEED']]
-
-const repeat = (seed: string): string =>
-  `DFS_SEED='${seed}' npx vitest run --project simulation test/simulation/faults.test.ts`
+const seeds = Array.from({ length: SEEDS }, (_, index) => `faults ${index}`)
 
 test.each(seeds)('no promise is broken under the faults of seed "%s"', async (seed) => {
-  try {
-    const { acknowledgedWritesCount } = await runWithFaults({ seed })
-    expect(acknowledgedWritesCount, 'the run did something').toBeGreaterThan(5)
-  } catch (error) {
-    throw new Error(`seed "${seed}" failed; repeat it with\n  ${repeat(seed)}`, { cause: error })
-  }
+  const exercised = runSeed(seed).then(assertExercised)
+  await expect(exercised, `repeat it with: npm run simulate -- --seed '${seed}'`).resolves.toBeUndefined()
 })
 
 test('the same seed gives the same trace, faults included', async () => {
-  const first = await runWithFaults({ seed: 'same' })
-  expect(await runWithFaults({ seed: 'same' })).toEqual(first)
+  const first = await runSeed('same')
+  expect(await runSeed('same')).toEqual(first)
 })

@@ -4,7 +4,15 @@
  */
 import { type ChunkServer, startChunkServer } from '@dfs/chunk-server'
 import { assert } from '@dfs/core'
-import { DEFAULT_SETTINGS, type Master, openSqliteStore, type SqliteStore, startMaster } from '@dfs/master'
+import {
+  DEFAULT_SETTINGS,
+  type Master,
+  type MasterSettings,
+  type MetadataStore,
+  openSqliteStore,
+  type SqliteStore,
+  startMaster,
+} from '@dfs/master'
 import { crc32, createHasher } from '@dfs/node-runtime'
 import { KIB } from '@dfs/protocol'
 import { type CrashKind, SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
@@ -16,6 +24,8 @@ export interface SimClusterOptions {
   readonly chunkSizeBytes?: number
   /** Capacity of each chunk server's disk. */
   readonly diskBytes?: number
+  readonly replicas?: number
+  readonly liveness?: MasterSettings['liveness']
 }
 
 const MASTER = 'master'
@@ -26,6 +36,8 @@ export class SimCluster {
   readonly masterNode: SimNode
   readonly chunkNodes: readonly SimNode[]
   readonly #options: SimClusterOptions
+  /** What the master is given of its store each time it starts: by default the store itself. */
+  wrapStore: (store: MetadataStore) => MetadataStore = (store) => store
   readonly #chunkServers = new Map<string, ChunkServer>()
   /** In memory, and kept over crashes of the master: what it has committed is what a synced database would hold. */
   #store: SqliteStore | null = null
@@ -51,12 +63,12 @@ export class SimCluster {
     const { runtime } = this.masterNode
     const { random } = runtime
     this.#store = this.#store?.reopen(random) ?? openSqliteStore({ directory: null, random })
-    const { volumeSizeBytes = 512 * KIB, chunkSizeBytes = 64 * KIB } = this.#options
-    const settings = {
-      ...DEFAULT_SETTINGS,
-      cluster: { ...DEFAULT_SETTINGS.cluster, volumeSizeBytes, chunkSizeBytes },
-    }
-    this.#master = await startMaster(runtime, { store: this.#store, settings, onFatal: this.#failOn(MASTER) })
+    const store = this.wrapStore(this.#store)
+    this.#master = await startMaster(runtime, {
+      store,
+      settings: this.#settings(),
+      onFatal: this.#failOn(MASTER),
+    })
   }
 
   async startChunkServer(node: SimNode): Promise<void> {
@@ -106,9 +118,27 @@ export class SimCluster {
     return server
   }
 
+  /** The store as it is, for checkers. */
+  get store(): MetadataStore {
+    assert(this.#store !== null, 'the master was never started')
+    return this.#store
+  }
+
+  get masterIfUp(): Master | null {
+    return this.#master
+  }
+
   get master(): Master {
     assert(this.#master !== null, 'the master is not running')
     return this.#master
+  }
+
+  #settings(): MasterSettings {
+    const { volumeSizeBytes = 512 * KIB, chunkSizeBytes = 64 * KIB } = this.#options
+    const { replicas = DEFAULT_SETTINGS.cluster.replicas, liveness = DEFAULT_SETTINGS.liveness } =
+      this.#options
+    const cluster = { ...DEFAULT_SETTINGS.cluster, replicas, volumeSizeBytes, chunkSizeBytes }
+    return { ...DEFAULT_SETTINGS, cluster, liveness }
   }
 
   #failOn(name: string): (error: Error) => void {

@@ -1,0 +1,47 @@
+/** Adds up what all runs did, and says it: a run of many seeds that exercised nothing shows here. */
+import { type RunReport } from '../run/report.ts'
+
+export class Summary {
+  readonly #reports: RunReport[] = []
+
+  add(report: RunReport): void {
+    this.#reports.push(report)
+  }
+
+  /** Lines for people; `tookMs` is real time. */
+  lines(tookMs: number): string[] {
+    const reports = this.#reports
+    const hours = sum(reports, ({ virtualMs }) => virtualMs) / 3_600_000
+    const minutes = tookMs / 60_000
+    return [
+      `${reports.length} seeds, ${hours.toFixed(1)} simulated hours in ${(tookMs / 1000).toFixed(0)} s`,
+      `${(reports.length / minutes).toFixed(0)} seeds and ${(hours / minutes).toFixed(1)} simulated hours a minute`,
+      `operations: ${counts(reports.map(({ operations }) => operations))}`,
+      `faults: ${counts(reports.map(({ faults }) => faults))}; ${sum(reports, ({ diskHits }) => diskHits)} disk operations hit`,
+      [
+        `${sum(reports, ({ acknowledgedWrites }) => acknowledgedWrites)} acknowledged writes`,
+        `${sum(reports, ({ volumes }) => volumes)} volumes`,
+        `${sum(reports, ({ seals }) => seals)} seals`,
+        `${sum(reports, ({ restarts }) => restarts)} restarts`,
+        `${sum(reports, ({ repeatedRequests }) => repeatedRequests)} repeated requests`,
+        `${sum(reports, ({ checks }) => checks)} checks`,
+        `${sum(reports, ({ events }) => events)} events`,
+      ].join(', '),
+    ]
+  }
+}
+
+const sum = (reports: readonly RunReport[], value: (report: RunReport) => number): number =>
+  reports.reduce((total, report) => total + value(report), 0)
+
+/** `a 3, b 1`: most first. */
+function counts(all: readonly Readonly<Record<string, number>>[]): string {
+  const totals = new Map<string, number>()
+  for (const one of all) {
+    for (const [name, count] of Object.entries(one)) totals.set(name, (totals.get(name) ?? 0) + count)
+  }
+  return [...totals]
+    .toSorted(([, left], [, right]) => right - left)
+    .map(([name, count]) => `${name} ${count}`)
+    .join(', ')
+}

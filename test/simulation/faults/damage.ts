@@ -1,0 +1,91 @@
+/**
+ * Damage to what is stored: bits that turn, writes that never reach the medium or reach the wrong place, disks that are lost.
+ * All of it asks the atlas first, and is noted there.
+ */
+import { type ChunkPlacement } from '@dfs/protocol'
+import { type DiskFaultHook, type SimDisk, type SimRandom } from '@dfs/sim-runtime'
+import { type Atlas, logName } from '../ledger/atlas.ts'
+import { type Ledger, type LedgerVolume } from '../ledger/ledger.ts'
+import { isLog } from './disk-faults.ts'
+
+interface StoredChunk {
+  readonly chunk: ChunkPlacement
+  readonly volume: LedgerVolume
+}
+
+export class Damage {
+  readonly #ledger: Ledger
+  readonly #atlas: Atlas
+
+  constructor(ledger: Ledger, atlas: Atlas) {
+    this.#ledger = ledger
+    this.#atlas = atlas
+  }
+
+  /** Turns one bit of a committed record; `at` is a share of all that the disk has. False where none may be harmed. */
+  flipBit(disk: SimDisk, at: number, bit: number): boolean {
+    const stored = this.#storedOn(disk).filter(({ chunk, volume }) =>
+      this.#atlas.mayHarm(disk, volume, [chunk]),
+    )
+    const bytes = stored.reduce((sum, { chunk }) => sum + chunk.recordSize, 0)
+    let position = Math.floor(at * bytes)
+    for (const { chunk } of stored) {
+      if (position >= chunk.recordSize) {
+        position -= chunk.recordSize
+        continue
+      }
+      this.#atlas.noteHarm(disk, chunk.volume)
+      disk.flipBit(logName(chunk.volume), chunk.offset + position, bit)
+      return true
+    }
+    return false
+  }
+
+  /** Loses a share of the appends to logs. */
+  losesWrites(disk: SimDisk, ratio: number, random: SimRandom): DiskFaultHook {
+    return ({ kind, name }) => {
+      if (kind !== 'append' || !isLog(name) || !random.chance(ratio)) return null
+      const volume = this.#volumeOf(name)
+      if (volume === undefined || !this.#atlas.mayHarm(disk, volume, [])) return null
+      this.#atlas.noteHarm(disk, volume.order.volume)
+      return { kind: 'lost' }
+    }
+  }
+
+  /** Writes a share of the appends to logs over something else. */
+  misdirectsWrites(disk: SimDisk, ratio: number, random: SimRandom): DiskFaultHook {
+    return ({ kind, name, bytes }) => {
+      if (kind !== 'append' || !isLog(name) || !random.chance(ratio)) return null
+      const [meant, hit] = [this.#volumeOf(name), this.#drawTarget(disk, random)]
+      if (meant === undefined || hit === undefined) return null
+      const at = hit.chunk.offset
+      const harmed = hit.volume.chunks.filter(
+        ({ offset, recordSize }) => offset < at + bytes && offset + recordSize > at,
+      )
+      const isAllowed = this.#atlas.mayHarm(disk, meant, []) && this.#atlas.mayHarm(disk, hit.volume, harmed)
+      if (!isAllowed) return null
+      for (const { order } of [meant, hit.volume]) this.#atlas.noteHarm(disk, order.volume)
+      return { kind: 'misdirected', name: logName(hit.chunk.volume), at }
+    }
+  }
+
+  #drawTarget(disk: SimDisk, random: SimRandom): StoredChunk | undefined {
+    const stored = this.#storedOn(disk)
+    return stored.length === 0 ? undefined : stored[random.int(stored.length)]
+  }
+
+  /** Committed chunks that are whole on this disk, in the order of their volumes. */
+  #storedOn(disk: SimDisk): StoredChunk[] {
+    return [...this.#ledger.volumes.values()].flatMap((volume) =>
+      this.#atlas.disksOf(volume).includes(disk)
+        ? volume.chunks
+            .filter((chunk) => this.#atlas.isIntact(disk, chunk))
+            .map((chunk) => ({ chunk, volume }))
+        : [],
+    )
+  }
+
+  #volumeOf(name: string): LedgerVolume | undefined {
+    return this.#ledger.volumes.get(Number.parseInt(name.slice('volumes/'.length, -'.log'.length), 16))
+  }
+}

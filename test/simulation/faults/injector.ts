@@ -1,0 +1,160 @@
+/** Carries out a plan on a cluster: each fault when its time comes, and its end. Counts what has really happened. */
+import { type DiskFaultHook, SimDisk, type SimNode, type SimRandom } from '@dfs/sim-runtime'
+import { type Invariants } from '../invariants/check-invariants.ts'
+import { type Knobs } from '../run/knobs.ts'
+import { type SimCluster } from '../sim-cluster.ts'
+import { Damage } from './damage.ts'
+import { DiskFaults, isAbout, isLog } from './disk-faults.ts'
+import { type Fault, type FaultKind, type NodeNumber } from './fault-plan.ts'
+import { NetworkFaults } from './network-faults.ts'
+import { NodeFaults } from './node-faults.ts'
+
+export interface FaultInjectorOptions {
+  readonly cluster: SimCluster
+  readonly invariants: Invariants
+  readonly knobs: Knobs
+  readonly random: SimRandom
+}
+
+/** What ends a fault. Null where it could not happen. */
+type End = (() => void) | null
+
+export class FaultInjector {
+  readonly nodes: NodeFaults
+  readonly disks = new DiskFaults()
+  /** How often each kind has happened. */
+  readonly happened = new Map<FaultKind, number>()
+  readonly #options: FaultInjectorOptions
+  readonly #network: NetworkFaults
+  readonly #damage: Damage
+  #isOver = false
+
+  constructor(options: FaultInjectorOptions) {
+    const { cluster, invariants, knobs } = options
+    this.#options = options
+    for (const [index, rate] of knobs.clockRates.entries()) this.#node(index).setClockRate(rate)
+    this.nodes = new NodeFaults(cluster)
+    this.#network = new NetworkFaults(cluster)
+    this.#damage = new Damage(invariants.ledger, invariants.atlas)
+  }
+
+  schedule(faults: readonly Fault[]): void {
+    const { simulation } = this.#options.cluster
+    for (const fault of faults) {
+      simulation.schedule(fault.atMs, `fault: ${fault.kind}`, () => {
+        const end = this.#isOver ? null : this.#begin(fault)
+        if (end === null) return
+        this.happened.set(fault.kind, (this.happened.get(fault.kind) ?? 0) + 1)
+        simulation.schedule(fault.lastsMs, `end of fault: ${fault.kind}`, () => {
+          if (!this.#isOver) end()
+        })
+      })
+    }
+  }
+
+  /** Ends all that is wrong, at once. What is damaged stays damaged. */
+  endAll(): void {
+    this.#isOver = true
+    this.#network.endAll()
+    this.disks.endAll()
+    this.nodes.endAll()
+  }
+
+  #begin(fault: Fault): End {
+    switch (fault.kind) {
+      case 'crash':
+        return this.nodes.crash(fault.nodes.map(this.#node), fault.power ? 'power' : 'process')
+      case 'pause':
+        return this.nodes.pause(fault.nodes.map(this.#node))
+      case 'cut':
+        return this.#network.begin({ ways: fault.ways, change: { isCut: true } })
+      case 'loss':
+      case 'duplicates':
+      case 'reordering':
+      case 'slow links':
+        return this.#network.begin(fault)
+      case 'swapped disks':
+        return this.#swapDisks(fault.nodes.map(this.#node))
+      case 'emptied disk':
+        return this.#emptyDisk(this.#node(fault.node), fault.id)
+      case 'clock jump':
+        return this.#jump(this.#node(fault.node), fault.byMs)
+      case 'clock drift':
+        return this.#drift(this.#node(fault.node), fault.rate)
+      case 'flipped bit':
+        return this.#damage.flipBit(this.#node(fault.node).disk, fault.at, fault.bit) ? () => {} : null
+      default:
+        return this.disks.begin(
+          ('nodes' in fault ? fault.nodes : [fault.node]).map((number) => this.#node(number).disk),
+          this.#hookOf(fault),
+        )
+    }
+  }
+
+  #hookOf(fault: DiskHarm): DiskFaultHook {
+    const random = this.#options.random.fork(`fault ${fault.id}`)
+    switch (fault.kind) {
+      case 'disk errors':
+        return (operation) =>
+          operation.kind === fault.operation && isAbout(fault.files, operation) && random.chance(fault.ratio)
+            ? { kind: 'error', error: fault.error }
+            : null
+      case 'slow disk':
+        return ({ kind }) =>
+          kind === fault.operation && random.chance(fault.ratio)
+            ? { kind: 'slow', extraMs: fault.extraMs }
+            : null
+      case 'wrong reads':
+        return ({ kind, name, bytes }) =>
+          kind === 'read' && isLog(name) && bytes > 0 && random.chance(fault.ratio)
+            ? { kind: 'flip', at: random.int(bytes), bit: random.int(8) }
+            : null
+      case 'lost writes':
+        return this.#damage.losesWrites(this.#node(fault.node).disk, fault.ratio, random)
+      case 'misdirected writes':
+        return this.#damage.misdirectsWrites(this.#node(fault.node).disk, fault.ratio, random)
+    }
+  }
+
+  #swapDisks(nodes: readonly SimNode[]): End {
+    const [one, other] = nodes
+    return this.nodes.replaceDisks(
+      new Map([
+        [one!, other!.disk],
+        [other!, one!.disk],
+      ]),
+    )
+  }
+
+  #emptyDisk(node: SimNode, id: number): End {
+    const { invariants, random } = this.#options
+    if (!invariants.atlas.mayLose(node.disk)) return null
+    const fresh = new SimDisk(random.fork(`disk of fault ${id}`), node.disk.capacityBytes)
+    invariants.atlas.noteGone(node.disk)
+    invariants.watch(fresh)
+    return this.nodes.replaceDisks(new Map([[node, fresh]]))
+  }
+
+  #jump(node: SimNode, byMs: number): End {
+    node.wallOffsetMs += byMs
+    // A wrong clock stays wrong until somebody sets it.
+    return () => {}
+  }
+
+  #drift(node: SimNode, rate: number): End {
+    node.setClockRate(rate)
+    return () => node.setClockRate(this.#options.knobs.clockRates[this.#all.indexOf(node)]!)
+  }
+
+  get #all(): SimNode[] {
+    const { masterNode, chunkNodes } = this.#options.cluster
+    return [masterNode, ...chunkNodes]
+  }
+
+  readonly #node = (number: NodeNumber): SimNode => this.#all[number]!
+}
+
+type DiskHarm = Extract<
+  Fault,
+  { kind: 'disk errors' | 'slow disk' | 'wrong reads' | 'lost writes' | 'misdirected writes' }
+>

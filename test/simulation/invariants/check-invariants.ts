@@ -1,0 +1,153 @@
+/**
+ * All promises, checked while a run goes on: each decision of the master before the ledger takes it, each answer when a client
+ * gets it, each write to a log when it is asked for, and the disks at intervals. The first one that is broken fails the run.
+ */
+import {
+  type ChunkPlacement,
+  type CommandSuccess,
+  type Epoch,
+  type FileInfo,
+  type VolumeOrder,
+} from '@dfs/protocol'
+import { Atlas } from '../ledger/atlas.ts'
+import { Ledger } from '../ledger/ledger.ts'
+import {
+  type Decision,
+  type Registration,
+  type Reports,
+  type StoreObserver,
+} from '../ledger/observed-store.ts'
+import { type SimCluster } from '../sim-cluster.ts'
+import { Bounds } from './bounds.ts'
+import { CommitRules } from './commits.ts'
+import { DurabilityRules } from './durability.ts'
+import { watchLogs } from './log-writes.ts'
+import { type ReadResult, ReadRules } from './reads.ts'
+import { ReplicaRules } from './replicas.ts'
+
+/** Virtual milliseconds between two looks at all disks. */
+const LOOK_EVERY_MS = 5000
+
+export class Invariants implements StoreObserver {
+  readonly ledger = new Ledger()
+  readonly atlas: Atlas
+  readonly #cluster: SimCluster
+  readonly #commits = new CommitRules(this.ledger)
+  readonly #durability: DurabilityRules
+  readonly #reads = new ReadRules(this.ledger)
+  readonly #replicas: ReplicaRules
+  readonly #bounds: Bounds
+  #checksCount = 0
+
+  constructor(cluster: SimCluster, { isBeyondTolerance }: { isBeyondTolerance: boolean }) {
+    this.#cluster = cluster
+    this.atlas = new Atlas(this.ledger, { isBeyondTolerance })
+    this.#durability = new DurabilityRules(this.ledger, this.atlas)
+    this.#replicas = new ReplicaRules({ ledger: this.ledger, atlas: this.atlas, isBeyondTolerance })
+    this.#bounds = new Bounds(cluster.network, [cluster.masterNode, ...cluster.chunkNodes])
+    for (const { disk } of cluster.chunkNodes) this.watch(disk)
+  }
+
+  get checksCount(): number {
+    return this.#checksCount
+  }
+
+  /** Requests that the master was asked again. */
+  get repeatedRequestsCount(): number {
+    return this.#commits.repeatedCount
+  }
+
+  /** Looks at everything at intervals, from now on. */
+  start(): void {
+    this.#cluster.simulation.schedule(LOOK_EVERY_MS, 'look at the disks', () => {
+      this.#verify(() => this.#replicas.check('changed'))
+      this.#verify(() => this.#bounds.check())
+      this.start()
+    })
+  }
+
+  /** Everything, once; throws at once what is broken. */
+  checkAll(): void {
+    this.#checksCount += 1
+    this.#replicas.check('all')
+    this.#bounds.check()
+  }
+
+  watch(disk: Parameters<typeof watchLogs>[0]): void {
+    watchLogs(disk, this.ledger, (error) => this.#cluster.simulation.fail(error))
+  }
+
+  // What clients see.
+
+  sent(content: Uint8Array): void {
+    this.#reads.noteSent(content)
+  }
+
+  /** What was written under this version, or undefined. */
+  contentOf(info: FileInfo): Uint8Array | undefined {
+    return this.#reads.contentOf(info)
+  }
+
+  acknowledged(told: { operation: number; copies: number }): void {
+    this.#verify(() => this.#durability.checkAcknowledged(told))
+  }
+
+  returned(result: ReadResult): void {
+    this.#verify(() => this.#reads.check(result))
+  }
+
+  // What the master decides.
+
+  opened(epoch: Epoch): void {
+    this.ledger.epochCounter = Math.max(this.ledger.epochCounter, epoch.counter)
+  }
+
+  decided(decision: Decision): void {
+    this.#verify(() => {
+      for (const { command, result } of this.#commits.check(decision)) {
+        const chunks = this.ledger.chunksOf(command)
+        this.ledger.apply(command, result)
+        this.#checkDurable(result, chunks, command.kind === 'write')
+      }
+    })
+  }
+
+  allocated(orders: readonly VolumeOrder[]): void {
+    this.ledger.allocate(orders)
+  }
+
+  registered({ name }: Registration, server: number): void {
+    const node = this.#cluster.chunkNodes.find((known) => known.name === name)
+    if (node !== undefined) this.ledger.noteDisk(server, node.disk)
+  }
+
+  reported(server: number, reports: Reports): void {
+    for (const { volume, state } of reports) {
+      if (state === 'failed') this.ledger.noteFailed(volume, server)
+    }
+  }
+
+  sealed(volumes: readonly number[]): void {
+    for (const volume of volumes) this.ledger.seal(volume)
+  }
+
+  toldLengths(lengths: ReadonlyMap<number, number>): void {
+    this.#verify(() => {
+      for (const [volume, length] of lengths) this.#replicas.checkLength(volume, length)
+    })
+  }
+
+  #checkDurable(result: CommandSuccess, chunks: readonly ChunkPlacement[], isVersion: boolean): void {
+    for (const chunk of chunks) this.#durability.checkChunk(chunk, isVersion ? result.copies : chunk.copies)
+    if (isVersion) this.#durability.checkReceipt(result.copies, chunks)
+  }
+
+  #verify(check: () => void): void {
+    this.#checksCount += 1
+    try {
+      check()
+    } catch (error) {
+      this.#cluster.simulation.fail(error)
+    }
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * "What is in a log stays as it is" (R3, R8, R10 and the rule of failed syncs), judged by what a server asks of its disk: a log
+ * grows only in the life that made it, and while its state says that it is open; after a failed write or sync it is left
+ * alone; nothing is cut off or removed that may be committed.
+ */
+import { type DiskOperation, type DiskWitness, type LifeName, type SimDisk } from '@dfs/sim-runtime'
+import { type Ledger } from '../ledger/ledger.ts'
+import { stateName } from '../ledger/atlas.ts'
+import { BrokenPromise } from './broken-promise.ts'
+
+const ONE_LIFE = 'a log grows only in the life that made it'
+const OPEN = 'only an open copy grows'
+const FINAL = 'a log that failed once is never written or synced again'
+const KEPT = 'nothing that is committed is cut off or overwritten'
+
+interface KnownLog {
+  readonly madeIn: string
+  /** The life in which a write or a sync of it failed. */
+  failedIn: string | null
+  writtenIn: string
+}
+
+const isLog = (name: string): boolean => name.startsWith('volumes/') && name.endsWith('.log')
+const volumeOf = (name: string): number => Number.parseInt(name.slice('volumes/'.length, -'.log'.length), 16)
+
+export class LogWriteRules implements DiskWitness {
+  readonly #disk: SimDisk
+  readonly #ledger: Ledger
+  readonly #report: (error: Error) => void
+  readonly #logs = new Map<string, KnownLog>()
+
+  constructor(disk: SimDisk, ledger: Ledger, report: (error: Error) => void) {
+    this.#disk = disk
+    this.#ledger = ledger
+    this.#report = report
+  }
+
+  begins(operation: DiskOperation, life: LifeName): void {
+    const { kind, name } = operation
+    if (!isLog(name)) return
+    if (kind === 'append' || kind === 'sync') this.#checkWrite(operation, life)
+    if (kind === 'truncate' || kind === 'write' || kind === 'remove' || kind === 'rename') {
+      this.#checkKept(operation)
+    }
+    if (kind === 'open' && this.#disk.names.get(name) === null) {
+      this.#logs.set(name, { madeIn: nameOf(life), failedIn: null, writtenIn: nameOf(life) })
+    }
+  }
+
+  ends({ kind, name }: DiskOperation, error: Error | null): void {
+    const log = this.#logs.get(name)
+    if (error !== null && log !== undefined && (kind === 'append' || kind === 'sync'))
+      log.failedIn = log.writtenIn
+  }
+
+  #checkWrite({ kind, name }: DiskOperation, life: LifeName): void {
+    const log = this.#logs.get(name)
+    if (log?.failedIn === nameOf(life)) this.#broken(FINAL, `${kind} of ${name}`)
+    if (log !== undefined) log.writtenIn = nameOf(life)
+    // A sync alone may belong to a repair in place.
+    if (kind === 'sync') return
+    if (log?.madeIn !== nameOf(life)) this.#broken(ONE_LIFE, `${kind} of ${name} in ${nameOf(life)}`)
+    if (!this.#isOpen(volumeOf(name))) this.#broken(OPEN, name)
+  }
+
+  #checkKept({ kind, name, at }: DiskOperation): void {
+    const volume = this.#ledger.volumes.get(volumeOf(name))
+    if (volume === undefined) return
+    const { committedEnd, isSealed } = volume
+    const isRepair = kind === 'write' && isSealed && at < committedEnd
+    const isTailCut = kind === 'truncate' && isSealed && at >= committedEnd
+    if (committedEnd > 0 && !isRepair && !isTailCut) {
+      this.#broken(KEPT, `${kind} of ${name} at ${at}, committed to ${committedEnd}, sealed: ${isSealed}`)
+    }
+  }
+
+  #isOpen(volume: number): boolean {
+    const state = this.#disk.peek(stateName(volume))
+    return state !== null && Buffer.from(state).includes('"state":"open"')
+  }
+
+  #broken(promise: string, evidence: string): void {
+    this.#report(new BrokenPromise(promise, evidence))
+  }
+}
+
+/** Attaches the rules to a disk. */
+export function watchLogs(disk: SimDisk, ledger: Ledger, report: (error: Error) => void): void {
+  disk.witness = new LogWriteRules(disk, ledger, report)
+}
+
+const nameOf = ({ node, number }: LifeName): string => `life ${number} of ${node}`

@@ -1,0 +1,103 @@
+/**
+ * What the master has decided, kept a second time and in the simplest way: volumes with their committed ends, chunks,
+ * versions, uploads. The checkers compare the cluster with it; nothing of the cluster ever sees it.
+ *
+ * It does not judge. What it is told is decided; whether it may be so is asked by the invariants, before it is applied.
+ */
+import { type ChunkPlacement, type Command, type CommandSuccess, type VolumeOrder } from '@dfs/protocol'
+import { type SimDisk } from '@dfs/sim-runtime'
+
+export interface LedgerVolume {
+  readonly order: VolumeOrder
+  readonly chunks: ChunkPlacement[]
+  committedEnd: number
+  isSealed: boolean
+  /** Servers whose copy was reported to have failed, or to be absent. */
+  readonly failedOn: Set<number>
+}
+
+export interface LedgerVersion {
+  readonly path: string
+  readonly size: number
+  readonly crc32: number
+  /** Of its receipt. */
+  readonly copies: number
+  readonly chunks: readonly ChunkPlacement[]
+}
+
+type RequestId = Command['id']
+
+export class Ledger {
+  readonly volumes = new Map<number, LedgerVolume>()
+  /** By operation, which is the version's id. */
+  readonly versions = new Map<number, LedgerVersion>()
+  readonly #uploads = new Map<string, ChunkPlacement[]>()
+  readonly #disks = new Map<number, SimDisk>()
+  epochCounter = 0
+
+  allocate(orders: readonly VolumeOrder[]): void {
+    for (const order of orders) {
+      this.volumes.set(order.volume, {
+        order,
+        chunks: [],
+        committedEnd: 0,
+        isSealed: false,
+        failedOn: new Set(),
+      })
+    }
+  }
+
+  /** Where a server keeps its copies, since its first registration: an id belongs to a disk. */
+  diskOf(server: number): SimDisk | null {
+    return this.#disks.get(server) ?? null
+  }
+
+  noteDisk(server: number, disk: SimDisk): void {
+    this.#disks.set(server, disk)
+  }
+
+  seal(volume: number): void {
+    const known = this.volumes.get(volume)
+    if (known !== undefined) known.isSealed = true
+  }
+
+  noteFailed(volume: number, server: number): void {
+    this.volumes.get(volume)?.failedOn.add(server)
+  }
+
+  /** Chunks that a command refers to, those of its upload included. */
+  chunksOf(command: Command): readonly ChunkPlacement[] {
+    if (command.kind === 'stage') return [command.chunk]
+    if (command.kind !== 'write') return []
+    if (command.chunk !== null) return [command.chunk]
+    return command.upload === null ? [] : (this.#uploads.get(nameOf(command.upload)) ?? [])
+  }
+
+  /** Takes a command that was carried out just now. */
+  apply(command: Command, result: CommandSuccess): void {
+    if (command.kind === 'stage') {
+      const upload = nameOf(command.upload)
+      this.#uploads.set(upload, [...(this.#uploads.get(upload) ?? []), command.chunk])
+      this.#addChunk(command.chunk)
+    }
+    if (command.kind === 'write') {
+      const { path, size, crc32 } = command
+      const chunks = this.chunksOf(command)
+      this.versions.set(result.operation, { path, size, crc32, copies: result.copies, chunks })
+      if (command.chunk !== null) this.#addChunk(command.chunk)
+      if (command.upload !== null) this.#uploads.delete(nameOf(command.upload))
+    }
+    if (command.kind === 'abandon') this.#uploads.delete(nameOf(command.upload))
+  }
+
+  #addChunk(chunk: ChunkPlacement): void {
+    const volume = this.volumes.get(chunk.volume)
+    if (volume === undefined) return
+    volume.chunks.push(chunk)
+    volume.committedEnd = Math.max(volume.committedEnd, chunk.offset + chunk.recordSize)
+  }
+}
+
+/** A request id as a key. */
+export const nameOf = ({ server, incarnation, number }: RequestId): string =>
+  `${server}.${incarnation}.${number}`

@@ -1,0 +1,80 @@
+/**
+ * The master's store, seen from outside: everything that it has decided is told to an observer, after it is durable and
+ * before anybody is answered. The store itself is the real one and knows nothing of it.
+ */
+import { type MetadataStore } from '@dfs/master'
+import { type CommandResult, type Epoch, type Order, type VolumeOrder } from '@dfs/protocol'
+
+type CommitRequest = Parameters<MetadataStore['commitBatch']>[0][number]
+export type Registration = Parameters<MetadataStore['registerServer']>[0]
+export type Reports = Parameters<MetadataStore['recordReports']>[1]
+
+/** One sender's commands and what became of them. */
+export interface Decision {
+  readonly request: CommitRequest
+  readonly results: readonly CommandResult[]
+  readonly epoch: Epoch
+}
+
+export interface StoreObserver {
+  opened(epoch: Epoch): void
+  decided(decision: Decision): void
+  allocated(orders: readonly VolumeOrder[]): void
+  registered(registration: Registration, server: number): void
+  reported(server: number, reports: Reports): void
+  sealed(volumes: readonly number[]): void
+  /** What the store says of the lengths of sealed volumes. */
+  toldLengths(lengths: ReadonlyMap<number, number>): void
+}
+
+/** `store`, with `observer` told of everything. What a checker asks should be asked of the store itself. */
+export function observeStore(store: MetadataStore, observer: StoreObserver): MetadataStore {
+  observer.opened(store.epoch())
+  const observed: Partial<MetadataStore> = {
+    commitBatch: async (requests, nowWallMs) => {
+      const reply = await store.commitBatch(requests, nowWallMs)
+      for (const [index, request] of requests.entries()) {
+        observer.decided({ request, results: reply.results[index]!, epoch: store.epoch() })
+      }
+      return reply
+    },
+    registerServer: async (registration, nowWallMs) => {
+      const outcome = await store.registerServer(registration, nowWallMs)
+      observer.registered(registration, outcome.server)
+      observer.sealed(outcome.sealedVolumes)
+      observer.reported(outcome.server, registration.reports)
+      return outcome
+    },
+    recordReports: async (from, reports, nowWallMs) => {
+      const outcome = await store.recordReports(from, reports, nowWallMs)
+      observer.sealed(outcome.sealedVolumes)
+      observer.reported(from.server, reports)
+      return outcome
+    },
+    sealVolumes: async (volumes, reason, nowWallMs) => {
+      const lengths = await store.sealVolumes(volumes, reason, nowWallMs)
+      observer.sealed(volumes)
+      observer.toldLengths(new Map(volumes.map((volume, index) => [volume, lengths[index]!])))
+      return lengths
+    },
+    pendingOrders: async (server) => {
+      const orders = await store.pendingOrders(server)
+      observer.toldLengths(lengthsOf(orders))
+      return orders
+    },
+    allocateVolumes: async (allocation, nowWallMs) => {
+      const orders = await store.allocateVolumes(allocation, nowWallMs)
+      observer.allocated(orders)
+      return orders
+    },
+  }
+  return new Proxy(store, {
+    get: (target, name) => {
+      const member: unknown = Reflect.get(observed, name) ?? Reflect.get(target, name, target)
+      return typeof member === 'function' ? member.bind(target) : member
+    },
+  })
+}
+
+const lengthsOf = (orders: readonly Order[]): Map<number, number> =>
+  new Map(orders.map(({ volume, sealedLengthBytes }) => [volume, sealedLengthBytes]))

@@ -1,0 +1,57 @@
+/**
+ * What a seed decides besides the faults: how large the cluster is, how small its chunks and volumes are, how fast the clock of
+ * each node goes (which shrinks or stretches every timeout that it has), and how busy the clients are. Rare paths become common
+ * ones in some runs: volumes that hold two chunks are sealed all the time.
+ */
+import { KIB, MIB, SUSPECT_AFTER_MS } from '@dfs/protocol'
+import { type SimRandom } from '@dfs/sim-runtime'
+
+export interface Knobs {
+  readonly chunkServers: number
+  readonly replicas: number
+  readonly chunkSizeBytes: number
+  readonly volumeSizeBytes: number
+  readonly liveness: { readonly suspectAfterMs: number; readonly deadAfterMs: number }
+  /** By node, the master first. */
+  readonly clockRates: readonly number[]
+  readonly clients: number
+  readonly operationsPerClient: number
+  /** Between two operations of a client, at most. */
+  readonly thinkMs: number
+  readonly names: number
+  /** The largest file. */
+  readonly fileBytesMax: number
+  readonly faultsCount: number
+  /** Damage may then touch last copies: errors are allowed, wrong bytes are not. */
+  readonly isBeyondTolerance: boolean
+}
+
+/** Faults begin within this time, and clients work for about as long. */
+export const FAULTS_OVER_MS = 45_000
+
+export function drawKnobs(random: SimRandom): Knobs {
+  const chunkServers = 3 + random.int(3)
+  const chunkSizeBytes = pick(random, [4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB])
+  const clients = pick(random, [2, 4, 8])
+  const operationsPerClient = pick(random, [15, 30])
+  const suspectAfterMs = pick(random, [2500, SUSPECT_AFTER_MS, 8000])
+  return {
+    chunkServers,
+    replicas: pick(random, [2, 3, 3]),
+    chunkSizeBytes,
+    volumeSizeBytes: pick(random, [2, 4, 16]) * chunkSizeBytes,
+    liveness: { suspectAfterMs, deadAfterMs: suspectAfterMs * pick(random, [1.5, 3, 5]) },
+    clockRates: Array.from({ length: chunkServers + 1 }, () =>
+      random.chance(0.7) ? 1 : pick(random, [0.7, 0.95, 1.05, 1.5, 3]),
+    ),
+    clients,
+    operationsPerClient,
+    thinkMs: Math.floor((2 * FAULTS_OVER_MS) / operationsPerClient),
+    names: pick(random, [3, 6, 12]),
+    fileBytesMax: Math.min(MIB, pick(random, [2, 6]) * chunkSizeBytes),
+    faultsCount: pick(random, [3, 8, 12, 16]),
+    isBeyondTolerance: random.chance(0.08),
+  }
+}
+
+const pick = <T>(random: SimRandom, items: readonly T[]): T => items[random.int(items.length)]!

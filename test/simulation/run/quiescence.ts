@@ -1,0 +1,113 @@
+/**
+ * When all faults have ended, every node runs and time has passed, nothing may be left of them but damage: every name is
+ * answered for, definitely and by every server, and what is answered is what the master says.
+ */
+import { assert } from '@dfs/core'
+import { type Outcome } from '@dfs/linearizability'
+import { BrokenPromise, expectPromise } from '../invariants/broken-promise.ts'
+import { type Invariants } from '../invariants/check-invariants.ts'
+import { type SimCluster } from '../sim-cluster.ts'
+import { type Knobs } from './knobs.ts'
+import { type RecordingClient } from './recording-client.ts'
+import { DIRECTORY, nameOf } from './workload.ts'
+
+/** Longer than any deadline, and than the time after which short volumes are replaced. */
+export const QUIESCE_MS = 150_000
+
+const SERVES = 'when all faults have ended every server serves'
+const READS = 'what has a whole copy can be read'
+const LISTING = 'a listing has the names that can be read'
+const TOTALS = 'the totals count what is there'
+const ORDERS = 'every order is carried out'
+
+export interface QuietCluster {
+  readonly cluster: SimCluster
+  readonly invariants: Invariants
+  readonly client: RecordingClient
+  readonly knobs: Knobs
+}
+
+export async function checkQuiescence(quiet: QuietCluster): Promise<void> {
+  for (const node of quiet.cluster.chunkNodes) {
+    const server = quiet.cluster.serverIfUp(node)
+    const trouble = server === null ? 'it is down' : server.whyNotReady()
+    expectPromise(trouble === null, SERVES, () => `${node.name}: ${trouble}`)
+    const readable = await readAll(quiet, node.name)
+    await checkListing(quiet, node.name, readable)
+    const probe = { kind: 'put', name: '/probe', value: quiet.client.nextValue(100) } as const
+    const outcome = await quiet.client.perform(server!, probe)
+    expectPromise(isDefinite(outcome), SERVES, () => `${node.name} takes no writes: ${reasonOf(outcome)}`)
+  }
+  await checkTotals(quiet)
+  await checkSealed(quiet)
+  quiet.invariants.checkAll()
+}
+
+/** The names that have a file. */
+async function readAll(quiet: QuietCluster, through: string): Promise<string[]> {
+  const names: string[] = []
+  for (let index = 0; index < quiet.knobs.names; index += 1) {
+    const name = nameOf(index)
+    const outcome = await quiet.client.perform(serverAt(quiet, through), { kind: 'read', name })
+    if (outcome.kind === 'answered') {
+      if (outcome.status === 200) names.push(name)
+      continue
+    }
+    names.push(name)
+    if (!quiet.knobs.isBeyondTolerance || outcome.kind !== 'refused')
+      throw new BrokenPromise(READS, `${name} through ${through}: ${reasonOf(outcome)}`)
+  }
+  return names
+}
+
+async function checkListing(quiet: QuietCluster, through: string, readable: string[]): Promise<void> {
+  const operation = { kind: 'list', prefix: DIRECTORY } as const
+  const outcome = await quiet.client.perform(serverAt(quiet, through), operation)
+  const listed = outcome.kind === 'answered' ? [...(outcome.names ?? [])] : [reasonOf(outcome)]
+  expectPromise(
+    listed.toSorted().join() === readable.toSorted().join(),
+    LISTING,
+    () => `through ${through}: ${listed.join()} but ${readable.join()} can be read`,
+  )
+}
+
+async function checkTotals({ cluster, invariants }: QuietCluster): Promise<void> {
+  const { totals } = await cluster.master.namespace.viewCluster({ requestId: 'simulated' })
+  const { entries } = await cluster.master.namespace.list(
+    { path: '/files' as never, recursive: false, after: null, entriesMax: 1000 },
+    { requestId: 'simulated' },
+  )
+  assert(invariants.ledger.versions.size > 0, 'something was written')
+  // The probe beside them.
+  expectPromise(
+    totals.files === entries.length + 1,
+    TOTALS,
+    () => `${totals.files} files counted, ${entries.length} and the probe listed`,
+  )
+}
+
+/** The store agrees about every length, and has nothing left to order. */
+async function checkSealed({ cluster, invariants }: QuietCluster): Promise<void> {
+  const { store } = cluster
+  for (const [id, { isSealed }] of invariants.ledger.volumes) {
+    if (!isSealed) continue
+    const lengths = await store.sealVolumes([id], 'the checker asks', 0)
+    invariants.toldLengths(new Map([[id, lengths[0]!]]))
+  }
+  for (const { id, name } of await store.servers()) {
+    const isGone = invariants.atlas.isGone(invariants.ledger.diskOf(id)!)
+    const orders = isGone ? [] : await store.pendingOrders(id)
+    expectPromise(
+      orders.length === 0,
+      ORDERS,
+      () => `${name}: ${orders.length} seals, ${JSON.stringify(orders[0])}`,
+    )
+  }
+}
+
+function serverAt({ cluster }: QuietCluster, name: string): ReturnType<SimCluster['server']> {
+  return cluster.server(cluster.chunkNodes.find((node) => node.name === name)!)
+}
+
+const isDefinite = ({ kind }: Outcome): boolean => kind === 'answered'
+const reasonOf = (outcome: Outcome): string => (outcome.kind === 'answered' ? '' : outcome.reason)

@@ -1,0 +1,205 @@
+/**
+ * A client of the simulated cluster that does one operation after the other and writes down what it was told. Each content
+ * names the write that made it and is checked byte by byte when it is read, so whatever is read is either exactly what one
+ * write has stored or an error at once.
+ *
+ * What the catalogue promises is taken at its word: an error that says "nothing happened" counts as a promise, and one that
+ * is not of the kinds that a node may give fails the run.
+ */
+import { type ChunkServer } from '@dfs/chunk-server'
+import { concatBytes, QueueFullError, TransportError } from '@dfs/core'
+import { type HistoryRecorder, type Operation, type Outcome } from '@dfs/linearizability'
+import {
+  type CommandBody,
+  DfsError,
+  ERRORS,
+  formatEtag,
+  type ListPage,
+  type Namespace,
+  parseDirectoryPath,
+  parseFilePath,
+  UNCONDITIONAL,
+} from '@dfs/protocol'
+import { type SimRandom, type Simulation } from '@dfs/sim-runtime'
+import { type Invariants } from '../invariants/check-invariants.ts'
+import { contentOf, valueOf } from './content.ts'
+
+/** Longer than any deadline of a node, on the slowest clock: what has no answer by then has none at all. */
+export const PATIENCE_MS = 90_000
+const PIECE_BYTES = 48 * 1024
+/** Small, so that listings have pages. */
+const LIST_ENTRIES = 4
+const CONTEXT = { requestId: 'simulated' }
+/** Answers that are facts about the file and no refusals. */
+const FACTS: ReadonlySet<string> = new Set(['FILE_NOT_FOUND', 'FILE_EXISTS', 'PRECONDITION_FAILED'])
+
+/** A node as clients see it. The master serves no content. */
+export interface Door {
+  readonly namespace: Namespace
+  readonly files: ChunkServer['files'] | null
+}
+
+export interface RecordingClientOptions {
+  readonly name: string
+  readonly simulation: Simulation
+  readonly recorder: HistoryRecorder
+  readonly random: SimRandom
+  readonly invariants: Invariants
+}
+
+type FileService = ChunkServer['files']
+type Put = Extract<Operation, { kind: 'put' }>
+
+export class RecordingClient {
+  readonly #options: RecordingClientOptions
+  #writesCount = 0
+
+  constructor(options: RecordingClientOptions) {
+    this.#options = options
+  }
+
+  /** A name for the content of the next write; the content follows from it, and so does its size. */
+  nextValue(size: number): string {
+    this.#writesCount += 1
+    return `${this.#options.name}.${this.#writesCount}:${size}`
+  }
+
+  /** Carries out one operation at `door`. Resolves to what was told, which is recorded already. */
+  async perform(door: Door, operation: Operation): Promise<Outcome> {
+    const { recorder, name } = this.#options
+    const call = recorder.begin(name, operation)
+    const outcome = await this.#orNoAnswer(tell(() => this.#carryOut(door, operation)))
+    call.end(outcome)
+    return outcome
+  }
+
+  /** Where the node is gone, its promise never settles; a real client sees a broken connection or gives up. */
+  #orNoAnswer(outcome: Promise<Outcome>): Promise<Outcome> {
+    return new Promise((resolve, reject) => {
+      const patience = this.#options.simulation.schedule(PATIENCE_MS, 'client gives up', () =>
+        resolve({ kind: 'unknown', reason: NO_ANSWER }),
+      )
+      outcome.then(resolve, reject).finally(() => patience.cancel())
+    })
+  }
+
+  #carryOut({ namespace, files }: Door, operation: Operation): Promise<Outcome> {
+    switch (operation.kind) {
+      case 'put':
+        return this.#put(files!, operation)
+      case 'read':
+        return this.#read(files!, operation.name)
+      case 'list':
+        return list(namespace, operation.prefix)
+      case 'delete':
+        return command(namespace, {
+          kind: 'delete',
+          path: parseFilePath(operation.name),
+          precondition: UNCONDITIONAL,
+        })
+      case 'rename':
+        return command(namespace, {
+          kind: 'move',
+          from: parseFilePath(operation.from),
+          to: parseFilePath(operation.to),
+        })
+      case 'create':
+        throw new Error('this client creates by writing')
+    }
+  }
+
+  async #put(files: FileService, { name, value, ifMatch, ifNoneMatch }: Put): Promise<Outcome> {
+    const { invariants } = this.#options
+    const content = contentOf(value)
+    invariants.sent(content)
+    const request = {
+      path: parseFilePath(name),
+      precondition: {
+        ifMatch: ifMatch === undefined ? null : [Number.parseInt(ifMatch.slice(1, -1), 16)],
+        ifNoneMatch: ifNoneMatch ?? null,
+        mustCreate: false,
+      },
+      contentType: 'application/octet-stream',
+      executable: false,
+      declaredSize: content.byteLength,
+      digests: [],
+    }
+    const { operation, created, copies } = await files.write(request, bodyOf(content), CONTEXT)
+    invariants.acknowledged({ operation, copies })
+    return { kind: 'answered', status: created ? 201 : 200, etag: formatEtag(operation) }
+  }
+
+  /** All of a file, or now and then a range of it. */
+  async #read(files: FileService, name: string): Promise<Outcome> {
+    const { invariants, random } = this.#options
+    const file = await files.read({ path: parseFilePath(name), version: null }, CONTEXT)
+    const { info } = file
+    const range = random.chance(0.3) ? drawRange(random, info.size) : null
+    const pieces: Uint8Array[] = []
+    // A piece is only lent until the next one is asked for.
+    for await (const piece of file.stream(range)) pieces.push(piece.slice())
+    const bytes = concatBytes(pieces)
+    invariants.returned({ info, start: range?.start ?? 0, bytes })
+    const value = valueOf(invariants.contentOf(info) ?? bytes)
+    return { kind: 'answered', status: 200, value, etag: formatEtag(info.version) }
+  }
+}
+
+/** The reason of an outcome that never came. */
+export const NO_ANSWER = 'no answer'
+
+async function tell(work: () => Promise<Outcome>): Promise<Outcome> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof QueueFullError) return { kind: 'refused', reason: error.message }
+    if (error instanceof TransportError) {
+      return { kind: error.wasSent ? 'unknown' : 'refused', reason: error.message }
+    }
+    if (!(error instanceof DfsError))
+      throw new Error('a node gave an error of no agreed kind', { cause: error })
+    const { status, retry } = ERRORS[error.code]
+    if (FACTS.has(error.code)) return { kind: 'answered', status }
+    return { kind: retry === 'same-id' ? 'unknown' : 'refused', reason: error.message }
+  }
+}
+
+function bodyOf(content: Uint8Array): { next(): Promise<Uint8Array | null> } {
+  let at = 0
+  return {
+    next: async () => {
+      const piece = content.subarray(at, at + PIECE_BYTES)
+      at += piece.byteLength
+      return piece.byteLength === 0 ? null : piece
+    },
+  }
+}
+
+function drawRange(random: SimRandom, size: number): { start: number; end: number } | null {
+  if (size === 0) return null
+  const start = random.int(size)
+  return { start, end: start + 1 + random.int(size - start) }
+}
+
+async function command(namespace: Namespace, body: CommandBody): Promise<Outcome> {
+  const { created } = await namespace.execute(body, CONTEXT)
+  return { kind: 'answered', status: body.kind === 'move' && created ? 201 : 200 }
+}
+
+/** The directory is made with the first file in it. */
+function nothingThere(error: unknown): null {
+  if (error instanceof DfsError && error.code === 'DIRECTORY_NOT_FOUND') return null
+  throw error
+}
+
+/** All names in the directory that `prefix` is, page by page. */
+async function list(namespace: Namespace, prefix: string): Promise<Outcome> {
+  const names: string[] = []
+  const path = parseDirectoryPath(prefix.slice(0, -1))
+  for (let after: string | null = null; ; after = names.at(-1)!.slice(prefix.length)) {
+    const request = { path, recursive: false, after, entriesMax: LIST_ENTRIES }
+    const page: ListPage | null = await namespace.list(request, CONTEXT).catch(nothingThere)
+    names.push(...(page?.entries ?? []).map(({ path: name }) => `${prefix}${name}`))
+    if (page?.hasMore !== true) return { kind: 'answered', status: 200, names }
+  }
+}

@@ -1,0 +1,37 @@
+/** What one run did: plain data, which workers hand over and the summary adds up. */
+import { type History } from '@dfs/linearizability'
+
+export interface RunReport {
+  readonly seed: string
+  readonly trace: string
+  readonly virtualMs: number
+  readonly events: number
+  /** By kind of operation and outcome, as in `put 200` or `read refused`. */
+  readonly operations: Readonly<Record<string, number>>
+  readonly acknowledgedWrites: number
+  /** Faults that have happened, by kind; those that found nothing to harm are not counted. */
+  readonly faults: Readonly<Record<string, number>>
+  /** Disk operations that a fault has answered. */
+  readonly diskHits: number
+  readonly volumes: number
+  readonly seals: number
+  readonly restarts: number
+  readonly repeatedRequests: number
+  readonly checks: number
+}
+
+export function countOperations(history: History): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const { operation, outcome } of history) {
+    const how = outcome.kind === 'answered' ? String(outcome.status) : outcome.kind
+    const key = `${operation.kind} ${how}`
+    counts[key] = (counts[key] ?? 0) + 1
+  }
+  return counts
+}
+
+export const countAcknowledgedWrites = (history: History): number =>
+  history.filter(
+    ({ operation, outcome }) =>
+      operation.kind === 'put' && outcome.kind === 'answered' && outcome.status < 300,
+  ).length

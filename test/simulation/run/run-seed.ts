@@ -1,0 +1,104 @@
+/**
+ * One run: clients work while faults come and go; then everything is healed, and all promises are looked at once more. What the
+ * clients were told, the last reads included, must have one explanation.
+ */
+import { assert } from '@dfs/core'
+import { checkHistory, type History, HistoryRecorder } from '@dfs/linearizability'
+import { simNode, SimRandom } from '@dfs/sim-runtime'
+import { drawPlan } from '../faults/draw-plan.ts'
+import { type Fault } from '../faults/fault-plan.ts'
+import { FaultInjector } from '../faults/injector.ts'
+import { expectPromise } from '../invariants/broken-promise.ts'
+import { Invariants } from '../invariants/check-invariants.ts'
+import { observeStore } from '../ledger/observed-store.ts'
+import { SimCluster } from '../sim-cluster.ts'
+import { drawKnobs, FAULTS_OVER_MS, type Knobs } from './knobs.ts'
+import { checkQuiescence, QUIESCE_MS } from './quiescence.ts'
+import { RecordingClient } from './recording-client.ts'
+import { countAcknowledgedWrites, countOperations, type RunReport } from './report.ts'
+import { work } from './workload.ts'
+
+const LINEARIZABLE = 'every name is linearizable'
+
+export interface SeedPlan {
+  readonly seed: string
+  readonly knobs: Knobs
+  readonly faults: readonly Fault[]
+}
+
+/** Everything that a seed decides before the run begins. */
+export function planSeed(seed: string): SeedPlan {
+  const random = new SimRandom(seed)
+  const knobs = drawKnobs(random.fork('knobs'))
+  const { chunkServers, faultsCount } = knobs
+  const faults = drawPlan(random.fork('plan'), { chunkServers, faultsCount, overMs: FAULTS_OVER_MS })
+  return { seed, knobs, faults }
+}
+
+/** Throws with an explanation where the cluster broke a promise. */
+export async function runPlan(plan: SeedPlan): Promise<RunReport> {
+  const { seed, knobs, faults } = plan
+  const cluster = new SimCluster({ seed, ...knobs })
+  const { simulation } = cluster
+  const random = simulation.random.fork('run')
+  const invariants = new Invariants(cluster, knobs)
+  cluster.wrapStore = (store) => observeStore(store, invariants)
+  const injector = new FaultInjector({ cluster, invariants, knobs, random: random.fork('injector') })
+  const recorder = new HistoryRecorder(simNode(cluster.network, 'clients').runtime.clock)
+  const client = (name: string): RecordingClient =>
+    new RecordingClient({ name, simulation, recorder, invariants, random: random.fork(name) })
+
+  await simulation.complete(() => cluster.start())
+  invariants.start()
+  injector.schedule(faults)
+  await simulation.complete(() =>
+    Promise.all(
+      Array.from({ length: knobs.clients }, (_, index) =>
+        work({
+          cluster,
+          knobs,
+          client: client(`client ${index + 1}`),
+          random: random.fork(`work ${index}`),
+        }),
+      ),
+    ),
+  )
+  await simulation.run({ untilMs: Math.max(simulation.nowMs, FAULTS_OVER_MS) })
+  injector.endAll()
+  await simulation.run({ untilMs: simulation.nowMs + QUIESCE_MS })
+  await simulation.complete(() => checkQuiescence({ cluster, invariants, knobs, client: client('reader') }))
+  const history = recorder.history()
+  checkLinearizable(history)
+  return {
+    seed,
+    trace: simulation.traceHash(),
+    virtualMs: simulation.nowMs,
+    events: simulation.eventsCount,
+    operations: countOperations(history),
+    acknowledgedWrites: countAcknowledgedWrites(history),
+    faults: Object.fromEntries(injector.happened),
+    diskHits: injector.disks.hitsCount,
+    volumes: invariants.ledger.volumes.size,
+    seals: [...invariants.ledger.volumes.values()].filter(({ isSealed }) => isSealed).length,
+    restarts: injector.nodes.restartsCount,
+    repeatedRequests: invariants.repeatedRequestsCount,
+    checks: invariants.checksCount,
+  }
+}
+
+export const runSeed = (seed: string): Promise<RunReport> => runPlan(planSeed(seed))
+
+/** A run that exercised nothing proves nothing. */
+export function assertExercised({ seed, acknowledgedWrites, faults }: RunReport): void {
+  assert(acknowledgedWrites > 5, `seed "${seed}": ${acknowledgedWrites} writes were acknowledged`)
+  assert(Object.keys(faults).length > 0, `seed "${seed}": no fault has happened`)
+}
+
+function checkLinearizable(history: History): void {
+  const { verdict, violations } = checkHistory(history)
+  expectPromise(
+    verdict === 'linearizable',
+    LINEARIZABLE,
+    () => `${verdict}:\n${violations.map(({ explanation }) => explanation).join('\n')}`,
+  )
+}

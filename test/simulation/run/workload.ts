@@ -1,0 +1,77 @@
+/** What clients do while faults come and go: each one operation after the other, at whichever node is up. */
+import { type Operation } from '@dfs/linearizability'
+import { type SimRandom } from '@dfs/sim-runtime'
+import { type SimCluster } from '../sim-cluster.ts'
+import { type Knobs } from './knobs.ts'
+import { type Door, type RecordingClient } from './recording-client.ts'
+
+export const DIRECTORY = '/files/'
+export const nameOf = (index: number): string => `${DIRECTORY}${index}`
+
+export interface Worker {
+  readonly cluster: SimCluster
+  readonly client: RecordingClient
+  readonly random: SimRandom
+  readonly knobs: Knobs
+}
+
+/** Resolves when the client has done all of its operations. */
+export async function work({ cluster, client, random, knobs }: Worker): Promise<void> {
+  const { simulation } = cluster
+  /** Of the last version that this client saw under a name. */
+  const etags = new Map<string, string>()
+  for (let done = 0; done < knobs.operationsPerClient;) {
+    await think(cluster, random.int(knobs.thinkMs))
+    const operation = drawOperation({ client, random, knobs, etags })
+    const door = drawDoor(cluster, random, operation)
+    if (door === null) continue
+    simulation.note('client', `${operation.kind} begins`)
+    const outcome = await client.perform(door, operation)
+    simulation.note('client', `${operation.kind} ${outcome.kind}`)
+    if (outcome.kind === 'answered' && 'name' in operation && outcome.etag !== undefined) {
+      etags.set(operation.name, outcome.etag)
+    }
+    done += 1
+  }
+}
+
+/** A chunk server; for metadata now and then the master itself. Null where the one that was drawn is down. */
+function drawDoor(cluster: SimCluster, random: SimRandom, { kind }: Operation): Door | null {
+  const isMetadata = kind === 'delete' || kind === 'rename' || kind === 'list'
+  if (isMetadata && random.chance(0.3)) {
+    const master = cluster.masterIfUp
+    return master === null ? null : { namespace: master.namespace, files: null }
+  }
+  return cluster.serverIfUp(cluster.chunkNodes[random.int(cluster.chunkNodes.length)]!)
+}
+
+interface Draw {
+  readonly client: RecordingClient
+  readonly random: SimRandom
+  readonly knobs: Knobs
+  readonly etags: ReadonlyMap<string, string>
+}
+
+function drawOperation({ client, random, knobs, etags }: Draw): Operation {
+  const name = nameOf(random.int(knobs.names))
+  const draw = random.int(100)
+  if (draw < 30) return { kind: 'read', name }
+  if (draw < 37) return { kind: 'delete', name }
+  if (draw < 43) return { kind: 'rename', from: name, to: nameOf(random.int(knobs.names)) }
+  if (draw < 46) return { kind: 'list', prefix: DIRECTORY }
+  const value = client.nextValue(drawSize(random, knobs))
+  const ifMatch = etags.get(name)
+  if (draw < 56 && ifMatch !== undefined) return { kind: 'put', name, value, ifMatch }
+  if (draw < 62) return { kind: 'put', name, value, ifNoneMatch: '*' }
+  return { kind: 'put', name, value }
+}
+
+function drawSize(random: SimRandom, { chunkSizeBytes, fileBytesMax }: Knobs): number {
+  if (random.chance(0.3)) return random.int(fileBytesMax)
+  // Around the end of a chunk, where things go wrong.
+  if (random.chance(0.1)) return Math.max(0, chunkSizeBytes - 2 + random.int(5))
+  return random.int(Math.min(3000, chunkSizeBytes))
+}
+
+const think = ({ simulation }: SimCluster, ms: number): Promise<void> =>
+  new Promise((resolve) => void simulation.schedule(ms, 'client thinks', resolve))
