@@ -1,4 +1,4 @@
-/** One large file each way: the bare process first, then the product. */
+/** Large files each way, in one stream and in several: the bare process first, then the product. */
 import { join } from 'node:path'
 import { startBaseline } from './baseline-process.ts'
 import { type LargeJob, type LargeResult } from './load/job.ts'
@@ -9,6 +9,8 @@ import { type WorkloadContext } from './small-workloads.ts'
 import { LARGE_READ_RATIO, LARGE_WRITE_RATIO } from './targets.ts'
 
 const PATH = '/v1/files/bench-large'
+/** Together they carry as many bytes as the one stream. */
+const STREAMS = [1, 8] as const
 
 export interface LargeContext extends WorkloadContext {
   readonly bytes: number
@@ -24,14 +26,18 @@ export async function largeFiles(context: LargeContext): Promise<void> {
     join(context.directory, 'large'),
   )
   const subjects = [baseline.subject, ...(context.product === null ? [] : [context.product.one])]
+  const { isWriteShown, isReadShown } = context
   try {
-    await compare(
-      context,
-      { method: 'PUT', isShown: context.isWriteShown, ratioTarget: LARGE_WRITE_RATIO },
-      subjects,
-    )
-    if (!context.isReadShown) return
-    await compare(context, { method: 'GET', isShown: true, ratioTarget: LARGE_READ_RATIO }, subjects)
+    for (const streams of STREAMS) {
+      const write = { method: 'PUT', streams, isShown: isWriteShown, ratioTarget: LARGE_WRITE_RATIO } as const
+      await compare(context, write, subjects)
+      if (!isReadShown) continue
+      await compare(
+        context,
+        { method: 'GET', streams, isShown: true, ratioTarget: LARGE_READ_RATIO },
+        subjects,
+      )
+    }
   } finally {
     await baseline.stop()
   }
@@ -39,6 +45,7 @@ export async function largeFiles(context: LargeContext): Promise<void> {
 
 interface Comparison {
   readonly method: 'PUT' | 'GET'
+  readonly streams: number
   readonly isShown: boolean
   readonly ratioTarget: number
 }
@@ -48,11 +55,14 @@ async function compare(
   comparison: Comparison,
   subjects: readonly Subject[],
 ): Promise<void> {
-  const { method, isShown, ratioTarget } = comparison
-  const workload = `${(context.bytes / 2 ** 20).toFixed(0)} MiB ${method}, one stream`
+  const { method, streams, isShown } = comparison
+  // The targets are those of one stream.
+  const ratioTarget = streams === 1 ? comparison.ratioTarget : undefined
+  const inWords = streams === 1 ? 'one stream' : `${streams} streams`
+  const workload = `${(context.bytes / 2 ** 20).toFixed(0)} MiB ${method}, ${inWords}`
   let baseline = null
   for (const subject of subjects) {
-    const weighed = await runLargeJob(subject, method, context.bytes)
+    const weighed = await runLargeJob(context, subject, comparison)
     const row = largeRow({ workload, subject: subject.name, baseline, ratioTarget }, weighed)
     baseline ??= row
     if (isShown) context.onRow(row)
@@ -60,12 +70,14 @@ async function compare(
 }
 
 async function runLargeJob(
+  { bytes, delays }: LargeContext,
   subject: Subject,
-  method: 'PUT' | 'GET',
-  bytes: number,
+  { method, streams }: Comparison,
 ): Promise<Weighed<LargeResult>> {
-  const job: LargeJob = { kind: 'large', method, target: subject.targets[0]!, path: PATH, bytes }
-  const { result, ...weighed } = await runJob(subject, job)
+  const paths = Array.from({ length: streams }, (_, index) => `${PATH}-${streams}-${index}`)
+  const each = Math.ceil(bytes / streams)
+  const job: LargeJob = { kind: 'large', method, target: subject.targets[0]!, paths, bytes: each }
+  const { result, ...weighed } = await runJob(subject, job, delays)
   if (!('bytes' in result)) throw new Error('a large job has a large result')
   return { ...weighed, result }
 }

@@ -8,9 +8,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { largeFiles } from './large-workloads.ts'
 import { type BenchOptions, parseOptions, USAGE } from './options.ts'
+import { LoopDelays } from './measure/loop-delay.ts'
 import { type Product, startProduct } from './product.ts'
 import { type Row } from './row.ts'
-import { smallReads, smallWrites } from './small-workloads.ts'
+import { smallReads, smallWrites, type WorkloadContext } from './small-workloads.ts'
 import { tableText } from './table.ts'
 
 /** On the disk of the working copy: the system's directory for temporary files is often memory. */
@@ -43,9 +44,12 @@ async function main(): Promise<number> {
 async function measure(options: BenchOptions): Promise<Row[]> {
   mkdirSync(DATA_ROOT, { recursive: true })
   const directory = mkdtempSync(join(DATA_ROOT, 'bench-'))
+  const delays = new LoopDelays()
+  delays.watchChildren()
   let product: Product | null = null
   const tidyUp = async (): Promise<void> => {
     await product?.stop()
+    delays.close()
     rmSync(directory, { recursive: true, force: true })
   }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -54,7 +58,7 @@ async function measure(options: BenchOptions): Promise<Row[]> {
   try {
     product = await startProduct(join(directory, 'cluster'))
     if (product === null) progress('the services are not there: only the baselines are measured')
-    return await measureWith(options, directory, product)
+    return await measureWith(options, { directory, product, delays })
   } finally {
     await tidyUp()
   }
@@ -62,15 +66,14 @@ async function measure(options: BenchOptions): Promise<Row[]> {
 
 async function measureWith(
   options: BenchOptions,
-  directory: string,
-  product: Product | null,
+  parts: Pick<WorkloadContext, 'directory' | 'product' | 'delays'>,
 ): Promise<Row[]> {
   const rows: Row[] = []
   const onRow = (row: Row): void => {
     rows.push(row)
     progress(`${row.workload}, ${row.subject}: ${row.rate.toFixed(0)} ${row.unit}`)
   }
-  const context = { directory, seconds: options.seconds, product, onRow }
+  const context = { ...parts, seconds: options.seconds, onRow }
   const isWanted = (name: BenchOptions['workloads'][number]): boolean => options.workloads.includes(name)
   if (isWanted('small-writes')) await smallWrites(context)
   if (isWanted('small-reads')) await smallReads(context)

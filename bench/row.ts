@@ -15,6 +15,8 @@ export interface Row {
   /** The load generator's own, for each operation; null for large files. */
   readonly loadCpuUs: number | null
   readonly residentMaxMib: number
+  /** The 99th percentile of the event loop's delay, in the process where it is worst. */
+  readonly loopDelayP99Ms: number | null
   readonly durability: string | null
   readonly failures: number
   readonly firstFailure: string | null
@@ -76,6 +78,7 @@ function shared(
     cpuUs: byProcess.reduce((sum, [, us]) => sum + us, 0),
     cpuUsByProcess: Object.fromEntries(byProcess),
     residentMaxMib: weighed.residentMaxBytes / MIB,
+    loopDelayP99Ms: weighed.loopDelayP99Ms,
     ratio: context.baseline === null || context.baseline.rate === 0 ? null : rate / context.baseline.rate,
     ratioTarget: context.ratioTarget ?? null,
   }

@@ -5,13 +5,14 @@
 import { join } from 'node:path'
 import { startBaseline } from './baseline-process.ts'
 import { type SmallJob, type SmallResult } from './load/job.ts'
+import { type LoopDelays } from './measure/loop-delay.ts'
 import { runJob, type Weighed } from './measure/run-job.ts'
 import { type Subject } from './measure/subject.ts'
 import { type Product } from './product.ts'
 import { type Row, smallRow } from './row.ts'
 import { SMALL_READ_RATIOS, SMALL_WRITE_RATIOS } from './targets.ts'
 
-const IN_FLIGHT = [16, 64, 256] as const
+const IN_FLIGHT = [1, 16, 64, 256] as const
 const BODY_BYTES = 1024
 const WARM_UP_MS = 1000
 const FILES_TO_READ = 2000
@@ -21,6 +22,7 @@ export interface WorkloadContext {
   readonly directory: string
   readonly seconds: number
   readonly product: Product | null
+  readonly delays: LoopDelays
   readonly onRow: (row: Row) => void
 }
 
@@ -32,7 +34,7 @@ export async function smallWrites(context: WorkloadContext): Promise<void> {
   )
   let number = 0
   const write = async (subject: Subject, connections: number): Promise<Weighed<SmallResult>> => {
-    const weighed = await runSmallJob(subject, writeJob(context, subject, connections, number))
+    const weighed = await runSmallJob(context, subject, writeJob(context, subject, connections, number))
     number = weighed.result.numberNext
     return weighed
   }
@@ -69,7 +71,7 @@ export async function smallReads(context: WorkloadContext): Promise<void> {
         ratioTarget: SMALL_READ_RATIOS.get(connections),
       }
       const read = (subject: Subject): Promise<Weighed<SmallResult>> =>
-        runSmallJob(subject, readJob(context, subject, connections))
+        runSmallJob(context, subject, readJob(context, subject, connections))
       const { subject } = baseline
       const bare = smallRow(
         { workload: named.workload, subject: subject.name, baseline: null },
@@ -90,7 +92,11 @@ const subjectsOf = (product: Product | null): Subject[] =>
 
 async function fill(context: WorkloadContext, subject: Subject): Promise<void> {
   const job = { ...writeJob(context, subject, 64, 0), pathPrefix: `${PATH_PREFIX}read-` }
-  const { result } = await runSmallJob(subject, { ...job, measureMs: 60_000, requestsMax: FILES_TO_READ })
+  const { result } = await runSmallJob(context, subject, {
+    ...job,
+    measureMs: 60_000,
+    requestsMax: FILES_TO_READ,
+  })
   if (result.failures > 0) throw new Error(`the files to read could not be written: ${result.firstFailure}`)
 }
 
@@ -124,8 +130,12 @@ function readJob(context: WorkloadContext, subject: Subject, connections: number
   }
 }
 
-async function runSmallJob(subject: Subject, job: SmallJob): Promise<Weighed<SmallResult>> {
-  const { result, ...weighed } = await runJob(subject, job)
+async function runSmallJob(
+  { delays }: WorkloadContext,
+  subject: Subject,
+  job: SmallJob,
+): Promise<Weighed<SmallResult>> {
+  const { result, ...weighed } = await runJob(subject, job, delays)
   if (!('requests' in result)) throw new Error('a small job has a small result')
   return { ...weighed, result }
 }

@@ -1,5 +1,6 @@
 /** The rows as text for a terminal. Pure. */
 import { type Row } from './row.ts'
+import { LOOP_DELAY_MOST_MS, RESIDENT_MOST_MIB } from './targets.ts'
 
 const COLUMNS = [
   'workload',
@@ -10,6 +11,7 @@ const COLUMNS = [
   'CPU µs',
   'load µs',
   'RSS MiB',
+  'loop p99 ms',
   'ratio',
   'target',
 ] as const
@@ -26,7 +28,9 @@ export function tableText(rows: readonly Row[]): string {
     ...lines,
     '',
     'CPU: user and system time of all processes of the subject for each operation (large files: for each MiB);',
-    'load: the same of the load generator, which is not counted in CPU. RSS: the largest of its processes since its start.',
+    'load: the same of the load generator, which is not counted in CPU. RSS: the largest of its processes since its start;',
+    'loop: how late its event loops were, of the process where it was worst.',
+    ...boundLines(rows),
     ...rows.filter(hasSeveralProcesses).map(cpuLine),
     ...new Set(rows.flatMap((row) => (row.durability === null ? [] : [`${row.subject}: ${row.durability}`]))),
     ...rows.filter((row) => row.failures > 0).map(failureLine),
@@ -44,10 +48,23 @@ function cellsOf(row: Row): string[] {
     row.cpuUs.toFixed(0),
     row.loadCpuUs?.toFixed(0) ?? '',
     row.residentMaxMib.toFixed(0),
+    row.loopDelayP99Ms?.toFixed(0) ?? '',
     row.ratio?.toFixed(2) ?? '',
     row.ratioTarget === null || row.ratio === null
       ? ''
       : `${row.ratioTarget} ${verdict(row.ratio >= row.ratioTarget)}`,
+  ]
+}
+
+/** What holds for every row of the product: the rows of baselines have no ratio. */
+function boundLines(rows: readonly Row[]): string[] {
+  const own = rows.filter(({ ratio }) => ratio !== null)
+  if (own.length === 0) return []
+  const resident = Math.max(...own.map(({ residentMaxMib }) => residentMaxMib))
+  const delay = Math.max(...own.map(({ loopDelayP99Ms }) => loopDelayP99Ms ?? 0))
+  return [
+    `memory of any process: at most ${resident.toFixed(0)} MiB, target ${RESIDENT_MOST_MIB} ${verdict(resident <= RESIDENT_MOST_MIB)}`,
+    `event-loop delay, p99: at most ${delay.toFixed(0)} ms, target ${LOOP_DELAY_MOST_MS} ${verdict(delay <= LOOP_DELAY_MOST_MS)}`,
   ]
 }
 

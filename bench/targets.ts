@@ -9,3 +9,7 @@ export const SMALL_WRITE_RATIOS: ReadonlyMap<number, number> = new Map([
 export const SMALL_READ_RATIOS: ReadonlyMap<number, number> = new Map([[64, 0.6]])
 export const LARGE_WRITE_RATIO = 0.4
 export const LARGE_READ_RATIO = 0.55
+
+/** Of any process of the product, in any workload. */
+export const RESIDENT_MOST_MIB = 300
+export const LOOP_DELAY_MOST_MS = 50

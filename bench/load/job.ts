@@ -28,7 +28,9 @@ export interface LargeJob {
   readonly kind: 'large'
   readonly method: 'PUT' | 'GET'
   readonly target: Target
-  readonly path: string
+  /** One stream to or from each. */
+  readonly paths: readonly string[]
+  /** Of each stream. */
   readonly bytes: number
 }
 

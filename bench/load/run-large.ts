@@ -1,4 +1,4 @@
-/** A large job: one stream, as fast as the other side takes or gives it. The buffers are used again and again. */
+/** A large job: streams, as fast as the other side takes or gives them. The buffers are used again and again. */
 import { randomFillSync } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
@@ -10,6 +10,16 @@ const ANSWER_WITHIN_MS = 120_000
 
 export async function runLarge(job: LargeJob): Promise<LargeResult> {
   const startMs = performance.now()
+  const durabilities = await Promise.all(job.paths.map((path) => runStream(job, path)))
+  return {
+    bytes: job.bytes * job.paths.length,
+    elapsedMs: performance.now() - startMs,
+    durability: durabilities[0] ?? null,
+  }
+}
+
+/** Returns the `Durability` of the answer. */
+async function runStream(job: LargeJob, path: string): Promise<string | null> {
   const receiver = new Receiver()
   const socket = connect({
     ...job.target,
@@ -20,19 +30,19 @@ export async function runLarge(job: LargeJob): Promise<LargeResult> {
   socket.on('error', (error) => receiver.fail(error))
   socket.on('close', () => receiver.fail(new Error('the server closed the connection')))
   await once(socket, 'connect')
-  if (job.method === 'PUT') await upload(socket, job)
-  else socket.write(`GET ${job.path} HTTP/1.1\r\nHost: ${job.target.host}:${job.target.port}\r\n\r\n`)
+  if (job.method === 'PUT') await upload(socket, job, path)
+  else socket.write(`GET ${path} HTTP/1.1\r\nHost: ${job.target.host}:${job.target.port}\r\n\r\n`)
   const { durability, bodyBytes } = await receiver.finished
   socket.destroy()
   if (job.method === 'GET' && bodyBytes !== job.bytes)
     throw new Error(`${bodyBytes} bytes instead of ${job.bytes}`)
-  return { bytes: job.bytes, elapsedMs: performance.now() - startMs, durability }
+  return durability
 }
 
-async function upload(socket: Socket, job: LargeJob): Promise<void> {
+async function upload(socket: Socket, job: LargeJob, path: string): Promise<void> {
   const piece = randomFillSync(Buffer.alloc(PIECE_BYTES))
   socket.write(
-    `PUT ${job.path} HTTP/1.1\r\nHost: ${job.target.host}:${job.target.port}\r\n` +
+    `PUT ${path} HTTP/1.1\r\nHost: ${job.target.host}:${job.target.port}\r\n` +
       `Content-Type: application/octet-stream\r\nContent-Length: ${job.bytes}\r\n\r\n`,
   )
   for (let left = job.bytes; left > 0; left -= PIECE_BYTES) {

@@ -2,6 +2,7 @@
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { type Job, type LargeResult, type LoadMessage, type SmallResult } from '../load/job.ts'
+import { type LoopDelays } from './loop-delay.ts'
 import { cpuUs, residentMaxBytes } from './process-usage.ts'
 import { type Subject } from './subject.ts'
 
@@ -14,9 +15,17 @@ export interface Weighed<Result> {
   readonly cpuUs: ReadonlyMap<string, number>
   /** Of the load process; over its whole life. */
   readonly residentMaxBytes: number
+  /** The 99th percentile of the event loop's delay, of the process where it is worst; null where none can tell. */
+  readonly loopDelayP99Ms: number | null
 }
 
-export async function runJob(subject: Subject, job: Job): Promise<Weighed<SmallResult | LargeResult>> {
+export async function runJob(
+  subject: Subject,
+  job: Job,
+  delays: LoopDelays,
+): Promise<Weighed<SmallResult | LargeResult>> {
+  const pids = (): Iterable<number> => subject.pids().values()
+  await delays.take(pids())
   const before = { at: weigh(subject) }
   const { promise, resolve, reject } = Promise.withResolvers<SmallResult | LargeResult>()
   const load = fork(LOAD_PROGRAM, { serialization: 'json' })
@@ -33,7 +42,8 @@ export async function runJob(subject: Subject, job: Job): Promise<Weighed<SmallR
   load.send(job)
   try {
     const result = await promise
-    return { result, cpuUs: difference(before.at, weigh(subject)), residentMaxBytes: largest(subject) }
+    const weighed = { cpuUs: difference(before.at, weigh(subject)), residentMaxBytes: largest(subject) }
+    return { result, ...weighed, loopDelayP99Ms: await delays.take(pids()) }
   } finally {
     clearTimeout(deadline)
   }

@@ -23,6 +23,7 @@ const weighed = {
     ['chunk-server-1', 80_000],
   ]),
   residentMaxBytes: 2 ** 27,
+  loopDelayP99Ms: 12.3,
 }
 const baselineRow = (rate: number): Row => ({
   ...smallRow({ workload: 'PUT', subject: 'bare', baseline: null }, weighed),
@@ -58,6 +59,18 @@ describe('the table', () => {
     expect(text).toContain(verdict)
     expect(text).toContain('CPU µs, PUT, cluster: master 20, chunk-server-1 80')
     expect(text).toContain('cluster: copies=3, fsynced=3')
+  })
+
+  it.each([
+    [12.3, 'event-loop delay, p99: at most 12 ms, target 50 reached'],
+    [51, 'event-loop delay, p99: at most 51 ms, target 50 missed'],
+  ])('holds every process to its bounds (%d ms)', (loopDelayP99Ms, line) => {
+    const row = smallRow(
+      { workload: 'PUT', subject: 'cluster', baseline: baselineRow(1) },
+      { ...weighed, loopDelayP99Ms },
+    )
+    expect(tableText([row])).toContain('memory of any process: at most 128 MiB, target 300 reached')
+    expect(tableText([row])).toContain(line)
   })
 
   it('hides no failure', () => {
