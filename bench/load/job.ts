@@ -18,7 +18,8 @@ export interface SmallJob {
   readonly numberFrom: number
   readonly numberCount: number
   readonly bodyBytes: number
-  readonly warmUpMs: number
+  /** Before what is measured: at least so long, and so many requests, but no longer than the most. */
+  readonly warmUp: { readonly leastMs: number; readonly requests: number; readonly mostMs: number }
   readonly measureMs: number
   /** Ends early after so many requests, warm-up included; Infinity does not survive JSON, so null is none. */
   readonly requestsMax: number | null

@@ -29,10 +29,12 @@ class Measurement {
   readonly #job: SmallJob
   readonly #onMeasuring: () => void
   readonly #samplesMs = new Float32Array(SAMPLES_MAX)
-  readonly #startMs: number
-  readonly #endMs: number
+  readonly #warmFromMs = performance.now()
+  #startMs = Infinity
+  #endMs = Infinity
   #isMeasuring = false
   #sent = 0
+  #answers = 0
   #random = 1
   #requests = 0
   #failures = 0
@@ -42,13 +44,12 @@ class Measurement {
   constructor(job: SmallJob, onMeasuring: () => void) {
     this.#job = job
     this.#onMeasuring = onMeasuring
-    this.#startMs = performance.now() + job.warmUpMs
-    this.#endMs = this.#startMs + job.measureMs
   }
 
   nextNumber(): number | null {
-    const { requestsMax, method, numberFrom, numberCount } = this.#job
-    if (performance.now() >= this.#endMs || (requestsMax !== null && this.#sent >= requestsMax)) return null
+    const { requestsMax, method, numberFrom, numberCount, warmUp, measureMs } = this.#job
+    const lastMs = Math.min(this.#endMs, this.#warmFromMs + warmUp.mostMs + 2 * measureMs)
+    if (performance.now() >= lastMs || (requestsMax !== null && this.#sent >= requestsMax)) return null
     this.#sent += 1
     if (method === 'PUT') return numberFrom + this.#sent - 1
     // A linear congruential generator: spread over the files, the same in every run, and nearly free.
@@ -58,6 +59,7 @@ class Measurement {
 
   record(head: ResponseHead, startedMs: number, body: Buffer): void {
     const nowMs = performance.now()
+    if (this.#startMs === Infinity) this.#warmUp(nowMs)
     if (head.status >= 300) {
       this.recordFailure(`${head.status} ${body.toString('utf8', 0, 300)}`)
     }
@@ -71,6 +73,17 @@ class Measurement {
     this.#requests += 1
   }
 
+  /** Sets when the measured time begins and ends, once all is warm. */
+  #warmUp(nowMs: number): void {
+    const { warmUp, measureMs } = this.#job
+    this.#answers += 1
+    const elapsedMs = nowMs - this.#warmFromMs
+    const isWarm = elapsedMs >= warmUp.leastMs && this.#answers >= warmUp.requests
+    if (!isWarm && elapsedMs < warmUp.mostMs) return
+    this.#startMs = nowMs
+    this.#endMs = nowMs + measureMs
+  }
+
   recordFailure(what: string): void {
     this.#failures += 1
     this.#firstFailure ??= what
@@ -81,7 +94,7 @@ class Measurement {
     const sorted = this.#samplesMs.subarray(0, Math.min(this.#requests, SAMPLES_MAX)).toSorted()
     return {
       requests: this.#requests,
-      elapsedMs: Math.min(performance.now(), this.#endMs) - this.#startMs,
+      elapsedMs: Math.max(0, Math.min(performance.now(), this.#endMs) - this.#startMs),
       p50Ms: sorted[Math.floor(sorted.length * 0.5)] ?? 0,
       p99Ms: sorted[Math.floor(sorted.length * 0.99)] ?? 0,
       failures: this.#failures,
