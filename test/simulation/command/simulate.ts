@@ -72,5 +72,6 @@ async function runOne(seed: string, isShrinking: boolean): Promise<number> {
   return 1
 }
 
-const repeatCommand = (seed: string): string =>
-  `repeat it with: npm run simulate -- --seed '${seed}' --shrink`
+function repeatCommand(seed: string): string {
+  return `repeat it with: npm run simulate -- --seed '${seed}' --shrink`
+}

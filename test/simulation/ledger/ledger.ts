@@ -35,8 +35,10 @@ export class Ledger {
   readonly #disks = new Map<number, SimDisk>()
   epochCounter = 0
 
+  /** The same order may come again: a request whose answer was lost is answered once more. */
   allocate(orders: readonly VolumeOrder[]): void {
     for (const order of orders) {
+      if (this.volumes.has(order.volume)) continue
       this.volumes.set(order.volume, {
         order,
         chunks: [],
