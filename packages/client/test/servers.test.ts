@@ -19,6 +19,8 @@ const view = (url: string): ServerView => ({
   freeBytes: 1,
   totalBytes: 1,
   silentForMs: 0,
+  damagedRanges: 0,
+  repairedRecords: 0,
 })
 
 let clock: TestClock

@@ -134,6 +134,16 @@ export const ServerView = Type.Object({
     description: 'Milliseconds since its last heartbeat.',
     examples: [412],
   }),
+  damagedRanges: Type.Integer({
+    minimum: 0,
+    description: 'Ranges of bytes that were found damaged in its copies since it started.',
+    examples: [0],
+  }),
+  repairedRecords: Type.Integer({
+    minimum: 0,
+    description: 'Records that were mended from other copies since it started.',
+    examples: [0],
+  }),
 })
 export type ServerView = Static<typeof ServerView>
 

@@ -79,6 +79,8 @@ export const serverViews = (
     freeBytes: server.freeBytes,
     totalBytes: server.totalBytes,
     silentForMs: server.silentForMs,
+    damagedRanges: server.damagedRanges,
+    repairedRecords: server.repairedRecords,
   }))
 
 export const clusterStatusView = (cluster: ClusterView, caller: Caller): ClusterStatusView => ({

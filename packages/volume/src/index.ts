@@ -1,3 +1,4 @@
+export { assembleRecord } from './assemble.ts'
 export { combineCrc32, type Crc32 } from './crc32.ts'
 export {
   areBlocksValid,

@@ -22,6 +22,7 @@ import { RecordCommitter } from './files/record-committer.ts'
 import { UploadStager } from './files/upload-stager.ts'
 import { ServerIdentity } from './identity.ts'
 import { CommitChannel } from './master/commit-channel.ts'
+import { type Damage, DamageReporter } from './master/damage-reporter.ts'
 import { LookupChannel } from './master/lookup-channel.ts'
 import { MasterSession, type ServerAddresses } from './master/master-session.ts'
 import { ServerDirectory } from './master/server-directory.ts'
@@ -29,6 +30,7 @@ import { peerMethods } from './peer-methods.ts'
 import { RemoteNamespace } from './remote-namespace.ts'
 import { VolumePool } from './replication/volume-pool.ts'
 import { sealUntilDone, VolumeAllocator } from './volume-allocation.ts'
+import { otherCopies } from './volume/other-copies.ts'
 import { Verifier } from './volume/verifier.ts'
 import { VolumeStore } from './volume/volume-store.ts'
 
@@ -111,7 +113,9 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
   })
   pool = openVolumes
   const self = (): number => identity.serverId
-  const chunks = new ChunkReader({ clock, transport, store, directory, crc32, log, self })
+  const damages = new DamageReporter({ clock, log, session })
+  const onDamage = (damage: Damage): void => damages.report(damage)
+  const chunks = new ChunkReader({ clock, transport, store, directory, crc32, log, self, onDamage })
   const chunkSizeBytes = (): number => directory.settings.chunkSizeBytes
   const records = new RecordCommitter({ clock, pool: openVolumes, commits })
   const content = { crc32, createHasher, chunkSizeBytes, records }
@@ -123,7 +127,13 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
   const writer = new FileWriter({ ...content, log, pool: openVolumes, commits, uploads })
   const reader = new FileReader({ lookup: (request, context) => lookups.lookup(request, context), chunks })
 
-  const verifier = new Verifier({ clock, log, store })
+  const verifier = new Verifier({
+    clock,
+    random: random.fork('verifier'),
+    log,
+    store,
+    otherCopies: (copy) => otherCopies(copy, { transport, directory, self }),
+  })
   const chunkServer: ChunkServer = {
     files: {
       write: (request, body, context) => writer.write(request, body, context),

@@ -6,6 +6,7 @@ import { parseHeader, sumContent } from '@dfs/volume'
 import { expect, it } from 'vitest'
 import { OpenVolume } from '../src/replication/open-volume.ts'
 import { VOLUMES_DIRECTORY } from '../src/volume/copy-state.ts'
+import { OpenFiles } from '../src/volume/open-files.ts'
 import { fromHex, VolumeCopy } from '../src/volume/volume-copy.ts'
 
 const SALT = '0123456789abcdef'
@@ -26,7 +27,7 @@ it('stores a record where its placement says, also after others were refused bec
     await runtime.disk.makeDirectory(VOLUMES_DIRECTORY)
     const order = { ...ORDER, replicas: [...ORDER.replicas] }
     const copy = await VolumeCopy.create(
-      { ...runtime, crc32 },
+      { ...runtime, files: new OpenFiles(runtime.disk), crc32 },
       { formatVersion: 1, order, replica: 5, state: 'open', sealedLengthBytes: null, verifiedToBytes: 0 },
     )
     const addressOf = (): string => 'nobody'

@@ -132,7 +132,8 @@ describe.each(TEARS)('a log whose last record %s, at every byte,', (_, tear) => 
     const server = await Server.withWholeLog()
     const verifiedTo = (sealedLengthBytes: number): Promise<{ isWhole: boolean; to: number }> =>
       server.recovered({ ...OPEN, state: 'sealed', sealedLengthBytes }, async (copy) => {
-        const isWhole = await copy.verify(async () => {})
+        const damaged = await copy.verify({ pause: async () => {} })
+        const isWhole = damaged.length === 0
         return { isWhole, to: copy.state.verifiedToBytes }
       })
     for (let at = bytes.byteLength - 1; at >= lastStart; at -= 1) {

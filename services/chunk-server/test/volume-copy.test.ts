@@ -6,6 +6,7 @@ import { type DiskFaultHook, SimNetwork, simNode, type SimNode, Simulation } fro
 import { frameRecord, sumContent } from '@dfs/volume'
 import { describe, expect, it } from 'vitest'
 import { type CopyState, VOLUMES_DIRECTORY } from '../src/volume/copy-state.ts'
+import { OpenFiles } from '../src/volume/open-files.ts'
 import { fromHex, VolumeCopy } from '../src/volume/volume-copy.ts'
 import { VolumeStore } from '../src/volume/volume-store.ts'
 
@@ -57,7 +58,10 @@ async function world(seed: string): Promise<World> {
   const copy = await simulation.complete(async () => {
     await node.runtime.disk.makeDirectory(VOLUMES_DIRECTORY)
     await node.runtime.disk.syncDirectory('')
-    const made = await VolumeCopy.create({ ...node.runtime, crc32 }, OPEN)
+    const made = await VolumeCopy.create(
+      { ...node.runtime, files: new OpenFiles(node.runtime.disk), crc32 },
+      OPEN,
+    )
     const bytes = record(0)
     await made.append(0, [bytes], bytes.byteLength)
     return made
@@ -75,7 +79,7 @@ describe('the state beside a copy', () => {
       const made = await world(`two changes ${cutAfter}`)
       const { simulation, node, copy } = made
       void copy.seal(copy.syncedLength)
-      void copy.verify(turn)
+      void copy.verify({ pause: turn })
       let left = cutAfter
       await simulation.run({ isDone: () => (left -= 1) < 0 })
       node.crash('power')
@@ -89,11 +93,11 @@ describe('the state beside a copy', () => {
     const { simulation, copy, node } = await world('both')
     const isWhole = await simulation.complete(async () => {
       const sealing = copy.seal(copy.syncedLength)
-      const verified = await copy.verify(async () => {})
+      const verified = await copy.verify({ pause: async () => {} })
       await sealing
       return verified
     })
-    expect(isWhole).toBe(true)
+    expect(isWhole).toEqual([])
     const written: unknown = JSON.parse(Buffer.from(node.disk.peek('volumes/4d.json')!).toString())
     expect(written).toMatchObject({ state: 'sealed', verifiedToBytes: copy.syncedLength })
   })
@@ -115,7 +119,7 @@ describe('a full disk', () => {
       code: 'VOLUME_SEALED',
     })
     await simulation.complete(() => copy.seal(length))
-    expect(await simulation.complete(() => copy.verify(async () => {}))).toBe(true)
+    expect(await simulation.complete(() => copy.verify({ pause: async () => {} }))).toEqual([])
     expect(copy.report()).toMatchObject({ state: 'sealed', verifiedToBytes: length })
   })
 

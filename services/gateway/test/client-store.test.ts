@@ -14,6 +14,8 @@ const server = (id: number, url: string, rest: Partial<ServerView> = {}): Server
   freeBytes: 1,
   totalBytes: 1,
   silentForMs: 0,
+  damagedRanges: 0,
+  repairedRecords: 0,
   ...rest,
 })
 

@@ -15,6 +15,7 @@ import {
   methodHandler,
   type Namespace,
   register,
+  reportDamage,
   sealVolume,
   type ServedMethod,
   type ServerInfo,
@@ -23,6 +24,7 @@ import {
 } from '@dfs/protocol'
 import { Allocation } from './allocation.ts'
 import { ClusterTime } from './cluster-time.ts'
+import { DamageReports } from './damage-reports.ts'
 import { Groups, reporting } from './groups.ts'
 import { Membership } from './membership.ts'
 import { type MetadataStore } from './metadata/store.ts'
@@ -100,6 +102,7 @@ interface Parts {
   readonly groups: Groups
   readonly membership: Membership
   readonly allocation: Allocation
+  readonly damages: DamageReports
   readonly failure: Failure
 }
 
@@ -112,11 +115,20 @@ async function assemble(
   const time = new ClusterTime(runtime.clock, store)
   const shared = { runtime, store, sessions, settings, time }
   const groups = new Groups({ ...shared, onFatal: failure.report })
-  const [membership, allocation] = [new Membership(shared), new Allocation(shared)]
-  return { store, settings, sessions, time, groups, membership, allocation, failure }
+  const damages = new DamageReports(shared)
+  const [membership, allocation] = [new Membership({ ...shared, damages }), new Allocation(shared)]
+  return { store, settings, sessions, time, groups, membership, allocation, damages, failure }
 }
 
-function servedMethods({ store, sessions, groups, membership, allocation, failure }: Parts): ServedMethod[] {
+function servedMethods({
+  store,
+  sessions,
+  groups,
+  membership,
+  allocation,
+  damages,
+  failure,
+}: Parts): ServedMethod[] {
   const guarded =
     <Q, P>(answer: (request: Q) => Promise<P>) =>
     (request: Q): Promise<P> =>
@@ -146,6 +158,13 @@ function servedMethods({ store, sessions, groups, membership, allocation, failur
       sealVolume,
       guarded(async ({ volume, reason }) => {
         return { sealedLengthBytes: await allocation.seal(volume, reason) }
+      }),
+    ),
+    serveMethod(
+      reportDamage,
+      guarded(async (report) => {
+        await damages.report(report)
+        return {}
       }),
     ),
     serveMethod(commits, commit),

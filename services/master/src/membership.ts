@@ -13,6 +13,7 @@ import {
   type RegisterReply,
   type RegisterRequest,
 } from '@dfs/protocol'
+import { type DamageReports } from './damage-reports.ts'
 import { type MetadataStore, type ReportOutcome } from './metadata/store.ts'
 import { type Sessions } from './sessions.ts'
 import { type MasterSettings } from './settings.ts'
@@ -22,6 +23,7 @@ export interface MembershipOptions {
   readonly store: MetadataStore
   readonly sessions: Sessions
   readonly settings: MasterSettings
+  readonly damages: DamageReports
 }
 
 /** Copies that one log line names at most. */
@@ -32,12 +34,14 @@ export class Membership {
   readonly #store: MetadataStore
   readonly #sessions: Sessions
   readonly #settings: MasterSettings
+  readonly #damages: DamageReports
 
-  constructor({ runtime, store, sessions, settings }: MembershipOptions) {
+  constructor({ runtime, store, sessions, settings, damages }: MembershipOptions) {
     this.#runtime = runtime
     this.#store = store
     this.#sessions = sessions
     this.#settings = settings
+    this.#damages = damages
   }
 
   /** Throws WRONG_CLUSTER, STALE_INCARNATION, and STALE_EPOCH where the server has seen more than this database knows. */
@@ -49,16 +53,13 @@ export class Membership {
     checkEpoch(request.seenEpoch, this.#store.epoch())
     const { diskUid, name, incarnation, internalAddress, publicPort, advertisedUrl, zone } = request
     const who = { diskUid, name, incarnation, internalAddress, publicPort, advertisedUrl, zone }
-    const outcome = await this.#store.registerServer(
-      { ...who, reports: request.replicas },
-      this.#runtime.clock.wallMs(),
-    )
+    const known = this.#sessions.withDisk(diskUid)
+    const isNews = known === undefined || this.#sessions.isNews(known.id, incarnation, request.number)
+    const reports = isNews ? request.replicas : []
+    const outcome = await this.#store.registerServer({ ...who, reports }, this.#runtime.clock.wallMs())
     const { server, isNewServer, isNewIncarnation } = outcome
-    const { freeBytes, totalBytes } = request
-    this.#sessions.begin(
-      { id: server, ...who },
-      { freeBytes, totalBytes, unreachable: [], oldestDiskCallMs: 0 },
-    )
+    if (isNews)
+      this.#sessions.begin({ id: server, ...who }, { ...request, unreachable: [], oldestDiskCallMs: 0 })
     this.#runtime.log.info({ server, name, incarnation, isNewServer, isNewIncarnation }, 'server registered')
     logOutcome(this.#runtime.log, server, outcome)
     const reply = await this.#sessionReply(server)
@@ -69,8 +70,9 @@ export class Membership {
   /** Throws UNKNOWN_SERVER, STALE_INCARNATION. */
   async heartbeat(request: HeartbeatRequest): Promise<HeartbeatReply> {
     const { serverId, incarnation, replicas } = request
-    this.#sessions.heartbeat(serverId, incarnation, request)
-    if (replicas.length > 0) {
+    const isNews = this.#sessions.heartbeat(serverId, incarnation, request)
+    if (isNews) this.#damages.noteChecked(serverId, request.checked)
+    if (isNews && replicas.length > 0) {
       const from = { server: serverId, incarnation }
       const outcome = await this.#store.recordReports(from, replicas, this.#runtime.clock.wallMs())
       logOutcome(this.#runtime.log, serverId, outcome)
@@ -90,7 +92,7 @@ export class Membership {
   }
 
   async #sessionReply(server: number): Promise<HeartbeatReply> {
-    const orders = [...(await this.#store.pendingOrders(server))]
+    const orders = [...(await this.#store.pendingOrders(server)), ...this.#damages.ordersFor(server)]
     const servers = this.#sessions.view()
     return { epoch: this.#store.epoch(), servers, preferred: this.#sessions.preferred(), orders }
   }

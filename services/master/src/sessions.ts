@@ -16,6 +16,10 @@ export interface Presence {
   readonly totalBytes: number
   readonly unreachable: readonly number[]
   readonly oldestDiskCallMs: number
+  /** Which of its reports came with it; they rise within an incarnation. */
+  readonly number: number
+  readonly damagedRanges: number
+  readonly repairedRecords: number
 }
 
 interface Session extends Presence {
@@ -45,10 +49,22 @@ export class Sessions {
     this.#hear(record.id, record.incarnation, presence)
   }
 
-  /** Takes a heartbeat. Throws UNKNOWN_SERVER, STALE_INCARNATION. */
-  heartbeat(server: number, incarnation: number, presence: Presence): void {
+  withDisk(diskUid: string): ServerRecord | undefined {
+    return [...this.#records.values()].find((record) => record.diskUid === diskUid)
+  }
+
+  /** Takes a heartbeat; whether it is newer than all before. Throws UNKNOWN_SERVER, STALE_INCARNATION. */
+  heartbeat(server: number, incarnation: number, presence: Presence): boolean {
     this.require(server, incarnation)
+    if (!this.isNews(server, incarnation, presence.number)) return false
     this.#hear(server, incarnation, presence)
+    return true
+  }
+
+  /** Whether nothing newer was heard from this incarnation: a call that comes late must not undo what a later one said. */
+  isNews(server: number, incarnation: number, number: number): boolean {
+    const session = this.#sessions.get(server)
+    return session?.incarnation !== incarnation || session.number < number
   }
 
   /** Throws UNKNOWN_SERVER where the server must register (again), STALE_INCARNATION where a newer process took its place. */
@@ -115,15 +131,18 @@ export class Sessions {
   }
 
   #hear(server: number, incarnation: number, presence: Presence): void {
-    const { freeBytes, totalBytes, unreachable, oldestDiskCallMs } = presence
-    const heardAtMs = this.#clock.monotonicMs()
+    const { freeBytes, totalBytes, unreachable, oldestDiskCallMs, number } = presence
+    const { damagedRanges, repairedRecords } = presence
     this.#sessions.set(server, {
       incarnation,
-      heardAtMs,
+      heardAtMs: this.#clock.monotonicMs(),
+      number,
       freeBytes,
       totalBytes,
       unreachable,
       oldestDiskCallMs,
+      damagedRanges,
+      repairedRecords,
     })
   }
 
@@ -161,6 +180,8 @@ export class Sessions {
       freeBytes: session?.freeBytes ?? 0,
       totalBytes: session?.totalBytes ?? 0,
       silentForMs: Math.floor(silenceMs(hearing)),
+      damagedRanges: session?.damagedRanges ?? 0,
+      repairedRecords: session?.repairedRecords ?? 0,
     }
   }
 }

@@ -3,7 +3,7 @@
  * before anybody is answered. The store itself is the real one and knows nothing of it.
  */
 import { type MetadataStore } from '@dfs/master'
-import { type CommandResult, type Epoch, type Order, type VolumeOrder } from '@dfs/protocol'
+import { type CommandResult, type Epoch, type SealOrder, type VolumeOrder } from '@dfs/protocol'
 
 type CommitRequest = Parameters<MetadataStore['commitBatch']>[0][number]
 export type Registration = Parameters<MetadataStore['registerServer']>[0]
@@ -76,5 +76,5 @@ export function observeStore(store: MetadataStore, observer: StoreObserver): Met
   })
 }
 
-const lengthsOf = (orders: readonly Order[]): Map<number, number> =>
+const lengthsOf = (orders: readonly SealOrder[]): Map<number, number> =>
   new Map(orders.map(({ volume, sealedLengthBytes }) => [volume, sealedLengthBytes]))

@@ -14,6 +14,9 @@ import { DIRECTORY, nameOf } from './workload.ts'
 /** Longer than any deadline, and than the time after which short volumes are replaced. */
 export const QUIESCE_MS = 150_000
 
+/** Time for an order to be given, carried out and reported. */
+const ORDERS_SETTLE_MS = 5000
+
 const SERVES = 'when all faults have ended every server serves'
 const READS = 'what has a whole copy can be read'
 const LISTING = 'a listing has the names that can be read'
@@ -38,6 +41,8 @@ export async function checkQuiescence(quiet: QuietCluster): Promise<void> {
     const outcome = await quiet.client.perform(server!, probe)
     expectPromise(isDefinite(outcome), SERVES, () => `${node.name} takes no writes: ${reasonOf(outcome)}`)
   }
+  // Reads may have found damage in open volumes, which are sealed because of it.
+  await quiet.cluster.masterNode.runtime.clock.sleep(ORDERS_SETTLE_MS)
   await checkTotals(quiet)
   await checkSealed(quiet)
   quiet.invariants.checkAll()

@@ -59,6 +59,8 @@ export class FakeCluster implements AsyncDisposable {
       freeBytes: 5 * 2 ** 30,
       totalBytes: 10 * 2 ** 30,
       silentForMs: 12,
+      damagedRanges: 0,
+      repairedRecords: 0,
     }))
   }
 

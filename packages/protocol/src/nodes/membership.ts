@@ -24,13 +24,26 @@ export const ReplicaReport = Type.Object({
 })
 export type ReplicaReport = Static<typeof ReplicaReport>
 
-/** An instruction that the master repeats until a report shows that it was carried out. */
-export const Order = Type.Object({
+const SealOrder = Type.Object({
   kind: Type.Literal('seal'),
   volume: Id,
   replica: Id,
   sealedLengthBytes: Count,
 })
+export type SealOrder = Static<typeof SealOrder>
+
+/** Somebody got wrong bytes: read the record at `offset` again. Done when a heartbeat names it among those checked. */
+const CheckOrder = Type.Object({
+  kind: Type.Literal('check'),
+  volume: Id,
+  replica: Id,
+  offset: Count,
+  recordSize: Count,
+})
+export type CheckOrder = Static<typeof CheckOrder>
+
+/** An instruction that the master repeats until a report shows that it was carried out. */
+export const Order = Type.Union([SealOrder, CheckOrder])
 export type Order = Static<typeof Order>
 
 export const Liveness = Type.Enum(['alive', 'suspect', 'dead'])
@@ -52,6 +65,9 @@ export const ServerInfo = Type.Object({
   totalBytes: Count,
   /** Milliseconds since its last heartbeat. */
   silentForMs: Count,
+  /** Since its start: ranges found damaged in its copies, and records mended. */
+  damagedRanges: Count,
+  repairedRecords: Count,
 })
 export type ServerInfo = Static<typeof ServerInfo>
 
@@ -81,6 +97,10 @@ const SessionReply = {
 
 const Presence = {
   incarnation: Id,
+  /** Rises with each call that carries reports, so that one which arrives late is not taken for news. */
+  number: Id,
+  damagedRanges: Count,
+  repairedRecords: Count,
   freeBytes: Count,
   totalBytes: Count,
   replicas: Type.Array(ReplicaReport),
@@ -123,6 +143,8 @@ export const heartbeat = jsonMethod(
     serverId: Id,
     /** Peers that did not answer lately. */
     unreachable: Type.Array(Id),
+    /** Orders to check that were carried out; what was found is in the reports. */
+    checked: Type.Array(Type.Object({ replica: Id, offset: Count })),
     /** Age of the oldest unfinished disk call. */
     oldestDiskCallMs: Count,
   }),

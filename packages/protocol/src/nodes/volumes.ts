@@ -57,6 +57,21 @@ export const sealVolume = jsonMethod(
   Type.Object({ sealedLengthBytes: Type.Integer({ minimum: 0 }) }),
 )
 
+/**
+ * Chunk server to master: the copy on `server` gave wrong bytes for this record. Nobody takes its word for it: the holder is
+ * told to read the record again, and only what it finds counts (R8). Answered as soon as it is noted.
+ */
+export const reportDamage = jsonMethod(
+  'POST /v1/volumes/damages',
+  Type.Object({
+    volume: Id,
+    server: Id,
+    offset: Type.Integer({ minimum: 0 }),
+    recordSize: Type.Integer({ minimum: 1 }),
+  }),
+  Type.Object({}),
+)
+
 /** Primary to replica: make your copy of this volume. Idempotent. STALE_INCARNATION where another start was meant. */
 export const createReplica = jsonMethod(
   'POST /v1/volumes/replicas',

@@ -234,6 +234,8 @@ const CLUSTER: ClusterView = {
       freeBytes: 10,
       totalBytes: 20,
       silentForMs: 3,
+      damagedRanges: 0,
+      repairedRecords: 0,
     },
   ],
   preferred: 1,

@@ -22,6 +22,7 @@ import {
   isExpected as isExpectedRecord,
   parseHeader,
 } from '@dfs/volume'
+import { type Damage } from '../master/damage-reporter.ts'
 import { type ServerDirectory } from '../master/server-directory.ts'
 import { type VolumeStore } from '../volume/volume-store.ts'
 import { Alarms } from './alarms.ts'
@@ -48,6 +49,8 @@ export interface ChunkReaderDeps {
   readonly log: Log
   /** This server's id. */
   readonly self: () => number
+  /** A copy has wrong bytes, or bytes that its disk cannot read. */
+  readonly onDamage: (damage: Damage) => void
 }
 
 /** Bytes `from` (included) to `to` (excluded) of a chunk's content. */
@@ -162,6 +165,10 @@ export class ChunkReader {
       { volume: formatId(chunk.volume), offset: chunk.offset, trouble },
       'a copy could not serve a read; asking the next',
     )
+    if (error === null || error instanceof DiskError) {
+      const { volume, offset, recordSize } = chunk
+      this.#deps.onDamage({ volume, server, offset, recordSize })
+    }
     if (!(error instanceof TransportError || error instanceof NoAnswerError)) return
     this.#recordOf(server).noteFailure()
     if (server !== this.#deps.self()) this.#deps.directory.noteFailure(server)

@@ -13,6 +13,7 @@ import {
   type HeartbeatReply,
   type Method,
   register,
+  type RegisterRequest,
   type ReplicaReport,
 } from '@dfs/protocol'
 import { type ServerIdentity } from '../identity.ts'
@@ -32,6 +33,12 @@ export interface ServerAddresses {
   readonly advertisedUrl: string | null
 }
 
+/** What this server says of itself whenever it reports. */
+type Presence = Pick<
+  RegisterRequest,
+  'incarnation' | 'number' | 'freeBytes' | 'totalBytes' | 'damagedRanges' | 'repairedRecords' | 'replicas'
+>
+
 export interface MasterSessionDeps {
   readonly runtime: Runtime
   readonly masterAddress: string
@@ -50,6 +57,7 @@ export class MasterSession {
   readonly #stopped = new AbortController()
   #running: Promise<void> = Promise.resolve()
   #lastAnswerMs: number | null = null
+  #reportsNumber = 0
 
   constructor(deps: MasterSessionDeps) {
     this.#deps = deps
@@ -176,6 +184,7 @@ export class MasterSession {
   async #beat(): Promise<void> {
     const { identity, store, directory } = this.#deps
     const replicas = store.takeChangedReports()
+    const checked = store.takeChecked()
     try {
       const reply = await this.callCurrent(
         heartbeat,
@@ -183,6 +192,7 @@ export class MasterSession {
           ...(await this.#presence(replicas)),
           serverId: identity.serverId,
           unreachable: directory.unreachable(),
+          checked,
           oldestDiskCallMs: Math.floor(store.oldestDiskCallMs()),
         },
         { timeoutMs: CALL_TIMEOUT_MS },
@@ -190,6 +200,7 @@ export class MasterSession {
       await this.#accept(reply)
     } catch (error) {
       for (const { volume } of replicas) store.noteChange(volume)
+      for (const record of checked) store.noteChecked(record)
       if (error instanceof DfsError && error.code === 'UNKNOWN_SERVER') await this.#register()
       else throw error
     }
@@ -203,10 +214,11 @@ export class MasterSession {
     for (const order of reply.orders) await store.obey(order)
   }
 
-  async #presence(
-    replicas: ReplicaReport[],
-  ): Promise<{ incarnation: number; freeBytes: number; totalBytes: number; replicas: ReplicaReport[] }> {
-    const space = await this.#deps.runtime.disk.space()
-    return { incarnation: this.#deps.identity.incarnation, ...space, replicas }
+  async #presence(replicas: ReplicaReport[]): Promise<Presence> {
+    const { identity, store, runtime } = this.#deps
+    this.#reportsNumber += 1
+    const number = this.#reportsNumber
+    const space = await runtime.disk.space()
+    return { incarnation: identity.incarnation, number, ...space, ...store.counters, replicas }
   }
 }

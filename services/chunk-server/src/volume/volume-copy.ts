@@ -3,20 +3,37 @@
  * length and only in order; nothing below that length ever changes; after any failed write or sync it is `failed` for good
  * (the kernel may have dropped the dirty pages: a second sync would succeed and lie).
  */
-import { type Clock, type Disk, DiskError, type DiskFile } from '@dfs/core'
+import { assert, type Clock, type Disk, DiskError, type DiskFile } from '@dfs/core'
 import { DfsError, formatId, type ReplicaReport } from '@dfs/protocol'
-import { type Crc32, scanVolume, surveyVolume } from '@dfs/volume'
+import { type Crc32, type ReadInto, type ScanOptions, scanVolume, surveyVolume } from '@dfs/volume'
 import { type CopyState, logName, saveState } from './copy-state.ts'
+import { type OpenFiles } from './open-files.ts'
+import { readWhatCanBeRead } from './tolerant-read.ts'
 
 export interface CopyDeps {
   readonly clock: Clock
   readonly disk: Disk
+  readonly files: OpenFiles
   readonly crc32: Crc32
+}
+
+/** Bytes of the log, from `at` up to but not including `end`. */
+export interface Span {
+  readonly at: number
+  readonly end: number
+}
+
+export interface VerifyOptions {
+  /** Awaited between records, so that reading a whole volume leaves room for others. */
+  readonly pause: () => Promise<void>
+  /** Takes what the disk cannot read for damage, instead of failing. */
+  readonly areErrorsDamage?: boolean
 }
 
 export class VolumeCopy {
   readonly #deps: CopyDeps
-  readonly #file: DiskFile
+  /** The handle to append with, while that may happen; all others are shared (open-files.ts). */
+  #appendingTo: DiskFile | null
   #state: CopyState
   #syncedLength: number
   #appendingSinceMs: number | null = null
@@ -25,9 +42,9 @@ export class VolumeCopy {
   /** The disk had no room for a batch: what stands behind the synced length is nobody's, and nothing may follow it. */
   #isFull = false
 
-  private constructor(deps: CopyDeps, file: DiskFile, state: CopyState, syncedLength: number) {
+  private constructor(deps: CopyDeps, file: DiskFile | null, state: CopyState, syncedLength: number) {
     this.#deps = deps
-    this.#file = file
+    this.#appendingTo = file
     this.#state = state
     this.#syncedLength = syncedLength
   }
@@ -46,18 +63,19 @@ export class VolumeCopy {
   }
 
   /**
-   * Opens a copy after a start. One that was open is surveyed to find where its valid records end; nothing is cut off,
-   * because only the master knows the sealed length (R10). A sealed and verified one is taken as it stands.
+   * Opens a copy after a start. Nothing is cut off, because only the master knows the sealed length (R10). A sealed and
+   * verified one is taken as it stands, unless bytes are missing at its end; any other is surveyed to find where its valid
+   * records end.
    */
   static async recover(deps: CopyDeps, state: CopyState): Promise<VolumeCopy> {
-    const file = await deps.disk.open(logName(state.order.volume), 'existing')
-    const size = await file.size()
-    const isVerified = state.state === 'sealed' && state.verifiedToBytes === state.sealedLengthBytes
-    const copy = new VolumeCopy(deps, file, state, size)
-    if (!isVerified) {
-      const survey = await surveyVolume(copy.#readInto, copy.#scanOptions(size), state.sealedLengthBytes ?? 0)
-      copy.#syncedLength = survey.validTo
-    }
+    const size = await deps.files.use(logName(state.order.volume), (file) => file.size())
+    const { sealedLengthBytes, verifiedToBytes } = state
+    const isVerified = state.state === 'sealed' && verifiedToBytes === sealedLengthBytes
+    if (isVerified && size >= sealedLengthBytes) return new VolumeCopy(deps, null, state, size)
+    const copy = new VolumeCopy(deps, null, state, size)
+    const survey = await surveyVolume(copy.readTolerantly, copy.#scanOptions(0, size), sealedLengthBytes ?? 0)
+    copy.#syncedLength = survey.validTo
+    copy.#state = { ...state, verifiedToBytes: Math.min(verifiedToBytes, survey.validTo) }
     return copy
   }
 
@@ -90,14 +108,14 @@ export class VolumeCopy {
    * leaves the copy failed, or where the disk is full, without room for ever.
    */
   async append(offset: number, pieces: readonly Uint8Array[], byteLength: number): Promise<number> {
-    this.#checkOpen()
+    const file = this.#requireOpen()
     if (this.#appendingSinceMs !== null || offset !== this.#syncedLength) {
       throw new DfsError('OFFSET_CONFLICT', `${this.#name} ends at ${this.#syncedLength}, not at ${offset}`)
     }
     this.#appendingSinceMs = this.#deps.clock.monotonicMs()
     try {
-      await this.#file.appendv(pieces)
-      await this.#file.sync()
+      await file.appendv(pieces)
+      await file.sync()
     } catch (error) {
       // Without room nothing was lost that had been synced; any other failure makes all of the file doubtful.
       if (error instanceof DiskError && error.kind === 'full') this.#isFull = true
@@ -105,65 +123,146 @@ export class VolumeCopy {
       throw error
     } finally {
       this.#appendingSinceMs = null
+      this.#shareFile()
     }
     // Sealed or failed meanwhile: the bytes are there, but nobody may count them.
-    this.#checkOpen()
+    this.#requireOpen()
     this.#syncedLength = offset + byteLength
     return this.#syncedLength
   }
 
   /** Fills `buffer` with the bytes from `at`. BEYOND_LENGTH where this copy does not have them (all). */
   async readInto(at: number, buffer: Uint8Array): Promise<void> {
-    if (at + buffer.byteLength > this.#syncedLength) {
-      throw new DfsError('BEYOND_LENGTH', `${this.#name} ends at ${this.#syncedLength} here`)
+    // Of a sealed copy all may be asked for: where a part of it is damaged, the rest is as good as ever.
+    const { state, sealedLengthBytes } = this.#state
+    const length = state === 'sealed' ? (sealedLengthBytes ?? 0) : this.#syncedLength
+    if (at + buffer.byteLength > length) {
+      throw new DfsError('BEYOND_LENGTH', `${this.#name} ends at ${length} here`)
     }
-    const count = await this.#file.readInto(at, buffer)
+    const count = await this.#readInto(at, buffer)
     if (count < buffer.byteLength) throw new DfsError('BEYOND_LENGTH', `${this.#name} is shorter than it was`)
   }
 
   /** Takes no more records, for ever. Durable when it resolves; idempotent. */
   async seal(sealedLengthBytes: number): Promise<void> {
-    if (this.#state.state === 'open') await this.#change({ state: 'sealed', sealedLengthBytes })
-    else await this.#saved
+    if (this.#state.state !== 'open') return await this.#saved
+    const sealing = this.#change({ state: 'sealed', sealedLengthBytes })
+    this.#shareFile()
+    await sealing
   }
 
   /**
-   * Reads all records up to the sealed length and notes how far they are valid. Returns whether that is all of it.
-   * `pause` is awaited between records, so that reading a whole volume leaves room for others.
+   * Reads all records from the verified length up to the sealed length, and notes how far they are valid. Resolves to what
+   * is not: nothing where the copy is whole.
    */
-  async verify(pause: () => Promise<void>): Promise<boolean> {
-    const { sealedLengthBytes, state } = this.#state
-    if (state !== 'sealed' || sealedLengthBytes === null) return false
-    const to = Math.min(sealedLengthBytes, await this.#file.size())
-    let validTo = 0
-    for await (const found of scanVolume(this.#readInto, this.#scanOptions(to))) {
-      if (found.kind === 'invalid') break
-      validTo = found.end
+  async verify({ pause, areErrorsDamage = false }: VerifyOptions): Promise<Span[]> {
+    const { sealedLengthBytes, verifiedToBytes } = this.#sealedState()
+    const read = areErrorsDamage ? readWhatCanBeRead(this.#readInto) : this.#readInto
+    const damaged: Span[] = []
+    for await (const found of scanVolume(read, this.#scanOptions(verifiedToBytes, sealedLengthBytes))) {
+      if (found.kind === 'invalid') damaged.push({ at: found.at, end: found.end })
       await pause()
     }
-    if (validTo !== this.#state.verifiedToBytes) await this.#change({ verifiedToBytes: validTo })
-    return validTo === sealedLengthBytes
+    await this.#noteVerified(damaged[0]?.at ?? sealedLengthBytes)
+    return damaged
+  }
+
+  /** Reads one record again. Whether it is right; where it is not, the copy counts as verified up to it only (R8). */
+  async check({ at, end }: Span): Promise<boolean> {
+    const { sealedLengthBytes, verifiedToBytes } = this.#sealedState()
+    const options = this.#scanOptions(at, Math.min(end, sealedLengthBytes))
+    for await (const found of scanVolume(readWhatCanBeRead(this.#readInto), options)) {
+      if (found.kind === 'record' && found.at === at && found.end === end) return true
+      if (at < verifiedToBytes) await this.#noteVerified(at)
+      return false
+    }
+    return true
+  }
+
+  /**
+   * Puts right bytes in the place of damaged ones (R20): in a sealed copy, below its sealed length, in the file that is
+   * there. They are on the disk and were read back when it resolves to true; false where the file ends before `at`. A
+   * failed write or sync leaves the copy failed.
+   */
+  async repair(at: number, bytes: Uint8Array): Promise<boolean> {
+    const { sealedLengthBytes } = this.#sealedState()
+    assert(at + bytes.byteLength <= sealedLengthBytes, 'only what was promised is repaired')
+    return await this.#withFile(async (file) => {
+      if ((await file.size()) < at) return false
+      try {
+        await overwrite(file, at, bytes)
+        await file.sync()
+      } catch (error) {
+        if (!(error instanceof DiskError && error.kind === 'full')) await this.#change({ state: 'failed' })
+        throw error
+      }
+      const stored = new Uint8Array(bytes.byteLength)
+      await file.readInto(at, stored)
+      if (!areEqual(stored, bytes)) throw new DiskError('io', `${this.#name}: the disk keeps other bytes`)
+      return true
+    })
+  }
+
+  /** What a record of this copy must be like, for whoever reads it elsewhere. */
+  scanOptions({ at, end }: Span): ScanOptions {
+    return this.#scanOptions(at, end)
+  }
+
+  /** Reads what the disk can read; the rest is missing. */
+  get readTolerantly(): ReadInto {
+    return readWhatCanBeRead(this.#readInto)
   }
 
   async close(): Promise<void> {
-    await this.#file.close()
+    await this.#appendingTo?.close()
+    this.#appendingTo = null
   }
 
   get #name(): string {
     return `volume ${formatId(this.#state.order.volume)}`
   }
 
-  readonly #readInto = (at: number, buffer: Uint8Array): Promise<number> => this.#file.readInto(at, buffer)
+  readonly #readInto: ReadInto = (at, buffer) => this.#withFile((file) => file.readInto(at, buffer))
 
-  #scanOptions(to: number): { volume: number; salt: Uint8Array; crc32: Crc32; from: number; to: number } {
-    const { volume, salt } = this.#state.order
-    return { volume, salt: fromHex(salt), crc32: this.#deps.crc32, from: 0, to }
+  #withFile<T>(work: (file: DiskFile) => Promise<T>): Promise<T> {
+    const { files } = this.#deps
+    if (this.#appendingTo !== null) return work(this.#appendingTo)
+    return files.use(logName(this.#state.order.volume), work)
   }
 
-  #checkOpen(): void {
+  #scanOptions(from: number, to: number): ScanOptions {
+    const { volume, salt } = this.#state.order
+    return { volume, salt: fromHex(salt), crc32: this.#deps.crc32, from, to }
+  }
+
+  #requireOpen(): DiskFile {
     if (this.#state.state !== 'open')
       throw new DfsError('VOLUME_SEALED', `${this.#name} is ${this.#state.state}`)
     if (this.#isFull) throw new DfsError('VOLUME_SEALED', `the disk had no room for ${this.#name}`)
+    if (this.#appendingTo === null) {
+      throw new DfsError('VOLUME_SEALED', `${this.#name} is of an earlier start of this server`)
+    }
+    return this.#appendingTo
+  }
+
+  /** Hands the file over to those that are shared, as soon as nothing can be appended any more. */
+  #shareFile(): void {
+    if (this.#appendingTo === null || this.#appendingSinceMs !== null || this.#state.state === 'open') return
+    this.#deps.files.adopt(logName(this.#state.order.volume), this.#appendingTo)
+    this.#appendingTo = null
+  }
+
+  /** The lengths of a sealed copy. VOLUME_SEALED where it is open still, or failed. */
+  #sealedState(): { sealedLengthBytes: number; verifiedToBytes: number } {
+    const { state, sealedLengthBytes, verifiedToBytes } = this.#state
+    if (state !== 'sealed' || sealedLengthBytes === null) {
+      throw new DfsError('VOLUME_SEALED', `${this.#name} is ${state}, not sealed`)
+    }
+    return { sealedLengthBytes, verifiedToBytes }
+  }
+
+  async #noteVerified(verifiedToBytes: number): Promise<void> {
+    if (verifiedToBytes !== this.#state.verifiedToBytes) await this.#change({ verifiedToBytes })
   }
 
   /** Durable when it resolves. Where it rejects, the change holds until the process ends. */
@@ -179,3 +278,13 @@ export class VolumeCopy {
 /** Bytes of hexadecimal text. */
 export const fromHex = (text: string): Uint8Array =>
   Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
+
+/** Bytes that are there are replaced, those missing at the end of the file are added. */
+async function overwrite(file: DiskFile, at: number, bytes: Uint8Array): Promise<void> {
+  const present = bytes.subarray(0, Math.max(0, (await file.size()) - at))
+  if (present.byteLength > 0) await file.writeAt(at, present)
+  if (present.byteLength < bytes.byteLength) await file.appendv([bytes.subarray(present.byteLength)])
+}
+
+const areEqual = (left: Uint8Array, right: Uint8Array): boolean =>
+  left.byteLength === right.byteLength && left.every((byte, index) => byte === right[index])

@@ -1,8 +1,17 @@
 /** All copies of volumes that this server has: made on order, found again after a start, reported to the master. */
 import { type Clock, type Disk, DiskError, type Log } from '@dfs/core'
-import { DfsError, formatId, type Order, type ReplicaReport, type VolumeOrder } from '@dfs/protocol'
+import {
+  type CheckOrder,
+  DfsError,
+  formatId,
+  type HeartbeatRequest,
+  type Order,
+  type ReplicaReport,
+  type VolumeOrder,
+} from '@dfs/protocol'
 import { type Crc32 } from '@dfs/volume'
 import { type CopyState, loadState, VOLUMES_DIRECTORY, volumesIn } from './copy-state.ts'
+import { OpenFiles } from './open-files.ts'
 import { VolumeCopy } from './volume-copy.ts'
 
 export interface VolumeStoreDeps {
@@ -14,17 +23,27 @@ export interface VolumeStoreDeps {
   readonly onSealed: (volume: number) => void
 }
 
+/** A record that was checked, as the master is told. */
+type Checked = HeartbeatRequest['checked'][number]
+
 export class VolumeStore {
+  /** Since the start; for operators. */
+  readonly counters = { damagedRanges: 0, repairedRecords: 0 }
   readonly #deps: VolumeStoreDeps
+  readonly #files: OpenFiles
   readonly #copies = new Map<number, VolumeCopy>()
   readonly #creating = new Map<number, Promise<VolumeCopy>>()
   /** Volumes whose report has changed since it was last taken. */
   readonly #changed = new Set<number>()
   /** Copies that the master believes to be here and that are not, with their volumes, since reports were last taken. */
   readonly #absent = new Map<number, number>()
+  /** Orders to check that wait, by {@link checkKey}; as many as the master has outstanding at most. */
+  readonly #checks = new Map<string, CheckOrder>()
+  readonly #checked = new Map<string, Checked>()
 
   private constructor(deps: VolumeStoreDeps) {
     this.#deps = deps
+    this.#files = new OpenFiles(deps.disk)
   }
 
   /** Finds every copy on the disk. Anything that cannot be read is logged and left where it is (R7). */
@@ -72,8 +91,32 @@ export class VolumeStore {
       this.#absent.set(order.replica, order.volume)
       return
     }
-    await this.seal(order.volume, order.sealedLengthBytes)
-    this.#deps.onSealed(order.volume)
+    switch (order.kind) {
+      case 'check':
+        this.#checks.set(checkKey(order), order)
+        return
+      case 'seal':
+        await this.seal(order.volume, order.sealedLengthBytes)
+        this.#deps.onSealed(order.volume)
+    }
+  }
+
+  /** Orders to check that came since the last call. What is not noted as checked comes again from the master. */
+  takeChecks(): CheckOrder[] {
+    const checks = [...this.#checks.values()]
+    this.#checks.clear()
+    return checks
+  }
+
+  noteChecked({ replica, offset }: Checked): void {
+    this.#checked.set(checkKey({ replica, offset }), { replica, offset })
+  }
+
+  /** Records checked since the last call; hand them back with {@link noteChecked} if they did not arrive. */
+  takeChecked(): Checked[] {
+    const checked = [...this.#checked.values()]
+    this.#checked.clear()
+    return checked
   }
 
   /**
@@ -125,6 +168,7 @@ export class VolumeStore {
   async close(): Promise<void> {
     for (const copy of this.#copies.values()) await copy.close()
     this.#copies.clear()
+    await this.#files.close()
   }
 
   async #create(order: VolumeOrder, replica: number): Promise<VolumeCopy> {
@@ -136,7 +180,7 @@ export class VolumeStore {
       sealedLengthBytes: null,
       verifiedToBytes: 0,
     }
-    const copy = await VolumeCopy.create(this.#deps, state)
+    const copy = await VolumeCopy.create({ ...this.#deps, files: this.#files }, state)
     this.#copies.set(order.volume, copy)
     return copy
   }
@@ -145,10 +189,13 @@ export class VolumeStore {
     const { disk, log } = this.#deps
     try {
       const state = await loadState(disk, volume)
-      if (state !== null) this.#copies.set(volume, await VolumeCopy.recover(this.#deps, state))
+      const deps = { ...this.#deps, files: this.#files }
+      if (state !== null) this.#copies.set(volume, await VolumeCopy.recover(deps, state))
     } catch (error) {
       if (error instanceof DiskError && error.kind === 'io') throw error
       log.error({ volume: formatId(volume), err: error }, 'a copy cannot be opened and is kept aside')
     }
   }
 }
+
+const checkKey = ({ replica, offset }: Checked): string => `${replica}@${offset}`

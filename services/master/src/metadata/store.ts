@@ -20,8 +20,8 @@ import {
   type ListRequest,
   type Lookup,
   type LookupResult,
-  type Order,
   type ReplicaReport,
+  type SealOrder,
   type VolumeKind,
   type VolumeOrder,
 } from '@dfs/protocol'
@@ -106,6 +106,12 @@ export interface OpenVolume {
   readonly servers: readonly number[]
 }
 
+export interface CopyOfVolume {
+  readonly replica: number
+  /** Whether the volume is sealed; the copy may not know it yet. */
+  readonly isSealed: boolean
+}
+
 export interface Totals {
   readonly files: number
   /** The root is not counted. */
@@ -149,8 +155,10 @@ export interface MetadataStore {
   servers(): Promise<readonly ServerRecord[]>
   /** Throws UNKNOWN_SERVER, STALE_INCARNATION. A failed copy seals its volume. */
   recordReports(from: Placement, reports: readonly ReplicaReport[], nowWallMs: number): Promise<ReportOutcome>
+  /** The copy of a volume on a server, or null where there is none. */
+  copyOn(volume: number, server: number): Promise<CopyOfVolume | null>
   /** Seal orders for copies on this server that were not yet reported as sealed; at most ORDERS_MAX. */
-  pendingOrders(server: number): Promise<readonly Order[]>
+  pendingOrders(server: number): Promise<readonly SealOrder[]>
 
   /** What the primary's last request was granted; null where this is a new one. Throws INVALID_REQUEST for an older one. */
   findAllocation(request: AllocationRequest): Promise<readonly VolumeOrder[] | null>

@@ -49,9 +49,8 @@ function applyReport(
   if (volume.state === VOLUME_STATE.open) return false
   const isSealReported = replica.isSealReported || report.state === 'sealed'
   const isVerified = report.state === 'sealed' && report.verifiedToBytes === volume.sealedLength
-  // A lost copy that turned up is a copy again.
-  const found = replica.state === REPLICA.lost ? REPLICA.unverified : replica.state
-  const state = isVerified ? REPLICA.inSync : found
+  // A lost copy that turned up is a copy again; one that was whole and is not any more is as good as unread.
+  const state = isVerified ? REPLICA.inSync : REPLICA.unverified
   if (state !== replica.state || isSealReported !== replica.isSealReported) {
     volumes.setReplica(replica, { state, isSealReported, verifiedTo: report.verifiedToBytes })
   }

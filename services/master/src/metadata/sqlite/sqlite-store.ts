@@ -10,8 +10,8 @@ import {
   type ListRequest,
   type Lookup,
   type LookupResult,
-  type Order,
   type ReplicaReport,
+  type SealOrder,
   type VolumeOrder,
 } from '@dfs/protocol'
 import {
@@ -20,6 +20,7 @@ import {
   type CommitBatchRequest,
   type MetadataStore,
   type Moment,
+  type CopyOfVolume,
   type OpenVolume,
   ORDERS_MAX,
   type Placement,
@@ -151,7 +152,14 @@ export class SqliteStore implements MetadataStore {
     return this.#change(() => applyReports(this.#tables, from.server, reports, nowWallMs))
   }
 
-  async pendingOrders(server: number): Promise<readonly Order[]> {
+  async copyOn(id: number, server: number): Promise<CopyOfVolume | null> {
+    const volume = this.#read(() => this.#tables.volumes.get(id))
+    const replica = volume?.replicas.find((copy) => copy.server === server)
+    if (volume === undefined || replica === undefined) return null
+    return { replica: replica.id, isSealed: volume.state !== VOLUME_STATE.open }
+  }
+
+  async pendingOrders(server: number): Promise<readonly SealOrder[]> {
     const awaiting = this.#read(() => this.#tables.volumes.awaitingSealOn(server, ORDERS_MAX))
     return awaiting.map(({ volume, replica, length }) => {
       return { kind: 'seal', volume, replica, sealedLengthBytes: length }

@@ -1,0 +1,69 @@
+/**
+ * One whole record out of several damaged copies. Copies of a volume are identical byte for byte, so a header may come
+ * from one of them and each block from another: a record is lost only where some part of it is right nowhere.
+ */
+import { assert } from '@dfs/core'
+import { areBlocksValid, BLOCK_BYTES, HEADER_BYTES_MOST, parseHeader, type RecordHeader } from './record.ts'
+import { type ReadInto, type ScanOptions } from './scan.ts'
+
+/** The bytes of the record at `at`, or null where they cannot be had from these copies. A copy that cannot be read has nothing. */
+export async function assembleRecord(
+  copies: readonly ReadInto[],
+  at: number,
+  options: ScanOptions,
+): Promise<Uint8Array | null> {
+  const first = await findHeader(copies, at, options)
+  if (first === null) return null
+  const { header, headerBytes } = first
+  const record = new Uint8Array(header.headerSize + header.length)
+  record.set(headerBytes)
+  const content = record.subarray(header.headerSize)
+  let missing = Array.from({ length: header.blockCrcs.length }, (_, index) => index)
+  for (const read of copies) {
+    if (missing.length === 0) break
+    missing = await fillBlocks(read, missing, { header, content, at, options })
+  }
+  return missing.length === 0 ? record : null
+}
+
+async function findHeader(
+  copies: readonly ReadInto[],
+  at: number,
+  options: ScanOptions,
+): Promise<{ header: RecordHeader; headerBytes: Uint8Array } | null> {
+  const buffer = new Uint8Array(Math.min(HEADER_BYTES_MOST, options.to - at))
+  for (const read of copies) {
+    const bytes = buffer.subarray(0, await read(at, buffer))
+    const header = parseHeader(bytes, options)
+    if (header === null || header.volume !== options.volume || header.offset !== at) continue
+    if (at + header.headerSize + header.length > options.to) continue
+    return { header, headerBytes: bytes.slice(0, header.headerSize) }
+  }
+  return null
+}
+
+interface Filling {
+  readonly header: RecordHeader
+  readonly content: Uint8Array
+  readonly at: number
+  readonly options: ScanOptions
+}
+
+/** Takes from one copy what is still missing; returns what is missing then. All blocks at once where none is there yet. */
+async function fillBlocks(
+  read: ReadInto,
+  missing: readonly number[],
+  { header, content, at, options }: Filling,
+): Promise<number[]> {
+  assert(missing.length > 0, 'something is missing')
+  const isAll = missing.length === header.blockCrcs.length
+  const contentAt = at + header.headerSize
+  if (isAll) await read(contentAt, content)
+  const left: number[] = []
+  for (const index of missing) {
+    const block = content.subarray(index * BLOCK_BYTES, (index + 1) * BLOCK_BYTES)
+    if (!isAll) await read(contentAt + index * BLOCK_BYTES, block)
+    if (!areBlocksValid(header, index, block, options.crc32)) left.push(index)
+  }
+  return left
+}

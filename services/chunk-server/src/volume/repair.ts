@@ -1,0 +1,64 @@
+/**
+ * Mends a damaged copy in place (R20): record by record, from whichever copies have right bytes. What comes from
+ * elsewhere is written only after its checksums were found right for this very place. A range that no copy has is left as
+ * it is, and the rest is mended all the same.
+ */
+import { assembleRecord, type ReadInto, scanVolume } from '@dfs/volume'
+import { type Span, type VolumeCopy } from './volume-copy.ts'
+
+export interface Repaired {
+  readonly records: number
+  readonly bytes: number
+  /** What no copy has; in order. */
+  readonly lost: readonly Span[]
+}
+
+export interface RepairOptions {
+  /** The copies elsewhere, best first; each says how much it could read, nothing where it cannot be reached. */
+  readonly others: readonly ReadInto[]
+  /** Awaited between records. */
+  readonly pause: () => Promise<void>
+}
+
+/** Mends `damaged` ranges of a sealed copy. Rejects where its own disk fails. */
+export async function repairCopy(
+  copy: VolumeCopy,
+  damaged: readonly Span[],
+  { others, pause }: RepairOptions,
+): Promise<Repaired> {
+  const sources = [...others, copy.readTolerantly]
+  const lost: Span[] = []
+  let [records, bytes] = [0, 0]
+  for (const range of damaged) {
+    for (let at = range.at; at < range.end;) {
+      const record = await assembleRecord(sources, at, copy.scanOptions({ at, end: range.end }))
+      if (record === null) {
+        const end = await nextRecord(sources, copy, { at, end: range.end })
+        lost.push({ at, end })
+        at = end
+      } else {
+        // Behind a hole at the end of the file there is no place to write to yet.
+        const isPlaced = await copy.repair(at, record)
+        if (!isPlaced) return { records, bytes, lost: [...lost, { at, end: range.end }] }
+        records += 1
+        bytes += record.byteLength
+        at += record.byteLength
+      }
+      await pause()
+    }
+  }
+  return { records, bytes, lost }
+}
+
+/** Where the next whole record starts in any of the sources after `at`, or the end of the range. */
+async function nextRecord(sources: readonly ReadInto[], copy: VolumeCopy, range: Span): Promise<number> {
+  let nearest = range.end
+  for (const read of sources) {
+    for await (const found of scanVolume(read, copy.scanOptions(range))) {
+      if (found.kind !== 'record') continue
+      nearest = Math.min(nearest, found.at)
+      break
+    }
+  }
+  return nearest
+}

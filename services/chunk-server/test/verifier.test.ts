@@ -1,0 +1,88 @@
+/** Sealed copies are verified however often the disk refuses at first, and checked when the master says so. */
+import { crc32 } from '@dfs/node-runtime'
+import { type VolumeOrder } from '@dfs/protocol'
+import { SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
+import { frameRecord, sumContent } from '@dfs/volume'
+import { expect, it } from 'vitest'
+import { fromHex } from '../src/volume/volume-copy.ts'
+import { Verifier } from '../src/volume/verifier.ts'
+import { VolumeStore } from '../src/volume/volume-store.ts'
+
+const ORDER: VolumeOrder = {
+  volume: 77,
+  kind: 'small',
+  salt: '0123456789abcdef',
+  primary: { server: 1, incarnation: 1 },
+  replicas: [{ replica: 5, server: 1, incarnation: 1 }],
+}
+const LOG = 'volumes/4d.log'
+
+interface World {
+  readonly simulation: Simulation
+  readonly node: SimNode
+  readonly store: VolumeStore
+  readonly length: number
+}
+
+/** A sealed copy with one record, and a verifier at work. */
+async function world(seed: string): Promise<World> {
+  const simulation = new Simulation(seed)
+  const node = simNode(new SimNetwork(simulation), 'node')
+  const { runtime } = node
+  const store = await simulation.complete(() => VolumeStore.open({ ...runtime, crc32, onSealed: () => {} }))
+  const record = frameRecord(
+    {
+      volume: 77,
+      offset: 0,
+      server: 1,
+      incarnation: 1,
+      requestNumber: 1,
+      start: 0,
+      committedEnd: 0,
+      path: '/a',
+    },
+    sumContent([new Uint8Array(1000).fill(7)], crc32),
+    { salt: fromHex(ORDER.salt), crc32 },
+  )
+  await simulation.complete(async () => {
+    const copy = await store.create(ORDER, 5)
+    await copy.append(0, record.pieces, record.size)
+    await store.seal(77, record.size)
+  })
+  return { simulation, node, store, length: record.size }
+}
+
+const start = ({ node: { runtime }, store }: World): Verifier =>
+  new Verifier({ ...runtime, store, otherCopies: () => [] })
+
+it('tries a copy again that its disk could not read at first', async () => {
+  const its = await world('transient')
+  const { simulation, node, store, length } = its
+  node.disk.faultHook = ({ kind, name }) =>
+    kind === 'read' && name === LOG ? { kind: 'error', error: 'io' } : null
+  start(its)
+  await simulation.run({ untilMs: simulation.nowMs + 20_000 })
+  expect(store.get(77)!.report().verifiedToBytes).toBe(0)
+  node.disk.faultHook = null
+  await simulation.run({ untilMs: simulation.nowMs + 120_000 })
+  expect(store.get(77)!.report().verifiedToBytes).toBe(length)
+})
+
+it('reads a record again when it is told to, and says when that is done', async () => {
+  const its = await world('check')
+  const { simulation, node, store, length } = its
+  start(its)
+  await simulation.run({ untilMs: simulation.nowMs + 5000 })
+  expect(store.get(77)!.report().verifiedToBytes).toBe(length)
+  node.disk.flipBit(LOG, length - 10, 2)
+  const check = { kind: 'check', volume: 77, replica: 5, offset: 0, recordSize: length } as const
+  const another = { ...check, replica: 6 }
+  await simulation.complete(async () => {
+    await store.obey(check)
+    await store.obey(another)
+  })
+  await simulation.run({ untilMs: simulation.nowMs + 5000 })
+  expect(store.get(77)!.report().verifiedToBytes).toBe(0)
+  expect(store.takeChecked()).toEqual([{ replica: 5, offset: 0 }])
+  expect(store.takeChecked()).toEqual([])
+})
