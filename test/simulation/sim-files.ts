@@ -4,11 +4,26 @@ import { concatBytes } from '@dfs/core'
 import { parseFilePath } from '@dfs/protocol'
 import { type SimRandom } from '@dfs/sim-runtime'
 
+type Files = ChunkServer['files']
+type WriteRequest = Parameters<Files['write']>[0]
+type WriteReply = Awaited<ReturnType<Files['write']>>
+
 const UNCONDITIONAL = { ifMatch: null, ifNoneMatch: null, mustCreate: false }
 /** Bodies arrive in pieces of about this size, as from a socket. */
 const PIECE_BYTES = 64 * 1024
 
+/** The operation that wrote the file. */
 export async function putFile(server: ChunkServer, path: string, content: Uint8Array): Promise<number> {
+  const { operation } = await writeFile(server, path, content)
+  return operation
+}
+
+export function writeFile(
+  server: ChunkServer,
+  path: string,
+  content: Uint8Array,
+  change: Partial<WriteRequest> = {},
+): Promise<WriteReply> {
   let at = 0
   const body = {
     next: async () => {
@@ -25,9 +40,9 @@ export async function putFile(server: ChunkServer, path: string, content: Uint8A
     executable: false,
     declaredSize: content.byteLength,
     digests: [],
+    ...change,
   }
-  const { operation } = await server.files.write(request, body, { requestId: 'simulated' })
-  return operation
+  return server.files.write(request, body, { requestId: 'simulated' })
 }
 
 export async function getFile(server: ChunkServer, path: string): Promise<Uint8Array> {

@@ -257,7 +257,7 @@ export const ERRORS = Object.freeze({
     'TIMEOUT_ERROR',
     'same-id',
     'No definite outcome in time',
-    'The change may or may not have happened: read the file before you decide.',
+    'The change may or may not have happened: repeat it under the same Idempotency-Key, or read the file before you decide.',
   ),
   INSUFFICIENT_SPACE: entry(
     507,

@@ -89,6 +89,7 @@ const EXPOSED = [
   'dfs-request-id',
   'durability',
   'etag',
+  'idempotency-replayed',
   'location',
   'repr-digest',
   'retry-after',

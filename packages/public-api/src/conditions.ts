@@ -1,7 +1,7 @@
 /**
  * Conditional requests (RFC 9110 §13). For a read they are evaluated here, against what a look-up has found. For a
  * change they are handed on and decided in the commit's transaction, the only place where the answer cannot be out of
- * date; a date is first turned into the version that it stands for.
+ * date.
  */
 import {
   DfsError,
@@ -9,10 +9,8 @@ import {
   type FileInfo,
   type FilePath,
   type LookupResult,
-  type Namespace,
   parseId,
   type Precondition,
-  type RequestContext,
   UNCONDITIONAL,
 } from '@dfs/protocol'
 import { type IncomingHttpHeaders } from 'node:http'
@@ -40,14 +38,16 @@ export function parseTags(field: string | undefined, comparison: 'strong' | 'wea
   return ids
 }
 
-/** The conditions of a change, without its date. */
+/** The conditions of a change. A date counts only where no tag is given. */
 export function preconditionOf(headers: IncomingHttpHeaders): Precondition {
   const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch } = headers
-  if (ifMatch === undefined && ifNoneMatch === undefined) return UNCONDITIONAL
+  const since = ifMatch === undefined ? parseDate(headers['if-unmodified-since']) : null
+  if (ifMatch === undefined && ifNoneMatch === undefined && since === null) return UNCONDITIONAL
   return {
     ifMatch: parseTags(ifMatch, 'strong'),
     ifNoneMatch: parseTags(ifNoneMatch, 'weak'),
     mustCreate: false,
+    ...(since === null ? null : { unmodifiedSinceMs: since }),
   }
 }
 
@@ -59,30 +59,6 @@ export function refuseConditions(headers: IncomingHttpHeaders): void {
   }
 }
 
-interface PathAndHeaders {
-  readonly path: FilePath
-  readonly headers: IncomingHttpHeaders
-}
-
-/**
- * The conditions of a change, its date included: `If-Unmodified-Since` has a resolution of a second and no atomic
- * check of its own, so the version that it was compared with becomes the one that must still be there.
- */
-export async function resolvePrecondition(
-  namespace: Namespace,
-  { path, headers }: PathAndHeaders,
-  context: RequestContext,
-): Promise<Precondition> {
-  const precondition = preconditionOf(headers)
-  const since = parseDate(headers['if-unmodified-since'])
-  if (since === null || precondition.ifMatch !== null) return precondition
-  const found = await namespace.lookup(attributesOf(path), context)
-  if (found.kind !== 'file') return precondition
-  if (isModifiedAfter(found.info, since))
-    throw new DfsError('PRECONDITION_FAILED', 'modified since that date')
-  return { ...precondition, ifMatch: [found.info.version] }
-}
-
 /** Throws PRECONDITION_FAILED where `found` shows that the change would fail; the commit still decides. */
 export function checkEarly(precondition: Precondition, found: LookupResult): void {
   if (found.kind === 'directory' || found.kind === 'link') return
@@ -92,6 +68,14 @@ export function checkEarly(precondition: Precondition, found: LookupResult): voi
   }
   if (precondition.ifNoneMatch !== null && isMatch(precondition.ifNoneMatch, version)) {
     throw new DfsError('PRECONDITION_FAILED', 'If-None-Match does not hold')
+  }
+  const { unmodifiedSinceMs } = precondition
+  if (
+    unmodifiedSinceMs !== undefined &&
+    found.kind === 'file' &&
+    isModifiedAfter(found.info, unmodifiedSinceMs)
+  ) {
+    throw new DfsError('PRECONDITION_FAILED', 'modified since that date')
   }
 }
 

@@ -85,7 +85,9 @@ export const CHANGE_ERRORS: readonly ErrorCode[] = [
   'INVALID_PATH',
   'NOT_A_DIRECTORY',
   'FOREIGN_ORIGIN',
+  'IDEMPOTENCY_KEY_REUSED',
   'TIMEOUT_ERROR',
+  'INSUFFICIENT_SPACE',
 ]
 
 /** For routes without parameters: any is a mistake. */

@@ -1,10 +1,18 @@
 /** A file's bytes on a node that carries them: PUT and GET through the {@link FileService}. */
 import { type Log } from '@dfs/core'
-import { DfsError, type FileInfo, type FileView, formatEtag, HEADERS, type Namespace } from '@dfs/protocol'
+import {
+  DfsError,
+  type FileInfo,
+  type FileView,
+  formatEtag,
+  HEADERS,
+  type Namespace,
+  UNCONDITIONAL,
+} from '@dfs/protocol'
 import { type FastifyReply, type FastifyRequest } from 'fastify'
 import { type App } from './app-type.ts'
 import { type Bodies } from './body-routing.ts'
-import { attributesOf, checkEarly, evaluateRead, isRangeFresh, resolvePrecondition } from './conditions.ts'
+import { attributesOf, checkEarly, evaluateRead, isRangeFresh, preconditionOf } from './conditions.ts'
 import { EMPTY_QUERY } from './documented.ts'
 import { checkDeclaredSize, refuseCodings, writeAttributes } from './file-headers.ts'
 import { type ByteRange, type FileService, type WriteRequest } from './file-service.ts'
@@ -20,6 +28,7 @@ import {
   WRITE_RESPONSES,
   WriteHeaders,
 } from './files.ts'
+import { keyMember, setReplayHeader } from './idempotency.ts'
 import { contentRange, parseRange } from './range.ts'
 import { sendFile } from './send-file.ts'
 import { expectedDigests, formatReceipt } from './structured-field.ts'
@@ -83,16 +92,19 @@ async function putFile(
   checkDeclaredSize(body.declaredSize)
   const write: WriteRequest = {
     path,
-    precondition: await resolvePrecondition(namespace, { path, headers }, context),
+    precondition: preconditionOf(headers),
     ...writeAttributes(headers),
+    ...keyMember(headers),
     declaredSize: body.declaredSize,
     digests: expectedDigests(headers),
   }
-  const { ifMatch, ifNoneMatch } = write.precondition
-  if (bodies.isAwaited(request) && (ifMatch !== null || ifNoneMatch !== null)) {
+  // Under a key, what stands there now may be what this very request has made before.
+  const isConditional = write.precondition !== UNCONDITIONAL && write.key === undefined
+  if (bodies.isAwaited(request) && isConditional) {
     checkEarly(write.precondition, await namespace.lookup(attributesOf(path), context))
   }
-  const { info, created, operation, copies, zones } = await files.write(write, body, context)
+  const { info, created, operation, copies, zones, isReplay } = await files.write(write, body, context)
+  setReplayHeader(reply, isReplay)
   setChangeHeaders(reply, operation)
   reply.header('etag', formatEtag(info.version))
   reply.header(HEADERS.durability, formatReceipt({ copies, zones, crc32: info.crc32 }))

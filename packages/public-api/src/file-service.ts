@@ -23,6 +23,8 @@ export interface WriteRequest {
   readonly executable: boolean
   /** Content-Length; null where the length is known only at the end (chunked transfer coding). */
   readonly declaredSize: number | null
+  /** The idempotency key, where the client sent one: under it the write happens once, whoever repeats it. */
+  readonly key?: string
   /** All must match the content, DIGEST_MISMATCH otherwise. Mostly empty; never more than one of each algorithm. */
   readonly digests: readonly ExpectedDigest[]
 }
@@ -50,6 +52,8 @@ export interface WriteReply {
   /** The receipt: synced copies of the least copied chunk, and the zones they are spread over. */
   readonly copies: number
   readonly zones: number
+  /** It is the answer to an earlier request under the same idempotency key. */
+  readonly isReplay?: boolean
 }
 
 /** Bytes `start` (included) to `end` (excluded) of a file; never empty and never beyond its size. */
@@ -72,7 +76,7 @@ export interface OpenFile {
 export interface FileService {
   /**
    * Stores the body as a new version of the file, durably, and resolves once it is committed. PRECONDITION_FAILED,
-   * FILE_EXISTS, IS_A_DIRECTORY, IS_A_LINK, NOT_A_DIRECTORY, DIGEST_MISMATCH, COPY_ERROR, INSUFFICIENT_SPACE,
+   * FILE_EXISTS, IS_A_DIRECTORY, IS_A_LINK, NOT_A_DIRECTORY, DIGEST_MISMATCH, IDEMPOTENCY_KEY_REUSED, COPY_ERROR, INSUFFICIENT_SPACE,
    * TIMEOUT_ERROR (unknown), UNAVAILABLE, TOO_BUSY, and whatever `body` throws.
    */
   write(request: WriteRequest, body: BodySource, context: RequestContext): Promise<WriteReply>

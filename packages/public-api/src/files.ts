@@ -17,9 +17,10 @@ import { type FastifyReply, type FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { type App } from './app-type.ts'
 import { type Bodies } from './body-routing.ts'
-import { attributesOf, evaluateRead, resolvePrecondition } from './conditions.ts'
+import { attributesOf, evaluateRead, preconditionOf } from './conditions.ts'
 import { bytes, CHANGE_ERRORS, EMPTY_QUERY, errorResponses, noContent, ref } from './documented.ts'
 import { refuseCodings, writeAttributes } from './file-headers.ts'
+import { IDEMPOTENCY_HEADER, keyMember, setReplayHeader } from './idempotency.ts'
 import { formatBoolean, formatReceipt, formatSha256 } from './structured-field.ts'
 import { filePathIn } from './target.ts'
 import { fileView, requireFile } from './views.ts'
@@ -44,6 +45,7 @@ export const WriteHeaders = Type.Object({
   'If-None-Match': header('`*`: only if there is no such file yet.'),
   'Content-Digest': header('`sha-256=:…:`, in Base64. The write fails where the bytes are others.'),
   'Dfs-Executable': Executable,
+  ...IDEMPOTENCY_HEADER,
 })
 
 export const ReadHeaders = Type.Object({
@@ -89,7 +91,7 @@ export function addFileRoutes(app: App, { namespace, bodies }: FileRoutesOptions
         tags: ['files'],
         summary: 'Create an empty file',
         description: 'Fails where the path exists. To write content, use PUT.',
-        headers: Type.Object({ 'Dfs-Executable': Executable }),
+        headers: Type.Object({ 'Dfs-Executable': Executable, ...IDEMPOTENCY_HEADER }),
         querystring: EMPTY_QUERY,
         response: {
           201: ref('FileView', 'The file was created; `Location` names it'),
@@ -111,8 +113,8 @@ export function addFileRoutes(app: App, { namespace, bodies }: FileRoutesOptions
       if (body.declaredSize !== 0 && (await body.next()) !== null) {
         throw new DfsError('INVALID_REQUEST', 'POST creates an empty file: send content with PUT')
       }
-      const info = await createEmpty(namespace, request, { path, contentType, executable })
-      setChangeHeaders(reply, info.version)
+      const { info, isReplay } = await createEmpty(namespace, request, { path, contentType, executable })
+      setReplayHeader(setChangeHeaders(reply, info.version), isReplay)
       reply.header('etag', formatEtag(info.version)).header('location', filesUrl(path))
       return reply.code(201).send(fileView(path, info))
     },
@@ -125,7 +127,7 @@ export function addFileRoutes(app: App, { namespace, bodies }: FileRoutesOptions
         tags: ['files'],
         summary: 'Delete a file or a symbolic link',
         description: 'It goes to the trash. `If-Match` makes sure that it is the version you know.',
-        headers: Type.Object({ 'If-Match': IfMatch }),
+        headers: Type.Object({ 'If-Match': IfMatch, ...IDEMPOTENCY_HEADER }),
         querystring: EMPTY_QUERY,
         response: {
           204: noContent('Deleted'),
@@ -136,9 +138,12 @@ export function addFileRoutes(app: App, { namespace, bodies }: FileRoutesOptions
     async (request, reply) => {
       const path = filePathIn(request.url, 'files')
       const context = { requestId: request.id }
-      const precondition = await resolvePrecondition(namespace, { path, headers: request.headers }, context)
-      const { operation } = await namespace.execute({ kind: 'delete', path, precondition }, context)
-      return setChangeHeaders(reply, operation).code(204).send()
+      const precondition = preconditionOf(request.headers)
+      const { operation, isReplay } = await namespace.execute(
+        { kind: 'delete', path, precondition, ...keyMember(request.headers) },
+        context,
+      )
+      return setReplayHeader(setChangeHeaders(reply, operation), isReplay).code(204).send()
     },
   )
 }
@@ -151,25 +156,18 @@ interface NewFile {
 
 async function createEmpty(
   namespace: Namespace,
-  { id }: FastifyRequest,
+  { id, headers }: FastifyRequest,
   { path, contentType, executable }: NewFile,
-): Promise<FileInfo> {
+): Promise<{ info: FileInfo; isReplay: boolean }> {
   const attributes = { contentType, executable, size: 0, crc32: 0, sha256: null }
   const precondition = { ifMatch: null, ifNoneMatch: null, mustCreate: true }
-  const { operation, entry, decidedMs, copies, zones } = await namespace.execute(
-    { kind: 'write', path, precondition, ...attributes, chunk: null, upload: null },
+  const { operation, entry, decidedMs, copies, zones, isReplay } = await namespace.execute(
+    { kind: 'write', path, precondition, ...attributes, chunk: null, upload: null, ...keyMember(headers) },
     { requestId: id },
   )
   // For a write, the operation is the version's id.
-  return {
-    kind: 'file',
-    file: entry,
-    version: operation,
-    ...attributes,
-    modifiedMs: decidedMs,
-    copies,
-    zones,
-  }
+  const version = { kind: 'file', file: entry, version: operation, modifiedMs: decidedMs } as const
+  return { info: { ...version, ...attributes, copies, zones }, isReplay: isReplay === true }
 }
 
 /** The file that a read names, by path and `?version=`. */

@@ -28,6 +28,9 @@ const DESCRIPTION = `Files in directories, kept on several servers and synced be
 **Any node answers.** The master sends requests for bytes on to a chunk server with 307, which browsers and \`curl -L\`
 follow; chunk servers carry them. To try it: *files*, *PUT*, **Try it out**, choose a file, **Execute**.
 
+**Nothing happens twice.** Send a change with an \`Idempotency-Key\` of your own, and you may repeat it at any node until you
+hear: it happens once, and the answer is always the first one. Another request under the same key is refused with 422.
+
 **Errors** are problems (RFC 9457) with a stable \`code\` and what to do about it in \`fix\`.`
 
 const EXAMPLE_PATHS: Readonly<Record<string, string>> = {

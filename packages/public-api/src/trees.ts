@@ -1,5 +1,6 @@
 /** Directories, links, entries and moves: the routes that need nothing but the namespace. */
 import {
+  type CommandSuccess,
   DfsError,
   type FilePath,
   formatId,
@@ -19,6 +20,7 @@ import { type App } from './app-type.ts'
 import { attributesOf, refuseConditions } from './conditions.ts'
 import { CHANGE_ERRORS, EMPTY_QUERY, errorResponses, noContent, ref } from './documented.ts'
 import { setChangeHeaders } from './files.ts'
+import { IDEMPOTENCY_HEADER, keyMember, setReplayHeader } from './idempotency.ts'
 import { directoryPathIn, filePathIn } from './target.ts'
 import { entryView } from './views.ts'
 
@@ -37,8 +39,10 @@ const DeleteQuery = Type.Object(
   { additionalProperties: false },
 )
 
-const changed = (reply: FastifyReply, path: FilePath, operation: number) => {
-  setChangeHeaders(reply, operation)
+const KeyHeaders = Type.Object(IDEMPOTENCY_HEADER)
+
+const changed = (reply: FastifyReply, path: FilePath, { operation, isReplay }: CommandSuccess) => {
+  setReplayHeader(setChangeHeaders(reply, operation), isReplay)
   return { path, operation: formatId(operation) }
 }
 
@@ -87,6 +91,7 @@ function addDirectoryChanges(app: App, namespace: Namespace, url: string): void 
         tags: ['directories'],
         summary: 'Create a directory',
         description: 'With missing parents. No error where it exists already.',
+        headers: KeyHeaders,
         querystring: EMPTY_QUERY,
         response: {
           200: ref('ChangeView', 'It existed already'),
@@ -98,11 +103,11 @@ function addDirectoryChanges(app: App, namespace: Namespace, url: string): void 
     async (request, reply) => {
       const path = directoryPathIn(request.url, 'directories')
       refuseConditions(request.headers)
-      const { created, operation } = await namespace.execute(
-        { kind: 'makeDirectory', path },
+      const success = await namespace.execute(
+        { kind: 'makeDirectory', path, ...keyMember(request.headers) },
         { requestId: request.id },
       )
-      return reply.code(created ? 201 : 200).send(changed(reply, path, operation))
+      return reply.code(success.created ? 201 : 200).send(changed(reply, path, success))
     },
   )
   app.delete(
@@ -112,6 +117,7 @@ function addDirectoryChanges(app: App, namespace: Namespace, url: string): void 
         operationId: 'deleteDirectory',
         tags: ['directories'],
         summary: 'Delete a directory',
+        headers: KeyHeaders,
         querystring: DeleteQuery,
         response: {
           204: noContent('Deleted'),
@@ -123,11 +129,12 @@ function addDirectoryChanges(app: App, namespace: Namespace, url: string): void 
       const path = directoryPathIn(request.url, 'directories')
       if (path === ROOT) throw new DfsError('INVALID_PATH', 'the root cannot be deleted')
       refuseConditions(request.headers)
-      const { operation } = await namespace.execute(
-        { kind: 'deleteDirectory', path, recursive: request.query.recursive ?? false },
+      const recursive = request.query.recursive ?? false
+      const { operation, isReplay } = await namespace.execute(
+        { kind: 'deleteDirectory', path, recursive, ...keyMember(request.headers) },
         { requestId: request.id },
       )
-      return setChangeHeaders(reply, operation).code(204).send()
+      return setReplayHeader(setChangeHeaders(reply, operation), isReplay).code(204).send()
     },
   )
 }
@@ -162,6 +169,7 @@ export function addLinkRoutes(app: App, namespace: Namespace): void {
         tags: ['links'],
         summary: 'Make or change a symbolic link',
         description: 'The target is kept as it is given and never followed here.',
+        headers: KeyHeaders,
         querystring: EMPTY_QUERY,
         body: LinkBody,
         response: {
@@ -176,11 +184,11 @@ export function addLinkRoutes(app: App, namespace: Namespace): void {
       refuseConditions(request.headers)
       const { target } = request.body
       checkLinkTarget(target)
-      const { created, operation } = await namespace.execute(
-        { kind: 'link', path, target },
+      const success = await namespace.execute(
+        { kind: 'link', path, target, ...keyMember(request.headers) },
         { requestId: request.id },
       )
-      return reply.code(created ? 201 : 200).send(changed(reply, path, operation))
+      return reply.code(success.created ? 201 : 200).send(changed(reply, path, success))
     },
   )
 }
@@ -227,6 +235,7 @@ export function addEntryRoutes(app: App, namespace: Namespace): void {
         tags: ['entries'],
         summary: 'Rename a file, link or directory, atomically',
         description: 'A file or link at the target is replaced and goes to the trash.',
+        headers: KeyHeaders,
         querystring: EMPTY_QUERY,
         body: MoveBody,
         response: {
@@ -246,8 +255,11 @@ export function addEntryRoutes(app: App, namespace: Namespace): void {
       const [from, to] = [parseDirectoryPath(request.body.from), parseDirectoryPath(request.body.to)]
       if (from === ROOT || to === ROOT)
         throw new DfsError('INVALID_PATH', 'the root cannot be moved or replaced')
-      const { operation } = await namespace.execute({ kind: 'move', from, to }, { requestId: request.id })
-      return reply.send(changed(reply, to, operation))
+      const success = await namespace.execute(
+        { kind: 'move', from, to, ...keyMember(request.headers) },
+        { requestId: request.id },
+      )
+      return reply.send(changed(reply, to, success))
     },
   )
 }

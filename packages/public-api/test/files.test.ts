@@ -92,13 +92,16 @@ describe('PUT', () => {
     expect((await put('/v1/files/f', 'x', { 'if-match': etag })).statusCode).toBe(412)
   })
 
-  test('a date stands for the version that it was compared with', async () => {
+  test('a date goes along and is decided with the commit, unless there is a tag', async () => {
     const { info } = node.memory.store('/f', CONTENT)
     const later = new Date(info.modifiedMs + 5000).toUTCString()
     const earlier = new Date(info.modifiedMs - 5000).toUTCString()
     expect((await put('/v1/files/f', 'x', { 'if-unmodified-since': earlier })).statusCode).toBe(412)
     expect((await put('/v1/files/f', 'x', { 'if-unmodified-since': later })).statusCode).toBe(200)
-    expect(node.memory.writes.at(-1)?.precondition.ifMatch).toEqual([info.version])
+    const inSeconds = Math.floor((info.modifiedMs + 5000) / 1000) * 1000
+    expect(node.memory.writes.at(-1)?.precondition.unmodifiedSinceMs).toBe(inSeconds)
+    const both = { 'if-unmodified-since': earlier, 'if-match': '*' }
+    expect((await put('/v1/files/f', 'x', both)).statusCode).toBe(200)
   })
 })
 

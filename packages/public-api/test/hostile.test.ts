@@ -277,6 +277,16 @@ describe('Expect: 100-continue', () => {
     await conversation.closed
   })
 
+  test('under a key no condition is looked at early: what is there may be what the same request has made', async () => {
+    const headers = 'If-None-Match: *\r\nIdempotency-Key: "k"\r\n'
+    const conversation = converse(port, expecting('/v1/files/f', headers))
+    await conversation.waitFor(/^HTTP\/1\.1 100 Continue\r\n\r\n$/)
+    conversation.socket.write('abc')
+    expect(await conversation.waitFor(/\}$/)).toMatch(/HTTP\/1\.1 412 /)
+    conversation.socket.destroy()
+    await conversation.closed
+  })
+
   test('the master sends the caller on without asking', async () => {
     const conversation = converse(masterPort, expecting('/v1/files/x'))
     const text = await conversation.waitFor(/\}$/)

@@ -3,7 +3,7 @@
  * on every route. Nothing of an unexpected error reaches the client except that it happened and where to look.
  */
 import { DeadlineError, InvariantError, QueueFullError, TransportError } from '@dfs/core'
-import { DfsError, type ErrorCode, ERRORS, problemOf } from '@dfs/protocol'
+import { DfsError, type ErrorCode, ERRORS, HEADERS, problemOf } from '@dfs/protocol'
 import { type FastifyReply, type FastifyRequest } from 'fastify'
 
 export const PROBLEM_TYPE = 'application/problem+json'
@@ -48,7 +48,7 @@ export function toDfsError(error: unknown, isSafe: boolean): DfsError {
 
 /** Sends the catalogue's answer, as bytes: to text Fastify would add a charset, which JSON does not have. The request id header stands on the reply already. */
 export function sendProblem(reply: FastifyReply, error: DfsError): FastifyReply {
-  const { code, detail } = error
+  const { code, detail, isReplay } = error
   const { status, retry } = ERRORS[code]
   if (status === 503 && retry === 'yes') {
     reply.header(
@@ -56,6 +56,7 @@ export function sendProblem(reply: FastifyReply, error: DfsError): FastifyReply 
       String(code === 'TOO_BUSY' ? RETRY_AFTER_S.TOO_BUSY : RETRY_AFTER_S.otherwise),
     )
   }
+  if (isReplay) reply.header(HEADERS.idempotencyReplayed, '?1')
   return reply
     .code(status)
     .header('content-type', PROBLEM_TYPE)

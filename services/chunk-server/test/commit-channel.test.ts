@@ -41,7 +41,7 @@ function channelTo(answer: (request: CommitRequest) => Promise<CommitReply>) {
       return answer(request)
     },
   })
-  return { simulation, channel, sent }
+  return { simulation, channel, sent, clock: runtime.clock }
 }
 
 const answerAll = async (request: CommitRequest): Promise<CommitReply> => ({
@@ -99,6 +99,53 @@ test('without an answer the outcome is unknown where a batch may have left, and 
     )
     expect(outcome).toMatchObject({ code })
   }
+})
+
+test('a batch without an answer is settled before its deadline, and what the master says then is the outcome', async () => {
+  for (const outcome of [
+    success(7),
+    { ok: false, code: 'UNAVAILABLE', detail: 'given up' },
+  ] as const satisfies CommandResult[]) {
+    const { simulation, channel, sent } = channelTo(async (request) => {
+      if (request.commands[0]!.kind !== 'resolve') throw new TransportError('lost', { wasSent: true })
+      return { epoch: EPOCH, results: [outcome] }
+    })
+    expect(await simulation.complete(() => channel.execute(makeDirectory('x'), CONTEXT))).toEqual(outcome)
+    const last = sent.at(-1)!
+    expect(last.commands).toEqual([{ kind: 'resolve', id: sent[0]!.commands[0]!.id }])
+    expect(last.watermark, 'or its result would be forgotten').toBe(1)
+  }
+})
+
+test('nothing is sent for the first time when there is no time left to settle it', async () => {
+  const { simulation, channel, sent, clock } = channelTo(async () => {
+    throw new TransportError('lost', { wasSent: true })
+  })
+  const outcomes = await simulation.complete(async () => {
+    const first = channel.execute(makeDirectory('first'), CONTEXT)
+    await clock.sleep(100)
+    // It waits until the deadline of the first one, a moment before its own.
+    return Promise.allSettled([first, channel.execute(makeDirectory('second'), CONTEXT)])
+  })
+  expect(outcomes).toMatchObject([{ reason: { code: 'TIMEOUT_ERROR' } }, { reason: { code: 'UNAVAILABLE' } }])
+  const names = sent.flatMap(({ commands }) => commands.map((command) => 'path' in command && command.path))
+  expect(names).not.toContain('/second')
+})
+
+test('that a newer start has replaced this server says nothing of what may have been done before', async () => {
+  let attempts = 0
+  const stale = { ok: false, code: 'STALE_INCARNATION', detail: 'replaced' } as const
+  const { simulation, channel } = channelTo(async () => {
+    attempts += 1
+    if (attempts === 1) throw new TransportError('lost', { wasSent: true })
+    return { epoch: EPOCH, results: [stale] }
+  })
+  const [unknown, refused] = await simulation.complete(async () => [
+    await channel.execute(makeDirectory('x'), CONTEXT),
+    await channel.execute(makeDirectory('y'), CONTEXT),
+  ])
+  expect(unknown).toMatchObject({ code: 'TIMEOUT_ERROR' })
+  expect(refused).toMatchObject({ code: 'UNAVAILABLE' })
 })
 
 test('one attempt that may have left makes the outcome unknown, whatever the later ones were', async () => {

@@ -51,7 +51,8 @@ export class CommitRules {
     const id = nameOf(command.id)
     const before = this.#successes.get(id)
     if (before !== undefined) this.repeatedCount += 1
-    if (!result.ok) return false
+    // A replay is the answer to another request, which was looked at when it took place.
+    if (!result.ok || result.isReplay === true) return false
     if (before === undefined) {
       this.#successes.set(id, result)
       expectPromise(!this.#operations.has(result.operation), ONCE, () => `operation ${result.operation}`)

@@ -44,6 +44,9 @@ export class MemoryCluster implements Namespace, FileService {
   breakAfter: number | null = null
   readsOpen = 0
   pieceSize = 5
+  /** Results of commands by idempotency key; the real store tells requests apart as well. */
+  readonly #answers = new Map<string, CommandSuccess | DfsError>()
+  readonly #writesByKey = new Map<string, WriteReply>()
   #ids = 0
 
   lookup(lookup: Lookup): Promise<LookupResult> {
@@ -74,10 +77,25 @@ export class MemoryCluster implements Namespace, FileService {
   execute(command: CommandBody): Promise<CommandSuccess> {
     return this.#answer(() => {
       this.commands.push(command)
+      const key = 'key' in command ? command.key : undefined
+      const kept = key === undefined ? undefined : this.#answers.get(key)
+      if (kept instanceof DfsError) throw new DfsError(kept.code, kept.detail, { isReplay: true })
+      if (kept !== undefined) return { ...kept, isReplay: true }
+      const success = this.#carryOut(command, key)
+      if (key !== undefined) this.#answers.set(key, success)
+      return success
+    })
+  }
+
+  #carryOut(command: CommandBody, key: string | undefined): CommandSuccess {
+    try {
       const operation = this.#nextId()
       const created = this.#apply(command, operation)
       return { ok: true, operation, entry: 1, decidedMs: MODIFIED_MS, created, copies: 0, zones: 0 }
-    })
+    } catch (error) {
+      if (key !== undefined) this.#answers.set(key, error as DfsError)
+      throw error
+    }
   }
 
   viewCluster(): Promise<ClusterView> {
@@ -94,7 +112,11 @@ export class MemoryCluster implements Namespace, FileService {
       const actual = createHash(algorithm.replace('-', '')).update(content).digest()
       if (Buffer.compare(actual, value) !== 0) throw new DfsError('DIGEST_MISMATCH', algorithm)
     }
-    return this.store(request.path, content, request)
+    const kept = request.key === undefined ? undefined : this.#writesByKey.get(request.key)
+    if (kept !== undefined) return { ...kept, isReplay: true }
+    const reply = this.store(request.path, content, request)
+    if (request.key !== undefined) this.#writesByKey.set(request.key, reply)
+    return reply
   }
 
   /** Puts a file there, as a write would. */
@@ -193,13 +215,17 @@ export class MemoryCluster implements Namespace, FileService {
     }
   }
 
-  #check(path: string, { ifMatch, ifNoneMatch, mustCreate }: Precondition): void {
+  #check(path: string, precondition: Precondition): void {
+    const { ifMatch, ifNoneMatch, mustCreate, unmodifiedSinceMs = Infinity } = precondition
     const node = this.nodes.get(path)
     const version = node?.kind === 'file' ? node.info.version : null
     const matches = (condition: Precondition['ifMatch']) =>
       version !== null && (condition === '*' || condition!.includes(version))
     if (mustCreate && node !== undefined) throw new DfsError('FILE_EXISTS', path)
     if ((ifMatch !== null && !matches(ifMatch)) || (ifNoneMatch !== null && matches(ifNoneMatch))) {
+      throw new DfsError('PRECONDITION_FAILED', path)
+    }
+    if (version !== null && Math.floor(MODIFIED_MS / 1000) * 1000 > unmodifiedSinceMs) {
       throw new DfsError('PRECONDITION_FAILED', path)
     }
   }

@@ -88,7 +88,10 @@ export class FileWriter {
     try {
       const content = await uploads.stage({ id, request, context }, reader, head)
       const command = writeCommand(request, content, { chunk: null, upload: id })
-      return this.#reply(request, content, requireSuccess(await commits.execute(command, context)))
+      const success = requireSuccess(await commits.execute(command, context))
+      // The file is what an earlier request has stored; of this one nothing is needed.
+      if (success.isReplay === true) this.#abandon(id, context)
+      return this.#reply(request, content, success)
     } catch (error) {
       this.#abandon(id, context)
       throw error
@@ -125,6 +128,7 @@ export class FileWriter {
       operation,
       copies,
       zones,
+      isReplay: success.isReplay === true,
     }
   }
 }
@@ -134,6 +138,7 @@ function writeCommand(
   content: Content,
   place: Pick<Extract<CommandBody, { kind: 'write' }>, 'chunk' | 'upload'>,
 ): CommandBody {
-  const { path, precondition, contentType, executable } = request
-  return { kind: 'write', path, precondition, contentType, executable, ...content, ...place }
+  const { path, precondition, contentType, executable, key } = request
+  const attributes = { path, precondition, contentType, executable }
+  return { kind: 'write', ...attributes, ...content, ...place, ...(key === undefined ? null : { key }) }
 }

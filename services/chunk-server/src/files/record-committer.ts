@@ -84,6 +84,7 @@ async function settle(record: AppendedRecord, submit: () => Promise<CommandResul
     throw error
   }
   if (!result.ok && result.code === 'VOLUME_SEALED') record.refuse(result.detail)
-  else record.settle(result.ok)
+  // A replay refers to the record of an earlier request: this one is garbage.
+  else record.settle(result.ok && result.isReplay !== true)
   return result
 }

@@ -1,8 +1,9 @@
 /**
  * Commands to the master, in batches and exactly once. One batch is under way at a time, so a volume's commits arrive in
- * the order of their records. A batch whose answer got lost is sent again with the same request ids until its deadline;
- * the master answers a repeated id with the stored result. Once a batch may have left, only such an answer is definite:
- * where none comes in time, the outcome is unknown and the error says so.
+ * the order of their records. A batch whose answer got lost is sent again with the same request ids; the master answers a
+ * repeated id with the stored result. Once a batch may have left, only the master's word is definite (R14): before the
+ * deadline it is asked to settle the requests, which gives those up that it knows nothing of. Where no answer comes even
+ * then, the outcome is unknown and the error says so.
  */
 import { assert, backoffMs, Batcher, type Clock, type Random, TransportError } from '@dfs/core'
 import {
@@ -13,6 +14,7 @@ import {
   type CommitReply,
   type CommitRequest,
   DfsError,
+  failure,
   REQUEST_DEADLINE_MS,
   type RequestContext,
   type RequestId,
@@ -21,6 +23,9 @@ import {
 const QUEUE_MAX = 16_384
 const CALL_TIMEOUT_MS = 5000
 const RETRY_BACKOFF = { firstMs: 20, mostMs: 500 }
+/** So long before its deadline a batch without an answer is settled instead of repeated. */
+const SETTLE_MS = 4000
+const SETTLE_CALL_TIMEOUT_MS = 1000
 
 export interface CommitChannelDeps {
   readonly clock: Clock
@@ -105,19 +110,29 @@ export class CommitChannel {
     let mayHaveLeft = false
     for (let attempt = 1; ; attempt += 1) {
       const leftMs = deadlineMs - clock.monotonicMs()
-      if (leftMs <= 0) throw noAnswer(mayHaveLeft)
+      const isSettling = leftMs <= SETTLE_MS
+      if (leftMs <= 0 || (isSettling && !mayHaveLeft)) throw noAnswer(mayHaveLeft)
+      const timeoutMs = isSettling
+        ? Math.min(SETTLE_CALL_TIMEOUT_MS, leftMs)
+        : Math.min(CALL_TIMEOUT_MS, leftMs - SETTLE_MS)
       try {
-        return await this.#send(batch, Math.min(leftMs, CALL_TIMEOUT_MS))
+        const results = await this.#send(batch, { isSettling, timeoutMs })
+        return results.map((result) => definite(result, mayHaveLeft))
       } catch (error) {
-        if (!isWorthRetrying(error)) throw error
+        if (!isWorthRetrying(error)) throw mayHaveLeft ? noAnswer(true) : error
         mayHaveLeft ||= !(error instanceof TransportError) || error.wasSent
       }
       await clock.sleep(backoffMs(attempt, RETRY_BACKOFF, random))
     }
   }
 
-  async #send(batch: Pending[], timeoutMs: number): Promise<CommandResult[]> {
-    const commands = batch.map((pending) => pending.command)
+  async #send(
+    batch: Pending[],
+    { isSettling, timeoutMs }: { isSettling: boolean; timeoutMs: number },
+  ): Promise<CommandResult[]> {
+    const commands = batch.map(({ command }): Command => {
+      return isSettling ? { kind: 'resolve', id: command.id } : command
+    })
     const [lowest = this.#nextNumber] = this.#outstanding
     const request = { ...this.#deps.sender(), watermark: lowest, commands }
     const { results } = await this.#deps.send(request, { timeoutMs, requestId: nameBatch(batch) })
@@ -136,7 +151,17 @@ const isWorthRetrying = (error: unknown): boolean =>
   (error instanceof DfsError &&
     (error.code === 'UNAVAILABLE' || error.code === 'TOO_BUSY' || error.code === 'INTERNAL'))
 
+/**
+ * What the master says of a sender that a newer start has replaced is true of now alone: that start's registration has
+ * removed the results of earlier attempts.
+ */
+function definite(result: CommandResult, mayHaveLeft: boolean): CommandResult {
+  if (result.ok || !(result.code === 'STALE_INCARNATION' || result.code === 'UNKNOWN_SERVER')) return result
+  const { code, detail } = noAnswer(mayHaveLeft)
+  return failure(code, `${detail} (${result.detail})`)
+}
+
 const noAnswer = (mayHaveLeft: boolean): DfsError =>
   mayHaveLeft
     ? new DfsError('TIMEOUT_ERROR', 'the master did not confirm the change in time')
-    : new DfsError('UNAVAILABLE', 'the master cannot be reached; nothing was changed')
+    : new DfsError('UNAVAILABLE', 'the master took no change from here; nothing was changed')

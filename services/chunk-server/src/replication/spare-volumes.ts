@@ -4,7 +4,7 @@
  * and who waits is told why after a while.
  */
 import { backoffMs, type Clock, DeadlineError, type Log, type Random, withDeadline } from '@dfs/core'
-import { DfsError, type VolumeKind } from '@dfs/protocol'
+import { DfsError, type ErrorCode, type VolumeKind } from '@dfs/protocol'
 import { type OpenVolume } from './open-volume.ts'
 
 /** Volumes that are kept ready. */
@@ -13,8 +13,15 @@ const MAKE_BACKOFF = { firstMs: 50, mostMs: 1000 }
 /** Failures in a row that are kept quiet, and how many lie between two warnings later: some ten seconds. */
 const QUIET_FAILURES = 5
 const WARN_EVERY_FAILURES = 10
-/** How long a write waits for a volume while none can be had; then it answers with the reason. */
-const WAIT_MS = 5000
+/**
+ * How long a write waits for a volume while none can be had, by the reason; then it answers with that. A master that cannot be
+ * reached is waited for as long as the write has time: mostly it restarts. Disks do not empty themselves.
+ */
+const WAIT_MS: Readonly<Partial<Record<ErrorCode, number>>> = {
+  UNAVAILABLE: Infinity,
+  INSUFFICIENT_SPACE: 500,
+}
+const WAIT_OTHERWISE_MS = 5000
 
 export interface SpareVolumesDeps {
   readonly clock: Clock
@@ -31,8 +38,8 @@ export class SpareVolumes {
   readonly #deps: SpareVolumesDeps
   readonly #ready: OpenVolume[] = []
   #isFilling = false
-  /** Settles when the next volume is ready; replaced each time. */
-  #arrival = Promise.withResolvers<void>()
+  /** Settles when the next volume is ready, or could not be made; replaced each time. */
+  #news = Promise.withResolvers<void>()
   /** Why the last attempt failed; null after one that worked. */
   #lastError: unknown = null
   /** Volumes in a row that could not be made, or ended before a record was synced on all copies. */
@@ -71,18 +78,25 @@ export class SpareVolumes {
     this.#failures = isGood ? 0 : this.#failures + 1
   }
 
-  /** Resolves when a volume may be ready. COPY_ERROR, INSUFFICIENT_SPACE or UNAVAILABLE where none is in time. */
-  async wait(): Promise<void> {
-    try {
-      await withDeadline(this.#deps.clock, WAIT_MS, async () => {
-        if (this.#deps.closed.aborted) throw new DfsError('UNAVAILABLE', 'this server is stopping')
-        const arrival = this.#arrival.promise
-        this.fill()
-        if (this.#ready.length === 0) await arrival
+  /**
+   * Resolves when a volume may be ready. COPY_ERROR, INSUFFICIENT_SPACE or UNAVAILABLE where none is in time, at
+   * `deadlineMs` (monotonic) at the latest.
+   */
+  async wait(deadlineMs: number): Promise<void> {
+    const { clock, closed } = this.#deps
+    const sinceMs = clock.monotonicMs()
+    for (;;) {
+      if (closed.aborted) throw new DfsError('UNAVAILABLE', 'this server is stopping')
+      const news = this.#news.promise
+      this.fill()
+      if (this.#ready.length > 0) return
+      const reason = whyNoVolume(this.#lastError)
+      const untilMs = Math.min(deadlineMs, sinceMs + (WAIT_MS[reason.code] ?? WAIT_OTHERWISE_MS))
+      const leftMs = untilMs - clock.monotonicMs()
+      if (leftMs <= 0) throw reason
+      await withDeadline(clock, leftMs, () => news).catch((error: unknown) => {
+        if (!(error instanceof DeadlineError)) throw error
       })
-    } catch (error) {
-      if (!(error instanceof DeadlineError)) throw error
-      throw whyNoVolume(this.#lastError)
     }
   }
 
@@ -95,10 +109,10 @@ export class SpareVolumes {
     })
   }
 
-  /** Lets everybody look again who waits for a volume. */
+  /** Lets everybody look again who waits for a volume, or for the reason why there is none. */
   #announce(): void {
-    this.#arrival.resolve()
-    this.#arrival = Promise.withResolvers()
+    this.#news.resolve()
+    this.#news = Promise.withResolvers()
   }
 
   /**
@@ -117,6 +131,7 @@ export class SpareVolumes {
         this.#lastError = error
         this.#failures += 1
         this.#noteFailure(error)
+        this.#announce()
       }
     }
   }

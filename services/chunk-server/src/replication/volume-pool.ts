@@ -87,7 +87,7 @@ export class VolumePool {
     for (;;) {
       const volume = lane.inUse.get(user) ?? this.#takeSpare(lane, user)
       if (volume === undefined) {
-        await lane.spare.wait()
+        await lane.spare.wait(deadlineMs)
         continue
       }
       this.#count(lane, volume, 1)

@@ -77,6 +77,11 @@ describeStores('namespace', (bench) => {
     expect(await b.touch('/a', { mustCreate: true })).toBe('FILE_EXISTS')
     const { version } = (await b.file('/a')).info
     expect(await b.touch('/a', { ifNoneMatch: [version] })).toBe('PRECONDITION_FAILED')
+    // Dates of HTTP have whole seconds: a file is not newer than the second in which it was made.
+    const second = Math.floor(b.now.wallMs / 1000) * 1000
+    expect(await b.touch('/dated', { unmodifiedSinceMs: 0 }), 'nothing is there').toBe('ok')
+    expect(await b.touch('/dated', { unmodifiedSinceMs: second - 1000 })).toBe('PRECONDITION_FAILED')
+    expect(await b.touch('/dated', { unmodifiedSinceMs: second })).toBe('ok')
     expect(await b.touch('/a', { ifMatch: [version + 1] })).toBe('PRECONDITION_FAILED')
     expect((await b.file('/a')).info.version).toBe(version)
     expect(await b.touch('/a', { ifMatch: [1, version] })).toBe('ok')
