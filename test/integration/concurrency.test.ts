@@ -7,7 +7,7 @@ import { type DfsClient, RequestError } from '@dfs/client'
 import { checkHistory, HistoryRecorder } from '@dfs/linearizability'
 import { KIB, MIB } from '@dfs/protocol'
 import { clock, RealCluster } from './real-cluster.ts'
-import { contentOf, fetchAll, valueOf } from './self-describing.ts'
+import { contentOf, fetchAll, valueOf } from '../workload/self-describing.ts'
 
 const CLIENTS = 64
 const WITHIN_MS = 5 * 60_000

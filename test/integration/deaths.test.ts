@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type DfsClient, RequestError } from '@dfs/client'
 import { KIB, MIB } from '@dfs/protocol'
 import { RealCluster } from './real-cluster.ts'
-import { contentOf, fetchAll, valueOf } from './self-describing.ts'
+import { contentOf, fetchAll, valueOf } from '../workload/self-describing.ts'
 
 const WITHIN_MS = 5 * 60_000
 const WRITERS = 8

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type DfsClient, parseDurability } from '@dfs/client'
 import { CHUNK_SIZE_BYTES, KIB } from '@dfs/protocol'
 import { RealCluster, sha256At } from './real-cluster.ts'
-import { contentOf, valueOf } from './self-describing.ts'
+import { contentOf, valueOf } from '../workload/self-describing.ts'
 import { GatewayProcess } from './line/gateway-process.ts'
 import { type LineClient } from './line/line-client.ts'
 

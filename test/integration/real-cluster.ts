@@ -26,23 +26,33 @@ const CHUNK_SERVERS = 3
 
 export const clock = new NodeClock()
 
+export interface RealClusterOptions {
+  /** More of the environment of the service with this name: how a test makes one of them different. */
+  readonly environmentOf?: (service: string) => Readonly<Record<string, string>>
+  /** Called before the first start with the directory that the services' directories will be in. */
+  readonly prepare?: (dataDirectory: string) => void
+}
+
 export class RealCluster {
   /** Everything of the test: `data` in it is the cluster's. */
   readonly directory: string
   /** What the launcher would have shown. */
   readonly lines: string[] = []
   readonly #ports: ReservedPorts
+  readonly #options: RealClusterOptions
   #cluster: Cluster | null = null
 
-  private constructor(directory: string, ports: ReservedPorts) {
+  private constructor(directory: string, ports: ReservedPorts, options: RealClusterOptions) {
     this.directory = directory
     this.#ports = ports
+    this.#options = options
   }
 
   /** A new cluster that is ready. */
-  static async start(): Promise<RealCluster> {
+  static async start(options: RealClusterOptions = {}): Promise<RealCluster> {
     const directory = mkdtempSync(join(tmpdir(), 'dfs-cluster-'))
-    const cluster = new RealCluster(directory, await reservePorts())
+    const cluster = new RealCluster(directory, await reservePorts(), options)
+    options.prepare?.(cluster.dataDirectory)
     await cluster.start()
     return cluster
   }
@@ -70,13 +80,18 @@ export class RealCluster {
   /** The same data again, after {@link stop}; rejects with LaunchError. `signal` gives up. */
   async start(signal: AbortSignal = new AbortController().signal): Promise<void> {
     const { gateway: _unused, ...programs } = SERVICE_PROGRAMS
-    const plan = planCluster({
+    const usual = planCluster({
       dataDirectory: this.dataDirectory,
       chunkServers: CHUNK_SERVERS,
       portOffset: this.#ports.offset,
       programs,
       environment: {},
     })
+    const services = usual.services.map((service) => ({
+      ...service,
+      env: { ...service.env, ...this.#options.environmentOf?.(service.name) },
+    }))
+    const plan = { ...usual, services }
     this.#cluster = await Cluster.start({ plan, say: (line) => this.lines.push(line), signal })
   }
 

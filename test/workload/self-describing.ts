@@ -17,6 +17,13 @@ export function valueOf(bytes: Uint8Array): string {
   return value
 }
 
+/** A value that names the size of its content as well; `write` is unique. */
+export const valueOfSize = (write: string, size: number): string => `${write}:${Math.max(100, size)}`
+
+/** The content that such a value stands for. */
+export const contentOfValue = (value: string): Uint8Array =>
+  contentOf(value, Number(value.slice(value.lastIndexOf(':') + 1)))
+
 export interface Fetched {
   readonly bytes: Uint8Array
   readonly etag: string
