@@ -23,6 +23,9 @@ export interface RunOptions {
   readonly started?: (kill: (signal: NodeJS.Signals) => void) => void
 }
 
+/** Each program draws by itself, idempotency keys above all. */
+let programsRun = 0
+
 export async function runDfs(args: readonly string[], { url, input, started }: RunOptions): Promise<Ended> {
   const child = spawn(process.execPath, [PROGRAM, ...args], { env: { ...process.env, DFS_URL: url } })
   started?.((signal) => void child.kill(signal))
@@ -43,7 +46,8 @@ export async function runDfs(args: readonly string[], { url, input, started }: R
 export async function runHere(args: readonly string[], url: string): Promise<Ended> {
   const [stdin, stdout, stderr] = [Readable.from([]), new PassThrough(), new PassThrough()]
   const { signal } = new AbortController()
-  const [clock, random, version] = [new TestClock(), testRandom(), '0']
+  programsRun += 1
+  const [clock, random, version] = [new TestClock(), testRandom(programsRun), '0']
   const streams = { stdin, stdout, stderr }
   const ended = runProgram({ argv: args, defaultUrl: url, version, clock, random, signal, ...streams })
   void ended.finally(() => {

@@ -1,7 +1,8 @@
 /**
- * One call to the cluster, carried out as often as it may be. Three facts decide what happens after a failure: whether
- * the request may have taken effect, whether repeating it does harm, and whether there is time left. An answer that is
- * lost for good is never reported as a failure: the caller hears that the outcome is unknown.
+ * One call to the cluster, carried out as often as it may be. A change has an idempotency key, the same in all attempts, so
+ * it happens once however often it is sent, and a lost answer is asked for again. What decides after a failure is whether
+ * the body can be sent again and whether there is time left. An answer that is lost for good is never reported as a
+ * failure: the caller hears that the outcome is unknown.
  */
 import { assert, backoffMs, type Clock, type Random } from '@dfs/core'
 import { ERRORS, type ErrorCode, HEADERS } from '@dfs/protocol'
@@ -26,13 +27,9 @@ export interface Call {
   readonly openBody?: (watchdog: Watchdog) => OpenedSource | null
   /** Only chunk servers carry content; metadata is answered by any node. */
   readonly isContent: boolean
-  /** Whether doing it twice has the same effect as once. */
-  readonly isRepeatable: boolean
-  /** Whether it changes anything, so that a lost answer must be told. */
+  /** Whether it changes anything, so that it needs a key, and a lost answer must be told. */
   readonly isChange: boolean
   readonly signal?: AbortSignal | undefined
-  /** What a definite failure after an attempt whose answer was lost means: the change was made by that attempt. */
-  readonly doneIf?: ErrorCode
 }
 
 /** What an attempt hands to its reader: the answer, and the watchdog that guards its body. */
@@ -56,6 +53,8 @@ interface Failure {
   readonly error: RequestError
   /** Whether the change may have been made all the same. */
   readonly isUnknown: boolean
+  /** Whether it is the answer to all attempts: the cluster keeps it under the key. */
+  readonly isSettled: boolean
   readonly mayRetry: boolean
   readonly retryAfterMs: number
 }
@@ -63,9 +62,27 @@ interface Failure {
 /** Failures that wait for something other than another server. */
 const LASTING: ReadonlySet<ErrorCode> = new Set(['FILE_LOCKED_ERROR', 'INSUFFICIENT_SPACE', 'INTERNAL'])
 
-/** Thrown out of {@link Caller.run} where the lost answer was the success. */
-export class AlreadyDoneError extends Error {
-  override readonly name = 'AlreadyDoneError'
+/** Refusals of a change that are decided where its success would be, and kept like it. */
+const DECIDED: ReadonlySet<ErrorCode> = new Set([
+  'FILE_NOT_FOUND',
+  'DIRECTORY_NOT_FOUND',
+  'FILE_EXISTS',
+  'IS_A_DIRECTORY',
+  'IS_A_LINK',
+  'NOT_A_DIRECTORY',
+  'DIRECTORY_NOT_EMPTY',
+  'MOVE_INTO_ITSELF',
+  'PRECONDITION_FAILED',
+])
+
+const KEY_BYTES = 16
+
+/** What all attempts of a call have in common. */
+interface Run {
+  /** Finds the request in the logs. */
+  readonly requestId: string
+  /** Null where nothing is changed. */
+  readonly key: string | null
 }
 
 export class Caller {
@@ -83,12 +100,12 @@ export class Caller {
   async run<T>(call: Call, read: (answer: Answer) => Promise<T>, keepsOpen = false): Promise<T> {
     const { clock, random, limits, servers } = this.#its
     const requestId = Buffer.from(random.bytes(8)).toString('hex')
+    const key = call.isChange ? Buffer.from(random.bytes(KEY_BYTES)).toString('hex') : null
     const startedMs = clock.monotonicMs()
     let isUnknown = false
     for (let attempt = 1; ; attempt += 1) {
-      const outcome = await this.#attempt(call, { requestId, attempt, keepsOpen }, read)
+      const outcome = await this.#attempt(call, { requestId, key, attempt, keepsOpen }, read)
       if ('value' in outcome) return outcome.value
-      if (isUnknown && outcome.error.code === call.doneIf) throw new AlreadyDoneError()
       isUnknown ||= outcome.isUnknown && call.isChange
       const pauseMs = Math.max(outcome.retryAfterMs, backoffMs(attempt, BACKOFF, random))
       // A long upload that breaks near its end has used its time with progress; it gets another attempt all the same.
@@ -97,7 +114,7 @@ export class Caller {
       const isLate = spentMs + pauseMs >= deadlineMs || attempt >= limits.attemptsMax
       const isHopeless = LASTING.has(outcome.error.code) && attempt >= LASTING_FAILURE_ATTEMPTS_MAX
       if (!outcome.mayRetry || isLate || isHopeless) {
-        throw isUnknown ? unknownOutcome(outcome.error) : outcome.error
+        throw isUnknown && !outcome.isSettled ? unknownOutcome(outcome.error) : outcome.error
       }
       await clock.sleep(pauseMs, call.signal)
     }
@@ -105,7 +122,7 @@ export class Caller {
 
   async #attempt<T>(
     call: Call,
-    { requestId, attempt, keepsOpen }: { requestId: string; attempt: number; keepsOpen: boolean },
+    { attempt, keepsOpen, ...run }: Run & { attempt: number; keepsOpen: boolean },
     read: (answer: Answer) => Promise<T>,
   ): Promise<{ readonly value: T } | Failure> {
     const { clock, limits, servers, connections } = this.#its
@@ -115,7 +132,7 @@ export class Caller {
     let isKept = false
     // A change is only given up early where another server may be given it: else its answer is worth the whole wait.
     const isAlive = async (signal: AbortSignal): Promise<boolean> =>
-      origin === null || !canRepeatLost(call, opened) || (await this.#its.isAlive(origin, signal))
+      origin === null || !canRepeat(opened) || (await this.#its.isAlive(origin, signal))
     const lifeSign = call.isChange ? { everyMs: limits.silenceMs, isAlive } : undefined
     const watchdog = new Watchdog({ clock, signal: call.signal, lifeSign })
     try {
@@ -124,17 +141,17 @@ export class Caller {
       if (origin === null) throw noServer()
       opened = call.openBody?.(watchdog) ?? null
       assert(opened !== null || call.openBody === undefined, 'a spent source is never sent again')
-      const request = requestOf(call, requestId, opened, watchdog)
+      const request = requestOf(call, run, opened, watchdog)
       const reply = await connections.send(origin, request)
-      if (reply.status >= 300) return await this.#judgeReply(call, reply, requestId, opened)
+      if (reply.status >= 300) return await this.#judgeReply(call, reply, run.requestId, opened)
       servers.noteSuccess(origin)
-      const value = await read({ reply, watchdog, requestId })
+      const value = await read({ reply, watchdog, requestId: run.requestId })
       isKept = keepsOpen
       return { value }
     } catch (error) {
       if (call.signal?.aborted === true) throw call.signal.reason
       if (opened?.failure !== undefined) throw opened.failure
-      return this.#judgeError(call, error, { origin, opened, requestId })
+      return judgeError(error, { origin, opened, requestId: run.requestId }, this.#its.servers)
     } finally {
       if (isKept) watchdog.pause()
       else watchdog.end()
@@ -154,47 +171,52 @@ export class Caller {
     return {
       error,
       isUnknown: retry === 'same-id',
-      mayRetry: retry === 'same-id' ? canRepeatLost(call, opened) : canRepeat(opened) && retry === 'yes',
+      isSettled: DECIDED.has(error.code) || reply.headers[HEADERS.idempotencyReplayed] === '?1',
+      mayRetry: canRepeat(opened) && retry !== 'no',
       retryAfterMs: retryAfterMs(reply.headers['retry-after']),
-    }
-  }
-
-  #judgeError(
-    call: Call,
-    error: unknown,
-    { origin, opened, requestId }: { origin: string | null; opened: OpenedSource | null; requestId: string },
-  ): Failure {
-    if (origin !== null) this.#its.servers.avoid(origin)
-    if (error instanceof RequestError) {
-      const { retry } = ERRORS[error.code]
-      const isUnknown = retry === 'same-id'
-      const mayRetry = isUnknown ? canRepeatLost(call, opened) : canRepeat(opened) && retry === 'yes'
-      return { error, isUnknown, mayRetry, retryAfterMs: 0 }
-    }
-    if (!(error instanceof ConnectionError || error instanceof SilenceError)) throw error
-    // A body that was not sent to its end cannot have been stored.
-    const wasWhole = opened === null || opened.mayBeWhole
-    const isUnknown = wasWhole && origin !== null && !(error instanceof ConnectionError && !error.wasSent)
-    return {
-      error: new RequestError('UNAVAILABLE', unreachable(origin, error), {
-        status: null,
-        requestId,
-        cause: error,
-      }),
-      isUnknown,
-      mayRetry: isUnknown ? canRepeatLost(call, opened) : canRepeat(opened),
-      retryAfterMs: 0,
     }
   }
 }
 
+interface Attempted {
+  readonly origin: string | null
+  readonly opened: OpenedSource | null
+  readonly requestId: string
+}
+
+function judgeError(
+  error: unknown,
+  { origin, opened, requestId }: Attempted,
+  servers: ServerDirectory,
+): Failure {
+  if (origin !== null) servers.avoid(origin)
+  const rest = { isSettled: false, retryAfterMs: 0 }
+  if (error instanceof RequestError) {
+    const { retry } = ERRORS[error.code]
+    return {
+      error,
+      isUnknown: retry === 'same-id',
+      mayRetry: canRepeat(opened) && retry !== 'no',
+      ...rest,
+    }
+  }
+  if (!(error instanceof ConnectionError || error instanceof SilenceError)) throw error
+  // A body that was not sent to its end cannot have been stored.
+  const wasWhole = opened === null || opened.mayBeWhole
+  const isUnknown = wasWhole && origin !== null && !(error instanceof ConnectionError && !error.wasSent)
+  const options = { status: null, requestId, cause: error }
+  const unavailable = new RequestError('UNAVAILABLE', unreachable(origin, error), options)
+  return { error: unavailable, isUnknown, mayRetry: canRepeat(opened), ...rest }
+}
+
 function requestOf(
   call: Call,
-  requestId: string,
+  { requestId, key }: Run,
   opened: OpenedSource | null,
   watchdog: Watchdog,
 ): HttpRequest {
   const headers: Record<string, string> = { ...call.headers, [HEADERS.requestId]: requestId }
+  if (key !== null) headers[HEADERS.idempotencyKey] = `"${key}"`
   if (opened !== null && opened.sizeBytes !== null) headers['content-length'] = String(opened.sizeBytes)
   return {
     method: call.method,
@@ -205,11 +227,8 @@ function requestOf(
   }
 }
 
+/** Whether the call can be made again: the one place that decides it. That it may have taken effect does no harm. */
 const canRepeat = (opened: OpenedSource | null): boolean => opened === null || opened.canReopen
-
-/** Whether the call may be made again though it may have taken effect: the one place that decides it. */
-const canRepeatLost = (call: Call, opened: OpenedSource | null): boolean =>
-  call.isRepeatable && canRepeat(opened)
 
 const noServer = (): RequestError =>
   new RequestError('UNAVAILABLE', 'no chunk server of the cluster is reachable now', {

@@ -20,7 +20,7 @@ import {
   type ServerView,
 } from '@dfs/protocol'
 import { changedAs, readJson, writtenAs } from './answers.ts'
-import { AlreadyDoneError, type Answer, type Call, Caller } from './caller.ts'
+import { type Answer, type Call, Caller } from './caller.ts'
 import {
   type CallOptions,
   type ChangeResult,
@@ -56,8 +56,8 @@ export function createClient(options: ClientOptions): DfsClient {
   return new HttpClient(options)
 }
 
-const read = { isContent: false, isRepeatable: true, isChange: false } as const
-const change = { isContent: false, isRepeatable: true, isChange: true } as const
+const read = { isContent: false, isChange: false } as const
+const change = { isContent: false, isChange: true } as const
 
 class HttpClient implements DfsClient {
   readonly #limits: ClientLimits
@@ -106,8 +106,6 @@ class HttpClient implements DfsClient {
       headers,
       openBody: (watchdog) => (opened = open(watchdog)),
       isContent: true,
-      // That any version is there holds after the change as well as before it.
-      isRepeatable: (options.ifMatch ?? '*') === '*' && options.ifNoneMatch === undefined,
       isChange: true,
       signal: options.signal,
     }
@@ -117,14 +115,7 @@ class HttpClient implements DfsClient {
   async create(path: string, options: WriteOptions = {}): Promise<PutResult> {
     const target = filesUrl(parseFilePath(path))
     const headers = { ...writeHeaders(options), 'content-length': '0' }
-    const call: Call = {
-      ...change,
-      method: 'POST',
-      target,
-      headers,
-      isRepeatable: false,
-      signal: options.signal,
-    }
+    const call: Call = { ...change, method: 'POST', target, headers, signal: options.signal }
     return await this.#caller.run(call, async (answer) => await writtenAs(answer, null))
   }
 
@@ -173,7 +164,6 @@ class HttpClient implements DfsClient {
   async remove(path: string, options: RemoveOptions = {}): Promise<ChangeResult> {
     const headers: Record<string, string> =
       options.ifMatch === undefined ? {} : { 'if-match': options.ifMatch }
-    const isRepeatable = options.ifMatch === undefined
     const target = filesUrl(parseFilePath(path))
     const { signal } = options
     return await this.#change({
@@ -181,9 +171,7 @@ class HttpClient implements DfsClient {
       method: 'DELETE',
       target,
       headers,
-      isRepeatable,
       signal,
-      doneIf: 'FILE_NOT_FOUND',
     })
   }
 
@@ -191,7 +179,7 @@ class HttpClient implements DfsClient {
     const query = options.recursive === true ? '?recursive=true' : ''
     const target = directoriesUrl(parseDirectoryPath(path)) + query
     const { signal } = options
-    return await this.#change({ ...change, method: 'DELETE', target, signal, doneIf: 'DIRECTORY_NOT_FOUND' })
+    return await this.#change({ ...change, method: 'DELETE', target, signal })
   }
 
   async makeDirectory(path: string, { signal }: CallOptions = {}): Promise<ChangeResult> {
@@ -207,7 +195,7 @@ class HttpClient implements DfsClient {
 
   async move(from: string, to: string, { signal }: CallOptions = {}): Promise<ChangeResult> {
     const body = { from: parseFilePath(from), to: parseFilePath(to) }
-    const call: Call = { ...change, method: 'POST', target: '/v1/moves', signal, isRepeatable: false }
+    const call: Call = { ...change, method: 'POST', target: '/v1/moves', signal }
     return await this.#change({ ...call, ...jsonBody(body) })
   }
 
@@ -242,12 +230,7 @@ class HttpClient implements DfsClient {
   }
 
   async #change(call: Call): Promise<ChangeResult> {
-    try {
-      return await this.#caller.run(call, changedAs)
-    } catch (error) {
-      if (error instanceof AlreadyDoneError) return { operation: null }
-      throw error
-    }
+    return await this.#caller.run(call, changedAs)
   }
 }
 

@@ -54,7 +54,7 @@ export interface RemoveDirectoryOptions extends CallOptions {
 }
 
 export interface PutResult extends FileView {
-  /** Whether the path was new. After a retry it may say no although this very put made it. */
+  /** Whether the path was new. */
   readonly created: boolean
   readonly operation: string | null
   /** The receipt. */
@@ -62,7 +62,7 @@ export interface PutResult extends FileView {
 }
 
 export interface ChangeResult {
-  /** Null where the answer was lost and a second attempt found the change made. */
+  /** Null where the cluster did not say. */
   readonly operation: string | null
 }
 
@@ -71,9 +71,9 @@ export interface ChangeResult {
  * went over the wire. TIMEOUT_ERROR means that a change may or may not have been made. Paths are given with or without
  * their leading slash; INVALID_PATH where they are none.
  *
- * What the catalogue allows to retry is retried on another server until the deadline. After a lost answer only what may be done
- * twice is: everything except `create`, `move` and what has a precondition. A repeated `put` or `remove` may undo what
- * somebody else wrote to the same path in between; who must exclude that gives a precondition.
+ * What the catalogue allows to retry is retried on another server until the deadline, and so is what was not answered. Every
+ * change has an idempotency key: however often it is sent, it happens once, and undoes nothing that others did in between.
+ * So TIMEOUT_ERROR is left for when no server answers in time, or the content cannot be sent again.
  */
 export interface DfsClient extends AsyncDisposable {
   /**
@@ -89,7 +89,7 @@ export interface DfsClient extends AsyncDisposable {
   stat(path: string, options?: CallOptions): Promise<EntryView>
   /** Entries in order of their names, fetched page by page. Paths are relative to the directory. DIRECTORY_NOT_FOUND. */
   list(path: string, options?: ListOptions): AsyncIterable<ListedEntry>
-  /** Deletes a file or link; it goes to the trash. FILE_NOT_FOUND, unless a lost answer may have been the success. */
+  /** Deletes a file or link; it goes to the trash. FILE_NOT_FOUND. */
   remove(path: string, options?: RemoveOptions): Promise<ChangeResult>
   /** DIRECTORY_NOT_FOUND, DIRECTORY_NOT_EMPTY. */
   removeDirectory(path: string, options?: RemoveDirectoryOptions): Promise<ChangeResult>

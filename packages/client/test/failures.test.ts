@@ -84,18 +84,26 @@ describe('Refusals', () => {
 })
 
 describe('Lost answers', () => {
-  test('A put without a precondition is repeated.', async () => {
+  const keys = (): unknown[] => cluster.calls.map(({ headers }) => headers['idempotency-key'])
+
+  test('A change is repeated under its key, and the answer is that of the time when it was made.', async () => {
     befall('PUT', { kind: 'cut-answer' })
-    expect(await client.put('/a', HELLO)).toMatchObject({ size: 5, created: false })
+    expect(await client.put('/a', HELLO)).toMatchObject({ size: 5, created: true })
     expect(callsOf('PUT')).toEqual([2, 1])
+    const [first, second] = keys()
+    expect(first).toMatch(/^"[0-9a-f]{32}"$/)
+    expect(second).toBe(first)
+    await client.put('/a', HELLO)
+    expect(keys().at(-1)).not.toBe(first)
   })
 
   test.each([{ ifNoneMatch: '*' }, { ifMatch: '"1"' }])(
-    'A put with %o is not: its outcome is unknown.',
+    'A put with %o too: its precondition held when it was made.',
     async (condition) => {
       if ('ifMatch' in condition) await client.put('/a', HELLO)
       befall('PUT', { kind: 'cut-answer' })
-      await expect(client.put('/a', HELLO, condition)).rejects.toMatchObject({ code: 'TIMEOUT_ERROR' })
+      const stored = await client.put('/a', HELLO, condition)
+      expect(stored.created).toBe('ifNoneMatch' in condition)
       expect(cluster.tree.entries.has('/a')).toBe(true)
     },
   )
@@ -109,19 +117,22 @@ describe('Lost answers', () => {
     expect(callsOf('PUT')).toHaveLength(1)
   })
 
-  test('A move is never repeated.', async () => {
+  test('A move is made once, a delete is done by itself, and a file is created by the call that says so.', async () => {
     await client.put('/a', HELLO)
     befall('POST', { kind: 'cut-answer' })
-    await expect(client.move('/a', '/b')).rejects.toMatchObject({ code: 'TIMEOUT_ERROR' })
-    expect(callsOf('POST')).toHaveLength(1)
-    expect(cluster.tree.entries.has('/b')).toBe(true)
+    await client.move('/a', '/b')
+    expect(callsOf('POST')).toHaveLength(2)
+    befall('POST', { kind: 'cut-answer' })
+    expect(await client.create('/c')).toMatchObject({ created: true })
+    befall('DELETE', { kind: 'cut-answer' })
+    expect(await client.remove('/b')).toEqual({ operation: expect.any(String) as string })
+    await expect(client.remove('/b')).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' })
   })
 
-  test('A delete that is found done counts as done; one that was never possible does not.', async () => {
+  test('An unknown outcome that a server reports is asked for again.', async () => {
+    befall('PUT', { kind: 'refuse', code: 'TIMEOUT_ERROR' })
     await client.put('/a', HELLO)
-    befall('DELETE', { kind: 'cut-answer' })
-    expect(await client.remove('/a')).toEqual({ operation: null })
-    await expect(client.remove('/a')).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' })
+    expect(callsOf('PUT')).toEqual([2, 1])
   })
 
   test('After a lost answer, refusals do not turn the unknown into a no.', async () => {
@@ -132,6 +143,12 @@ describe('Lost answers', () => {
       return count === 1 ? { kind: 'cut-answer' } : { kind: 'refuse', code: 'COPY_ERROR' }
     }
     await expect(client.put('/a', HELLO)).rejects.toMatchObject({ code: 'TIMEOUT_ERROR' })
+  })
+
+  test('After a lost request, a refusal that was decided with the change is the answer.', async () => {
+    befall('DELETE', { kind: 'cut-unread' })
+    await expect(client.remove('/missing')).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' })
+    expect(callsOf('DELETE')).toHaveLength(2)
   })
 
   test('A stream that broke before its end was stored nowhere, and is sent again though it has a precondition.', async () => {
@@ -191,9 +208,12 @@ describe('Silence', () => {
     expect(callsOf('PUT'), 'and is remembered').toEqual([2, 1, 1])
   })
 
-  test('A put whose repetition could do harm is left where it is: the answer may still come.', async () => {
+  test('A put that cannot be sent again is left where it is: the answer may still come.', async () => {
     const hanging = hang()
-    const putting = client.put('/a', HELLO, { ifNoneMatch: '*' })
+    async function* once(): AsyncGenerator<Uint8Array> {
+      yield HELLO
+    }
+    const putting = client.put('/a', once())
     await hanging
     await clock.turn()
     clock.advance(CLIENT_LIMITS.attemptTimeoutMs)

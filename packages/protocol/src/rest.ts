@@ -17,6 +17,8 @@ export const HEADERS = Object.freeze({
   executable: 'dfs-executable',
   /** What a change is known by: hexadecimal. */
   operation: 'dfs-operation',
+  /** A string of structured fields by which a repeated change is known. */
+  idempotencyKey: 'idempotency-key',
   /** `?1` where the answer is that to an earlier request with the same `Idempotency-Key`. */
   idempotencyReplayed: 'idempotency-replayed',
   /** The receipt of a write: `copies=3, fsynced=3, zones=1, crc32=:8ktPKQ==:`. */

@@ -20,7 +20,7 @@ const NONE: KeyMember = Object.freeze({})
 
 /** Throws INVALID_REQUEST where the field is no key; several fields are none. */
 export function keyMember(headers: IncomingHttpHeaders): KeyMember {
-  const field = headers['idempotency-key']
+  const field = headers[HEADERS.idempotencyKey]
   if (field === undefined) return NONE
   const text = String(field).trim()
   const key = STRING.exec(text)?.[1]?.replaceAll(/\\(["\\])/g, '$1') ?? TOKEN.exec(text)?.[0]

@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo } from 'node:net'
 import { DfsError, ERRORS, HEADERS, problemOf, type ServerView } from '@dfs/protocol'
 import { type Mishap, type SeenRequest } from './mishap.ts'
-import { answer, type FakeRequest } from './routes.ts'
+import { answer, bodyBytes, type FakeReply, type FakeRequest } from './routes.ts'
 import { FakeTree } from './tree.ts'
 
 export interface FakeClusterOptions {
@@ -22,6 +22,7 @@ export class FakeCluster implements AsyncDisposable {
   /** Called when the connection of an answer closes before all of it was sent. */
   onClosed: () => void = () => {}
   readonly #nodes: Server[] = []
+  readonly #kept = new Map<string, FakeReply>()
 
   constructor(options: FakeClusterOptions) {
     this.mishap = options.mishap ?? (() => null)
@@ -68,6 +69,20 @@ export class FakeCluster implements AsyncDisposable {
     await Promise.all(this.#nodes.map((node) => closeNode(node)))
   }
 
+  /** The first answer for each idempotency key; a redirect is none. */
+  async #answerOnce(fake: FakeRequest): Promise<FakeReply> {
+    const key = fake.headers[HEADERS.idempotencyKey]
+    if (key === undefined) return await answer(this, fake)
+    const kept = this.#kept.get(String(key))
+    if (kept !== undefined && !(fake.isMaster && fake.method === 'PUT')) {
+      await bodyBytes(fake.request, Infinity)
+      return { ...kept, headers: { ...kept.headers, [HEADERS.idempotencyReplayed]: '?1' } }
+    }
+    const reply = await answer(this, fake)
+    if (reply.status < 300) this.#kept.set(String(key), reply)
+    return reply
+  }
+
   async #listen(server: number): Promise<void> {
     const node = createServer({ maxHeaderSize: 32 * 1024 }, (request, response) => {
       void this.#handle(server, request, response)
@@ -93,7 +108,7 @@ export class FakeCluster implements AsyncDisposable {
         throw new DfsError(mishap.code, 'as the test ordered')
       }
       const fake: FakeRequest = { isMaster: server === 0, method, target, headers, request, mishap }
-      const reply = await answer(this, fake)
+      const reply = await this.#answerOnce(fake)
       if (mishap?.kind === 'cut-answer') return void request.socket.destroy()
       if (mishap?.kind === 'stall' && mishap.afterBytes === 0) {
         await new Promise<void>((resolve) => mishap.stalled(resolve))

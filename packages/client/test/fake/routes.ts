@@ -188,7 +188,7 @@ function json(status: number, value: unknown): FakeReply {
 }
 
 /** Resets the connection once `limit` bytes of the body have come. */
-async function bodyBytes(request: IncomingMessage, limit: number): Promise<Uint8Array> {
+export async function bodyBytes(request: IncomingMessage, limit: number): Promise<Uint8Array> {
   const pieces: Buffer[] = []
   let count = 0
   try {
