@@ -54,7 +54,7 @@ export const ERRORS = Object.freeze({
     'STORAGE_ERROR',
     'no',
     'The file exists already',
-    'Overwrite it with PUT, or choose another name.',
+    'To overwrite a file, PUT its content; otherwise choose another name.',
   ),
   IS_A_DIRECTORY: entry(
     409,
