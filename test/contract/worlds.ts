@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Clock, type Disk, type Random, silentLog, type Transport } from '@dfs/core'
-import { HttpTransport, NodeClock, NodeDisk, NodeRandom } from '@dfs/node-runtime'
+import { NodeTransport, NodeClock, NodeDisk, NodeRandom } from '@dfs/node-runtime'
 import { simNode, SimNetwork, Simulation } from '@dfs/sim-runtime'
 
 /** A fresh pair of nodes that can call each other; `disk` and the rest are the first one's. */
@@ -32,8 +32,8 @@ export const realWorld: WorldKind = {
   async make() {
     const root = await mkdtemp(join(tmpdir(), 'dfs-contract-'))
     const clock = new NodeClock()
-    const open = (): HttpTransport =>
-      new HttpTransport({
+    const open = (): NodeTransport =>
+      new NodeTransport({
         listenHost: '127.0.0.1',
         listenPort: 0,
         clusterKey: new Uint8Array(32).fill(7),

@@ -1,6 +1,6 @@
 /**
  * How nodes talk to each other: named calls that carry bytes. What the bytes mean is the protocol package's business;
- * how they travel is an implementation's: HTTP between processes, an event queue in the simulator.
+ * how they travel is an implementation's: frames on kept connections between processes, an event queue in the simulator.
  */
 
 /** One call. `route` is one of the protocol's templates, for example `POST /v1/volumes/{volume}/records`. */

@@ -2,7 +2,7 @@
 import { type Log, type Runtime } from '@dfs/core'
 import { NodeClock } from './clock.ts'
 import { NodeDisk } from './disk/node-disk.ts'
-import { HttpTransport } from './http/http-transport.ts'
+import { NodeTransport } from './calls/node-transport.ts'
 import { NodeRandom } from './random.ts'
 
 export interface NodeRuntimeOptions {
@@ -16,7 +16,7 @@ export interface NodeRuntimeOptions {
 
 /** A runtime whose transport shows its address and can be closed. */
 export interface NodeRuntime extends Runtime {
-  readonly transport: HttpTransport
+  readonly transport: NodeTransport
 }
 
 export async function nodeRuntime(options: NodeRuntimeOptions): Promise<NodeRuntime> {
@@ -24,5 +24,5 @@ export async function nodeRuntime(options: NodeRuntimeOptions): Promise<NodeRunt
   const clock = new NodeClock()
   const disk = new NodeDisk(dataDirectory)
   await disk.makeDirectory('')
-  return { clock, random: new NodeRandom(), disk, transport: new HttpTransport({ ...options, clock }), log }
+  return { clock, random: new NodeRandom(), disk, transport: new NodeTransport({ ...options, clock }), log }
 }

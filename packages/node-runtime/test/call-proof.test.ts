@@ -1,69 +1,72 @@
-import { createHmac } from 'node:crypto'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { CallProof } from '../src/http/call-proof.ts'
-import { HmacSha256 } from '../src/http/hmac.ts'
+import { CallProof } from '../src/calls/call-proof.ts'
 
 const KEY = new Uint8Array(32).fill(7)
-const CALL = { method: 'POST', path: '/v1/volumes/5/records', bodyBytes: 1048 }
 
-describe('HmacSha256', () => {
-  it("computes what Node's own HMAC does, call after call", () => {
-    const text = fc.string({ unit: 'binary', maxLength: 200 })
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 64 }), text, text, (key, first, second) => {
-        const hmac = new HmacSha256(key, 1000)
-        for (const message of [first, second]) {
-          const expected = createHmac('sha256', key).update(message).digest('hex')
-          expect(hmac.digest(message)?.toString('hex')).toBe(expected)
-        }
-      }),
-      { numRuns: 50 },
-    )
-  })
-
-  it('answers nothing for a message beyond its limit', () => {
-    expect(new HmacSha256(KEY, 30).digest('x'.repeat(11))).toBeNull()
-  })
-})
+/** A caller and a peer that have said their first words; what follows is up to the test. */
+function opened(callerKey = KEY, peerKey = KEY) {
+  const [caller, peer] = [new CallProof(callerKey), new CallProof(peerKey)]
+  const offer = caller.offer()
+  const answer = peer.answer(offer.nonce)
+  return { caller, peer, offer, answer }
+}
 
 describe('CallProof', () => {
-  it('convinces another process with the same key, each time with another nonce', () => {
-    const [signer, checker] = [new CallProof(KEY), new CallProof(KEY)]
-    const [first, second] = [signer.sign(CALL), signer.sign(CALL)]
-    expect(first).not.toBe(second)
-    expect([first, second].map((proof) => checker.isValid(proof, CALL))).toEqual([true, true])
+  it('lets two processes with the same key convince each other, each time with other nonces', () => {
+    const nonces = new Set<string>()
+    for (let round = 0; round < 3; round += 1) {
+      const { caller, peer, offer, answer } = opened()
+      expect(peer.acceptOffer(offer.proof)).toBe(offer.nonce)
+      expect(caller.acceptAnswer(offer.nonce, answer.proof)).toBe(answer.nonce)
+      const confirmation = caller.confirm(offer.nonce, answer.nonce)
+      expect(peer.isConfirmed(confirmation, offer.nonce, answer.nonce)).toBe(true)
+      nonces.add(offer.nonce).add(answer.nonce)
+    }
+    expect(nonces.size).toBe(6)
   })
 
-  it.each([
-    ['another method', { ...CALL, method: 'PUT' }],
-    ['another path', { ...CALL, path: '/v1/volumes/6/records' }],
-    ['another length', { ...CALL, bodyBytes: 1049 }],
-  ])('does not vouch for %s', (_what, call) => {
-    const proof = new CallProof(KEY)
-    expect(proof.isValid(proof.sign(CALL), call)).toBe(false)
+  it('is worth nothing under another key, in either direction', () => {
+    const { caller, peer, offer, answer } = opened(KEY, new Uint8Array(32).fill(8))
+    expect(peer.acceptOffer(offer.proof)).toBeNull()
+    expect(caller.acceptAnswer(offer.nonce, answer.proof)).toBeNull()
+    expect(peer.isConfirmed(caller.confirm(offer.nonce, answer.nonce), offer.nonce, answer.nonce)).toBe(false)
   })
 
-  it('is worth nothing under another key', () => {
-    const other = new CallProof(new Uint8Array(32).fill(8))
-    expect(new CallProof(KEY).isValid(other.sign(CALL), CALL)).toBe(false)
+  it('cannot be replayed: what was said on one connection confirms no other', () => {
+    const recorded = opened()
+    const confirmation = recorded.caller.confirm(recorded.offer.nonce, recorded.answer.nonce)
+    // The same first word again; the peer's nonce is a new one.
+    const again = recorded.peer.answer(recorded.offer.nonce)
+    expect(recorded.peer.isConfirmed(confirmation, recorded.offer.nonce, again.nonce)).toBe(false)
+    const other = recorded.caller.offer()
+    expect(recorded.caller.acceptAnswer(other.nonce, recorded.answer.proof)).toBeNull()
   })
 
-  it('refuses a changed nonce, version or MAC, and whatever else stands in the header', () => {
-    const proof = new CallProof(KEY)
-    const [version, nonce, mac] = proof.sign(CALL).split('.')
+  it('takes no word for another', () => {
+    const { caller, peer, offer, answer } = opened()
+    expect(peer.acceptOffer(answer.proof)).toBeNull()
+    expect(caller.acceptAnswer(offer.nonce, offer.proof)).toBeNull()
+    const [, offerMac = ''] = offer.proof.split('.')
+    const [, answerMac = ''] = answer.proof.split('.')
+    for (const mac of [offerMac, answerMac, '']) {
+      expect(peer.isConfirmed(mac, offer.nonce, answer.nonce)).toBe(false)
+    }
+  })
+
+  it('refuses a changed nonce or MAC, and whatever else may stand there', () => {
+    const { peer, offer } = opened()
+    const [nonce, mac] = offer.proof.split('.')
     const forged = [
       undefined,
       '',
-      'v1',
-      'v1..',
-      `v2.${nonce}.${mac}`,
-      `${version}.${nonce}x.${mac}`,
-      `${version}.${nonce}.${mac!.slice(1)}`,
-      `${version}.${nonce}.A${mac}`,
-      `${version}.${nonce}.${mac}.more`,
+      '.',
+      `${nonce}.`,
+      `${nonce}x.${mac}`,
+      `${nonce}.${mac!.slice(1)}`,
+      `${nonce}.A${mac}`,
+      `${offer.proof}.more`,
     ]
-    expect(forged.filter((header) => proof.isValid(header, CALL))).toEqual([])
+    expect(forged.filter((proof) => peer.acceptOffer(proof) !== null)).toEqual([])
   })
 
   it('takes no short key', () => {

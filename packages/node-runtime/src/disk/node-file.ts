@@ -2,7 +2,7 @@
  * An open file of the host. Asynchronous calls go through Node's FileHandle, which waits for calls under way before it
  * closes: a bare descriptor could be closed and given to another file while a read on it still waits for a thread.
  */
-import { readSync } from 'node:fs'
+import { readSync, writevSync } from 'node:fs'
 import { type FileHandle } from 'node:fs/promises'
 import { assert, byteCount, DiskError, type DiskFile } from '@dfs/core'
 import { toDiskError, withDiskErrors } from './disk-error.ts'
@@ -13,6 +13,11 @@ import { toDiskError, withDiskErrors } from './disk-error.ts'
  * The price is that a read of cold data blocks the event loop for one disk access, so larger reads never do it.
  */
 const SYNC_READ_BYTES_MAX = 64 * 1024
+/**
+ * Appends up to this size are made on the calling thread, too: they end in the page cache, and the sync that follows each of
+ * them, which is what waits for the disk, goes through a thread anyway.
+ */
+const SYNC_APPEND_BYTES_MAX = 256 * 1024
 /** Buffers that the kernel takes in one call (IOV_MAX of Linux and macOS). */
 const BUFFERS_PER_WRITE_MAX = 1024
 
@@ -111,7 +116,10 @@ export class NodeFile implements DiskFile {
     let rest = buffers
     let restBytes = byteCount(rest)
     while (restBytes > 0) {
-      const { bytesWritten } = await this.#handle.writev(rest, this.#sizeBytes)
+      const bytesWritten =
+        restBytes <= SYNC_APPEND_BYTES_MAX
+          ? writevSync(this.#handle.fd, rest, this.#sizeBytes)
+          : (await this.#handle.writev(rest, this.#sizeBytes)).bytesWritten
       this.#sizeBytes += bytesWritten
       restBytes -= bytesWritten
       if (restBytes > 0) rest = skipBytes(rest, bytesWritten)

@@ -1,4 +1,4 @@
-/** Calls between nodes over HTTP/1.1 with keep-alive connections: the real {@link Transport}. */
+/** Calls between nodes over connections that begin as HTTP and are kept: the real {@link Transport}. */
 import {
   assert,
   type CallOptions,
@@ -11,10 +11,10 @@ import {
   type WireRequest,
 } from '@dfs/core'
 import { CallProof } from './call-proof.ts'
-import { HttpClient } from './http-client.ts'
-import { HttpServer } from './http-server.ts'
+import { CallClient } from './call-client.ts'
+import { CallServer } from './call-server.ts'
 
-export interface HttpTransportOptions {
+export interface NodeTransportOptions {
   readonly listenHost: string
   /** 0 takes any free port; `address` then tells which. */
   readonly listenPort: number
@@ -24,16 +24,16 @@ export interface HttpTransportOptions {
   readonly log: Log
 }
 
-export class HttpTransport implements Transport, AsyncDisposable {
-  readonly #options: HttpTransportOptions
+export class NodeTransport implements Transport, AsyncDisposable {
+  readonly #options: NodeTransportOptions
   readonly #proof: CallProof
-  readonly #client: HttpClient
-  #server: HttpServer | null = null
+  readonly #client: CallClient
+  #server: CallServer | null = null
 
-  constructor(options: HttpTransportOptions) {
+  constructor(options: NodeTransportOptions) {
     this.#options = options
     this.#proof = new CallProof(options.clusterKey)
-    this.#client = new HttpClient(this.#proof)
+    this.#client = new CallClient(this.#proof)
   }
 
   /** `address` is `host:port`. */
@@ -44,7 +44,7 @@ export class HttpTransport implements Transport, AsyncDisposable {
   /** Once only. Rejects where the port is taken. */
   async serve(handler: WireHandler, routes: readonly string[]): Promise<TransportServer> {
     assert(this.#server === null, 'a transport serves once')
-    this.#server = await HttpServer.listen({ ...this.#options, proof: this.#proof }, handler, routes)
+    this.#server = await CallServer.listen({ ...this.#options, proof: this.#proof }, handler, routes)
     return this.#server
   }
 
@@ -56,13 +56,13 @@ export class HttpTransport implements Transport, AsyncDisposable {
   }
 
   /** Ends the connections to peers; calls under way fail. */
-  closeClient(): Promise<void> {
-    return this.#client.close()
+  closeClient(): void {
+    this.#client.close()
   }
 
   /** Closes both sides. Idempotent. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server?.close()
-    await this.#client.close()
+    this.#client.close()
   }
 }
