@@ -96,6 +96,28 @@ describeStores('idempotency keys', (bench) => {
     expect(elsewhere.isReplay).toBeUndefined()
   })
 
+  it('keep no refusal of where the bytes are: the same request with its bytes elsewhere is a new attempt', async () => {
+    const b = bench()
+    await b.addServers(2)
+    const [order, foreign] = [await b.volume(0, 1), await b.volume(1, 0)]
+    await send(b, b.write('/before', b.chunk(order, 10)))
+    const good = b.chunk(order, 10)
+    const refusals: [string, Partial<Extract<Command, { kind: 'write' }>>][] = [
+      ['OFFSET_CONFLICT', { chunk: { ...good, offset: 0 } }],
+      ['VOLUME_NOT_FOUND', { chunk: { ...good, volume: 1 } }],
+      ['STALE_INCARNATION', { chunk: { ...good, volume: foreign.volume } }],
+      // What a late write meets whose sender has given its upload up.
+      ['INVALID_REQUEST', { chunk: null, upload: b.nextId() }],
+    ]
+    const write = b.write('/a', good, { key: 'k' })
+    for (const [code, change] of refusals) {
+      expect(await send(b, { ...write, ...change } as Command)).toMatchObject({ code })
+    }
+    const stored = await send(b, write)
+    expect(stored).toMatchObject({ ok: true, created: true })
+    expect(stored.isReplay).toBeUndefined()
+  })
+
   it.each<[string, (b: StoreBench) => Command]>([
     [
       'delete',

@@ -56,7 +56,7 @@ function decide(context: CommandContext, command: Command): CommandResult {
   }
 }
 
-/** The result that is kept under the key; otherwise the result now, which is kept unless the same may be tried again. */
+/** The result that is kept under the key; otherwise the result now, which is kept where it settles what the client asked. */
 function applyKeyed(context: CommandContext, command: KeyedCommand, key: string): CommandResult {
   const { keys } = context.tables
   const fingerprint = fingerprintOf(command)
@@ -67,9 +67,17 @@ function applyKeyed(context: CommandContext, command: KeyedCommand, key: string)
       : failure('IDEMPOTENCY_KEY_REUSED', 'the key came before, with a request for something else')
   }
   const result = applyCommand(context, command)
-  if (result.ok || ERRORS[result.code].retry === 'no') keys.keep(key, { fingerprint, result })
+  if (settlesKey(result)) keys.keep(key, { fingerprint, result })
   return result
 }
+
+/**
+ * Whether the client would get the same again. A refusal of where its bytes stand, or of what was staged of them (it may
+ * have been given up meanwhile), says nothing of the same request with its bytes stored once more.
+ */
+const settlesKey = (result: CommandResult): boolean =>
+  result.ok ||
+  (ERRORS[result.code].retry === 'no' && !isRetryable(result.code) && result.code !== 'INVALID_REQUEST')
 
 function refuseSender({ state, servers }: Tables, sender: CommitBatchRequest): CommandFailure | null {
   const { server, incarnation } = sender
