@@ -7,10 +7,15 @@ import { getFile, putFile } from './sim-files.ts'
 
 const content = new Uint8Array(100).fill(7)
 
-const writtenEpoch = async (node: SimNode): Promise<number> => {
+interface WrittenEpoch {
+  readonly counter: number
+  readonly sequence: number
+}
+
+const writtenEpoch = async (node: SimNode): Promise<WrittenEpoch> => {
   const bytes = await readWhole(node.runtime.disk, 'server.json')
-  const { seenEpoch } = JSON.parse(fromUtf8(bytes!)) as { seenEpoch: { counter: number } }
-  return seenEpoch.counter
+  const { seenEpoch } = JSON.parse(fromUtf8(bytes!)) as { seenEpoch: WrittenEpoch }
+  return seenEpoch
 }
 
 test('an answer of a new start of the master counts once that start is written down', async () => {
@@ -19,7 +24,7 @@ test('an answer of a new start of the master counts once that start is written d
   await simulation.complete(() => cluster.start())
   await simulation.run({ untilMs: simulation.nowMs + 5000 })
   const [node] = chunkNodes
-  const before = await simulation.complete(() => writtenEpoch(node!))
+  const { counter: before } = await simulation.complete(() => writtenEpoch(node!))
   node!.disk.faultHook = ({ kind, name }) =>
     kind === 'append' && name.startsWith('server.json') ? { kind: 'error', error: 'io' } : null
   cluster.crash(masterNode, 'process')
@@ -31,11 +36,28 @@ test('an answer of a new start of the master counts once that start is written d
   })
   await simulation.run({ untilMs: simulation.nowMs + 10_000 })
   expect(acknowledgedAtMs, 'a power cut would make it forget that epoch').toBeNull()
-  expect(await simulation.complete(() => writtenEpoch(node!))).toBe(before)
+  expect(await simulation.complete(() => writtenEpoch(node!))).toMatchObject({ counter: before })
 
   node!.disk.faultHook = null
   await simulation.complete(() => writing)
-  expect(await simulation.complete(() => writtenEpoch(node!))).toBe(before + 1)
+  expect(await simulation.complete(() => writtenEpoch(node!))).toMatchObject({ counter: before + 1 })
   const read = await simulation.complete(() => getFile(cluster.server(node!), '/a'))
   expect(Buffer.from(read).equals(content)).toBe(true)
+})
+
+test('what was committed is known after a power cut of all servers, so that an older backup of the master shows', async () => {
+  const cluster = new SimCluster({ seed: 'sequence written', chunkServers: 3 })
+  const { simulation, chunkNodes } = cluster
+  await simulation.complete(() => cluster.start())
+  await simulation.run({ untilMs: simulation.nowMs + 5000 })
+  const server = cluster.server(chunkNodes[0]!)
+  await simulation.complete(() => putFile(server, '/a', content))
+  const { sequence } = cluster.store.epoch()
+  await simulation.run({ untilMs: simulation.nowMs + 15_000 })
+  for (const node of chunkNodes) {
+    cluster.crash(node, 'power')
+    node.restart()
+    const seen = await simulation.complete(() => writtenEpoch(node))
+    expect(seen.sequence, node.name).toBeGreaterThanOrEqual(sequence)
+  }
 })

@@ -86,6 +86,12 @@ export class ServerIdentity {
     await this.#persist(() => ({ clusterId, serverId }))
   }
 
+  /** Whether this is a start of the master that nothing was seen of yet. Throws STALE_EPOCH for an older one. */
+  isNewStart(epoch: Epoch): boolean {
+    checkEpoch(this.#seen, epoch)
+    return this.#seen?.nonce !== epoch.nonce
+  }
+
   /** Whether the next start of this server will still know that it has seen this start of the master. */
   hasWrittenDown({ counter, nonce }: Epoch): boolean {
     const { seenEpoch } = this.#durable
@@ -102,6 +108,12 @@ export class ServerIdentity {
     if (isNewStart || epoch.sequence > (this.#seen?.sequence ?? 0)) this.#seen = epoch
     if (this.#mustWriteSeen())
       await this.#persist(() => (this.#mustWriteSeen() ? { seenEpoch: this.#seen } : null))
+  }
+
+  /** Writes down all that was seen of the master, where it is news. Throws DiskError. */
+  async writeDownSeen(): Promise<void> {
+    if (this.#seen?.sequence === this.#durable.seenEpoch?.sequence) return
+    await this.#persist(() => ({ seenEpoch: this.#seen }))
   }
 
   #mustWriteSeen(): boolean {

@@ -10,7 +10,6 @@ import {
   type ListRequest,
   type Lookup,
   type LookupResult,
-  type Method,
   type Namespace,
   type RequestContext,
   requireSuccess,
@@ -40,7 +39,7 @@ export class RemoteNamespace implements Namespace {
   }
 
   list(request: ListRequest, context: RequestContext): Promise<ListPage> {
-    return this.#ask(listDirectory, request, context)
+    return asked((options) => this.#deps.session.callCurrent(listDirectory, request, options), context)
   }
 
   async execute(command: CommandBody, context: RequestContext): Promise<CommandSuccess> {
@@ -48,15 +47,19 @@ export class RemoteNamespace implements Namespace {
   }
 
   viewCluster(context: RequestContext): Promise<ClusterView> {
-    return this.#ask(viewCluster, {}, context)
+    // Whatever master there is, outdated or not: this is how one looks at a cluster that is ill.
+    return asked((options) => this.#deps.session.call(viewCluster, {}, options), context)
   }
+}
 
-  async #ask<Q, R>(method: Method<Q, R>, request: Q, { requestId }: RequestContext): Promise<R> {
-    try {
-      return await this.#deps.session.call(method, request, { timeoutMs: CALL_TIMEOUT_MS, requestId })
-    } catch (error) {
-      if (!(error instanceof TransportError)) throw error
-      throw new DfsError('UNAVAILABLE', 'the master does not answer', { cause: error })
-    }
+async function asked<R>(
+  ask: (options: { timeoutMs: number; requestId: string }) => Promise<R>,
+  { requestId }: RequestContext,
+): Promise<R> {
+  try {
+    return await ask({ timeoutMs: CALL_TIMEOUT_MS, requestId })
+  } catch (error) {
+    if (!(error instanceof TransportError)) throw error
+    throw new DfsError('UNAVAILABLE', `the master does not answer: ${error.message}`, { cause: error })
   }
 }

@@ -64,7 +64,7 @@ export class VolumeAllocator {
     const { serverId: server, incarnation } = identity
     const request = { server, incarnation, kind, number, count: 1, unreachable: directory.unreachable() }
     const { volumes, servers } = await session
-      .call(allocateVolumes, request, { timeoutMs: CALL_TIMEOUT_MS })
+      .callCurrent(allocateVolumes, request, { timeoutMs: CALL_TIMEOUT_MS })
       .catch((error: unknown) => {
         if (!(error instanceof TransportError)) throw error
         throw new DfsError('UNAVAILABLE', 'the master cannot be asked for a volume', { cause: error })
@@ -126,7 +126,7 @@ export async function sealUntilDone(
   const { clock, random, log }: { clock: Clock; random: Random; log: Log } = runtime
   for (let attempt = 1; !stopped.aborted; attempt += 1) {
     try {
-      const { sealedLengthBytes } = await session.call(
+      const { sealedLengthBytes } = await session.callCurrent(
         sealVolume,
         { volume: order.volume, reason: reason.slice(0, 500) },
         { timeoutMs: CALL_TIMEOUT_MS },

@@ -152,12 +152,16 @@ function servedMethods({
     ),
     serveMethod(
       allocateVolumes,
-      guarded(async (request) => ({ volumes: await allocation.allocate(request), servers: sessions.view() })),
+      guarded(async (request) => {
+        const volumes = await allocation.allocate(request)
+        return { epoch: store.epoch(), volumes, servers: sessions.view() }
+      }),
     ),
     serveMethod(
       sealVolume,
       guarded(async ({ volume, reason }) => {
-        return { sealedLengthBytes: await allocation.seal(volume, reason) }
+        const sealedLengthBytes = await allocation.seal(volume, reason)
+        return { epoch: store.epoch(), sealedLengthBytes }
       }),
     ),
     serveMethod(
@@ -174,7 +178,10 @@ function servedMethods({
     }),
     serveMethod(
       listDirectory,
-      guarded((request) => store.list(request)),
+      guarded(async (request) => {
+        const page = await store.list(request)
+        return { epoch: store.epoch(), ...page }
+      }),
     ),
   ]
 }

@@ -5,9 +5,9 @@
  */
 import { type Log, type Runtime } from '@dfs/core'
 import {
-  checkEpoch,
   type ClusterView,
   DfsError,
+  type Epoch,
   type HeartbeatReply,
   type HeartbeatRequest,
   type RegisterReply,
@@ -50,7 +50,7 @@ export class Membership {
     if (request.clusterId !== null && request.clusterId !== clusterId) {
       throw new DfsError('WRONG_CLUSTER', `this is cluster ${clusterId}, the data is of ${request.clusterId}`)
     }
-    checkEpoch(request.seenEpoch, this.#store.epoch())
+    await this.#requireSeen(request.seenEpoch)
     const { diskUid, name, incarnation, internalAddress, publicPort, advertisedUrl, zone } = request
     const who = { diskUid, name, incarnation, internalAddress, publicPort, advertisedUrl, zone }
     const known = this.#sessions.withDisk(diskUid)
@@ -89,6 +89,15 @@ export class Membership {
       preferred: this.#sessions.preferred(),
       totals: await this.#store.totals(),
     }
+  }
+
+  /** The one place that knows a restored backup for what it is, however long it has gone on since (R6). */
+  async #requireSeen(seen: Epoch | null): Promise<void> {
+    if (seen === null || (await this.#store.includes(seen))) return
+    throw new DfsError(
+      'STALE_EPOCH',
+      `this master knows nothing of transaction ${seen.sequence} of its start ${seen.counter}: is its database a restored backup?`,
+    )
   }
 
   async #sessionReply(server: number): Promise<HeartbeatReply> {

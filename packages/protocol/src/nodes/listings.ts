@@ -1,5 +1,6 @@
 /** Listings: a directory or a whole tree, page by page. */
 import Type, { type Static } from 'typebox'
+import { EpochSchema } from './membership.ts'
 import { jsonMethod } from './method.ts'
 
 /** One entry of a directory. `path` is relative to the directory that was listed. */
@@ -42,11 +43,16 @@ export const ListRequest = Type.Object({
 })
 export type ListRequest = Static<typeof ListRequest>
 
-export const ListPage = Type.Object({
+const Page = {
   entries: Type.Array(ListedEntry),
   /** Whether more entries follow. */
   hasMore: Type.Boolean(),
-})
+}
+export const ListPage = Type.Object(Page)
 export type ListPage = Static<typeof ListPage>
 
-export const listDirectory = jsonMethod('POST /v1/listings', ListRequest, ListPage)
+export const listDirectory = jsonMethod(
+  'POST /v1/listings',
+  ListRequest,
+  Type.Object({ epoch: EpochSchema, ...Page }),
+)

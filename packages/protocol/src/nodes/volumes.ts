@@ -2,7 +2,7 @@
 import { ByteReader, ByteWriter, concatBytes } from '@dfs/core'
 import Type, { type Static } from 'typebox'
 import { VOLUMES_PER_REQUEST_MAX } from '../limits.ts'
-import { ServerInfo } from './membership.ts'
+import { EpochSchema, ServerInfo } from './membership.ts'
 import { jsonMethod, type Method } from './method.ts'
 
 const Id = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
@@ -44,6 +44,7 @@ export const allocateVolumes = jsonMethod(
     unreachable: Type.Array(Id),
   }),
   Type.Object({
+    epoch: EpochSchema,
     volumes: Type.Array(VolumeOrder),
     /** All servers as of now: some of the set may be new to whoever asked. */
     servers: Type.Array(ServerInfo),
@@ -54,7 +55,7 @@ export const allocateVolumes = jsonMethod(
 export const sealVolume = jsonMethod(
   'POST /v1/volumes/seals',
   Type.Object({ volume: Id, reason: Type.String({ maxLength: 500 }) }),
-  Type.Object({ sealedLengthBytes: Type.Integer({ minimum: 0 }) }),
+  Type.Object({ epoch: EpochSchema, sealedLengthBytes: Type.Integer({ minimum: 0 }) }),
 )
 
 /**

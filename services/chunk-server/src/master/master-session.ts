@@ -22,6 +22,11 @@ import { type ServerDirectory } from './server-directory.ts'
 
 const CALL_TIMEOUT_MS = 2000
 const RETRY_BACKOFF = { firstMs: 100, mostMs: 1000 }
+/**
+ * How often the master's sequence is written down while it rises: what was acknowledged since is missed by nobody where
+ * all servers start anew together with a master on an older backup.
+ */
+const WRITE_DOWN_EVERY_MS = 10_000
 const FATAL = new Set(['WRONG_CLUSTER', 'STALE_INCARNATION'])
 
 /** How clients and other nodes reach this server, and what it is called. */
@@ -58,6 +63,10 @@ export class MasterSession {
   #running: Promise<void> = Promise.resolve()
   #lastAnswerMs: number | null = null
   #reportsNumber = 0
+  #writtenDownMs = -Infinity
+  /** The latest start of the master that answered before this server was registered with it. */
+  #newStart: string | null = null
+  #joining: Promise<void> = Promise.resolve()
 
   constructor(deps: MasterSessionDeps) {
     this.#deps = deps
@@ -71,7 +80,7 @@ export class MasterSession {
 
   async stop(): Promise<void> {
     this.#stopped.abort()
-    await this.#running
+    await Promise.all([this.#running, this.#joining])
   }
 
   /** Milliseconds since the master last answered; null before the first time. */
@@ -101,8 +110,8 @@ export class MasterSession {
 
   /**
    * The same for methods whose answers carry the master's epoch. An answer of a master that is older than one seen before
-   * counts as none (R6), and so does one of a new start as long as the disk takes no note of that start (R5): who asked
-   * goes on as if the connection had been lost.
+   * counts as none (R6). So does one of a new start with which this server has not registered yet, because only there a
+   * restored backup shows, or of which its disk has taken no note (R5): who asked goes on as if the connection had been lost.
    */
   async callCurrent<Q, R extends { readonly epoch: Epoch }>(
     method: Method<Q, R>,
@@ -110,23 +119,36 @@ export class MasterSession {
     options: { timeoutMs: number; requestId?: string },
   ): Promise<R> {
     const reply = await this.call(method, request, options)
-    try {
-      await this.#deps.identity.observe(reply.epoch)
-    } catch (error) {
-      if (!(error instanceof DiskError || (error instanceof DfsError && error.code === 'STALE_EPOCH')))
-        throw error
-      if (error instanceof DiskError && this.#deps.identity.hasWrittenDown(reply.epoch)) {
-        // Only the count of transactions, which is written now and then.
-        this.#deps.runtime.log.warn({ err: error }, "the master's sequence could not be written down")
-        return reply
-      }
-      const reason = error instanceof DiskError ? 'its epoch could not be written down' : 'it is outdated'
-      throw new TransportError(`an answer of the master does not count: ${reason}`, {
-        cause: error,
-        wasSent: true,
-      })
-    }
+    await this.#observe(reply.epoch, () => {
+      if (!this.#deps.identity.isNewStart(reply.epoch)) return
+      this.#join(reply.epoch)
+      throw doesNotCount('this server has not registered with that start yet')
+    })
     return reply
+  }
+
+  async #observe(epoch: Epoch, check: () => void): Promise<void> {
+    const { identity, runtime } = this.#deps
+    try {
+      check()
+      await identity.observe(epoch)
+    } catch (error) {
+      if (error instanceof DfsError && error.code === 'STALE_EPOCH')
+        throw doesNotCount('it is outdated', error)
+      if (!(error instanceof DiskError)) throw error
+      if (!identity.hasWrittenDown(epoch)) throw doesNotCount('its epoch could not be written down', error)
+      // Only the count of transactions, which is written now and then.
+      runtime.log.warn({ err: error }, "the master's sequence could not be written down")
+    }
+  }
+
+  /** Registers with a new start at once, instead of at the next heartbeat, which tries again where that fails. */
+  #join({ nonce }: Epoch): void {
+    if (this.#newStart === nonce || this.#stopped.signal.aborted) return
+    this.#newStart = nonce
+    this.#joining = this.#register().catch((error: unknown) => {
+      this.#deps.runtime.log.warn({ err: error }, 'cannot register with the new start of the master yet')
+    })
   }
 
   async #registerUntilDone(): Promise<void> {
@@ -147,7 +169,7 @@ export class MasterSession {
 
   async #register(): Promise<void> {
     const { identity, store, addresses, directory } = this.#deps
-    const reply = await this.callCurrent(
+    const reply = await this.call(
       register,
       {
         ...(await this.#presence(store.reports())),
@@ -158,6 +180,7 @@ export class MasterSession {
       },
       { timeoutMs: CALL_TIMEOUT_MS * 5 },
     )
+    await this.#observe(reply.epoch, () => {})
     await identity.bind(reply.clusterId, reply.serverId)
     directory.configure(reply.settings, { ...reply.master, internalAddress: this.#deps.masterAddress })
     await this.#accept(reply)
@@ -172,6 +195,7 @@ export class MasterSession {
     while (!this.#stopped.signal.aborted) {
       try {
         await this.#beat()
+        await this.#writeDownSeen()
         await clock.sleep(HEARTBEAT_MS, this.#stopped.signal)
       } catch (error) {
         if (this.#stopped.signal.aborted) return
@@ -179,6 +203,17 @@ export class MasterSession {
         await clock.sleep(HEARTBEAT_MS, this.#stopped.signal).catch(() => undefined)
       }
     }
+  }
+
+  async #writeDownSeen(): Promise<void> {
+    const { runtime, identity } = this.#deps
+    const nowMs = runtime.clock.monotonicMs()
+    if (nowMs - this.#writtenDownMs < WRITE_DOWN_EVERY_MS) return
+    this.#writtenDownMs = nowMs
+    await identity.writeDownSeen().catch((error: unknown) => {
+      if (!(error instanceof DiskError)) throw error
+      runtime.log.warn({ err: error }, "the master's sequence could not be written down")
+    })
   }
 
   async #beat(): Promise<void> {
@@ -222,3 +257,6 @@ export class MasterSession {
     return { incarnation: identity.incarnation, number, ...space, ...store.counters, replicas }
   }
 }
+
+const doesNotCount = (reason: string, cause?: unknown): TransportError =>
+  new TransportError(`an answer of the master does not count: ${reason}`, { cause, wasSent: true })

@@ -128,6 +128,8 @@ export interface MetadataStore {
   readonly clusterId: string
   /** The epoch of this opening, with the number of transactions committed so far. */
   epoch(): Epoch
+  /** Whether everything that somebody saw of a start of the master is here: not so where this is a restored backup (R6). */
+  includes(seen: Epoch): Promise<boolean>
 
   /**
    * Decides commands in one transaction. Every command is checked completely before it writes: a failure changes nothing

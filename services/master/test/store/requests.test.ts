@@ -142,6 +142,36 @@ describe('after a restart of the master', () => {
     await b.store.close()
   })
 
+  it('knows what was seen of any start before, and lacks it for good where it is a restored backup (R6)', async () => {
+    let directory = temporaryDirectory()
+    const b = new StoreBench(openAt(directory))
+    await b.addServers(1)
+    const first = b.store.epoch()
+    const backup = copyAsCrashed(directory)
+    await b.touch('/acknowledged')
+    const seen = b.store.epoch()
+    expect(await b.store.includes(seen)).toBe(true)
+    directory = await restarted(b, directory)
+    for (const epoch of [first, seen, b.store.epoch()]) expect(await b.store.includes(epoch)).toBe(true)
+    expect(await b.store.includes({ ...seen, nonce: 'f'.repeat(16) }), 'a start of another copy').toBe(false)
+    expect(await b.store.includes({ ...seen, counter: 9 }), 'a start to come').toBe(false)
+    await b.store.close()
+
+    b.store = openAt(backup, 7)
+    const lacksIt = async (): Promise<void> => {
+      for (let transactions = 0; transactions < 5; transactions += 1) {
+        expect(await b.store.includes(seen)).toBe(false)
+        await b.touch('/other')
+      }
+      expect(b.store.epoch().sequence).toBeGreaterThan(seen.sequence)
+    }
+    await lacksIt()
+    await restarted(b, backup)
+    expect(await b.store.includes(first)).toBe(true)
+    await lacksIt()
+    await b.store.close()
+  })
+
   it('refuses commands that the master sent itself before', async () => {
     const directory = temporaryDirectory()
     const b = new StoreBench(openAt(directory))

@@ -182,7 +182,12 @@ CREATE TABLE idempotency_keys (
 ) STRICT, WITHOUT ROWID;
 `
 
-export const MIGRATIONS: readonly string[] = [FIRST, GRANTS, KEYS]
+/** What each start of the master began with: by this a restored backup is known for one. */
+const STARTS = `
+CREATE TABLE starts (counter INTEGER PRIMARY KEY, nonce TEXT NOT NULL, sequence INTEGER NOT NULL) STRICT;
+`
+
+export const MIGRATIONS: readonly string[] = [FIRST, GRANTS, KEYS, STARTS]
 
 /** Takes the steps that are missing, each in a transaction of its own. Throws UNAVAILABLE on a schema of a newer program. */
 export function migrate(database: DatabaseSync): void {

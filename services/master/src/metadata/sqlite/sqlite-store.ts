@@ -108,6 +108,10 @@ export class SqliteStore implements MetadataStore {
     return this.#tables.state.epoch
   }
 
+  async includes(seen: Epoch): Promise<boolean> {
+    return this.#read(() => this.#tables.state.includes(seen))
+  }
+
   async commitBatch(
     requests: readonly CommitBatchRequest[],
     { wallMs, clusterMs }: Moment,

@@ -7,6 +7,7 @@ import { type Random } from '@dfs/core'
 import { type Epoch, makeId } from '@dfs/protocol'
 import { type Connection } from './connection.ts'
 import { Query } from './query.ts'
+import { Starts } from './starts.ts'
 
 interface StateRow {
   readonly cluster_id: string
@@ -42,6 +43,7 @@ export class State {
   readonly #epoch: number
   readonly #nonce: string
   readonly #save: Query
+  readonly #starts: Starts
   /** Changed in memory by commands, saved at the end of their transaction. */
   readonly counters: Counters
   readonly keyGeneration: KeyGeneration
@@ -52,6 +54,7 @@ export class State {
   /** Reads the row, or makes it, and raises the epoch durably. */
   constructor(connection: Connection, random: Random) {
     const { database } = connection
+    this.#starts = new Starts(database)
     this.#save = new Query(
       database,
       `UPDATE state SET sequence = ?, files = ?, directories = ?, links = ?, file_bytes = ?, cluster_ms = ?,
@@ -80,12 +83,18 @@ export class State {
     }
     connection.write(() => {
       new Query(database, 'UPDATE state SET epoch = ?, nonce = ?').run(this.#epoch, this.#nonce)
+      this.#starts.add(this.epoch)
       this.save()
     })
   }
 
   get epoch(): Epoch {
     return { counter: this.#epoch, nonce: this.#nonce, sequence: this.#sequence }
+  }
+
+  /** Whether all that was seen of a start of the master is in this database. */
+  includes(seen: Epoch): boolean {
+    return this.#starts.include(seen, this.#epoch)
   }
 
   /** Cluster time as it will be saved. */
