@@ -66,7 +66,9 @@ export class VolumeAllocator {
     const { volumes, servers } = await session
       .callCurrent(allocateVolumes, request, { timeoutMs: CALL_TIMEOUT_MS })
       .catch((error: unknown) => {
-        if (!(error instanceof TransportError)) throw error
+        // A master that has just started does not know this server before the next heartbeat.
+        const isNew = error instanceof DfsError && error.code === 'UNKNOWN_SERVER'
+        if (!isNew && !(error instanceof TransportError)) throw error
         throw new DfsError('UNAVAILABLE', 'the master cannot be asked for a volume', { cause: error })
       })
     const [order] = volumes
