@@ -11,7 +11,8 @@ const MAY_IMPORT = {
   linearizability: ['core'],
   protocol: ['core'],
   client: ['core', 'protocol'],
-  cli: ['core', 'protocol', 'client', 'node-runtime'],
+  fsck: ['core', 'protocol', 'volume'],
+  cli: ['core', 'protocol', 'client', 'fsck', 'node-runtime'],
   'node-runtime': ['core', 'protocol'],
   'sim-runtime': ['core', 'protocol'],
   'service-kit': ['core', 'protocol', 'node-runtime'],
@@ -54,15 +55,15 @@ export default {
     {
       name: 'pure-packages-import-nothing-of-the-world',
       comment:
-        'core, protocol, volume, linearizability and sim-runtime are pure: no Node module, no framework.',
+        'core, protocol, volume, fsck, linearizability and sim-runtime are pure: no Node module, no framework.',
       severity: 'error',
-      from: { path: '^packages/(core|protocol|volume|linearizability|sim-runtime)/src/' },
+      from: { path: '^packages/(core|protocol|volume|fsck|linearizability|sim-runtime)/src/' },
       to: { dependencyTypes: ['core'] },
     },
     {
       name: 'pure-packages-import-no-framework',
       severity: 'error',
-      from: { path: '^packages/(core|protocol|volume|linearizability|sim-runtime)/src/' },
+      from: { path: '^packages/(core|protocol|volume|fsck|linearizability|sim-runtime)/src/' },
       to: { path: FRAMEWORKS },
     },
     {

@@ -1,5 +1,6 @@
 /** The table of commands, in the order in which help shows them. */
 import { type Command } from './command.ts'
+import { fsck } from './commands/fsck.ts'
 import { get } from './commands/get.ts'
 import { line } from './commands/line.ts'
 import { ls } from './commands/ls.ts'
@@ -10,4 +11,4 @@ import { rm } from './commands/rm.ts'
 import { stat } from './commands/stat.ts'
 import { status } from './commands/status.ts'
 
-export const COMMANDS: readonly Command[] = [put, get, ls, stat, mv, rm, mkdir, status, line]
+export const COMMANDS: readonly Command[] = [put, get, ls, stat, mv, rm, mkdir, status, fsck, line]

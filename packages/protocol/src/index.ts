@@ -15,6 +15,7 @@ export {
 export * from './namespace.ts'
 export * from './nodes/commands.ts'
 export * from './nodes/commits.ts'
+export * from './nodes/copy-state.ts'
 export * from './nodes/listings.ts'
 export * from './nodes/lookups.ts'
 export * from './nodes/membership.ts'

@@ -1,11 +1,11 @@
 /** An open volume at its limits: what is refused for lack of room leaves no trace in what follows. */
 import { QueueFullError, utf8 } from '@dfs/core'
 import { crc32 } from '@dfs/node-runtime'
+import { VOLUMES_DIRECTORY } from '@dfs/protocol'
 import { SimNetwork, simNode, Simulation } from '@dfs/sim-runtime'
 import { parseHeader, sumContent } from '@dfs/volume'
 import { expect, it } from 'vitest'
 import { OpenVolume } from '../src/replication/open-volume.ts'
-import { VOLUMES_DIRECTORY } from '../src/volume/copy-state.ts'
 import { OpenFiles } from '../src/volume/open-files.ts'
 import { fromHex, VolumeCopy } from '../src/volume/volume-copy.ts'
 

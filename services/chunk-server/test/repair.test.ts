@@ -4,10 +4,11 @@
  */
 import { concatBytes, utf8 } from '@dfs/core'
 import { crc32 } from '@dfs/node-runtime'
+import { type CopyState, VOLUMES_DIRECTORY } from '@dfs/protocol'
 import { SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
 import { BLOCK_BYTES, frameRecord, type ReadInto, sumContent } from '@dfs/volume'
 import { describe, expect, it } from 'vitest'
-import { type CopyState, saveState, VOLUMES_DIRECTORY } from '../src/volume/copy-state.ts'
+import { saveState } from '../src/volume/copy-state.ts'
 import { OpenFiles } from '../src/volume/open-files.ts'
 import { repairCopy } from '../src/volume/repair.ts'
 import { type CopyDeps, fromHex, type Span, VolumeCopy } from '../src/volume/volume-copy.ts'

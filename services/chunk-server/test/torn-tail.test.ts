@@ -4,16 +4,16 @@
  */
 import { concatBytes, type DiskFile } from '@dfs/core'
 import { crc32 } from '@dfs/node-runtime'
-import { formatId, type VolumeOrder } from '@dfs/protocol'
+import { copyLogName, type CopyState, formatId, type VolumeOrder, VOLUMES_DIRECTORY } from '@dfs/protocol'
 import { SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
 import { frameRecord, sumContent } from '@dfs/volume'
 import { describe, expect, it } from 'vitest'
-import { type CopyState, logName, saveState, VOLUMES_DIRECTORY } from '../src/volume/copy-state.ts'
+import { saveState } from '../src/volume/copy-state.ts'
 import { fromHex, type VolumeCopy } from '../src/volume/volume-copy.ts'
 import { VolumeStore } from '../src/volume/volume-store.ts'
 
 const VOLUME = 77
-const LOG = logName(VOLUME)
+const LOG = copyLogName(VOLUME)
 const ORDER: VolumeOrder = {
   volume: VOLUME,
   kind: 'small',

@@ -1,11 +1,10 @@
 /** One copy on a simulated disk: what is written down beside it, and what a full disk does to it. */
 import { concatBytes, utf8 } from '@dfs/core'
 import { crc32 } from '@dfs/node-runtime'
-import { type VolumeOrder } from '@dfs/protocol'
+import { type CopyState, type VolumeOrder, VOLUMES_DIRECTORY } from '@dfs/protocol'
 import { type DiskFaultHook, SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
 import { frameRecord, sumContent } from '@dfs/volume'
 import { describe, expect, it } from 'vitest'
-import { type CopyState, VOLUMES_DIRECTORY } from '../src/volume/copy-state.ts'
 import { OpenFiles } from '../src/volume/open-files.ts'
 import { fromHex, VolumeCopy } from '../src/volume/volume-copy.ts'
 import { VolumeStore } from '../src/volume/volume-store.ts'

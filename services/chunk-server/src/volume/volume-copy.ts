@@ -4,9 +4,9 @@
  * (the kernel may have dropped the dirty pages: a second sync would succeed and lie).
  */
 import { assert, type Clock, type Disk, DiskError, type DiskFile } from '@dfs/core'
-import { DfsError, formatId, type ReplicaReport } from '@dfs/protocol'
+import { copyLogName, type CopyState, DfsError, formatId, type ReplicaReport } from '@dfs/protocol'
 import { type Crc32, type ReadInto, type ScanOptions, scanVolume, surveyVolume } from '@dfs/volume'
-import { type CopyState, logName, saveState } from './copy-state.ts'
+import { saveState } from './copy-state.ts'
 import { type OpenFiles } from './open-files.ts'
 import { readWhatCanBeRead } from './tolerant-read.ts'
 
@@ -51,7 +51,7 @@ export class VolumeCopy {
 
   /** Makes a new, empty copy; durable, name included, when it resolves. */
   static async create(deps: CopyDeps, state: CopyState): Promise<VolumeCopy> {
-    const file = await deps.disk.open(logName(state.order.volume), 'create')
+    const file = await deps.disk.open(copyLogName(state.order.volume), 'create')
     try {
       await file.sync()
       await saveState(deps.disk, state)
@@ -68,7 +68,7 @@ export class VolumeCopy {
    * records end.
    */
   static async recover(deps: CopyDeps, state: CopyState): Promise<VolumeCopy> {
-    const size = await deps.files.use(logName(state.order.volume), (file) => file.size())
+    const size = await deps.files.use(copyLogName(state.order.volume), (file) => file.size())
     const { sealedLengthBytes, verifiedToBytes } = state
     const isVerified = state.state === 'sealed' && verifiedToBytes === sealedLengthBytes
     if (isVerified && size >= sealedLengthBytes) return new VolumeCopy(deps, null, state, size)
@@ -227,7 +227,7 @@ export class VolumeCopy {
   #withFile<T>(work: (file: DiskFile) => Promise<T>): Promise<T> {
     const { files } = this.#deps
     if (this.#appendingTo !== null) return work(this.#appendingTo)
-    return files.use(logName(this.#state.order.volume), work)
+    return files.use(copyLogName(this.#state.order.volume), work)
   }
 
   #scanOptions(from: number, to: number): ScanOptions {
@@ -248,7 +248,7 @@ export class VolumeCopy {
   /** Hands the file over to those that are shared, as soon as nothing can be appended any more. */
   #shareFile(): void {
     if (this.#appendingTo === null || this.#appendingSinceMs !== null || this.#state.state === 'open') return
-    this.#deps.files.adopt(logName(this.#state.order.volume), this.#appendingTo)
+    this.#deps.files.adopt(copyLogName(this.#state.order.volume), this.#appendingTo)
     this.#appendingTo = null
   }
 

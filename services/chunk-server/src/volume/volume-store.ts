@@ -2,15 +2,18 @@
 import { type Clock, type Disk, DiskError, type Log } from '@dfs/core'
 import {
   type CheckOrder,
+  type CopyState,
   DfsError,
   formatId,
   type HeartbeatRequest,
   type Order,
   type ReplicaReport,
   type VolumeOrder,
+  VOLUMES_DIRECTORY,
+  volumesIn,
 } from '@dfs/protocol'
 import { type Crc32 } from '@dfs/volume'
-import { type CopyState, loadState, VOLUMES_DIRECTORY, volumesIn } from './copy-state.ts'
+import { loadState } from './copy-state.ts'
 import { OpenFiles } from './open-files.ts'
 import { VolumeCopy } from './volume-copy.ts'
 

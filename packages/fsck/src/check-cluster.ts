@@ -1,0 +1,200 @@
+/**
+ * The check of a cluster that stands still, from its metadata and the disks of its chunk servers. Nothing is written.
+ */
+import { type Disk, DiskError, type DiskFile, fromUtf8, readWhole } from '@dfs/core'
+import {
+  copyLogName,
+  type CopyState,
+  copyStateName,
+  formatId,
+  parseCopyState,
+  VOLUMES_DIRECTORY,
+  volumesIn,
+} from '@dfs/protocol'
+import { type Crc32 } from '@dfs/volume'
+import { checkBooks } from './books.ts'
+import { checkVolume, type FoundCopy } from './copies.ts'
+import { Findings, type Report } from './findings.ts'
+import { chunksOf, type Query, type Replica, serversOf, type Volume, volumesOf } from './metadata.ts'
+
+export interface ClusterAtRest {
+  readonly query: Query
+  /** The disks of the chunk servers, with a name for each. */
+  readonly disks: readonly { readonly name: string; readonly disk: Disk }[]
+  readonly crc32: Crc32
+  /** So many bytes more were read from the disks. */
+  readonly onBytes?: (count: number) => void
+  readonly signal?: AbortSignal
+}
+
+interface Server {
+  readonly name: string
+  readonly disk: Disk
+}
+
+/** Rejects where the metadata cannot be read at all, or with the signal's reason. */
+export async function checkCluster(cluster: ClusterAtRest): Promise<Report> {
+  const findings = new Findings()
+  checkBooks(cluster.query, findings)
+  const servers = await findServers(cluster, findings)
+  const volumes = [...volumesOf(cluster.query)]
+  const known = new Map(volumes.flatMap(({ id, replicas }) => replicas.map(({ replica }) => [replica, id])))
+  for (const volume of volumes) {
+    cluster.signal?.throwIfAborted()
+    await checkOne(cluster, servers, volume, findings)
+  }
+  for (const server of servers.values()) await findUnknown(server, known, findings)
+  return findings.report()
+}
+
+/** The servers by their ids, as the disks name themselves. */
+async function findServers(
+  { query, disks }: ClusterAtRest,
+  findings: Findings,
+): Promise<Map<number, Server>> {
+  const byDisk = serversOf(query)
+  const found = new Map<number, Server>()
+  for (const { name, disk } of disks) {
+    const uid = await diskUidOf(disk)
+    const server = uid === null ? undefined : byDisk.get(uid)
+    if (server !== undefined) found.set(server.id, { name, disk })
+  }
+  for (const { id, name } of byDisk.values()) {
+    if (!found.has(id)) findings.add('server-missing', name, `server ${id}`)
+  }
+  return found
+}
+
+async function diskUidOf(disk: Disk): Promise<string | null> {
+  const bytes = await readWhole(disk, 'server.json')
+  const [, uid] = /"diskUid":\s*"([0-9a-f]{32})"/.exec(bytes === null ? '' : fromUtf8(bytes)) ?? []
+  return uid ?? null
+}
+
+async function checkOne(
+  { query, crc32, onBytes }: ClusterAtRest,
+  servers: ReadonlyMap<number, Server>,
+  volume: Volume,
+  findings: Findings,
+): Promise<void> {
+  const files: DiskFile[] = []
+  const copies: FoundCopy[] = []
+  for (const replica of volume.replicas) {
+    const server = servers.get(replica.server)
+    if (server === undefined || !mustBeThere(volume, replica)) continue
+    const file = await openCopy(server, volume, replica, findings)
+    if (file === null) continue
+    files.push(file)
+    copies.push({
+      serverName: server.name,
+      read: async (at, buffer) => {
+        const count = await readOrNothing(file, at, buffer)
+        onBytes?.(count)
+        return count
+      },
+    })
+  }
+  findings.checked({ volumes: 1, copies: copies.length })
+  try {
+    await checkVolume({ volume, chunks: chunksOf(query, volume.id), copies, crc32 }, findings)
+  } finally {
+    for (const file of files) await file.close()
+  }
+}
+
+/** A copy that is known to be lost or bad need not be there, nor one of a volume to which nothing was ever committed. */
+const mustBeThere = ({ committedEnd }: Volume, { state }: Replica): boolean =>
+  committedEnd > 0 && (state === 'open' || state === 'in-sync')
+
+/** The log of a copy whose note agrees with the metadata; null where there is none. */
+async function openCopy(
+  { name, disk }: Server,
+  volume: Volume,
+  { replica }: Replica,
+  findings: Findings,
+): Promise<DiskFile | null> {
+  const where = `volume ${formatId(volume.id)} on ${name}`
+  const state = await stateOf(disk, volume.id)
+  if (state === 'missing') {
+    findings.add('copy-missing', where, copyStateName(volume.id))
+    return null
+  }
+  if (state === null) {
+    findings.add('copy-unreadable', where, copyStateName(volume.id))
+    return null
+  }
+  if (state.replica !== replica) {
+    findings.add('copy-other-replica', where, `replica ${state.replica}, not ${replica}`)
+    return null
+  }
+  // Only the master seals: a copy cannot be sealed before its volume is.
+  if (state.state === 'sealed' && state.sealedLengthBytes !== volume.sealedLength) {
+    const detail = `sealed at ${state.sealedLengthBytes}, its volume ${volume.isOpen ? 'is open' : `at ${volume.sealedLength}`}`
+    findings.add('copy-seal-differs', where, detail)
+  }
+  return await openLog(disk, volume, where, findings)
+}
+
+async function openLog(
+  disk: Disk,
+  volume: Volume,
+  where: string,
+  findings: Findings,
+): Promise<DiskFile | null> {
+  try {
+    const file = await disk.open(copyLogName(volume.id), 'existing')
+    const size = await file.size()
+    if (size < volume.committedEnd) {
+      findings.add('copy-short', where, `${size} bytes of ${volume.committedEnd}`)
+    }
+    return file
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error
+    const kind = error.kind === 'missing' ? 'copy-missing' : 'copy-unreadable'
+    findings.add(kind, where, `${copyLogName(volume.id)}: ${error.message}`)
+    return null
+  }
+}
+
+async function stateOf(disk: Disk, volume: number): Promise<CopyState | 'missing' | null> {
+  try {
+    const bytes = await readWhole(disk, copyStateName(volume))
+    return bytes === null ? 'missing' : parseCopyState(bytes, volume)
+  } catch (error) {
+    if (error instanceof DiskError) return null
+    throw error
+  }
+}
+
+/** What a disk cannot read is not there; the record is then damaged. */
+async function readOrNothing(file: DiskFile, at: number, buffer: Uint8Array): Promise<number> {
+  buffer.fill(0)
+  try {
+    return await file.readInto(at, buffer)
+  } catch (error) {
+    if (error instanceof DiskError) return 0
+    throw error
+  }
+}
+
+async function findUnknown(
+  { name, disk }: Server,
+  known: ReadonlyMap<number, number>,
+  findings: Findings,
+): Promise<void> {
+  const { states, logs } = volumesIn(await namesIn(disk))
+  for (const volume of new Set([...states, ...logs])) {
+    const state = await stateOf(disk, volume)
+    if (state === null || (state !== 'missing' && known.get(state.replica) === volume)) continue
+    findings.add('copy-unknown', `volume ${formatId(volume)} on ${name}`, 'the metadata has no such copy')
+  }
+}
+
+async function namesIn(disk: Disk): Promise<string[]> {
+  try {
+    return await disk.list(VOLUMES_DIRECTORY)
+  } catch (error) {
+    if (error instanceof DiskError && error.kind === 'missing') return []
+    throw error
+  }
+}

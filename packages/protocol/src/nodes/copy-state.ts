@@ -1,0 +1,53 @@
+/**
+ * What a chunk server writes down beside each copy of a volume: the little that its log cannot say. Its form is known to
+ * whoever reads a data directory, the server itself and `dfs fsck`.
+ */
+import { fromUtf8 } from '@dfs/core'
+import Type, { type Static } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { formatId } from '../ids.ts'
+import { VolumeOrder } from './volumes.ts'
+
+export const VOLUMES_DIRECTORY = 'volumes'
+
+export const CopyState = Type.Object({
+  formatVersion: Type.Literal(1),
+  /** Identity and fixed set, as the master ordered them. */
+  order: VolumeOrder,
+  /** This copy's own id among the order's replicas. */
+  replica: Type.Integer({ minimum: 1 }),
+  state: Type.Enum(['open', 'sealed', 'failed']),
+  sealedLengthBytes: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()]),
+  /** Every block below was read and verified after the seal. */
+  verifiedToBytes: Type.Integer({ minimum: 0 }),
+})
+export type CopyState = Static<typeof CopyState>
+
+const check = Compile(CopyState)
+
+export const copyLogName = (volume: number): string => `${VOLUMES_DIRECTORY}/${formatId(volume)}.log`
+export const copyStateName = (volume: number): string => `${VOLUMES_DIRECTORY}/${formatId(volume)}.json`
+
+/** The state, or null where the bytes are not one of this volume. */
+export function parseCopyState(bytes: Uint8Array, volume: number): CopyState | null {
+  let value: unknown
+  try {
+    value = JSON.parse(fromUtf8(bytes))
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof TypeError) return null
+    throw error
+  }
+  return check.Check(value) && value.order.volume === volume ? value : null
+}
+
+/** Volume ids of all states in a directory listing, and of all logs; other names are nobody's. */
+export function volumesIn(names: readonly string[]): { states: number[]; logs: number[] } {
+  const idsOf = (extension: string): number[] =>
+    names
+      .filter(
+        (name) =>
+          name.endsWith(extension) && /^[1-9a-f][0-9a-f]{0,13}$/.test(name.slice(0, -extension.length)),
+      )
+      .map((name) => Number.parseInt(name, 16))
+  return { states: idsOf('.json'), logs: idsOf('.log') }
+}

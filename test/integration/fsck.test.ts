@@ -1,0 +1,207 @@
+/** `dfs fsck --offline` on a cluster that was really used: it finds nothing there, and each planted fault by its name. */
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { type FindingKind, FINDINGS, type Report } from '@dfs/fsck'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { checkDataDirectory } from '../../packages/cli/src/local/cluster-at-rest.ts'
+import { RealCluster } from './real-cluster.ts'
+
+let cluster: RealCluster
+let scratch: string
+
+beforeAll(async () => {
+  cluster = await RealCluster.start()
+  await cluster.untilReady()
+  const client = cluster.client()
+  await client.put('/small', Buffer.from('small'))
+  await client.put('/dir/deep/large', Buffer.alloc(9_000_000, 'large '))
+  await client.put('/twice', Buffer.alloc(100_000, 'first'))
+  await client.put('/twice', Buffer.alloc(200_000, 'second'))
+  await client.put('/empty', new Uint8Array())
+  await client.put('/gone/a', Buffer.from('a'))
+  await client.put('/gone/b/c', Buffer.from('c'))
+  await client.removeDirectory('/gone', { recursive: true })
+  await client.put('/deleted', Buffer.from('deleted'))
+  await client.remove('/deleted')
+  await client.move('/small', '/dir/moved')
+  await client.link('/link', '/dir/moved')
+  await client.close()
+})
+
+afterAll(async () => {
+  await cluster.end()
+  rmSync(scratch, { recursive: true, force: true })
+})
+
+const check = (directory: string): Promise<Report> =>
+  checkDataDirectory(directory, { onBytes: () => {}, signal: new AbortController().signal })
+
+const kindsIn = ({ findings }: Report): FindingKind[] => [...new Set(findings.map(({ kind }) => kind))].sort()
+
+/** A copy of the cluster's directory, in which `plant` does harm. */
+async function checkAfter(plant: (directory: string) => void): Promise<Report> {
+  const directory = mkdtempSync(join(scratch, 'planted-'))
+  cpSync(cluster.dataDirectory, directory, { recursive: true })
+  plant(directory)
+  return await check(directory)
+}
+
+const inMetadata = (sql: string) => (directory: string) => {
+  const database = new DatabaseSync(join(directory, 'master', 'metadata.db'))
+  database.exec(sql)
+  database.close()
+}
+
+/** The names of a server's copies, the one with most bytes first. */
+function copiesOf(
+  directory: string,
+  server = 'chunk-server-2',
+): { log: string; state: string; size: number }[] {
+  const volumes = join(directory, server, 'volumes')
+  return readdirSync(volumes)
+    .filter((name) => name.endsWith('.log'))
+    .map((name) => {
+      const log = join(volumes, name)
+      return { log, state: log.replace(/log$/, 'json'), size: readFileSync(log).byteLength }
+    })
+    .toSorted((a, b) => b.size - a.size)
+}
+
+function flipBit(file: string, at: number): void {
+  const bytes = readFileSync(file)
+  bytes[at]! ^= 8
+  writeFileSync(file, bytes)
+}
+
+const editState = (change: (state: Record<string, unknown>) => void) => (directory: string) => {
+  const { state } = copiesOf(directory)[0]!
+  const value = JSON.parse(readFileSync(state, 'utf8')) as Record<string, unknown>
+  change(value)
+  writeFileSync(state, JSON.stringify(value))
+}
+
+/** What each kind of fault looks like; `may` come with it. */
+const FAULTS: Record<FindingKind, { plant: (directory: string) => void; may?: FindingKind[] }> = {
+  'copy-missing': { plant: (directory) => rmSync(copiesOf(directory)[0]!.log) },
+  'copy-unreadable': { plant: (directory) => writeFileSync(copiesOf(directory)[0]!.state, '{') },
+  'copy-unknown': {
+    plant: (directory) => {
+      const { log, state } = copiesOf(directory)[0]!
+      const other = (name: string): string => name.replace(/[0-9a-f]+(?=\.(log|json)$)/, 'abcdef')
+      cpSync(log, other(log))
+      cpSync(state, other(state))
+      writeFileSync(other(state), readFileSync(state, 'utf8').replace(/"volume":\d+/, `"volume":${0xabcdef}`))
+    },
+  },
+  'copy-other-replica': { plant: editState((state) => (state['replica'] = 7)), may: ['copy-unknown'] },
+  'copy-seal-differs': {
+    plant: editState((state) => Object.assign(state, { state: 'sealed', sealedLengthBytes: 5 })),
+  },
+  'copy-short': {
+    plant: (directory) => truncateSync(copiesOf(directory)[0]!.log, 1000),
+    may: ['record-damaged'],
+  },
+  'copies-differ': {
+    // A volume whose records nobody refers to any more still has to be the same everywhere.
+    plant: (directory) => {
+      inMetadata('DELETE FROM chunks WHERE content_id IN (SELECT content_id FROM versions WHERE size = 7)')(
+        directory,
+      )
+      const marker = Buffer.from('deleted')
+      const { log } = copiesOf(directory).find(({ log }) => readFileSync(log).lastIndexOf(marker) > 0)!
+      flipBit(log, readFileSync(log).lastIndexOf(marker))
+    },
+    may: ['content-incomplete'],
+  },
+  'record-damaged': { plant: (directory) => flipBit(copiesOf(directory)[0]!.log, 5000) },
+  'record-foreign': { plant: inMetadata('UPDATE versions SET request_number = request_number + 1') },
+  'server-missing': { plant: (directory) => rmSync(join(directory, 'chunk-server-3'), { recursive: true }) },
+  'volume-books': { plant: inMetadata('UPDATE volumes SET committed_end = 10 WHERE committed_end > 10') },
+  'chunk-without-volume': { plant: inMetadata('UPDATE chunks SET volume = 12345 WHERE start > 0'), may: [] },
+  'chunk-without-referrer': {
+    plant: inMetadata(
+      'INSERT INTO chunks SELECT 999, start, volume, "offset", record_size, length, crc32, copies FROM chunks LIMIT 1',
+    ),
+  },
+  'content-incomplete': { plant: inMetadata('DELETE FROM chunks WHERE start > 0') },
+  'version-missing': {
+    plant: inMetadata("UPDATE entries SET version = 999 WHERE name = 'twice'"),
+  },
+  'version-without-file': {
+    plant: inMetadata(
+      'INSERT INTO versions SELECT 999, id, size, crc32, sha256, content_type, executable, content_id, created_wall_ms, request_server, request_incarnation, request_number, copies, zones FROM versions WHERE size = 5',
+    ),
+  },
+  'size-differs': {
+    plant: inMetadata(
+      "UPDATE entries SET size = size + 1 WHERE name = 'twice'; UPDATE state SET file_bytes = file_bytes + 1",
+    ),
+  },
+  'entry-without-parent': {
+    plant: inMetadata("UPDATE entries SET parent_id = 999 WHERE name = 'moved'"),
+    may: ['totals-differ'],
+  },
+  'totals-differ': { plant: inMetadata('UPDATE state SET files = files + 1') },
+}
+
+it('refuses while the cluster runs, and says why', async () => {
+  await expect(check(cluster.dataDirectory)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  const { code: exitCode, stderr } = await cluster.dfs(['fsck', '--offline', cluster.dataDirectory])
+  expect(exitCode).toBe(2)
+  expect(stderr.toString()).toContain('the cluster is running')
+})
+
+describe('when the cluster is stopped', () => {
+  beforeAll(async () => {
+    await cluster.stop()
+    scratch = mkdtempSync(join(tmpdir(), 'dfs-fsck-'))
+  })
+
+  it('finds nothing wrong with a cluster that was used', async () => {
+    const {
+      code: exitCode,
+      stdout,
+      stderr,
+    } = await cluster.dfs(['fsck', '--offline', cluster.dataDirectory, '--json'])
+    expect(stderr.toString()).toBe('')
+    const report = JSON.parse(stdout.toString()) as Report
+    expect(report.findings).toEqual([])
+    expect(exitCode).toBe(0)
+    expect(report.checked).toMatchObject({ files: 4, versions: 8 })
+    expect(report.checked.bytes).toBeGreaterThan(3 * 9_000_000)
+    expect(existsSync(join(cluster.dataDirectory, 'master', 'metadata.db'))).toBe(true)
+  })
+
+  it.each(Object.keys(FINDINGS) as FindingKind[])('names a planted fault: %s', async (kind) => {
+    const { plant, may = [] } = FAULTS[kind]
+    const kinds = kindsIn(await checkAfter(plant))
+    expect(kinds).toContain(kind)
+    expect(kinds.filter((found) => found !== kind && !may.includes(found))).toEqual([])
+  })
+
+  it('says what it found to people, and ends with 1', async () => {
+    const directory = mkdtempSync(join(scratch, 'people-'))
+    cpSync(cluster.dataDirectory, directory, { recursive: true })
+    FAULTS['record-damaged'].plant(directory)
+    const { code: exitCode, stdout } = await cluster.dfs(['fsck', '--offline', directory])
+    expect(exitCode).toBe(1)
+    expect(stdout.toString()).toContain('record-damaged: volume')
+    expect(stdout.toString()).toContain('1 fault found.')
+  })
+
+  it('cannot run where there is no cluster', async () => {
+    const { code: exitCode } = await cluster.dfs(['fsck', '--offline', scratch])
+    expect(exitCode).toBe(2)
+  })
+})
