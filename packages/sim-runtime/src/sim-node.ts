@@ -31,6 +31,7 @@ export class SimNode {
   readonly #network: SimNetwork
   #disk: SimDisk
   #livesCount = 1
+  #pausesCount = 0
   #life: Life
   #runtime: Runtime
 
@@ -79,6 +80,11 @@ export class SimNode {
     return this.#livesCount
   }
 
+  /** How many times it was paused. */
+  get pausesCount(): number {
+    return this.#pausesCount
+  }
+
   get isUp(): boolean {
     return !this.#life.isOver
   }
@@ -105,6 +111,7 @@ export class SimNode {
 
   /** Stops the process without its noticing; calls to it wait. */
   pause(): void {
+    this.#pausesCount += 1
     this.#life.pause()
   }
 

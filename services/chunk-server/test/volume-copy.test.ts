@@ -1,4 +1,4 @@
-/** One copy on a simulated disk: what is written down beside it, and what a full disk does to it. */
+/** One copy on a simulated disk: what is written down beside it, and what a failing or full disk does to it. */
 import { concatBytes, utf8 } from '@dfs/core'
 import { crc32 } from '@dfs/node-runtime'
 import { type CopyState, type VolumeOrder, VOLUMES_DIRECTORY } from '@dfs/protocol'
@@ -99,6 +99,29 @@ describe('the state beside a copy', () => {
     expect(isWhole).toEqual([])
     const written: unknown = JSON.parse(Buffer.from(node.disk.peek('volumes/4d.json')!).toString())
     expect(written).toMatchObject({ state: 'sealed', verifiedToBytes: copy.syncedLength })
+  })
+})
+
+describe('a write or a sync that fails', () => {
+  it.each(['append', 'sync'] as const)('ends the copy for good: %s', async (failing) => {
+    const { simulation, node, copy } = await world(failing)
+    const length = copy.syncedLength
+    const bytes = record(length)
+    const isLog = (name: string): boolean => name.endsWith('.log')
+    node.disk.faultHook = ({ kind, name }) =>
+      kind === failing && isLog(name) ? { kind: 'error', error: 'io' } : null
+    const append = (): Promise<number> =>
+      simulation.complete(() => copy.append(length, [bytes], bytes.byteLength))
+    await expect(append()).rejects.toMatchObject({ kind: 'io' })
+    const asked: string[] = []
+    node.disk.faultHook = ({ kind, name }) => {
+      if (isLog(name)) asked.push(kind)
+      return null
+    }
+    await expect(append(), 'the kernel may have dropped the pages').rejects.toMatchObject({
+      code: 'VOLUME_SEALED',
+    })
+    expect([asked, copy.report().state, copy.syncedLength]).toEqual([[], 'failed', length])
   })
 })
 
