@@ -101,6 +101,11 @@ export class SimCluster {
     if (node === this.masterNode) this.#master = null
   }
 
+  /** Has a node end what is under way, as its process does when it is told to stop. Never settles where it crashes meanwhile. */
+  async stop(node: SimNode): Promise<void> {
+    await (node === this.masterNode ? this.#master?.stop() : this.#chunkServers.get(node.name)?.stop())
+  }
+
   /** Begins the next life of a node that is down. Never settles where it is crashed again meanwhile. */
   async restart(node: SimNode): Promise<void> {
     node.restart()

@@ -4,7 +4,7 @@
  */
 import { type ChunkPlacement } from '@dfs/protocol'
 import { type DiskFaultHook, type SimDisk, type SimRandom } from '@dfs/sim-runtime'
-import { type Atlas, logName } from '../ledger/atlas.ts'
+import { type Atlas, logName, stateName } from '../ledger/atlas.ts'
 import { type Ledger, type LedgerVolume } from '../ledger/ledger.ts'
 import { isLog } from './disk-faults.ts'
 
@@ -22,8 +22,29 @@ export class Damage {
     this.#atlas = atlas
   }
 
-  /** Turns one bit of a committed record; `at` is a share of all that the disk has. False where none may be harmed. */
-  flipBit(disk: SimDisk, at: number, bit: number): boolean {
+  /** Turns bits of committed records; each `at` is a share of all that the disk has. False where none may be harmed. */
+  flipBits(disk: SimDisk, at: readonly number[]): boolean {
+    return at.map((share) => this.#flipBit(disk, share)).includes(true)
+  }
+
+  /** Turns a bit of what is written down beside a volume. A copy whose state cannot be read is lost. */
+  flipState(disk: SimDisk, at: number): boolean {
+    const states = [...this.#ledger.volumes.values()].filter(
+      (volume) =>
+        this.#atlas.disksOf(volume).includes(disk) &&
+        disk.peek(stateName(volume.order.volume)) !== null &&
+        this.#atlas.mayHarm(disk, volume, volume.chunks),
+    )
+    const volume = states[Math.floor(at * states.length)]?.order.volume
+    if (volume === undefined) return false
+    this.#atlas.noteHarm(disk, volume)
+    const bits = disk.peek(stateName(volume))!.byteLength * 8
+    const bit = Math.floor((at * states.length * bits) % bits)
+    disk.flipBit(stateName(volume), bit >> 3, bit & 7)
+    return true
+  }
+
+  #flipBit(disk: SimDisk, at: number): boolean {
     const stored = this.#storedOn(disk).filter(({ chunk, volume }) =>
       this.#atlas.mayHarm(disk, volume, [chunk]),
     )
@@ -35,7 +56,7 @@ export class Damage {
         continue
       }
       this.#atlas.noteHarm(disk, chunk.volume)
-      disk.flipBit(logName(chunk.volume), chunk.offset + position, bit)
+      disk.flipBit(logName(chunk.volume), chunk.offset + position, position % 8)
       return true
     }
     return false

@@ -184,13 +184,29 @@ const RECIPES: readonly Recipe[] = [
     }),
   },
   {
-    kind: 'flipped bit',
+    kind: 'flipped bits',
     weight: 4,
     draw: (random, servers) => ({
-      kind: 'flipped bit',
+      kind: 'flipped bits',
+      node: anyServer(random, servers),
+      at: Array.from({ length: pick(random, [1, 3, 20]) }, () => random.fraction()),
+    }),
+  },
+  {
+    kind: 'flipped state',
+    weight: 1,
+    draw: (random, servers) => ({
+      kind: 'flipped state',
       node: anyServer(random, servers),
       at: random.fraction(),
-      bit: random.int(8),
+    }),
+  },
+  {
+    kind: 'orderly restart',
+    weight: 2,
+    draw: (random, servers) => ({
+      kind: 'orderly restart',
+      nodes: random.chance(0.8) ? [anyNode(random, servers)] : [0, ...allServers(servers)],
     }),
   },
   {

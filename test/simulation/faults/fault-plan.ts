@@ -13,6 +13,8 @@ export type FileClass = 'logs' | 'states' | 'all'
 
 export type Harm =
   | { readonly kind: 'crash'; readonly nodes: readonly NodeNumber[]; readonly power: boolean }
+  /** As an operator stops a process: it ends what is under way, and then itself. */
+  | { readonly kind: 'orderly restart'; readonly nodes: readonly NodeNumber[] }
   | { readonly kind: 'pause'; readonly nodes: readonly NodeNumber[] }
   /** `shape` is for people; `ways` is what happens. */
   | { readonly kind: 'cut'; readonly shape: string; readonly ways: readonly Way[] }
@@ -39,8 +41,10 @@ export type Harm =
     }
   /** Reads return one wrong bit now and then; what is on the disk is well. */
   | { readonly kind: 'wrong reads'; readonly node: NodeNumber; readonly ratio: number }
-  /** A bit of a committed record turns, for good; `at` is a share of all such bits on the disk. */
-  | { readonly kind: 'flipped bit'; readonly node: NodeNumber; readonly at: number; readonly bit: number }
+  /** Bits of committed records turn, for good; each is a share of all such bits on the disk. */
+  | { readonly kind: 'flipped bits'; readonly node: NodeNumber; readonly at: readonly number[] }
+  /** A bit in what is written down beside a volume turns; `at` is a share of all such bits. */
+  | { readonly kind: 'flipped state'; readonly node: NodeNumber; readonly at: number }
   | {
       readonly kind: 'lost writes' | 'misdirected writes'
       readonly node: NodeNumber

@@ -52,6 +52,11 @@ export class FaultInjector {
     }
   }
 
+  /** A power cut of everything, and the start of everything. */
+  restartAll(): void {
+    this.nodes.crash(this.#all, 'power')()
+  }
+
   /** Ends all that is wrong, at once. What is damaged stays damaged. */
   endAll(): void {
     this.#isOver = true
@@ -64,6 +69,8 @@ export class FaultInjector {
     switch (fault.kind) {
       case 'crash':
         return this.nodes.crash(fault.nodes.map(this.#node), fault.power ? 'power' : 'process')
+      case 'orderly restart':
+        return this.nodes.stop(fault.nodes.map(this.#node))
       case 'pause':
         return this.nodes.pause(fault.nodes.map(this.#node))
       case 'cut':
@@ -81,8 +88,10 @@ export class FaultInjector {
         return this.#jump(this.#node(fault.node), fault.byMs)
       case 'clock drift':
         return this.#drift(this.#node(fault.node), fault.rate)
-      case 'flipped bit':
-        return this.#damage.flipBit(this.#node(fault.node).disk, fault.at, fault.bit) ? () => {} : null
+      case 'flipped bits':
+        return endless(this.#damage.flipBits(this.#node(fault.node).disk, fault.at))
+      case 'flipped state':
+        return endless(this.#damage.flipState(this.#node(fault.node).disk, fault.at))
       default:
         return this.disks.begin(
           ('nodes' in fault ? fault.nodes : [fault.node]).map((number) => this.#node(number).disk),
@@ -153,6 +162,9 @@ export class FaultInjector {
 
   readonly #node = (number: NodeNumber): SimNode => this.#all[number]!
 }
+
+/** What is damaged stays so. */
+const endless = (hasHappened: boolean): End => (hasHappened ? () => {} : null)
 
 type DiskHarm = Extract<
   Fault,

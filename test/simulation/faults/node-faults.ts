@@ -2,6 +2,8 @@
 import { type SimDisk, type SimNode } from '@dfs/sim-runtime'
 import { type SimCluster } from '../sim-cluster.ts'
 
+/** A process that has not ended by then is killed. */
+const STOP_DEADLINE_MS = 15_000
 /** Time between two attempts to start a node whose disk does not let it. */
 const RESTART_EVERY_MS = 1000
 
@@ -20,6 +22,27 @@ export class NodeFaults {
     for (const node of nodes) this.#takeDown(node, kind)
     return () => {
       for (const node of nodes) this.#release(node)
+    }
+  }
+
+  /** Ends nodes in an orderly way, as far as they run; null where none does. */
+  stop(nodes: readonly SimNode[]): (() => void) | null {
+    const running = nodes.filter((node) => node.isUp)
+    if (running.length === 0) return null
+    for (const node of running) {
+      this.#hold(node)
+      const life = node.livesCount
+      const end = (): void => {
+        if (node.livesCount !== life || !node.isUp) return
+        this.#cluster.crash(node, 'process')
+        this.#paused.delete(node)
+        if (!this.#down.has(node)) this.#start(node)
+      }
+      this.#cluster.simulation.schedule(STOP_DEADLINE_MS, 'stopped long enough', end)
+      void this.#cluster.stop(node).then(end)
+    }
+    return () => {
+      for (const node of running) this.#release(node)
     }
   }
 
@@ -48,12 +71,19 @@ export class NodeFaults {
     this.#paused.clear()
     const down = [...this.#down.keys()]
     this.#down.clear()
-    for (const node of down) this.#start(node)
+    for (const node of down) {
+      // One that is stopping in an orderly way starts again when it has.
+      if (!node.isUp) this.#start(node)
+    }
   }
 
   #takeDown(node: SimNode, kind: 'power' | 'process'): void {
     this.#cluster.crash(node, kind)
     this.#paused.delete(node)
+    this.#hold(node)
+  }
+
+  #hold(node: SimNode): void {
     this.#down.set(node, (this.#down.get(node) ?? 0) + 1)
   }
 

@@ -24,6 +24,7 @@ import { DurabilityRules } from './durability.ts'
 import { watchLogs } from './log-writes.ts'
 import { type ReadResult, ReadRules } from './reads.ts'
 import { ReplicaRules } from './replicas.ts'
+import { VerificationRules } from './verification.ts'
 
 /** Virtual milliseconds between two looks at all disks. */
 const LOOK_EVERY_MS = 5000
@@ -36,6 +37,7 @@ export class Invariants implements StoreObserver {
   readonly #durability: DurabilityRules
   readonly #reads = new ReadRules(this.ledger)
   readonly #replicas: ReplicaRules
+  readonly #verification: VerificationRules
   readonly #bounds: Bounds
   #checksCount = 0
 
@@ -44,6 +46,7 @@ export class Invariants implements StoreObserver {
     this.atlas = new Atlas(this.ledger, { isBeyondTolerance })
     this.#durability = new DurabilityRules(this.ledger, this.atlas)
     this.#replicas = new ReplicaRules({ ledger: this.ledger, atlas: this.atlas, isBeyondTolerance })
+    this.#verification = new VerificationRules(this.ledger, this.atlas)
     this.#bounds = new Bounds(cluster.network, [cluster.masterNode, ...cluster.chunkNodes])
     for (const { disk } of cluster.chunkNodes) this.watch(disk)
   }
@@ -70,6 +73,7 @@ export class Invariants implements StoreObserver {
   checkAll(): void {
     this.#checksCount += 1
     this.#replicas.check('all')
+    this.#verification.checkQuiet()
     this.#bounds.check()
   }
 
@@ -116,14 +120,15 @@ export class Invariants implements StoreObserver {
     this.ledger.allocate(orders)
   }
 
-  registered({ name }: Registration, server: number): void {
+  registered({ name, incarnation }: Registration, server: number): void {
     const node = this.#cluster.chunkNodes.find((known) => known.name === name)
-    if (node !== undefined) this.ledger.noteDisk(server, node.disk)
+    if (node !== undefined) this.ledger.noteServer(server, incarnation, node.disk)
   }
 
   reported(server: number, reports: Reports): void {
-    for (const { volume, state } of reports) {
-      if (state === 'failed') this.ledger.noteFailed(volume, server)
+    for (const report of reports) {
+      this.#verify(() => this.#verification.checkReport(server, report))
+      this.ledger.noteReport(server, report)
     }
   }
 

@@ -14,6 +14,7 @@ import { type Ledger, nameOf } from '../ledger/ledger.ts'
 import { expectPromise } from './broken-promise.ts'
 
 const ONCE = 'a request is carried out once'
+const GIVEN_UP = 'a request that was given up is never carried out'
 const ONE_WRITER = 'a volume takes commits from its primary alone'
 const IN_ORDER = 'nothing is committed below the committed end'
 const SEALED = 'a sealed volume takes no commits'
@@ -25,6 +26,8 @@ export class CommitRules {
   /** Successes by request id. */
   readonly #successes = new Map<string, CommandSuccess>()
   readonly #operations = new Set<number>()
+  /** Requests whose sender asked for their outcome, and was told that they will never happen. */
+  readonly #givenUp = new Set<string>()
   repeatedCount = 0
 
   constructor(ledger: Ledger) {
@@ -52,7 +55,11 @@ export class CommitRules {
     const before = this.#successes.get(id)
     if (before !== undefined) this.repeatedCount += 1
     // A replay is the answer to another request, which was looked at when it took place.
-    if (!result.ok || result.isReplay === true) return false
+    if (!result.ok || result.isReplay === true) {
+      if (command.kind === 'resolve' && !result.ok && result.code === 'UNAVAILABLE') this.#givenUp.add(id)
+      return false
+    }
+    expectPromise(!this.#givenUp.has(id), GIVEN_UP, () => `request ${id} (${command.kind})`)
     if (before === undefined) {
       this.#successes.set(id, result)
       expectPromise(!this.#operations.has(result.operation), ONCE, () => `operation ${result.operation}`)

@@ -53,12 +53,12 @@ export class LogWriteRules implements DiskWitness {
       log.failedIn = log.writtenIn
   }
 
-  #checkWrite({ kind, name }: DiskOperation, life: LifeName): void {
+  #checkWrite(operation: DiskOperation, life: LifeName): void {
+    const { kind, name } = operation
     const log = this.#logs.get(name)
     if (log?.failedIn === nameOf(life)) this.#broken(FINAL, `${kind} of ${name}`)
     if (log !== undefined) log.writtenIn = nameOf(life)
-    // A sync alone may belong to a repair in place.
-    if (kind === 'sync') return
+    if (kind === 'sync' || this.#isRepair(operation)) return
     if (log?.madeIn !== nameOf(life)) this.#broken(ONE_LIFE, `${kind} of ${name} in ${nameOf(life)}`)
     if (!this.#isOpen(volumeOf(name))) this.#broken(OPEN, name)
   }
@@ -72,6 +72,12 @@ export class LogWriteRules implements DiskWitness {
     if (committedEnd > 0 && !isRepair && !isTailCut) {
       this.#broken(KEPT, `${kind} of ${name} at ${at}, committed to ${committedEnd}, sealed: ${isSealed}`)
     }
+  }
+
+  /** Whether bytes come back that were missing below the sealed length. */
+  #isRepair({ name, at, bytes }: DiskOperation): boolean {
+    const volume = this.#ledger.volumes.get(volumeOf(name))
+    return volume?.isSealed === true && at + bytes <= volume.committedEnd && !this.#isOpen(volumeOf(name))
   }
 
   #isOpen(volume: number): boolean {

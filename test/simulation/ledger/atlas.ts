@@ -82,6 +82,11 @@ export class Atlas {
     this.#harmed.set(disk, harmed.add(volume))
   }
 
+  /** Whether everything that is committed of a volume is whole on this disk. */
+  isWhole(disk: SimDisk, { chunks }: LedgerVolume): boolean {
+    return chunks.every((chunk) => this.isIntact(disk, chunk))
+  }
+
   noteGone(disk: SimDisk): void {
     this.#gone.add(disk)
   }

@@ -4,7 +4,13 @@
  *
  * It does not judge. What it is told is decided; whether it may be so is asked by the invariants, before it is applied.
  */
-import { type ChunkPlacement, type Command, type CommandSuccess, type VolumeOrder } from '@dfs/protocol'
+import {
+  type ChunkPlacement,
+  type Command,
+  type CommandSuccess,
+  type ReplicaReport,
+  type VolumeOrder,
+} from '@dfs/protocol'
 import { type SimDisk } from '@dfs/sim-runtime'
 
 export interface LedgerVolume {
@@ -27,12 +33,17 @@ export interface LedgerVersion {
 
 type RequestId = Command['id']
 
+/** What servers last said of their copies: by server, then by volume. */
+type ReportBook = Map<number, Map<number, ReplicaReport>>
+
 export class Ledger {
   readonly volumes = new Map<number, LedgerVolume>()
   /** By operation, which is the version's id. */
   readonly versions = new Map<number, LedgerVersion>()
   readonly #uploads = new Map<string, ChunkPlacement[]>()
   readonly #disks = new Map<number, SimDisk>()
+  readonly #incarnations = new Map<number, number>()
+  readonly #reports: ReportBook = new Map()
   epochCounter = 0
 
   /** The same order may come again: a request whose answer was lost is answered once more. */
@@ -54,17 +65,31 @@ export class Ledger {
     return this.#disks.get(server) ?? null
   }
 
-  noteDisk(server: number, disk: SimDisk): void {
+  /** A server has registered; what it said in earlier incarnations is over. */
+  noteServer(server: number, incarnation: number, disk: SimDisk): void {
     this.#disks.set(server, disk)
+    if (this.#incarnations.get(server) !== incarnation) this.#reports.delete(server)
+    this.#incarnations.set(server, incarnation)
+  }
+
+  noteReport(server: number, report: ReplicaReport): void {
+    const reports = this.#reports.get(server) ?? new Map<number, ReplicaReport>()
+    this.#reports.set(server, reports.set(report.volume, report))
+    if (report.state === 'failed') this.volumes.get(report.volume)?.failedOn.add(server)
+  }
+
+  /** What a server said last of its copy, in its present incarnation. */
+  reportOf(server: number, volume: number): ReplicaReport | null {
+    return this.#reports.get(server)?.get(volume) ?? null
+  }
+
+  isCurrent({ server, incarnation }: { server: number; incarnation: number }): boolean {
+    return this.#incarnations.get(server) === incarnation
   }
 
   seal(volume: number): void {
     const known = this.volumes.get(volume)
     if (known !== undefined) known.isSealed = true
-  }
-
-  noteFailed(volume: number, server: number): void {
-    this.volumes.get(volume)?.failedOn.add(server)
   }
 
   /** Chunks that a command refers to, those of its upload included. */

@@ -62,6 +62,8 @@ export function observeStore(store: MetadataStore, observer: StoreObserver): Met
       observer.toldLengths(lengthsOf(orders))
       return orders
     },
+    // The database is in memory: it outlives the process that closes it, as one on a disk does.
+    close: async () => undefined,
     allocateVolumes: async (allocation, nowWallMs) => {
       const orders = await store.allocateVolumes(allocation, nowWallMs)
       observer.allocated(orders)

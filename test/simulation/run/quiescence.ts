@@ -11,8 +11,12 @@ import { type Knobs } from './knobs.ts'
 import { type RecordingClient } from './recording-client.ts'
 import { DIRECTORY, nameOf } from './workload.ts'
 
+/** Between the last fault and the last power cut. */
+export const HEAL_MS = 30_000
+/** Between the last answer and the last look: a few heartbeats of the slowest clock. */
+export const SETTLE_MS = 10_000
 /** Longer than any deadline, and than the time after which short volumes are replaced. */
-export const QUIESCE_MS = 150_000
+export const QUIESCE_MS = 120_000
 
 /** Time for an order to be given, carried out and reported. */
 const ORDERS_SETTLE_MS = 5000
@@ -21,6 +25,7 @@ const SERVES = 'when all faults have ended every server serves'
 const READS = 'what has a whole copy can be read'
 const LISTING = 'a listing has the names that can be read'
 const TOTALS = 'the totals count what is there'
+const UNUSED = 'no volumes stay open that nobody uses'
 const ORDERS = 'every order is carried out'
 
 export interface QuietCluster {
@@ -30,7 +35,8 @@ export interface QuietCluster {
   readonly knobs: Knobs
 }
 
-export async function checkQuiescence(quiet: QuietCluster): Promise<void> {
+/** Everything is answered for, by everybody. */
+export async function checkAnswers(quiet: QuietCluster): Promise<void> {
   for (const node of quiet.cluster.chunkNodes) {
     const server = quiet.cluster.serverIfUp(node)
     const trouble = server === null ? 'it is down' : server.whyNotReady()
@@ -43,7 +49,12 @@ export async function checkQuiescence(quiet: QuietCluster): Promise<void> {
   }
   // Reads may have found damage in open volumes, which are sealed because of it.
   await quiet.cluster.masterNode.runtime.clock.sleep(ORDERS_SETTLE_MS)
+}
+
+/** For when nobody has asked for anything for a while: nothing is left to be done. */
+export async function checkSettled(quiet: QuietCluster): Promise<void> {
   await checkTotals(quiet)
+  checkOpen(quiet)
   await checkSealed(quiet)
   quiet.invariants.checkAll()
 }
@@ -89,6 +100,13 @@ async function checkTotals({ cluster, invariants }: QuietCluster): Promise<void>
     TOTALS,
     () => `${totals.files} files counted, ${entries.length} and the probe listed`,
   )
+}
+
+/** Each server needs one for short writes and one ready of each kind; one may be about to be sealed. */
+function checkOpen({ invariants, knobs }: QuietCluster): void {
+  const open = [...invariants.ledger.volumes.values()].filter(({ isSealed }) => !isSealed).length
+  const openMax = 4 * knobs.chunkServers
+  expectPromise(open <= openMax, UNUSED, () => `${open} are open`)
 }
 
 /** The store agrees about every length, and has nothing left to order. */

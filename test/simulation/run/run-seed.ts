@@ -8,16 +8,19 @@ import { simNode, SimRandom } from '@dfs/sim-runtime'
 import { drawPlan } from '../faults/draw-plan.ts'
 import { type Fault } from '../faults/fault-plan.ts'
 import { FaultInjector } from '../faults/injector.ts'
-import { expectPromise } from '../invariants/broken-promise.ts'
+import { BrokenPromise, expectPromise } from '../invariants/broken-promise.ts'
 import { Invariants } from '../invariants/check-invariants.ts'
 import { observeStore } from '../ledger/observed-store.ts'
 import { SimCluster } from '../sim-cluster.ts'
 import { drawKnobs, FAULTS_OVER_MS, type Knobs } from './knobs.ts'
-import { checkQuiescence, QUIESCE_MS } from './quiescence.ts'
+import { checkAnswers, checkSettled, HEAL_MS, QUIESCE_MS, SETTLE_MS } from './quiescence.ts'
 import { RecordingClient } from './recording-client.ts'
 import { countAcknowledgedWrites, countOperations, type RunReport } from './report.ts'
 import { work } from './workload.ts'
 
+/** Virtual time: work lasts for about as long as faults begin. */
+const WORK_LIMIT_MS = 3_600_000
+const PROGRESS = 'clients come to an end'
 const LINEARIZABLE = 'every name is linearizable'
 
 export interface SeedPlan {
@@ -51,22 +54,28 @@ export async function runPlan(plan: SeedPlan): Promise<RunReport> {
   await simulation.complete(() => cluster.start())
   invariants.start()
   injector.schedule(faults)
+  let isWorking = true
+  simulation.schedule(WORK_LIMIT_MS, 'patience ends', () => {
+    if (isWorking) simulation.fail(new BrokenPromise(PROGRESS, `after ${WORK_LIMIT_MS} ms`))
+  })
   await simulation.complete(() =>
     Promise.all(
-      Array.from({ length: knobs.clients }, (_, index) =>
-        work({
-          cluster,
-          knobs,
-          client: client(`client ${index + 1}`),
-          random: random.fork(`work ${index}`),
-        }),
-      ),
+      Array.from({ length: knobs.clients }, (_, index) => {
+        const name = `client ${index + 1}`
+        return work({ cluster, knobs, client: client(name), random: random.fork(`work of ${name}`) })
+      }),
     ),
   )
+  isWorking = false
   await simulation.run({ untilMs: Math.max(simulation.nowMs, FAULTS_OVER_MS) })
   injector.endAll()
+  await simulation.run({ untilMs: simulation.nowMs + HEAL_MS })
+  injector.restartAll()
   await simulation.run({ untilMs: simulation.nowMs + QUIESCE_MS })
-  await simulation.complete(() => checkQuiescence({ cluster, invariants, knobs, client: client('reader') }))
+  const quiet = { cluster, invariants, knobs, client: client('reader') }
+  await simulation.complete(() => checkAnswers(quiet))
+  await simulation.run({ untilMs: simulation.nowMs + SETTLE_MS })
+  await simulation.complete(() => checkSettled(quiet))
   const history = recorder.history()
   checkLinearizable(history)
   return {

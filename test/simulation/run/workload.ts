@@ -1,9 +1,12 @@
 /** What clients do while faults come and go: each one operation after the other, at whichever node is up. */
 import { type Operation } from '@dfs/linearizability'
-import { type SimRandom } from '@dfs/sim-runtime'
+import { type SimNode, type SimRandom } from '@dfs/sim-runtime'
+import { expectPromise } from '../invariants/broken-promise.ts'
 import { type SimCluster } from '../sim-cluster.ts'
 import { type Knobs } from './knobs.ts'
-import { type Door, type RecordingClient } from './recording-client.ts'
+import { type Door, NO_ANSWER, PATIENCE_MS, type RecordingClient } from './recording-client.ts'
+
+const ANSWERED = 'every request is answered in time'
 
 export const DIRECTORY = '/files/'
 export const nameOf = (index: number): string => `${DIRECTORY}${index}`
@@ -23,11 +26,19 @@ export async function work({ cluster, client, random, knobs }: Worker): Promise<
   for (let done = 0; done < knobs.operationsPerClient;) {
     await think(cluster, random.int(knobs.thinkMs))
     const operation = drawOperation({ client, random, knobs, etags })
-    const door = drawDoor(cluster, random, operation)
+    const node = drawNode(cluster, random, operation)
+    const door = doorOf(cluster, node)
     if (door === null) continue
     simulation.note('client', `${operation.kind} begins`)
+    const before = conditionOf(node)
     const outcome = await client.perform(door, operation)
     simulation.note('client', `${operation.kind} ${outcome.kind}`)
+    const isSilent = outcome.kind === 'unknown' && outcome.reason === NO_ANSWER
+    expectPromise(
+      !isSilent || conditionOf(node) !== before,
+      ANSWERED,
+      () => `${node.name}: ${JSON.stringify(operation)} at ${simulation.nowMs - PATIENCE_MS} ms`,
+    )
     if (outcome.kind === 'answered' && 'name' in operation && outcome.etag !== undefined) {
       etags.set(operation.name, outcome.etag)
     }
@@ -35,15 +46,22 @@ export async function work({ cluster, client, random, knobs }: Worker): Promise<
   }
 }
 
-/** A chunk server; for metadata now and then the master itself. Null where the one that was drawn is down. */
-function drawDoor(cluster: SimCluster, random: SimRandom, { kind }: Operation): Door | null {
+/** A chunk server; for metadata now and then the master itself. */
+function drawNode(cluster: SimCluster, random: SimRandom, { kind }: Operation): SimNode {
   const isMetadata = kind === 'delete' || kind === 'rename' || kind === 'list'
-  if (isMetadata && random.chance(0.3)) {
-    const master = cluster.masterIfUp
-    return master === null ? null : { namespace: master.namespace, files: null }
-  }
-  return cluster.serverIfUp(cluster.chunkNodes[random.int(cluster.chunkNodes.length)]!)
+  if (isMetadata && random.chance(0.3)) return cluster.masterNode
+  return cluster.chunkNodes[random.int(cluster.chunkNodes.length)]!
 }
+
+/** Null where the node is down. */
+function doorOf(cluster: SimCluster, node: SimNode): Door | null {
+  if (node !== cluster.masterNode) return cluster.serverIfUp(node)
+  const master = cluster.masterIfUp
+  return master === null ? null : { namespace: master.namespace, files: null }
+}
+
+/** Changes when the node stops or crashes: nobody answers for it then. */
+const conditionOf = (node: SimNode): string => `${node.livesCount} ${node.pausesCount} ${node.isUp}`
 
 interface Draw {
   readonly client: RecordingClient
