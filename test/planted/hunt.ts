@@ -1,0 +1,53 @@
+/** Looks for a planted bug: first with the unit test that it names, then with the simulator, seed by seed. */
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { type PlantedBug } from './planted-bug.ts'
+
+export interface Catch {
+  readonly bug: PlantedBug
+  /** What has found it; null where nothing did. */
+  readonly foundBy: string | null
+  readonly tookMs: number
+}
+
+const SEEDS_MAX = 60
+
+export async function hunt(bug: PlantedBug, root: string): Promise<Catch> {
+  const startedMs = performance.now()
+  const foundBy = (await huntWithUnitTest(bug, root)) ?? (await huntWithSimulator(bug, root))
+  return { bug, foundBy, tookMs: performance.now() - startedMs }
+}
+
+async function huntWithUnitTest({ unitTest }: PlantedBug, root: string): Promise<string | null> {
+  if (unitTest === undefined) return null
+  const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')
+  const { exitCode, output } = await run([vitest, 'run', '--project', 'unit', unitTest], root)
+  if (exitCode === 0) return null
+  const test = /(?:FAIL|×) +(.*)/.exec(output)?.[1]
+  // A test that could not even begin proves nothing.
+  if (test === undefined || !/AssertionError/.test(output))
+    throw new Error(`${unitTest} did not run:\n${output}`)
+  return unitTest
+}
+
+async function huntWithSimulator({ seedsMax = SEEDS_MAX }: PlantedBug, root: string): Promise<string | null> {
+  const simulate = join(root, 'test/simulation/command/simulate.ts')
+  const { exitCode, output } = await run([simulate, '--seeds', String(seedsMax), '--jobs', '1'], root)
+  if (exitCode === 0) return null
+  const [, seed, reason] = /^seed (\d+) FAILED\n(.*)/m.exec(output) ?? []
+  if (seed === undefined || /SyntaxError|ReferenceError|ERR_MODULE/.test(output))
+    throw new Error(`the simulator did not run:\n${output}`)
+  return `seed ${seed}: ${reason}`
+}
+
+function run(argv: readonly string[], cwd: string): Promise<{ exitCode: number | null; output: string }> {
+  return new Promise((resolve, reject) => {
+    const environment = { ...process.env, NO_COLOR: '1' }
+    const child = spawn(process.execPath, argv, { cwd, env: environment, stdio: ['ignore', 'pipe', 'pipe'] })
+    const pieces: Buffer[] = []
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (piece: Buffer) => pieces.push(piece))
+    child.on('error', reject)
+    child.on('close', (exitCode) => resolve({ exitCode, output: Buffer.concat(pieces).toString() }))
+  })
+}

@@ -1,0 +1,46 @@
+/** Bugs in how a coordinator makes copies, commits and answers. */
+import { type PlantedBug } from './planted-bug.ts'
+
+const OPEN_VOLUME = 'services/chunk-server/src/replication/open-volume.ts'
+const COMMITS = 'services/chunk-server/src/master/commit-channel.ts'
+
+export const REPLICATION_BUGS: readonly PlantedBug[] = [
+  {
+    name: 'send a batch to all replicas but one',
+    promise: 'the copies synced are those of the whole set (R2)',
+    file: OPEN_VOLUME,
+    oldText: '        ...this.#peers.map((peer) => this.#send',
+    newText: '        ...this.#peers.slice(1).map((peer) => this.#send',
+  },
+  {
+    name: 'go on when a replica has failed',
+    promise: 'any failed, late or wrong answer ends the volume',
+    file: OPEN_VOLUME,
+    oldText: "      this.end('a replica did not sync a batch', error)\n",
+    newText: '      void error\n',
+  },
+  {
+    name: 'say that nothing happened where nobody knows',
+    promise: 'an error without "unknown" means no effect (R14)',
+    file: COMMITS,
+    oldText: '      if (leftMs <= 0 || (isSettling && !mayHaveLeft)) throw noAnswer(mayHaveLeft)\n',
+    newText: '      if (leftMs <= 0 || isSettling) throw noAnswer(false)\n',
+  },
+  {
+    name: 'answer a look-up from a cache',
+    promise: 'a read uses a look-up sent after it arrived (R16)',
+    file: 'services/chunk-server/src/master/lookup-channel.ts',
+    oldText: '    return this.#batcher.add({ request, requestId })',
+    newText:
+      '    const kept = ((this.#deps as { kept?: Record<string, Promise<LookupResult>> }).kept ??= {})\n' +
+      '    return (kept[JSON.stringify(request)] ??= this.#batcher.add({ request, requestId }))',
+  },
+  {
+    name: 'never forget that a request is under way',
+    promise: 'the results of answered requests are confirmed (R15)',
+    file: COMMITS,
+    oldText: "    assert(this.#outstanding.delete(number), 'a request number is released once')\n",
+    newText: '    void number\n',
+    unitTest: 'services/chunk-server/test/commit-channel.test.ts',
+  },
+]
