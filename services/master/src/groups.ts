@@ -44,7 +44,10 @@ export class Groups {
     this.#commits = new Batcher<CommitBatchRequest, readonly CommandResult[]>({
       ...shared,
       run: (requests) =>
-        reporting(onFatal, async () => [...(await store.commitBatch(requests, time.now())).results]),
+        reporting(onFatal, async () => {
+          const now = { ...time.now(), dead: new Set(sessions.dead()) }
+          return [...(await store.commitBatch(requests, now)).results]
+        }),
       queueMax: COMMIT_QUEUE_MAX,
       weigh: (request) => request.commands.length,
       weightMax: COMMANDS_PER_TRANSACTION_MAX,

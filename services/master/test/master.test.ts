@@ -211,6 +211,20 @@ describe('silence', () => {
     expect(locations!.at(-1)).toBe(s0)
   })
 
+  it('of a server that is dead leaves its copies out of receipts (R23)', async () => {
+    const b = await start()
+    const [s0, s1, s2] = await b.registerAll(3)
+    const [order] = await b.allocate(s0!)
+    const upload = { server: s0!, incarnation: 1, number: 1 }
+    const chunk = { volume: order!.volume, offset: 0, recordSize: 100, length: 10, crc32: 1, copies: 3 }
+    const stage = { kind: 'stage', id: { ...upload, number: 2 }, upload, start: 0, chunk } as const
+    expect((await b.commit(s0!, stage)).ok).toBe(true)
+    await b.pass(21_000, s0!, s1!)
+    expect(await b.store.openVolumesOf(s2!)).toEqual([])
+    const write = { ...b.writeCommand(s0!, 3, '/long'), chunk: null, upload }
+    expect(await b.commit(s0!, write)).toMatchObject({ ok: true, copies: 2 })
+  })
+
   it('of everybody makes nobody coordinate, and who returns does', async () => {
     const b = await start()
     const [s0] = await b.registerAll(1)

@@ -35,12 +35,14 @@ export interface CommitBatchRequest {
   readonly commands: readonly Command[]
 }
 
-/** When commands are decided. */
+/** When commands are decided, and what is known of the servers then. */
 export interface Moment {
   /** A label. */
   readonly wallMs: number
   /** Cluster time (R21): what expires, expires by this. It never runs backwards; see {@link MetadataStore.clusterMs}. */
   readonly clusterMs: number
+  /** Servers that are dead: their copies count for no receipt (R23). None where it is left out. */
+  readonly dead?: ReadonlySet<number>
 }
 
 export interface CommitBatchReply {

@@ -248,6 +248,22 @@ describeStores('volumes', (bench) => {
     expect((await b.file('/a')).info).toMatchObject({ copies: 3, zones: 2 })
   })
 
+  it('promises no copy of a server that is dead at the commit (R23)', async () => {
+    const b = bench()
+    await b.addServers(4)
+    const [before, after] = [await b.volume(0, 1, 2), await b.volume(0, 1, 3)]
+    const upload = b.nextId()
+    const [first, second] = [b.chunk(before, 10), b.chunk(after, 10)]
+    const stage = b.command({ kind: 'stage', upload, start: 0, chunk: first })
+    expect(await b.outcome(stage)).toBe('ok')
+    const dead = b.servers[2]!.server
+    await b.store.sealVolumes([before.volume], 'a server is dead', NOW)
+    expect(await b.outcome(b.command({ kind: 'stage', upload, start: 10, chunk: second }))).toBe('ok')
+    b.now = { ...b.now, dead: new Set([dead]) }
+    const write = b.write('/long', null, { upload, size: 20 })
+    expect(await b.commit(write)).toMatchObject([{ ok: true, copies: 2, zones: 2 }])
+  })
+
   it('counts open volumes for each server', async () => {
     const b = bench()
     await b.addServers(3)

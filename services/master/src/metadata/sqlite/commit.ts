@@ -10,21 +10,23 @@ import {
   failure,
   type KeyedCommand,
 } from '@dfs/protocol'
-import { type CommitBatchRequest, isRetryable } from '../store.ts'
+import { type CommitBatchRequest, isRetryable, type Moment } from '../store.ts'
 import { applyCommand } from './commands/apply.ts'
 import { type CommandContext, isOf } from './commands/context.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { type Tables } from './tables.ts'
 
+const NOBODY: ReadonlySet<number> = new Set()
+
 export function applyRequest(
   tables: Tables,
   request: CommitBatchRequest,
-  nowWallMs: number,
+  { wallMs: nowWallMs, dead = NOBODY }: Moment,
 ): CommandResult[] {
   const refused = refuseSender(tables, request)
   if (refused !== null) return request.commands.map(() => refused)
   tables.results.begin(request)
-  const context: CommandContext = { tables, sender: request, nowWallMs }
+  const context: CommandContext = { tables, sender: request, nowWallMs, dead }
   return request.commands.map((command) => applyOnce(context, command))
 }
 

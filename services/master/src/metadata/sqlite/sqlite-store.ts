@@ -112,14 +112,11 @@ export class SqliteStore implements MetadataStore {
     return this.#read(() => this.#tables.state.includes(seen))
   }
 
-  async commitBatch(
-    requests: readonly CommitBatchRequest[],
-    { wallMs, clusterMs }: Moment,
-  ): Promise<CommitBatchReply> {
+  async commitBatch(requests: readonly CommitBatchRequest[], now: Moment): Promise<CommitBatchReply> {
     const { state, results: kept } = this.#tables
     const results = this.#change(() => {
-      state.advanceTime(clusterMs)
-      const decided = requests.map((request) => applyRequest(this.#tables, request, wallMs))
+      state.advanceTime(now.clusterMs)
+      const decided = requests.map((request) => applyRequest(this.#tables, request, now))
       kept.flush(state.nextSequence)
       return decided
     })

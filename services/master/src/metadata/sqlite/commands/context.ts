@@ -8,6 +8,8 @@ export interface CommandContext {
   /** Who sends it; known to be current. */
   readonly sender: Placement
   readonly nowWallMs: number
+  /** Servers that are dead. */
+  readonly dead: ReadonlySet<number>
 }
 
 /** What became of an entry: 0 where the change is about none. */

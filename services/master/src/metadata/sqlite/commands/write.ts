@@ -62,7 +62,7 @@ function store(
   const { chunk, size } = command
   const version = tables.state.nextId()
   const file = place.entry?.id ?? version
-  const receipt = receiptOf(tables, chunk === null ? volumesOf(tables, upload) : [chunk])
+  const receipt = receiptOf(context, chunk === null ? volumesOf(tables, upload) : [chunk])
   const content = chunk === null ? (upload?.content ?? null) : version
   if (chunk !== null) addChunk(tables, version, 0, chunk)
   if (upload !== undefined && command.upload !== null) tables.uploads.finish(command.upload, upload)
@@ -110,12 +110,20 @@ export function addChunk(
 const volumesOf = (tables: Tables, upload: Upload | undefined): UploadVolume[] =>
   upload === undefined ? [] : tables.uploads.volumesOf(upload)
 
-/** R23: of the weakest chunk, the copies synced then and still good now, and their zones. Zero bytes have neither. */
-function receiptOf(tables: Tables, chunks: readonly UploadVolume[]): { copies: number; zones: number } {
+/**
+ * R23: of the weakest chunk, the copies synced then and still good now, and their zones. Zero bytes have neither. What a
+ * dead server had may never be seen again; that it was synced there an hour ago is no reason to promise it.
+ */
+function receiptOf(
+  { tables, dead }: CommandContext,
+  chunks: readonly UploadVolume[],
+): { copies: number; zones: number } {
   if (chunks.length === 0) return { copies: 0, zones: 0 }
   let [copies, zones] = [Infinity, Infinity]
   for (const chunk of chunks) {
-    const good = tables.volumes.get(chunk.volume)!.replicas.filter(isGood)
+    const good = tables.volumes
+      .get(chunk.volume)!
+      .replicas.filter((copy) => isGood(copy) && !dead.has(copy.server))
     copies = Math.min(copies, chunk.copies, good.length)
     zones = Math.min(zones, new Set(good.map(({ server }) => tables.servers.zoneOf(server))).size)
   }
