@@ -1,11 +1,14 @@
 /** Exactly once, and never a definite answer about what may have happened: the promises of the commit channel. */
-import { TransportError } from '@dfs/core'
+import { byteCount, TransportError } from '@dfs/core'
 import {
   type CommandBody,
   type CommandResult,
+  COMMIT_BATCH_COMMANDS_MAX,
   type CommitReply,
   type CommitRequest,
+  commits,
   type FilePath,
+  WIRE_BODY_BYTES_MAX,
 } from '@dfs/protocol'
 import { SimNetwork, simNode, Simulation } from '@dfs/sim-runtime'
 import { expect, test } from 'vitest'
@@ -146,6 +149,35 @@ test('that a newer start has replaced this server says nothing of what may have 
   ])
   expect(unknown).toMatchObject({ code: 'TIMEOUT_ERROR' })
   expect(refused).toMatchObject({ code: 'UNAVAILABLE' })
+})
+
+test('that the master has no room for a result says nothing of an attempt that may still be under way', async () => {
+  let attempts = 0
+  const busy = { ok: false, code: 'TOO_BUSY', detail: 'too many results' } as const
+  const { simulation, channel } = channelTo(async () => {
+    attempts += 1
+    if (attempts === 1) throw new TransportError('late', { wasSent: true })
+    return { epoch: EPOCH, results: [busy] }
+  })
+  const [unknown, refused] = await simulation.complete(async () => [
+    await channel.execute(makeDirectory('x'), CONTEXT),
+    await channel.execute(makeDirectory('y'), CONTEXT),
+  ])
+  expect(unknown).toMatchObject({ code: 'TIMEOUT_ERROR' })
+  expect(refused).toEqual(busy)
+})
+
+test('a batch fits a call, however long its commands are', async () => {
+  const { simulation, channel, sent } = channelTo(answerAll)
+  // Each of these characters takes six bytes as JSON.
+  const link = { kind: 'link', path: '/l' as FilePath, target: '\u0001'.repeat(4096) } as const
+  await simulation.complete(() =>
+    Promise.all(Array.from({ length: COMMIT_BATCH_COMMANDS_MAX }, () => channel.execute(link, CONTEXT))),
+  )
+  expect(sent.length).toBeGreaterThan(1)
+  for (const request of sent) {
+    expect(byteCount(commits.encodeRequest(request).body)).toBeLessThanOrEqual(WIRE_BODY_BYTES_MAX)
+  }
 })
 
 test('one attempt that may have left makes the outcome unknown, whatever the later ones were', async () => {

@@ -18,6 +18,8 @@ import {
   REQUEST_DEADLINE_MS,
   type RequestContext,
   type RequestId,
+  UNCONDITIONAL,
+  WIRE_BODY_BYTES_MAX,
 } from '@dfs/protocol'
 
 const QUEUE_MAX = 16_384
@@ -26,6 +28,9 @@ const RETRY_BACKOFF = { firstMs: 20, mostMs: 500 }
 /** So long before its deadline a batch without an answer is settled instead of repeated. */
 const SETTLE_MS = 4000
 const SETTLE_CALL_TIMEOUT_MS = 1000
+/** What a batch, and a command, have besides text whose length varies. */
+const BATCH_HEAD_BYTES = 1024
+const COMMAND_BYTES = 1024
 
 export interface CommitChannelDeps {
   readonly clock: Clock
@@ -61,6 +66,8 @@ export class CommitChannel {
       itemsMax: COMMIT_BATCH_COMMANDS_MAX,
       inFlightMax: 1,
       queueMax: QUEUE_MAX,
+      weigh: ({ command }) => encodedBytesMax(command),
+      weightMax: WIRE_BODY_BYTES_MAX - BATCH_HEAD_BYTES,
     })
   }
 
@@ -141,6 +148,17 @@ export class CommitChannel {
   }
 }
 
+/**
+ * More than a command has when it travels. A batch that is too large for a call is refused whole: whoever sends hundreds of
+ * the longest commands at once must not take others' along.
+ */
+const encodedBytesMax = (command: Command): number =>
+  command.kind === 'stage'
+    ? COMMAND_BYTES
+    : command.kind === 'write' && command.precondition === UNCONDITIONAL
+      ? COMMAND_BYTES + 3 * (command.path.length + command.contentType.length)
+      : COMMAND_BYTES + 3 * JSON.stringify(command).length
+
 /** A batch is known by its first request, and by how many more it carries. */
 export const nameBatch = (batch: readonly { readonly requestId: string }[]): string =>
   batch.length === 1 ? batch[0]!.requestId : `${batch[0]!.requestId}+${batch.length - 1}`
@@ -153,10 +171,13 @@ const isWorthRetrying = (error: unknown): boolean =>
 
 /**
  * What the master says of a sender that a newer start has replaced is true of now alone: that start's registration has
- * removed the results of earlier attempts.
+ * removed the results of earlier attempts. And where it has no room for a result, an earlier attempt that is still under
+ * way may find some.
  */
 function definite(result: CommandResult, mayHaveLeft: boolean): CommandResult {
-  if (result.ok || !(result.code === 'STALE_INCARNATION' || result.code === 'UNKNOWN_SERVER')) return result
+  if (result.ok) return result
+  const isOfNow = result.code === 'STALE_INCARNATION' || result.code === 'UNKNOWN_SERVER'
+  if (!isOfNow && !(result.code === 'TOO_BUSY' && mayHaveLeft)) return result
   const { code, detail } = noAnswer(mayHaveLeft)
   return failure(code, `${detail} (${result.detail})`)
 }
