@@ -60,7 +60,7 @@ test('files can be read after all disks were full at the same time', async () =>
     disk.faultHook = ({ kind }) => (kind === 'append' ? { kind: 'error', error: 'full' } : null)
   }
   const refused = simulation.complete(() => putFile(cluster.server(chunkNodes[0]!), '/refused', content))
-  await expect(refused).rejects.toMatchObject({ code: 'COPY_ERROR' })
+  await expect(refused).rejects.toMatchObject({ code: 'INSUFFICIENT_SPACE' })
   await simulation.run({ untilMs: simulation.nowMs + MINUTE_MS })
   await simulation.complete(async () => {
     for (const node of chunkNodes) {

@@ -14,7 +14,7 @@ import {
   startMaster,
 } from '@dfs/master'
 import { crc32, createHasher } from '@dfs/node-runtime'
-import { KIB } from '@dfs/protocol'
+import { FREE_SPACE_FLOOR_BYTES, KIB } from '@dfs/protocol'
 import { type CrashKind, SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
 
 export interface SimClusterOptions {
@@ -24,6 +24,8 @@ export interface SimClusterOptions {
   readonly chunkSizeBytes?: number
   /** Capacity of each chunk server's disk. */
   readonly diskBytes?: number
+  /** Below so much free space a chunk server counts as full. */
+  readonly freeSpaceFloorBytes?: number
   readonly replicas?: number
   readonly liveness?: MasterSettings['liveness']
 }
@@ -84,6 +86,7 @@ export class SimCluster {
       crc32,
       createHasher,
       onFatal: this.#failOn(node.name),
+      freeSpaceFloorBytes: this.#options.freeSpaceFloorBytes ?? FREE_SPACE_FLOOR_BYTES,
     })
     this.#chunkServers.set(node.name, server)
   }

@@ -18,6 +18,7 @@ const view = (url: string): ServerView => ({
   zone: '',
   freeBytes: 1,
   totalBytes: 1,
+  isFull: false,
   silentForMs: 0,
   damagedRanges: 0,
   repairedRecords: 0,

@@ -11,6 +11,7 @@ export {
   type DiskSpace,
   isDiskName,
 } from './disk.ts'
+export { giveUpReserve, keepReserve, writeEssential } from './disk-reserve.ts'
 export { readWhole, writeDurably } from './durable-file.ts'
 export { type Log, type LogFields, silentLog } from './log.ts'
 export { type Random } from './random.ts'

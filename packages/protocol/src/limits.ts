@@ -24,6 +24,9 @@ export const REPLICATION_BATCH_BYTES_MAX = 8 * MIB
 /** A call between nodes: a full batch and its head. */
 export const WIRE_BODY_BYTES_MAX = REPLICATION_BATCH_BYTES_MAX + 64 * KIB
 
+/** A disk with less room than this takes no more content; what is left is for what must be written all the same. */
+export const FREE_SPACE_FLOOR_BYTES = 128 * MIB
+
 export const COMMIT_BATCH_COMMANDS_MAX = 512
 export const LOOKUP_BATCH_MAX = 512
 /** Chunks that one look-up returns at most; readers of longer files page. */

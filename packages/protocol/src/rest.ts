@@ -131,6 +131,10 @@ export const ServerView = Type.Object({
   zone: Type.String({ description: 'Servers of one zone may fail together.', examples: ['chunk-server-1'] }),
   freeBytes: Type.Integer({ minimum: 0, examples: [750_000_000_000] }),
   totalBytes: Type.Integer({ minimum: 0, examples: [1_000_000_000_000] }),
+  isFull: Type.Boolean({
+    description: 'Whether its disk has too little room: it serves reads and takes no writes.',
+    examples: [false],
+  }),
   silentForMs: Type.Integer({
     minimum: 0,
     description: 'Milliseconds since its last heartbeat.',

@@ -78,6 +78,7 @@ export const serverViews = (
     zone: server.zone,
     freeBytes: server.freeBytes,
     totalBytes: server.totalBytes,
+    isFull: server.isFull,
     silentForMs: server.silentForMs,
     damagedRanges: server.damagedRanges,
     repairedRecords: server.repairedRecords,

@@ -147,8 +147,7 @@ function describeRequest(
     path: end === url.length ? url : url.slice(0, end),
     status: reply.raw.statusCode,
     bytesIn: Number(raw.headers['content-length'] ?? 0),
-    bytesOut:
-      raw.method === 'HEAD' ? 0 : request.sentBytes || Number(reply.getHeader('content-length') ?? 0),
+    bytesOut: raw.method === 'HEAD' ? 0 : request.sentBytes || Number(reply.getHeader('content-length') ?? 0),
     ms: Math.round((clock.monotonicMs() - startedMs) * 100) / 100,
     ...(isAborted ? { aborted: true } : null),
   }

@@ -2,6 +2,7 @@
  * The settings that the master and chunk servers have in common: two listeners, how each is reached, and logs. A service
  * spreads them into its own schema, so that one variable means one thing everywhere.
  */
+import { FREE_SPACE_FLOOR_BYTES, MIB } from '@dfs/protocol'
 import Type from 'typebox'
 import { LOG_SETTINGS } from './log-settings.ts'
 
@@ -34,6 +35,13 @@ export const NODE_SETTINGS = Object.freeze({
   allowedHosts: Type.Array(Type.String(), {
     default: [],
     description: 'Host names that requests may name besides localhost and IP addresses.',
+  }),
+  freeSpaceFloorMib: Type.Integer({
+    minimum: 1,
+    maximum: 1_048_576,
+    default: FREE_SPACE_FLOOR_BYTES / MIB,
+    description:
+      'MiB on the disk of the data directory below which nothing more is stored. Reads go on, and so does what must be written all the same.',
   }),
   ...LOG_SETTINGS,
 })

@@ -7,6 +7,7 @@ import { type Runtime } from '@dfs/core'
 import {
   commits as commitsMethod,
   DfsError,
+  FREE_SPACE_FLOOR_BYTES,
   lookups as lookupsMethod,
   methodHandler,
   type Namespace,
@@ -20,6 +21,7 @@ import { FileReader } from './files/file-reader.ts'
 import { FileWriter } from './files/file-writer.ts'
 import { RecordCommitter } from './files/record-committer.ts'
 import { UploadStager } from './files/upload-stager.ts'
+import { SpaceWatch } from './disk-space.ts'
 import { ServerIdentity } from './identity.ts'
 import { CommitChannel } from './master/commit-channel.ts'
 import { type Damage, DamageReporter } from './master/damage-reporter.ts'
@@ -41,6 +43,8 @@ export interface ChunkServerOptions {
   readonly createHasher: CreateHasher
   /** Called when this process must not go on; it should exit without another word to the disk. */
   readonly onFatal: (error: Error) => void
+  /** With less room than this on its disk, this server takes no more bytes. */
+  readonly freeSpaceFloorBytes?: number
   /** Opens the public listener. The master sends clients here as soon as this server is registered, so it comes before. */
   readonly openDoors?: (server: ChunkServer) => Promise<void>
 }
@@ -75,15 +79,20 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     onSealed: (volume) => pool?.noteSealed(volume),
   })
   const directory = new ServerDirectory(clock)
+  const { freeSpaceFloorBytes: floorBytes = FREE_SPACE_FLOOR_BYTES } = options
+  let nudge = (): void => {}
+  const space = await SpaceWatch.open({ disk, floorBytes, onChange: () => nudge() })
   const session = new MasterSession({
     runtime,
     ...options,
     identity,
     store,
     directory,
+    space,
     onServers: () => pool?.renew(Math.min(directory.settings.replicas, directory.usableCount())),
   })
-  const methods = peerMethods({ identity, store, crc32 })
+  nudge = () => session.nudge()
+  const methods = peerMethods({ identity, store, crc32, space })
   const server = await transport.serve(
     methodHandler(methods),
     methods.map(({ route }) => route),
@@ -101,7 +110,7 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     send: (requests, options) => session.callCurrent(lookupsMethod, requests, options),
   })
   const stopped = new AbortController()
-  const allocation = { runtime, identity, session, store, directory, crc32, stopped: stopped.signal }
+  const allocation = { runtime, identity, session, store, directory, crc32, space, stopped: stopped.signal }
   const allocator = new VolumeAllocator(allocation)
   const openVolumes = new VolumePool({
     clock,

@@ -2,7 +2,7 @@
  * Who this server is: bound to its data directory, written durably before anything depends on it. The incarnation is
  * raised at each start, so what an earlier process of the same server began can be told from what this one does.
  */
-import { type Disk, fromUtf8, type Random, readWhole, utf8, writeDurably } from '@dfs/core'
+import { type Disk, fromUtf8, type Random, readWhole, utf8, writeEssential } from '@dfs/core'
 import { checkEpoch, DfsError, type Epoch, EpochSchema } from '@dfs/protocol'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
@@ -135,7 +135,7 @@ export class ServerIdentity {
     const change = decide()
     if (change === null) return
     const next = { ...this.#durable, ...change }
-    await writeDurably(this.#disk, FILE_NAME, utf8(JSON.stringify(next)))
+    await writeEssential(this.#disk, FILE_NAME, utf8(JSON.stringify(next)))
     this.#durable = next
   }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The process: configuration, the real world, the chunk server, its public API, and the order in which they stop. */
 import { lockDirectory, NodeClock, NodeRandom, crc32, createHasher, nodeRuntime } from '@dfs/node-runtime'
-import { DfsError } from '@dfs/protocol'
+import { DfsError, MIB } from '@dfs/protocol'
 import { buildPublicApp } from '@dfs/public-api'
 import { readClusterKey, RefusalError, runService, type ServiceContext } from '@dfs/service-kit'
 import { type ChunkServer, startChunkServer } from './chunk-server.ts'
@@ -75,6 +75,7 @@ async function start({ lifecycle, config, log }: ServiceContext<typeof ChunkServ
       crc32,
       createHasher,
       onFatal,
+      freeSpaceFloorBytes: config.freeSpaceFloorMib * MIB,
       openDoors,
     }),
   )

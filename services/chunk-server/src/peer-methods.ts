@@ -12,7 +12,8 @@ import {
   WIRE_BODY_BYTES_MAX,
 } from '@dfs/protocol'
 import { type Crc32 } from '@dfs/volume'
-import { byteCount } from '@dfs/core'
+import { byteCount, DiskError } from '@dfs/core'
+import { type SpaceWatch } from './disk-space.ts'
 import { type ServerIdentity } from './identity.ts'
 import { type VolumeStore } from './volume/volume-store.ts'
 
@@ -20,17 +21,20 @@ export interface PeerMethodDeps {
   readonly identity: ServerIdentity
   readonly store: VolumeStore
   readonly crc32: Crc32
+  readonly space: SpaceWatch
 }
 
-export function peerMethods({ identity, store, crc32 }: PeerMethodDeps): ServedMethod[] {
+export function peerMethods(deps: PeerMethodDeps): ServedMethod[] {
+  const { identity, store, space } = deps
   return [
     serveMethod(createReplica, async ({ server, order }) => {
       const own = ownReplica(order, identity)
       if (server !== own.server) throw new DfsError('STALE_INCARNATION', `the order is for server ${server}`)
-      await store.create(order, own.replica)
+      space.requireRoom(0)
+      await appending(space, () => store.create(order, own.replica))
       return {}
     }),
-    serveMethod(appendRecords, (request) => append(request, { identity, store, crc32 })),
+    serveMethod(appendRecords, (request) => append(request, deps)),
     serveMethod(readBytes, async ({ volume, offset, size }) => {
       if (size > WIRE_BODY_BYTES_MAX)
         throw new DfsError('INVALID_REQUEST', `${size} bytes are too many for one call`)
@@ -53,9 +57,20 @@ export function ownReplica(order: VolumeOrder, identity: ServerIdentity): Volume
   return own
 }
 
+/** Says of a disk without room what it means for whoever asked. */
+export async function appending<T>(space: SpaceWatch, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof DiskError && error.kind === 'full')) throw error
+    space.noteFull()
+    throw new DfsError('INSUFFICIENT_SPACE', 'the disk of this server is full', { cause: error })
+  }
+}
+
 async function append(
   request: AppendRequest,
-  { identity, store, crc32 }: PeerMethodDeps,
+  { identity, store, crc32, space }: PeerMethodDeps,
 ): Promise<{ length: number }> {
   const { volume, server, incarnation, offset, bytes } = request
   const copy = store.require(volume)
@@ -67,6 +82,9 @@ async function append(
   let crc = 0
   for (const piece of bytes) crc = crc32(piece, crc)
   if (crc !== request.crc32) throw new DfsError('DAMAGED', 'the batch is not what the primary sent')
-  const length = await copy.append(offset, bytes, byteCount(bytes))
+  const size = byteCount(bytes)
+  space.requireRoom(size)
+  const length = await appending(space, () => copy.append(offset, bytes, size))
+  space.noteAppended(size)
   return { length }
 }

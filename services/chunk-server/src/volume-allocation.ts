@@ -20,7 +20,8 @@ import { type Crc32 } from '@dfs/volume'
 import { type ServerIdentity } from './identity.ts'
 import { type MasterSession } from './master/master-session.ts'
 import { type ServerDirectory } from './master/server-directory.ts'
-import { ownReplica } from './peer-methods.ts'
+import { type SpaceWatch } from './disk-space.ts'
+import { appending, ownReplica } from './peer-methods.ts'
 import { OpenVolume } from './replication/open-volume.ts'
 import { type VolumeStore } from './volume/volume-store.ts'
 
@@ -34,6 +35,7 @@ export interface VolumeAllocationDeps {
   readonly store: VolumeStore
   readonly directory: ServerDirectory
   readonly crc32: Crc32
+  readonly space: SpaceWatch
   /** Ends the attempts to seal when this server stops. */
   readonly stopped: AbortSignal
 }
@@ -49,6 +51,7 @@ export class VolumeAllocator {
 
   /** One open volume, all copies made; one call for each kind at a time. Throws the master's refusal, or what kept a copy from being made. */
   async allocate(kind: VolumeKind): Promise<OpenVolume> {
+    this.#deps.space.requireRoom(0)
     const order = await this.#ask(kind)
     try {
       return await makeCopies(this.#deps, order)
@@ -69,6 +72,7 @@ export class VolumeAllocator {
         // A master that has just started does not know this server before the next heartbeat.
         const isNew = error instanceof DfsError && error.code === 'UNKNOWN_SERVER'
         if (!isNew && !(error instanceof TransportError)) throw error
+        if (isNew) session.nudge()
         throw new DfsError('UNAVAILABLE', 'the master cannot be asked for a volume', { cause: error })
       })
     const [order] = volumes
@@ -80,10 +84,10 @@ export class VolumeAllocator {
 }
 
 async function makeCopies(deps: VolumeAllocationDeps, order: VolumeOrder): Promise<OpenVolume> {
-  const { store, identity, runtime, directory, crc32 } = deps
+  const { store, identity, runtime, directory, crc32, space } = deps
   const peers = order.replicas.map(({ server }) => server).filter((server) => server !== identity.serverId)
   const [copy] = await Promise.all([
-    store.create(order, ownReplica(order, identity).replica),
+    appending(space, () => store.create(order, ownReplica(order, identity).replica)),
     ...peers.map((peer) => orderCopy(deps, peer, order)),
   ])
   return new OpenVolume(order, copy, {
@@ -91,13 +95,19 @@ async function makeCopies(deps: VolumeAllocationDeps, order: VolumeOrder): Promi
     transport: runtime.transport,
     crc32,
     addressOf: (server) => directory.addressOf(server),
+    appendHere: async (bytes, append) => {
+      space.requireRoom(bytes)
+      const length = await appending(space, append)
+      space.noteAppended(bytes)
+      return length
+    },
     onPeerSuccess: (server) => directory.noteSuccess(server),
     onPeerFailure: (server, error) => {
       runtime.log.warn(
         { server, volume: formatId(order.volume), err: error },
         'a replica did not take a batch',
       )
-      directory.noteFailure(server)
+      notePeerFailure(directory, server, error)
     },
   })
 }
@@ -113,9 +123,15 @@ async function orderCopy(deps: VolumeAllocationDeps, server: number, order: Volu
       { timeoutMs: CALL_TIMEOUT_MS },
     )
   } catch (error) {
-    directory.noteFailure(server)
+    notePeerFailure(directory, server, error)
     throw error
   }
+}
+
+/** A peer without room is no peer that cannot be reached: it tells the master itself, and takes part again when it has room. */
+function notePeerFailure(directory: ServerDirectory, server: number, error: unknown): void {
+  if (error instanceof DfsError && error.code === 'INSUFFICIENT_SPACE') return
+  directory.noteFailure(server)
 }
 
 /** Has the master seal the volume; tries until it did, or this server stops (its next start seals what it left open). */

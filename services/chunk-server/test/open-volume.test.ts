@@ -35,6 +35,7 @@ it('stores a record where its placement says, also after others were refused bec
       ...runtime,
       crc32,
       addressOf,
+      appendHere: (_bytes: number, append: () => Promise<number>) => append(),
       onPeerSuccess: () => {},
       onPeerFailure: () => {},
     })

@@ -13,6 +13,7 @@ const server = (id: number, url: string, rest: Partial<ServerView> = {}): Server
   isPreferred: false,
   freeBytes: 1,
   totalBytes: 1,
+  isFull: false,
   silentForMs: 0,
   damagedRanges: 0,
   repairedRecords: 0,

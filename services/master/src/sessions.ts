@@ -14,6 +14,7 @@ import { type MasterSettings } from './settings.ts'
 export interface Presence {
   readonly freeBytes: number
   readonly totalBytes: number
+  readonly isFull: boolean
   readonly unreachable: readonly number[]
   readonly oldestDiskCallMs: number
   /** Which of its reports came with it; they rise within an incarnation. */
@@ -112,9 +113,9 @@ export class Sessions {
     return this.#ids().flatMap((id) => {
       const session = this.#sessions.get(id)
       if (session === undefined) return []
-      const { incarnation, freeBytes, unreachable, oldestDiskCallMs } = session
+      const { incarnation, freeBytes, isFull, unreachable, oldestDiskCallMs } = session
       const { liveness, zone } = this.#describe(id)
-      const load = { freeBytes, openVolumes: openVolumes.get(id) ?? 0, unreachable, oldestDiskCallMs }
+      const load = { freeBytes, isFull, openVolumes: openVolumes.get(id) ?? 0, unreachable, oldestDiskCallMs }
       return [{ server: id, incarnation, liveness, zone, ...load }]
     })
   }
@@ -131,7 +132,7 @@ export class Sessions {
   }
 
   #hear(server: number, incarnation: number, presence: Presence): void {
-    const { freeBytes, totalBytes, unreachable, oldestDiskCallMs, number } = presence
+    const { freeBytes, totalBytes, isFull, unreachable, oldestDiskCallMs, number } = presence
     const { damagedRanges, repairedRecords } = presence
     this.#sessions.set(server, {
       incarnation,
@@ -139,6 +140,7 @@ export class Sessions {
       number,
       freeBytes,
       totalBytes,
+      isFull,
       unreachable,
       oldestDiskCallMs,
       damagedRanges,
@@ -157,10 +159,11 @@ export class Sessions {
 
   #coordinators(): Coordinator[] {
     const alive = this.view().filter(({ liveness }) => liveness === 'alive')
-    return alive.map(({ id, liveness }) => {
+    return alive.map(({ id, liveness, isFull }) => {
       const unreachable = this.#sessions.get(id)?.unreachable ?? []
       const reached = alive.filter((peer) => peer.id !== id && !unreachable.includes(peer.id)).length
-      return { server: id, liveness, canWrite: reached + 1 >= this.#settings.cluster.minReplicas }
+      const canReach = reached + 1 >= this.#settings.cluster.minReplicas
+      return { server: id, liveness, canWrite: canReach && !isFull }
     })
   }
 
@@ -179,6 +182,7 @@ export class Sessions {
       zone: record.zone,
       freeBytes: session?.freeBytes ?? 0,
       totalBytes: session?.totalBytes ?? 0,
+      isFull: session?.isFull ?? false,
       silentForMs: Math.floor(silenceMs(hearing)),
       damagedRanges: session?.damagedRanges ?? 0,
       repairedRecords: session?.repairedRecords ?? 0,

@@ -59,6 +59,7 @@ export class FakeCluster implements AsyncDisposable {
       zone: 'default',
       freeBytes: 5 * 2 ** 30,
       totalBytes: 10 * 2 ** 30,
+      isFull: false,
       silentForMs: 12,
       damagedRanges: 0,
       repairedRecords: 0,

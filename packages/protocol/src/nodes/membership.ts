@@ -63,6 +63,8 @@ export const ServerInfo = Type.Object({
   zone: Type.String(),
   freeBytes: Count,
   totalBytes: Count,
+  /** Whether its disk is below its floor: it serves reads, and takes nothing. */
+  isFull: Type.Boolean(),
   /** Milliseconds since its last heartbeat. */
   silentForMs: Count,
   /** Since its start: ranges found damaged in its copies, and records mended. */
@@ -103,6 +105,7 @@ const Presence = {
   repairedRecords: Count,
   freeBytes: Count,
   totalBytes: Count,
+  isFull: Type.Boolean(),
   replicas: Type.Array(ReplicaReport),
 }
 

@@ -259,6 +259,7 @@ const CLUSTER: ClusterView = {
       zone: 'a',
       freeBytes: 10,
       totalBytes: 20,
+      isFull: false,
       silentForMs: 3,
       damagedRanges: 0,
       repairedRecords: 0,

@@ -16,6 +16,7 @@ import {
   type RegisterRequest,
   type ReplicaReport,
 } from '@dfs/protocol'
+import { type SpaceWatch } from '../disk-space.ts'
 import { type ServerIdentity } from '../identity.ts'
 import { type VolumeStore } from '../volume/volume-store.ts'
 import { type ServerDirectory } from './server-directory.ts'
@@ -41,7 +42,14 @@ export interface ServerAddresses {
 /** What this server says of itself whenever it reports. */
 type Presence = Pick<
   RegisterRequest,
-  'incarnation' | 'number' | 'freeBytes' | 'totalBytes' | 'damagedRanges' | 'repairedRecords' | 'replicas'
+  | 'incarnation'
+  | 'number'
+  | 'freeBytes'
+  | 'totalBytes'
+  | 'isFull'
+  | 'damagedRanges'
+  | 'repairedRecords'
+  | 'replicas'
 >
 
 export interface MasterSessionDeps {
@@ -51,6 +59,7 @@ export interface MasterSessionDeps {
   readonly identity: ServerIdentity
   readonly store: VolumeStore
   readonly directory: ServerDirectory
+  readonly space: SpaceWatch
   /** The directory has just been updated. */
   readonly onServers: () => void
   /** Called once, when this process must not go on. */
@@ -61,6 +70,7 @@ export class MasterSession {
   readonly #deps: MasterSessionDeps
   readonly #stopped = new AbortController()
   #running: Promise<void> = Promise.resolve()
+  #nudged = Promise.withResolvers<void>()
   #lastAnswerMs: number | null = null
   #reportsNumber = 0
   #writtenDownMs = -Infinity
@@ -81,6 +91,11 @@ export class MasterSession {
   async stop(): Promise<void> {
     this.#stopped.abort()
     await Promise.all([this.#running, this.#joining])
+  }
+
+  /** There is news for the master that should not wait for the next heartbeat. */
+  nudge(): void {
+    this.#nudged.resolve()
   }
 
   /** Milliseconds since the master last answered; null before the first time. */
@@ -194,9 +209,10 @@ export class MasterSession {
     const { clock, log } = this.#deps.runtime
     while (!this.#stopped.signal.aborted) {
       try {
+        this.#nudged = Promise.withResolvers()
         await this.#beat()
         await this.#writeDownSeen()
-        await clock.sleep(HEARTBEAT_MS, this.#stopped.signal)
+        await this.#pause()
       } catch (error) {
         if (this.#stopped.signal.aborted) return
         log.warn({ err: error }, 'heartbeat without an answer')
@@ -214,6 +230,18 @@ export class MasterSession {
       if (!(error instanceof DiskError)) throw error
       runtime.log.warn({ err: error }, "the master's sequence could not be written down")
     })
+  }
+
+  /** Until the next heartbeat is due, or somebody has news. */
+  async #pause(): Promise<void> {
+    const { clock } = this.#deps.runtime
+    const over = new AbortController()
+    const signal = AbortSignal.any([over.signal, this.#stopped.signal])
+    try {
+      await Promise.race([clock.sleep(HEARTBEAT_MS, signal).catch(() => undefined), this.#nudged.promise])
+    } finally {
+      over.abort()
+    }
   }
 
   async #beat(): Promise<void> {
@@ -250,11 +278,11 @@ export class MasterSession {
   }
 
   async #presence(replicas: ReplicaReport[]): Promise<Presence> {
-    const { identity, store, runtime } = this.#deps
+    const { identity, store, space } = this.#deps
     this.#reportsNumber += 1
     const number = this.#reportsNumber
-    const space = await runtime.disk.space()
-    return { incarnation: identity.incarnation, number, ...space, ...store.counters, replicas }
+    const room = { ...(await space.look()), isFull: space.isFull }
+    return { incarnation: identity.incarnation, number, ...room, ...store.counters, replicas }
   }
 }
 

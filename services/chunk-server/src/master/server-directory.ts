@@ -76,7 +76,9 @@ export class ServerDirectory {
   /** Servers, this one included, that a new volume could have copies on. */
   usableCount(): number {
     const avoided = this.unreachable()
-    return this.servers.filter(({ id, liveness }) => liveness === 'alive' && !avoided.includes(id)).length
+    return this.servers.filter(
+      ({ id, liveness, isFull }) => liveness === 'alive' && !isFull && !avoided.includes(id),
+    ).length
   }
 
   /** Servers to avoid now. A restarted server is given a new chance at once. */

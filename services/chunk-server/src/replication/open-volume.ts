@@ -27,6 +27,8 @@ export interface OpenVolumeDeps {
   readonly transport: Transport
   readonly crc32: Crc32
   readonly addressOf: (server: number) => string
+  /** Does an append of so many bytes to this server's own copy, unless its disk is full. */
+  readonly appendHere: (bytes: number, append: () => Promise<number>) => Promise<number>
   /** A peer that has synced a batch. That it makes an empty copy says nothing yet: its disk may take no records. */
   readonly onPeerSuccess: (server: number) => void
   /** A peer that did not answer, or not well, so that the next volume is placed without it. */
@@ -135,7 +137,9 @@ export class OpenVolume {
     }
     try {
       await Promise.all([
-        withDeadline(this.#deps.clock, REPLICATION_TIMEOUT_MS, () => this.#copy.append(offset, pieces, size)),
+        withDeadline(this.#deps.clock, REPLICATION_TIMEOUT_MS, () =>
+          this.#deps.appendHere(size, () => this.#copy.append(offset, pieces, size)),
+        ),
         ...this.#peers.map((peer) => this.#send(peer, { offset, crc32, pieces, size })),
       ])
     } catch (error) {

@@ -12,6 +12,8 @@ export interface Candidate {
   readonly liveness: Liveness
   readonly zone: string
   readonly freeBytes: number
+  /** It says itself that it takes nothing. */
+  readonly isFull: boolean
   readonly openVolumes: number
   /** Peers that it cannot reach. */
   readonly unreachable: readonly number[]
@@ -73,7 +75,7 @@ function isReachable(
 }
 
 const hasRoom = (candidate: Candidate, volumeSizeBytes: number): boolean =>
-  candidate.freeBytes >= (RESERVED_VOLUMES + 1) * volumeSizeBytes
+  !candidate.isFull && candidate.freeBytes >= (RESERVED_VOLUMES + 1) * volumeSizeBytes
 
 /** Of the rest, the one in the zone least used by the set, and of those the least loaded; the first where they are equal. */
 function best(rest: readonly Candidate[], set: readonly Candidate[]): Candidate {

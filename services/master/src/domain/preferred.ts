@@ -7,7 +7,7 @@ import { type Liveness } from '@dfs/protocol'
 export interface Coordinator {
   readonly server: number
   readonly liveness: Liveness
-  /** Whether it reaches enough peers to take writes (R18). */
+  /** Whether it reaches enough peers, and has room, to take writes (R18). */
   readonly canWrite: boolean
 }
 

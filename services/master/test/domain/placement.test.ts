@@ -10,6 +10,7 @@ const candidate = (server: number, change: Partial<Candidate> = {}): Candidate =
   liveness: 'alive',
   zone: `z${server}`,
   freeBytes: 10 * GIB,
+  isFull: false,
   openVolumes: 0,
   unreachable: [],
   oldestDiskCallMs: 0,
@@ -45,7 +46,8 @@ describe('placement', () => {
   it.each<[string, Partial<Candidate>]>([
     ['suspect', { liveness: 'suspect' }],
     ['dead', { liveness: 'dead' }],
-    ['full', { freeBytes: 3 * GIB - 1 }],
+    ['almost full', { freeBytes: 3 * GIB - 1 }],
+    ['full, as it says itself', { isFull: true }],
     ['unable to reach the primary', { unreachable: [1] }],
     ['stuck in a disk call', { oldestDiskCallMs: 4001 }],
   ])('leaves out a server that is %s', (_, change) => {
