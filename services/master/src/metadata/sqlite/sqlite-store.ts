@@ -256,6 +256,7 @@ export class SqliteStore implements MetadataStore {
       state.save()
       return value
     })
+    state.noteCommitted()
     this.#parts.checkpointer?.noteCommit()
     return result
   }

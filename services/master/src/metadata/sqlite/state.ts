@@ -86,6 +86,7 @@ export class State {
       this.#starts.add(this.epoch)
       this.save()
     })
+    this.noteCommitted()
   }
 
   get epoch(): Epoch {
@@ -117,13 +118,20 @@ export class State {
     return makeId(this.#epoch, this.#idsMade)
   }
 
-  /** The last step of every transaction that changes something. */
+  /** The last step of every transaction that changes something. {@link noteCommitted} must follow where it commits. */
   save(): void {
-    this.#sequence += 1
     const { files, directories, links, fileBytes } = this.counters
     const { number, sinceMs, keysCount } = this.keyGeneration
     const counters = [files, directories, links, fileBytes] as const
-    this.#save.run(this.#sequence, ...counters, this.#clusterMs, number, sinceMs, keysCount)
+    this.#save.run(this.nextSequence, ...counters, this.#clusterMs, number, sinceMs, keysCount)
+  }
+
+  /**
+   * Nobody is told of a transaction before: one whose commit fails may be missing after the next start, and whoever had seen
+   * its number would take that start for a restored backup, for good.
+   */
+  noteCommitted(): void {
+    this.#sequence += 1
   }
 }
 
