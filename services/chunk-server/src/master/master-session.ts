@@ -76,7 +76,6 @@ export class MasterSession {
   #writtenDownMs = -Infinity
   /** The latest start of the master that answered before this server was registered with it. */
   #newStart: string | null = null
-  #joining: Promise<void> = Promise.resolve()
 
   constructor(deps: MasterSessionDeps) {
     this.#deps = deps
@@ -90,7 +89,7 @@ export class MasterSession {
 
   async stop(): Promise<void> {
     this.#stopped.abort()
-    await Promise.all([this.#running, this.#joining])
+    await this.#running
   }
 
   /** There is news for the master that should not wait for the next heartbeat. */
@@ -136,7 +135,7 @@ export class MasterSession {
     const reply = await this.call(method, request, options)
     await this.#observe(reply.epoch, () => {
       if (!this.#deps.identity.isNewStart(reply.epoch)) return
-      this.#join(reply.epoch)
+      this.#noteNewStart(reply.epoch)
       throw doesNotCount('this server has not registered with that start yet')
     })
     return reply
@@ -157,13 +156,11 @@ export class MasterSession {
     }
   }
 
-  /** Registers with a new start at once, instead of at the next heartbeat, which tries again where that fails. */
-  #join({ nonce }: Epoch): void {
-    if (this.#newStart === nonce || this.#stopped.signal.aborted) return
+  /** A start that does not know this server has answered: the next heartbeat, which makes it register, should not wait. */
+  #noteNewStart({ nonce }: Epoch): void {
+    if (this.#newStart === nonce) return
     this.#newStart = nonce
-    this.#joining = this.#register().catch((error: unknown) => {
-      this.#deps.runtime.log.warn({ err: error }, 'cannot register with the new start of the master yet')
-    })
+    this.nudge()
   }
 
   async #registerUntilDone(): Promise<void> {
