@@ -1,20 +1,25 @@
-/** `dfs fsck --offline` on a cluster that was really used: it finds nothing there, and each planted fault by its name. */
+/** `dfs fsck` on a cluster that was really used: it finds nothing there, and each planted fault by its name. */
 import {
+  closeSync,
   cpSync,
   existsSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
   truncateSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { type CopyCheck } from '@dfs/protocol'
 import { type FindingKind, FINDINGS, type Report } from '@dfs/fsck'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { checkDataDirectory } from '../../packages/cli/src/local/cluster-at-rest.ts'
+import { until } from './launcher/launched.ts'
 import { RealCluster } from './real-cluster.ts'
 
 let cluster: RealCluster
@@ -82,6 +87,13 @@ function flipBit(file: string, at: number): void {
   const bytes = readFileSync(file)
   bytes[at]! ^= 8
   writeFileSync(file, bytes)
+}
+
+/** Without giving the file another content of another length even for a moment. */
+function flipBitInPlace(path: string, at: number): void {
+  const file = openSync(path, 'r+')
+  writeSync(file, Uint8Array.of(readFileSync(path)[at]! ^ 8), 0, 1, at)
+  closeSync(file)
 }
 
 const editState = (change: (state: Record<string, unknown>) => void) => (directory: string) => {
@@ -160,6 +172,30 @@ it('refuses while the cluster runs, and says why', async () => {
   const { code: exitCode, stderr } = await cluster.dfs(['fsck', '--offline', cluster.dataDirectory])
   expect(exitCode).toBe(2)
   expect(stderr.toString()).toContain('the cluster is running')
+})
+
+describe('while the cluster runs', () => {
+  it('has every server read what it has, and says how much that was', async () => {
+    const { code, stdout } = await cluster.dfs(['fsck', '--json'])
+    const check = JSON.parse(stdout) as CopyCheck
+    expect(check.servers.map(({ state, damagedRanges }) => [state, damagedRanges])).toEqual(
+      Array.from({ length: 3 }, () => ['done', 0]),
+    )
+    for (const { bytesDone } of check.servers) expect(bytesDone).toBeGreaterThan(9_000_000)
+    expect(code).toBe(0)
+  })
+
+  it('ends with 1 where a server has found damage, which is mended; any node can be asked', async () => {
+    const { log } = copiesOf(cluster.dataDirectory)[0]!
+    const right = readFileSync(log)
+    flipBitInPlace(log, 5000)
+    const { code, stdout } = await cluster.dfs(['fsck', '--url', cluster.serverUrls[2]!])
+    expect(stdout).toContain('1 range damaged')
+    expect(code).toBe(1)
+    await until(() => readFileSync(log).equals(right))
+    const again = await cluster.dfs(['fsck'])
+    expect([again.code, again.stdout.split('\n').at(-2)]).toEqual([0, 'No damage was found.'])
+  })
 })
 
 describe('when the cluster is stopped', () => {

@@ -2,8 +2,11 @@
  * The client: one method for each operation of the REST contract. It asks a node for the chunk servers and talks to them
  * directly; how often, and what a lost answer means, is the caller's business ({@link Caller}).
  */
+import { assert } from '@dfs/core'
 import {
   type ClusterStatusView,
+  type CopyCheck,
+  type CopyCheckView,
   directoriesUrl,
   DfsError,
   type DirectoryListing,
@@ -215,6 +218,21 @@ class HttpClient implements DfsClient {
   async servers(options: CallOptions = {}): Promise<readonly ServerView[]> {
     const { servers } = await this.#read<ServerListView>('/v1/servers', options)
     return servers
+  }
+
+  async startCheck({ signal }: CallOptions = {}): Promise<CopyCheck> {
+    const call: Call = { ...change, method: 'POST', target: '/v1/checks', signal }
+    const headers = { 'content-length': '0' }
+    const { check } = await this.#caller.run({ ...call, headers }, (answer) =>
+      readJson<CopyCheckView>(answer),
+    )
+    assert(check !== null, 'a check that was started is there')
+    return check
+  }
+
+  async check(options: CallOptions = {}): Promise<CopyCheck | null> {
+    const { check } = await this.#read<CopyCheckView>('/v1/checks', options)
+    return check
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 /** What a client can do, for those who use it and for those who stand in for it. */
 import {
   type ClusterStatusView,
+  type CopyCheck,
   type EntryView,
   type FileView,
   type ListedEntry,
@@ -103,6 +104,10 @@ export interface DfsClient extends AsyncDisposable {
   readLink(path: string, options?: CallOptions): Promise<LinkView>
   status(options?: CallOptions): Promise<ClusterStatusView>
   servers(options?: CallOptions): Promise<readonly ServerView[]>
+  /** Has every server read every block that it has, unless that is under way. */
+  startCheck(options?: CallOptions): Promise<CopyCheck>
+  /** How far the last check is; null where there was none since the master started. */
+  check(options?: CallOptions): Promise<CopyCheck | null>
   /** Closes all connections; what is under way fails. Idempotent. */
   close(): Promise<void>
 }

@@ -2,7 +2,7 @@
  * The namespace as every node offers it: the master out of its store, a chunk server by asking the master. The public
  * metadata routes are written once, against this interface.
  */
-import { type ClusterView } from './nodes/membership.ts'
+import { type ClusterView, type CopyCheck } from './nodes/membership.ts'
 import { type CommandBody, type CommandSuccess } from './nodes/commands.ts'
 import { type ListPage, type ListRequest } from './nodes/listings.ts'
 import { type Lookup, type LookupResult } from './nodes/lookups.ts'
@@ -22,4 +22,6 @@ export interface Namespace {
    */
   execute(command: CommandBody, context: RequestContext): Promise<CommandSuccess>
   viewCluster(context: RequestContext): Promise<ClusterView>
+  /** The check of all copies; begins one where `start` and none is under way. Null where there was none. */
+  checkCopies(request: { readonly start: boolean }, context: RequestContext): Promise<CopyCheck | null>
 }

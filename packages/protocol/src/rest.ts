@@ -5,7 +5,7 @@
 import Type, { type Static } from 'typebox'
 import { ERRORS, type ErrorCode } from './errors.ts'
 import { LINK_TARGET_BYTES_MAX } from './limits.ts'
-import { ClusterSettings, EpochSchema, Liveness } from './nodes/membership.ts'
+import { ClusterSettings, CopyCheck, EpochSchema, Liveness } from './nodes/membership.ts'
 import { ListedEntry } from './nodes/listings.ts'
 import { encodePath, type FilePath } from './path.ts'
 
@@ -171,6 +171,13 @@ export const ClusterStatusView = Type.Object({
   }),
 })
 export type ClusterStatusView = Static<typeof ClusterStatusView>
+
+export const CopyCheckView = Type.Object({
+  check: Type.Union([CopyCheck, Type.Null()], {
+    description: 'The last check of all copies; null where there was none since the master started.',
+  }),
+})
+export type CopyCheckView = Static<typeof CopyCheckView>
 
 /** RFC 9457, with the catalogue's code, what to do, and the id to find the request in the logs. */
 export const Problem = Type.Object({

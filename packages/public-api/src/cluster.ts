@@ -33,6 +33,7 @@ export function addClusterRoutes(app: App, { namespace, addresses }: ClusterRout
         .send({ servers: serverViews(cluster, { addresses, hostName }) })
     },
   )
+  addCheckRoutes(app, namespace)
   app.get(
     '/v1/cluster',
     {
@@ -50,6 +51,42 @@ export function addClusterRoutes(app: App, { namespace, addresses }: ClusterRout
       return reply
         .header('cache-control', 'no-store')
         .send(clusterStatusView(cluster, { addresses, hostName }))
+    },
+  )
+}
+
+/** `/v1/checks`: every server reads every block that it has. */
+function addCheckRoutes(app: App, namespace: Namespace): void {
+  app.get(
+    '/v1/checks',
+    {
+      schema: {
+        operationId: 'readCheck',
+        tags: ['cluster'],
+        summary: 'How far the last check of all copies is, and what it has found',
+        querystring: EMPTY_QUERY,
+        response: { 200: ref('CopyCheckView', 'Null where there was none'), ...errorResponses() },
+      },
+    },
+    async (request, reply) => {
+      const check = await namespace.checkCopies({ start: false }, { requestId: request.id })
+      return reply.header('cache-control', 'no-store').send({ check })
+    },
+  )
+  app.post(
+    '/v1/checks',
+    {
+      schema: {
+        operationId: 'startCheck',
+        tags: ['cluster'],
+        summary: 'Have every server read every block that it has; one check at a time',
+        querystring: EMPTY_QUERY,
+        response: { 202: ref('CopyCheckView', 'The check under way'), ...errorResponses() },
+      },
+    },
+    async (request, reply) => {
+      const check = await namespace.checkCopies({ start: true }, { requestId: request.id })
+      return reply.code(202).send({ check })
     },
   )
 }

@@ -14,6 +14,7 @@ import {
   ChangeView,
   ServerListView,
   ClusterStatusView,
+  CopyCheckView,
 } from '@dfs/protocol'
 import Type, { type Static, type TSchema } from 'typebox'
 
@@ -28,6 +29,7 @@ export const COMPONENTS = Object.freeze({
   ChangeView: named('ChangeView', ChangeView),
   ServerListView: named('ServerListView', ServerListView),
   ClusterStatusView: named('ClusterStatusView', ClusterStatusView),
+  CopyCheckView: named('CopyCheckView', CopyCheckView),
   Problem: named('Problem', Problem),
 })
 

@@ -32,6 +32,7 @@ import { peerMethods } from './peer-methods.ts'
 import { RemoteNamespace } from './remote-namespace.ts'
 import { VolumePool } from './replication/volume-pool.ts'
 import { sealUntilDone, VolumeAllocator } from './volume-allocation.ts'
+import { FullCheck } from './volume/full-check.ts'
 import { otherCopies } from './volume/other-copies.ts'
 import { Verifier } from './volume/verifier.ts'
 import { VolumeStore } from './volume/volume-store.ts'
@@ -82,6 +83,14 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
   const { freeSpaceFloorBytes: floorBytes = FREE_SPACE_FLOOR_BYTES } = options
   let nudge = (): void => {}
   const space = await SpaceWatch.open({ disk, floorBytes, onChange: () => nudge() })
+  const fullCheck = new FullCheck({
+    clock,
+    store,
+    onOpenDamage: ({ state }, { at, end }) => {
+      const { volume } = state.order
+      damages.report({ volume, server: identity.serverId, offset: at, recordSize: end - at })
+    },
+  })
   const session = new MasterSession({
     runtime,
     ...options,
@@ -89,6 +98,7 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     store,
     directory,
     space,
+    fullCheck,
     onServers: () => pool?.renew(Math.min(directory.settings.replicas, directory.usableCount())),
   })
   nudge = () => session.nudge()
@@ -141,6 +151,7 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     random: random.fork('verifier'),
     log,
     store,
+    fullCheck,
     otherCopies: (copy) => otherCopies(copy, { transport, directory, self }),
   })
   const chunkServer: ChunkServer = {

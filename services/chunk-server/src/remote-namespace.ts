@@ -1,9 +1,11 @@
 /** The namespace on a chunk server: the master is asked. Look-ups and commands share the batches of the data path. */
 import { TransportError } from '@dfs/core'
 import {
+  checkCopies,
   type ClusterView,
   type CommandBody,
   type CommandSuccess,
+  type CopyCheck,
   DfsError,
   listDirectory,
   type ListPage,
@@ -49,6 +51,12 @@ export class RemoteNamespace implements Namespace {
   viewCluster(context: RequestContext): Promise<ClusterView> {
     // Whatever master there is, outdated or not: this is how one looks at a cluster that is ill.
     return asked((options) => this.#deps.session.call(viewCluster, {}, options), context)
+  }
+
+  async checkCopies(request: { start: boolean }, context: RequestContext): Promise<CopyCheck | null> {
+    const ask = (options: { timeoutMs: number; requestId: string }) =>
+      this.#deps.session.call(checkCopies, request, options)
+    return (await asked(ask, context)).check
   }
 }
 

@@ -4,6 +4,7 @@ import { type VolumeOrder } from '@dfs/protocol'
 import { SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
 import { frameRecord, sumContent } from '@dfs/volume'
 import { expect, it } from 'vitest'
+import { FullCheck } from '../src/volume/full-check.ts'
 import { fromHex } from '../src/volume/volume-copy.ts'
 import { Verifier } from '../src/volume/verifier.ts'
 import { VolumeStore } from '../src/volume/volume-store.ts'
@@ -52,8 +53,10 @@ async function world(seed: string): Promise<World> {
   return { simulation, node, store, length: record.size }
 }
 
-const start = ({ node: { runtime }, store }: World): Verifier =>
-  new Verifier({ ...runtime, store, otherCopies: () => [] })
+function start({ node: { runtime }, store }: World): { verifier: Verifier; fullCheck: FullCheck } {
+  const fullCheck = new FullCheck({ clock: runtime.clock, store, onOpenDamage: () => {} })
+  return { verifier: new Verifier({ ...runtime, store, fullCheck, otherCopies: () => [] }), fullCheck }
+}
 
 it('tries a copy again that its disk could not read at first', async () => {
   const its = await world('transient')
@@ -85,4 +88,26 @@ it('reads a record again when it is told to, and says when that is done', async 
   expect(store.get(77)!.report().verifiedToBytes).toBe(0)
   expect(store.takeChecked()).toEqual([{ replica: 5, offset: 0 }])
   expect(store.takeChecked()).toEqual([])
+})
+
+it('reads all copies again when it is asked to, once for each check', async () => {
+  const its = await world('full check')
+  const { simulation, node, store, length } = its
+  const { fullCheck } = start(its)
+  await simulation.run({ untilMs: simulation.nowMs + 5000 })
+  node.disk.flipBit(LOG, length - 10, 2)
+  fullCheck.want(7)
+  expect(fullCheck.progress).toMatchObject({
+    id: 7,
+    copies: 1,
+    bytesDone: 0,
+    bytesTotal: length,
+    isDone: false,
+  })
+  await simulation.run({ untilMs: simulation.nowMs + 5000 })
+  const done = { id: 7, copies: 1, bytesDone: length, bytesTotal: length, damagedRanges: 1, isDone: true }
+  expect(fullCheck.progress).toEqual(done)
+  expect(store.get(77)!.report().verifiedToBytes).toBe(0)
+  fullCheck.want(7)
+  expect(fullCheck.progress).toEqual(done)
 })

@@ -5,6 +5,7 @@
 import { type Runtime, type TransportServer } from '@dfs/core'
 import {
   allocateVolumes,
+  checkCopies,
   type CommitReply,
   type CommitRequest,
   commits,
@@ -24,6 +25,7 @@ import {
 } from '@dfs/protocol'
 import { Allocation } from './allocation.ts'
 import { ClusterTime } from './cluster-time.ts'
+import { CopyChecks } from './copy-checks.ts'
 import { DamageReports } from './damage-reports.ts'
 import { Groups, reporting } from './groups.ts'
 import { Membership } from './membership.ts'
@@ -103,6 +105,7 @@ interface Parts {
   readonly membership: Membership
   readonly allocation: Allocation
   readonly damages: DamageReports
+  readonly checks: CopyChecks
   readonly failure: Failure
 }
 
@@ -116,8 +119,9 @@ async function assemble(
   const shared = { runtime, store, sessions, settings, time }
   const groups = new Groups({ ...shared, onFatal: failure.report })
   const damages = new DamageReports(shared)
-  const [membership, allocation] = [new Membership({ ...shared, damages }), new Allocation(shared)]
-  return { store, settings, sessions, time, groups, membership, allocation, damages, failure }
+  const checks = new CopyChecks({ clock: runtime.clock, sessions, epoch: store.epoch().counter })
+  const [membership, allocation] = [new Membership({ ...shared, damages, checks }), new Allocation(shared)]
+  return { store, settings, sessions, time, groups, membership, allocation, damages, checks, failure }
 }
 
 function servedMethods({
@@ -127,6 +131,7 @@ function servedMethods({
   membership,
   allocation,
   damages,
+  checks,
   failure,
 }: Parts): ServedMethod[] {
   const guarded =
@@ -163,6 +168,10 @@ function servedMethods({
         const sealedLengthBytes = await allocation.seal(volume, reason)
         return { epoch: store.epoch(), sealedLengthBytes }
       }),
+    ),
+    serveMethod(
+      checkCopies,
+      guarded(async ({ start }) => ({ check: start ? checks.start() : checks.view() })),
     ),
     serveMethod(
       reportDamage,
@@ -236,7 +245,7 @@ class RunningMaster implements Master {
   }
 
   #makeNamespace(): Namespace {
-    const { store, groups, membership, failure } = this.#parts
+    const { store, groups, membership, checks, failure } = this.#parts
     const own = new OwnCommands(groups, store.epoch().counter)
     const serving = <T>(work: () => Promise<T>): Promise<T> => {
       if (this.#stopped !== null) return Promise.reject(new DfsError('UNAVAILABLE', 'the master is stopping'))
@@ -247,6 +256,7 @@ class RunningMaster implements Master {
       list: (request) => serving(() => store.list(request)),
       execute: (command) => serving(() => own.execute(command)),
       viewCluster: () => serving(() => membership.viewCluster()),
+      checkCopies: ({ start }) => serving(async () => (start ? checks.start() : checks.view())),
     }
   }
 }

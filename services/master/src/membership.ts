@@ -13,6 +13,7 @@ import {
   type RegisterReply,
   type RegisterRequest,
 } from '@dfs/protocol'
+import { type CopyChecks } from './copy-checks.ts'
 import { type DamageReports } from './damage-reports.ts'
 import { type MetadataStore, type ReportOutcome } from './metadata/store.ts'
 import { type Sessions } from './sessions.ts'
@@ -24,6 +25,7 @@ export interface MembershipOptions {
   readonly sessions: Sessions
   readonly settings: MasterSettings
   readonly damages: DamageReports
+  readonly checks: CopyChecks
 }
 
 /** Copies that one log line names at most. */
@@ -35,13 +37,15 @@ export class Membership {
   readonly #sessions: Sessions
   readonly #settings: MasterSettings
   readonly #damages: DamageReports
+  readonly #checks: CopyChecks
 
-  constructor({ runtime, store, sessions, settings, damages }: MembershipOptions) {
+  constructor({ runtime, store, sessions, settings, damages, checks }: MembershipOptions) {
     this.#runtime = runtime
     this.#store = store
     this.#sessions = sessions
     this.#settings = settings
     this.#damages = damages
+    this.#checks = checks
   }
 
   /** Throws WRONG_CLUSTER, STALE_INCARNATION, and STALE_EPOCH where the server has seen more than this database knows. */
@@ -72,6 +76,7 @@ export class Membership {
     const { serverId, incarnation, replicas } = request
     const isNews = this.#sessions.heartbeat(serverId, incarnation, request)
     if (isNews) this.#damages.noteChecked(serverId, request.checked)
+    if (isNews && request.check !== null) this.#checks.note(serverId, incarnation, request.check)
     if (isNews && replicas.length > 0) {
       const from = { server: serverId, incarnation }
       const outcome = await this.#store.recordReports(from, replicas, this.#runtime.clock.wallMs())
@@ -103,7 +108,13 @@ export class Membership {
   async #sessionReply(server: number): Promise<HeartbeatReply> {
     const orders = [...(await this.#store.pendingOrders(server)), ...this.#damages.ordersFor(server)]
     const servers = this.#sessions.view()
-    return { epoch: this.#store.epoch(), servers, preferred: this.#sessions.preferred(), orders }
+    return {
+      epoch: this.#store.epoch(),
+      servers,
+      preferred: this.#sessions.preferred(),
+      orders,
+      check: this.#checks.wanted,
+    }
   }
 }
 

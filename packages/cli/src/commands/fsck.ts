@@ -1,9 +1,13 @@
-/** `dfs fsck`: whether everything that was stored is there, whole, and the same everywhere. */
+/**
+ * `dfs fsck`: whether everything that was stored is there and whole. On a running cluster its servers read all that they
+ * have; of a stopped one this program reads everything itself and compares it with the metadata.
+ */
 import { FINDINGS, type Report } from '@dfs/fsck'
+import { type CopyCheck, DfsError } from '@dfs/protocol'
 import { type Command, type Context } from '../command.ts'
 import { UsageError } from '../exit-codes.ts'
 import { checkDataDirectory } from '../local/cluster-at-rest.ts'
-import { formatBytes, formatCount, printable } from '../text.ts'
+import { columns, formatBytes, formatCount, printable } from '../text.ts'
 
 /** What the program ends with, as checkers of file systems do. */
 const CLEAN = 0
@@ -11,24 +15,27 @@ const FOUND = 1
 const COULD_NOT_RUN = 2
 /** Findings that are shown to people; `--json` shows all that were kept. */
 const SHOWN_MAX = 100
+const ASK_EVERY_MS = 1000
 
 export const fsck: Command = {
   name: 'fsck',
-  operands: 'DIR',
-  operandsMin: 1,
+  operands: '[DIR]',
+  operandsMin: 0,
   operandsMax: 1,
-  summary: 'Check everything that a stopped cluster has stored.',
+  summary: 'Check everything that is stored.',
   description: [
-    'DIR is the data directory of a cluster that does not run. Every record that a file refers to is read in every copy and compared with the metadata, copies are compared with each other, and the books of the metadata are balanced. Nothing is changed.',
-    'Ends with 0 where all is well, 1 where something was found, 2 where the check could not be made.',
+    'Without --offline the servers of a running cluster read every block that they have, at a bounded rate; what is damaged is mended from other copies as it is found. The check goes on when this program is interrupted; starting it again joins it.',
+    'With --offline, DIR is the data directory of a cluster that does not run. Every record that a file refers to is read in every copy and compared with the metadata, copies are compared with each other, and the books of the metadata are balanced. Nothing is changed.',
+    'Ends with 0 where all is well, 1 where something was found or a server could not be asked, 2 where the check could not be made.',
   ],
-  options: { offline: { summary: 'The cluster is stopped; required.' } },
+  options: { offline: { summary: 'Check the data directory DIR of a stopped cluster.' } },
   async run(context, { operands, flags }) {
-    if (!flags.has('offline')) throw new UsageError('dfs fsck needs --offline: it checks a stopped cluster')
+    const [directory] = operands
+    if (flags.has('offline') !== (directory !== undefined)) {
+      throw new UsageError('usage: dfs fsck, or dfs fsck --offline DIR')
+    }
     try {
-      const report = await check(context, operands[0]!)
-      await context.output.result(report, () => textOf(report))
-      return report.findingsCount === 0 ? CLEAN : FOUND
+      return directory === undefined ? await checkRunning(context) : await checkStopped(context, directory)
     } catch (error) {
       if (context.signal.aborted) throw error
       context.output.failure('fsck', error)
@@ -37,14 +44,55 @@ export const fsck: Command = {
   },
 }
 
-function check({ progress, signal }: Context, directory: string): Promise<Report> {
-  return checkDataDirectory(directory, {
-    signal,
-    onBytes: (count) => progress.addBytes(count),
-  })
+async function checkRunning(context: Context): Promise<number> {
+  const { client, clock, output, signal } = context
+  let check = await client.startCheck({ signal })
+  const { id } = check
+  let shownBytes = 0
+  while (!check.isDone) {
+    await clock.sleep(ASK_EVERY_MS, signal)
+    const now = await client.check({ signal })
+    // The master has started anew, or somebody has begun another check after this one.
+    if (now?.id !== id)
+      throw new DfsError('UNAVAILABLE', 'the master has forgotten the check: start it again')
+    check = now
+    context.progress.expect(sum(check, 'bytesTotal'))
+    context.progress.addBytes(sum(check, 'bytesDone') - shownBytes)
+    shownBytes = sum(check, 'bytesDone')
+  }
+  const done = check
+  await output.result(done, () => textOfCheck(done))
+  const isClean = done.servers.every(({ state, damagedRanges }) => state === 'done' && damagedRanges === 0)
+  return isClean ? CLEAN : FOUND
 }
 
-function textOf({ checked, findings, findingsCount }: Report): string {
+const sum = ({ servers }: CopyCheck, name: 'bytesDone' | 'bytesTotal' | 'damagedRanges'): number =>
+  servers.reduce((total, server) => total + server[name], 0)
+
+function textOfCheck(check: CopyCheck): string {
+  const rows = check.servers.map(({ name, state, copies, bytesDone, damagedRanges }) => [
+    name,
+    state === 'done' ? 'read' : state,
+    String(copies),
+    formatBytes(bytesDone),
+    String(damagedRanges),
+  ])
+  const damaged = sum(check, 'damagedRanges')
+  const verdict =
+    damaged === 0
+      ? 'No damage was found.'
+      : `${formatCount(damaged, 'range')} damaged; mended where another copy is right: see "dfs status" and the logs.`
+  return [columns([['server', 'state', 'copies', 'read', 'damaged'], ...rows]), verdict].join('\n')
+}
+
+async function checkStopped({ output, progress, signal }: Context, directory: string): Promise<number> {
+  const onBytes = (count: number): void => progress.addBytes(count)
+  const report = await checkDataDirectory(directory, { onBytes, signal })
+  await output.result(report, () => textOfReport(report))
+  return report.findingsCount === 0 ? CLEAN : FOUND
+}
+
+function textOfReport({ checked, findings, findingsCount }: Report): string {
   const { files, versions, chunks, volumes, copies, bytes } = checked
   const what = [
     formatCount(files, 'file'),

@@ -89,12 +89,27 @@ export const PublicAddress = Type.Object({
 })
 export type PublicAddress = Static<typeof PublicAddress>
 
+/** How far one server is with reading all its copies. */
+export const CheckProgress = Type.Object({
+  /** Which check it is. */
+  id: Id,
+  copies: Count,
+  bytesDone: Count,
+  /** As it was at the beginning: copies that are open may grow meanwhile. */
+  bytesTotal: Count,
+  damagedRanges: Count,
+  isDone: Type.Boolean(),
+})
+export type CheckProgress = Static<typeof CheckProgress>
+
 const SessionReply = {
   epoch: EpochSchema,
   servers: Type.Array(ServerInfo),
   /** The id of the preferred coordinator; null where no server is alive. */
   preferred: Type.Union([Id, Type.Null()]),
   orders: Type.Array(Order),
+  /** The check of all copies to carry out, if it is not done yet. */
+  check: Type.Union([Id, Type.Null()]),
 }
 
 const Presence = {
@@ -148,6 +163,7 @@ export const heartbeat = jsonMethod(
     unreachable: Type.Array(Id),
     /** Orders to check that were carried out; what was found is in the reports. */
     checked: Type.Array(Type.Object({ replica: Id, offset: Count })),
+    check: Type.Union([CheckProgress, Type.Null()]),
     /** Age of the oldest unfinished disk call. */
     oldestDiskCallMs: Count,
   }),
@@ -174,5 +190,33 @@ export const ClusterView = Type.Object({
   }),
 })
 export type ClusterView = Static<typeof ClusterView>
+
+/** A check of all copies: each server reads every block that it has. */
+export const CopyCheck = Type.Object({
+  id: Id,
+  /** By the master's wall clock. */
+  startedMs: Count,
+  /** Whether every server has read all, or cannot be reached. */
+  isDone: Type.Boolean(),
+  servers: Type.Array(
+    Type.Object({
+      server: Id,
+      name: Type.String(),
+      state: Type.Enum(['waiting', 'reading', 'done', 'unreachable']),
+      copies: Count,
+      bytesDone: Count,
+      bytesTotal: Count,
+      damagedRanges: Count,
+    }),
+  ),
+})
+export type CopyCheck = Static<typeof CopyCheck>
+
+/** Anybody to master: the check of all copies. `start` begins one unless it is under way; null where there was none. */
+export const checkCopies = jsonMethod(
+  'POST /v1/cluster/checks',
+  Type.Object({ start: Type.Boolean() }),
+  Type.Object({ check: Type.Union([CopyCheck, Type.Null()]) }),
+)
 
 export const viewCluster = jsonMethod('POST /v1/cluster/views', Type.Object({}), ClusterView)

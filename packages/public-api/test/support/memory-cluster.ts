@@ -4,6 +4,7 @@ import {
   type ClusterView,
   type CommandBody,
   type CommandSuccess,
+  type CopyCheck,
   DfsError,
   type FileInfo,
   type FilePath,
@@ -34,6 +35,7 @@ type Node =
 const MODIFIED_MS = Date.UTC(2026, 0, 2, 3, 4, 5, 678)
 
 export class MemoryCluster implements Namespace, FileService {
+  #copyCheck: CopyCheck | null = null
   readonly nodes = new Map<string, Node>([['/', { kind: 'directory' }]])
   readonly versions = new Map<number, Node & { kind: 'file' }>()
   readonly commands: CommandBody[] = []
@@ -100,6 +102,13 @@ export class MemoryCluster implements Namespace, FileService {
 
   viewCluster(): Promise<ClusterView> {
     return this.#answer(() => CLUSTER)
+  }
+
+  checkCopies({ start }: { start: boolean }): Promise<CopyCheck | null> {
+    return this.#answer(() => {
+      if (start) this.#copyCheck ??= { id: 1, startedMs: MODIFIED_MS, isDone: false, servers: [] }
+      return this.#copyCheck
+    })
   }
 
   async write(request: WriteRequest, body: BodySource): Promise<WriteReply> {

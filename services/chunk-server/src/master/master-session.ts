@@ -6,6 +6,7 @@
 import { backoffMs, DiskError, type Runtime, TransportError } from '@dfs/core'
 import {
   callMethod,
+  type CheckProgress,
   DfsError,
   type Epoch,
   heartbeat,
@@ -62,6 +63,8 @@ export interface MasterSessionDeps {
   readonly space: SpaceWatch
   /** The directory has just been updated. */
   readonly onServers: () => void
+  /** The check of all copies: how far it is, and which one the master wants. */
+  readonly fullCheck: { readonly progress: CheckProgress | null; want(id: number): void }
   /** Called once, when this process must not go on. */
   readonly onFatal: (error: Error) => void
 }
@@ -253,6 +256,7 @@ export class MasterSession {
           serverId: identity.serverId,
           unreachable: directory.unreachable(),
           checked,
+          check: this.#deps.fullCheck.progress,
           oldestDiskCallMs: Math.floor(store.oldestDiskCallMs()),
         },
         { timeoutMs: CALL_TIMEOUT_MS },
@@ -271,6 +275,7 @@ export class MasterSession {
     this.#lastAnswerMs = runtime.clock.monotonicMs()
     directory.update(reply.servers)
     this.#deps.onServers()
+    if (reply.check !== null) this.#deps.fullCheck.want(reply.check)
     for (const order of reply.orders) await store.obey(order)
   }
 

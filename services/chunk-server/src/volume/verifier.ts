@@ -6,6 +6,7 @@
 import { backoffMs, type Clock, DiskError, type Log, type Random } from '@dfs/core'
 import { type CheckOrder, formatId } from '@dfs/protocol'
 import { type ReadInto } from '@dfs/volume'
+import { type FullCheck } from './full-check.ts'
 import { repairCopy } from './repair.ts'
 import { type Span, type VolumeCopy } from './volume-copy.ts'
 import { type VolumeStore } from './volume-store.ts'
@@ -24,6 +25,7 @@ export interface VerifierDeps {
   readonly store: VolumeStore
   /** How to read the copies of a volume on other servers, the best first. */
   readonly otherCopies: (copy: VolumeCopy) => ReadInto[]
+  readonly fullCheck: FullCheck
 }
 
 interface Trouble {
@@ -56,7 +58,20 @@ export class Verifier {
         const { volume } = copy.state.order
         if (this.#isDue(volume)) await this.#step(volume, () => this.#makeWhole(copy))
       }
-      await clock.sleep(IDLE_MS, this.#stopped.signal).catch(() => undefined)
+      if (!(await this.#readMore())) await clock.sleep(IDLE_MS, this.#stopped.signal).catch(() => undefined)
+    }
+  }
+
+  /** One copy of a check that was asked for; whether more are waiting. */
+  async #readMore(): Promise<boolean> {
+    const { fullCheck, log } = this.#deps
+    try {
+      return await fullCheck.step(this.#stopped.signal)
+    } catch (error) {
+      if (this.#stopped.signal.aborted) return false
+      if (!(error instanceof DiskError)) throw error
+      log.error({ err: error }, 'a copy cannot be read for the check')
+      return true
     }
   }
 

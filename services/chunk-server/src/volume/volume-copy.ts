@@ -25,7 +25,7 @@ export interface Span {
 
 export interface VerifyOptions {
   /** Awaited between records, so that reading a whole volume leaves room for others. */
-  readonly pause: () => Promise<void>
+  readonly pause: (bytesRead: number) => Promise<void>
   /** Takes what the disk cannot read for damage, instead of failing. */
   readonly areErrorsDamage?: boolean
 }
@@ -88,6 +88,12 @@ export class VolumeCopy {
     return this.#syncedLength
   }
 
+  /** How far it may be read: of a sealed copy all, since where a part of it is damaged the rest is as good as ever. */
+  get readableLength(): number {
+    const { state, sealedLengthBytes } = this.#state
+    return state === 'sealed' ? (sealedLengthBytes ?? 0) : this.#syncedLength
+  }
+
   /** When the append under way began, on the monotonic clock; null where none is. */
   get appendingSinceMs(): number | null {
     return this.#appendingSinceMs
@@ -133,9 +139,7 @@ export class VolumeCopy {
 
   /** Fills `buffer` with the bytes from `at`. BEYOND_LENGTH where this copy does not have them (all). */
   async readInto(at: number, buffer: Uint8Array): Promise<void> {
-    // Of a sealed copy all may be asked for: where a part of it is damaged, the rest is as good as ever.
-    const { state, sealedLengthBytes } = this.#state
-    const length = state === 'sealed' ? (sealedLengthBytes ?? 0) : this.#syncedLength
+    const length = this.readableLength
     if (at + buffer.byteLength > length) {
       throw new DfsError('BEYOND_LENGTH', `${this.#name} ends at ${length} here`)
     }
@@ -161,9 +165,28 @@ export class VolumeCopy {
     const damaged: Span[] = []
     for await (const found of scanVolume(read, this.#scanOptions(verifiedToBytes, sealedLengthBytes))) {
       if (found.kind === 'invalid') damaged.push({ at: found.at, end: found.end })
-      await pause()
+      await pause(found.end - found.at)
     }
     await this.#noteVerified(damaged[0]?.at ?? sealedLengthBytes)
+    return damaged
+  }
+
+  /**
+   * Reads all records once more, of an open copy those that are synced. Resolves to what is not valid; a sealed copy then
+   * counts as verified up to there.
+   */
+  async readAgain(pause: VerifyOptions['pause']): Promise<Span[]> {
+    const to = this.readableLength
+    const read = readWhatCanBeRead(this.#readInto)
+    const damaged: Span[] = []
+    for await (const found of scanVolume(read, this.#scanOptions(0, to))) {
+      if (found.kind === 'invalid') damaged.push({ at: found.at, end: found.end })
+      await pause(found.end - found.at)
+    }
+    const [first] = damaged
+    const { state, verifiedToBytes } = this.#state
+    if (state === 'sealed' && first !== undefined && first.at < verifiedToBytes)
+      await this.#noteVerified(first.at)
     return damaged
   }
 

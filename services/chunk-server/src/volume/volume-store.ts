@@ -136,6 +136,10 @@ export class VolumeStore {
     this.noteChange(volume)
   }
 
+  all(): VolumeCopy[] {
+    return [...this.#copies.values()]
+  }
+
   /** Copies that are sealed but not verified yet. */
   unverified(): VolumeCopy[] {
     return [...this.#copies.values()].filter(
