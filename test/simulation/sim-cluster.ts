@@ -127,7 +127,7 @@ export class SimCluster {
   }
 
   /** The store as it is, for checkers. */
-  get store(): MetadataStore {
+  get store(): SqliteStore {
     assert(this.#store !== null, 'the master was never started')
     return this.#store
   }

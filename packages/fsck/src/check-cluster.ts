@@ -185,8 +185,27 @@ async function findUnknown(
   const { states, logs } = volumesIn(await namesIn(disk))
   for (const volume of new Set([...states, ...logs])) {
     const state = await stateOf(disk, volume)
-    if (state === null || (state !== 'missing' && known.get(state.replica) === volume)) continue
+    const isKnown =
+      state === 'missing'
+        ? await isEmpty(disk, volume)
+        : state === null || known.get(state.replica) === volume
+    if (isKnown) continue
     findings.add('copy-unknown', `volume ${formatId(volume)} on ${name}`, 'the metadata has no such copy')
+  }
+}
+
+/** Whether nothing ever stood in a log without a note: the making of the copy was cut off. */
+async function isEmpty(disk: Disk, volume: number): Promise<boolean> {
+  try {
+    const file = await disk.open(copyLogName(volume), 'existing')
+    try {
+      return (await file.size()) === 0
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    if (error instanceof DiskError) return false
+    throw error
   }
 }
 

@@ -3,6 +3,7 @@
  * grows only in the life that made it, and while its state says that it is open; after a failed write or sync it is left
  * alone; nothing is cut off or removed that may be committed.
  */
+import { DiskError } from '@dfs/core'
 import { type DiskOperation, type DiskWitness, type LifeName, type SimDisk } from '@dfs/sim-runtime'
 import { type Ledger } from '../ledger/ledger.ts'
 import { stateName } from '../ledger/atlas.ts'
@@ -11,12 +12,15 @@ import { BrokenPromise } from './broken-promise.ts'
 const ONE_LIFE = 'a log grows only in the life that made it'
 const OPEN = 'only an open copy grows'
 const FINAL = 'a log that failed once is never written or synced again'
+const NO_ROOM = 'nothing follows what had no room'
 const KEPT = 'nothing that is committed is cut off or overwritten'
 
 interface KnownLog {
   readonly madeIn: string
   /** The life in which a write or a sync of it failed. */
   failedIn: string | null
+  /** Something had no room: what stands behind the end is nobody's, and what is below it is as good as ever. */
+  hadNoRoom: boolean
   writtenIn: string
 }
 
@@ -43,14 +47,20 @@ export class LogWriteRules implements DiskWitness {
       this.#checkKept(operation)
     }
     if (kind === 'open' && this.#disk.names.get(name) === null) {
-      this.#logs.set(name, { madeIn: nameOf(life), failedIn: null, writtenIn: nameOf(life) })
+      this.#logs.set(name, {
+        madeIn: nameOf(life),
+        failedIn: null,
+        hadNoRoom: false,
+        writtenIn: nameOf(life),
+      })
     }
   }
 
   ends({ kind, name }: DiskOperation, error: Error | null): void {
     const log = this.#logs.get(name)
-    if (error !== null && log !== undefined && (kind === 'append' || kind === 'sync'))
-      log.failedIn = log.writtenIn
+    if (error === null || log === undefined || (kind !== 'append' && kind !== 'sync')) return
+    if (error instanceof DiskError && error.kind === 'full') log.hadNoRoom = true
+    else log.failedIn = log.writtenIn
   }
 
   #checkWrite(operation: DiskOperation, life: LifeName): void {
@@ -59,6 +69,7 @@ export class LogWriteRules implements DiskWitness {
     if (log?.failedIn === nameOf(life)) this.#broken(FINAL, `${kind} of ${name}`)
     if (log !== undefined) log.writtenIn = nameOf(life)
     if (kind === 'sync' || this.#isRepair(operation)) return
+    if (log?.hadNoRoom === true) this.#broken(NO_ROOM, name)
     if (log?.madeIn !== nameOf(life)) this.#broken(ONE_LIFE, `${kind} of ${name} in ${nameOf(life)}`)
     if (!this.#isOpen(volumeOf(name))) this.#broken(OPEN, name)
   }

@@ -4,6 +4,7 @@
  */
 import { assert } from '@dfs/core'
 import { type Outcome } from '@dfs/linearizability'
+import { checkAtRest } from '../invariants/at-rest.ts'
 import { BrokenPromise, expectPromise } from '../invariants/broken-promise.ts'
 import { type Invariants } from '../invariants/check-invariants.ts'
 import { type SimCluster } from '../sim-cluster.ts'
@@ -56,7 +57,9 @@ export async function checkSettled(quiet: QuietCluster): Promise<void> {
   await checkTotals(quiet)
   checkOpen(quiet)
   await checkSealed(quiet)
-  quiet.invariants.checkAll()
+  const { cluster, invariants } = quiet
+  invariants.checkAll()
+  await checkAtRest({ cluster, ledger: invariants.ledger, atlas: invariants.atlas })
 }
 
 /** The names that have a file. */

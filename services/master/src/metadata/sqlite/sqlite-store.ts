@@ -241,6 +241,11 @@ export class SqliteStore implements MetadataStore {
     return new SqliteStore({ ...this.#parts, random, tables: openTables(connection, random) })
   }
 
+  /** Rows of the database as they are now, for a check of the whole. */
+  rows(sql: string, ...parameters: readonly (number | string)[]): Iterable<Record<string, unknown>> {
+    return this.#parts.connection.database.prepare(sql).iterate(...parameters)
+  }
+
   close(): Promise<void> {
     this.#closed ??= this.#close()
     return this.#closed
