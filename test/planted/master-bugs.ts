@@ -31,7 +31,7 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
     file: `${SQLITE}/volume.ts`,
     oldText: '  if (chunk.offset < volume.committedEnd) {',
     newText: '  if (chunk.offset < 0) {',
-    unitTest: 'services/master/test/store/volumes.test.ts',
+    test: 'services/master/test/store/volumes.test.ts',
   },
   {
     name: 'commit with fewer copies than the set',
@@ -39,7 +39,7 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
     file: `${SQLITE}/volume.ts`,
     oldText: '  if (chunk.copies !== volume.replicas.length) {',
     newText: '  if (chunk.copies > volume.replicas.length) {',
-    unitTest: 'services/master/test/store/volumes.test.ts',
+    test: 'services/master/test/store/volumes.test.ts',
   },
   {
     name: 'carry out a repeated request',
@@ -54,7 +54,7 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
     file: `${SQLITE}/results.ts`,
     oldText: '      this.#remember(sender, sequence, decodeResults(encoded))\n',
     newText: '      void this.#remember\n',
-    unitTest: 'services/master/test/store/requests.test.ts',
+    test: 'services/master/test/store/requests.test.ts',
   },
   {
     name: 'count failed copies in a receipt',
@@ -62,7 +62,7 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
     file: `${SQLITE}/commands/write.ts`,
     oldText: 'isGood(copy) && !dead.has(copy.server)',
     newText: 'isGood !== null && !dead.has(copy.server)',
-    unitTest: 'services/master/test/store/volumes.test.ts',
+    test: 'services/master/test/store/volumes.test.ts',
   },
   {
     name: 'count copies of dead servers in a receipt',
@@ -70,7 +70,7 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
     file: `${SQLITE}/commands/write.ts`,
     oldText: 'isGood(copy) && !dead.has(copy.server)',
     newText: 'isGood(copy) && dead !== null',
-    unitTest: 'services/master/test/store/volumes.test.ts',
+    test: 'services/master/test/store/volumes.test.ts',
   },
   {
     name: 'obey a restored backup once it has caught up',
@@ -78,7 +78,7 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
     file: `${SQLITE}/starts.ts`,
     oldText: 'return next !== undefined && next.sequence >= seen.sequence',
     newText: 'return next !== undefined',
-    unitTest: 'services/master/test/store/requests.test.ts',
+    test: 'services/master/test/store/requests.test.ts',
   },
   {
     name: 'leave volumes open when a server starts anew',
@@ -107,6 +107,14 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
     file: `${SQLITE}/commands/write.ts`,
     oldText: '    return size === staged ? null : failure',
     newText: '    return size >= staged ? null : failure',
-    unitTest: 'services/master/test/store/namespace.test.ts',
+    test: 'services/master/test/store/namespace.test.ts',
+  },
+  {
+    name: 'keep no result under an idempotency key',
+    promise: 'a repeated request under a key is answered, not carried out again (R15)',
+    file: `${SQLITE}/commit.ts`,
+    oldText: 'keys.keep(key, { fingerprint, result })',
+    newText: 'void fingerprint',
+    test: 'test/simulation/exactly-once.test.ts',
   },
 ]

@@ -10,6 +10,6 @@ export interface PlantedBug {
   readonly newText: string
   /** Seeds to try at most, where the usual number is not enough or more than enough. */
   readonly seedsMax?: number
-  /** A unit test that must find it, for what no run of the whole cluster can meet. */
-  readonly unitTest?: string
+  /** A test that must find it, for what no run of drawn faults can meet. */
+  readonly test?: string
 }

@@ -41,6 +41,14 @@ export const REPLICATION_BUGS: readonly PlantedBug[] = [
     file: COMMITS,
     oldText: "    assert(this.#outstanding.delete(number), 'a request number is released once')\n",
     newText: '    void number\n',
-    unitTest: 'services/chunk-server/test/commit-channel.test.ts',
+    test: 'services/chunk-server/test/commit-channel.test.ts',
+  },
+  {
+    name: 'obey an outdated master',
+    promise: 'a server that has seen more refuses a restored backup (R6)',
+    file: 'packages/protocol/src/ids.ts',
+    oldText: '  if (isSameStart || isLaterStart) return\n',
+    newText: '  if (isSameStart || isLaterStart || next.counter > 0) return\n',
+    test: 'test/simulation/outdated-master.test.ts',
   },
 ]

@@ -31,7 +31,7 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
     file: COPY,
     oldText: "      else await this.#change({ state: 'failed' })\n",
     newText: '',
-    unitTest: 'services/chunk-server/test/volume-copy.test.ts',
+    test: 'services/chunk-server/test/volume-copy.test.ts',
   },
   {
     name: 'append behind a batch that had no room',
@@ -39,7 +39,7 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
     file: COPY,
     oldText: "error.kind === 'full') this.#isFull = true",
     newText: "error.kind === 'full') this.#isFull = false",
-    unitTest: 'services/chunk-server/test/volume-copy.test.ts',
+    test: 'services/chunk-server/test/volume-copy.test.ts',
   },
   {
     name: 'cut off what recovery cannot read',
@@ -57,11 +57,11 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
     newText: 'if (this.#appendingSinceMs !== null) {',
   },
   {
-    name: 'append to a sealed copy',
-    promise: 'a replica never appends to a sealed volume (R3)',
+    name: 'take a seal without keeping it',
+    promise: 'every order is carried out, and a sealed copy is verified (R8, R18)',
     file: COPY,
-    oldText: "    if (this.#state.state !== 'open')\n      throw",
-    newText: "    if (this.#state.state === 'failed')\n      throw",
+    oldText: "    if (this.#state.state !== 'open') return await this.#saved\n",
+    newText: "    if (this.#state.state !== 'open' || sealedLengthBytes > 0) return await this.#saved\n",
   },
   {
     name: 'start twice in one incarnation',

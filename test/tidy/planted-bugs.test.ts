@@ -12,6 +12,6 @@ test('the old text of every planted bug occurs once in its file', () => {
 test('there are enough of them, each with a name of its own and a test that exists', () => {
   expect(PLANTED_BUGS.length).toBeGreaterThanOrEqual(15)
   expect(new Set(PLANTED_BUGS.map(({ name }) => name)).size).toBe(PLANTED_BUGS.length)
-  const named = PLANTED_BUGS.flatMap(({ unitTest }) => unitTest ?? [])
+  const named = PLANTED_BUGS.flatMap((bug) => bug.test ?? [])
   expect(named.filter((path) => textOf(path) === '')).toEqual([])
 })

@@ -43,7 +43,11 @@ export class Invariants implements StoreObserver {
 
   constructor(cluster: SimCluster, { isBeyondTolerance }: { isBeyondTolerance: boolean }) {
     this.#cluster = cluster
-    this.atlas = new Atlas(this.ledger, { isBeyondTolerance })
+    this.atlas = new Atlas({
+      ledger: this.ledger,
+      isBeyondTolerance,
+      nowMs: () => cluster.simulation.nowMs,
+    })
     this.#durability = new DurabilityRules(this.ledger, this.atlas)
     this.#replicas = new ReplicaRules({ ledger: this.ledger, atlas: this.atlas, isBeyondTolerance })
     this.#verification = new VerificationRules(this.ledger, this.atlas)

@@ -8,6 +8,9 @@ import { type Atlas } from '../ledger/atlas.ts'
 import { type Ledger } from '../ledger/ledger.ts'
 import { expectPromise } from './broken-promise.ts'
 
+/** A report is no older than this when it arrives. */
+const REPORT_DELAY_MS = 10_000
+
 const HONEST = 'a damaged copy is not reported as verified'
 const VERIFIED = 'when all is quiet every whole copy is verified'
 const LIVING = 'an open volume belongs to living incarnations'
@@ -31,8 +34,9 @@ export class VerificationRules {
     const copy = `${server} ${report.volume}`
     const isWhole = this.#atlas.isWhole(disk, volume)
     if (report.verifiedToBytes < volume.committedEnd) {
-      // It was seen as it is by now at the latest, and will be read after this.
-      if (!isWhole) this.#neverWhole.add(copy)
+      // Nothing of it was read before this report was on its way.
+      const wasHarmedBefore = this.#atlas.wasHarmedBefore(disk, report.volume, REPORT_DELAY_MS)
+      if (!isWhole && wasHarmedBefore) this.#neverWhole.add(copy)
       return
     }
     const isNews = !this.#verified.has(copy)

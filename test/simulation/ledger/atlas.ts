@@ -12,16 +12,25 @@ import { type Ledger, type LedgerVolume } from './ledger.ts'
 export const logName = (volume: number): string => `volumes/${formatId(volume)}.log`
 export const stateName = (volume: number): string => `volumes/${formatId(volume)}.json`
 
+export interface AtlasOptions {
+  readonly ledger: Ledger
+  readonly isBeyondTolerance: boolean
+  /** Virtual time. */
+  readonly nowMs: () => number
+}
+
 export class Atlas {
   readonly #ledger: Ledger
   readonly #isBeyondTolerance: boolean
+  readonly #nowMs: () => number
   /** Volumes whose copy on a disk was harmed. */
-  readonly #harmed = new Map<SimDisk, Set<number>>()
+  readonly #harmed = new Map<SimDisk, Map<number, { readonly atMs: number }>>()
   readonly #gone = new Set<SimDisk>()
 
-  constructor(ledger: Ledger, { isBeyondTolerance }: { isBeyondTolerance: boolean }) {
+  constructor({ ledger, isBeyondTolerance, nowMs }: AtlasOptions) {
     this.#ledger = ledger
     this.#isBeyondTolerance = isBeyondTolerance
+    this.#nowMs = nowMs
   }
 
   /** The disks of a volume's set. */
@@ -78,8 +87,14 @@ export class Atlas {
   }
 
   noteHarm(disk: SimDisk, volume: number): void {
-    const harmed = this.#harmed.get(disk) ?? new Set()
-    this.#harmed.set(disk, harmed.add(volume))
+    const harmed = this.#harmed.get(disk) ?? new Map<number, { atMs: number }>()
+    this.#harmed.set(disk, harmed.set(volume, { atMs: this.#nowMs() }))
+  }
+
+  /** Whether a copy was harmed, and not within the last `ms`. */
+  wasHarmedBefore(disk: SimDisk, volume: number, ms: number): boolean {
+    const atMs = this.#harmed.get(disk)?.get(volume)?.atMs
+    return atMs !== undefined && atMs < this.#nowMs() - ms
   }
 
   /** Whether everything that is committed of a volume is whole on this disk. */
