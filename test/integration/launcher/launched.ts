@@ -93,7 +93,7 @@ export function removeDirectory(directory: string): void {
   rmSync(directory, { recursive: true, force: true })
 }
 
-/** Looks into /proc: a service is known by DFS_DATA_DIR in its environment, a launcher by its arguments. */
+/** Looks into /proc: a service is known by its environment, a launcher by its arguments. */
 function processesMentioning(directory: string): string[] {
   return readdirSync('/proc').flatMap((id) => {
     if (!/^\d+$/.test(id)) return []

@@ -7,7 +7,7 @@ import { createServer } from 'node:http'
 import { join } from 'node:path'
 
 const name = process.env['DFS_NAME']!
-const directory = process.env['DFS_DATA_DIR']!
+const directory = join(process.env['STUB_DIRECTORY']!, name)
 mkdirSync(directory, { recursive: true })
 const keyFile = process.env['DFS_CLUSTER_KEY_FILE']
 if (name === 'master' && keyFile !== undefined && !existsSync(keyFile)) writeFileSync(keyFile, 'key')
