@@ -238,10 +238,13 @@ describe('NodeTransport', () => {
       [ROUTE],
     )
     const caller = openTransport()
-    const slow = await failureOf(
-      caller.call(node.address(), { ...REQUEST, requestId: 'slow' }, { timeoutMs: 50 }),
+    const gaveUp = new AbortController()
+    const slow = failureOf(
+      caller.call(node.address(), { ...REQUEST, requestId: 'slow' }, { ...OPTIONS, signal: gaveUp.signal }),
     )
-    expect(slow.wasSent).toBe(true)
+    await arrived.promise
+    gaveUp.abort(new Error('enough'))
+    expect((await slow).wasSent).toBe(true)
     late.resolve()
     const reply = await caller.call(node.address(), { ...REQUEST, requestId: 'quick' }, OPTIONS)
     expect(fromUtf8(concatBytes(reply.body))).toBe('quick')
@@ -281,6 +284,20 @@ describe('NodeTransport', () => {
     await failureOf(transport.call(address, REQUEST, OPTIONS))
     await failureOf(transport.call(address, REQUEST, OPTIONS))
     expect(requestsCount).toBe(2)
+  })
+
+  it('fails many calls at once to a peer that takes no connections, each before its own time is up', async () => {
+    let refusedCount = 0
+    const address = await listenRaw((socket) => {
+      refusedCount += 1
+      socket.destroy()
+    })
+    const transport = openTransport()
+    const errors = await Promise.all(
+      Array.from({ length: 100 }, () => failureOf(transport.call(address, REQUEST, { timeoutMs: 600_000 }))),
+    )
+    expect(errors.every(({ wasSent }) => !wasSent)).toBe(true)
+    expect(refusedCount).toBe(100)
   })
 
   it.each(['', 'host', 'a b:1', '127.0.0.1:99999'])('fails a call to %j without sending', async (address) => {

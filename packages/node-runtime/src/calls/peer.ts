@@ -91,6 +91,7 @@ export class Peer {
   #failOne(error: unknown): void {
     const exchange = this.#nextWaiting()
     if (exchange === null) return
+    this.#openForWaiting()
     if (error instanceof RefusedError) exchange.succeed(error.reply)
     else if (error instanceof TransportError) exchange.fail(error.message, error)
     else exchange.fail('no connection', error)
@@ -100,7 +101,11 @@ export class Peer {
     this.#connections.delete(connection)
     const at = this.#idle.indexOf(connection)
     if (at !== -1) this.#idle.splice(at, 1)
-    // Somebody may have been waiting for just this one.
+    this.#openForWaiting()
+  }
+
+  /** Somebody may have been waiting for the connection that is gone, or that could not be made. */
+  #openForWaiting(): void {
     if (this.#waiting.length > this.#openingCount && !this.#closed.signal.aborted) this.#open()
   }
 }
