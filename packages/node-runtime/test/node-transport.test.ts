@@ -229,9 +229,11 @@ describe('NodeTransport', () => {
 
   it('lets go of a connection whose call is given up, and takes no late answer for another call', async () => {
     const node = openTransport()
+    const arrived = Promise.withResolvers<void>()
     const late = Promise.withResolvers<void>()
     await node.serve(
       async ({ requestId }) => {
+        arrived.resolve()
         if (requestId === 'slow') await late.promise
         return { ok: true, body: [new TextEncoder().encode(requestId)] }
       },
