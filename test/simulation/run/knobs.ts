@@ -3,7 +3,7 @@
  * each node goes (which shrinks or stretches every timeout that it has), and how busy the clients are. Rare paths become common
  * ones in some runs: volumes that hold two chunks are sealed all the time.
  */
-import { KIB, MIB, SUSPECT_AFTER_MS } from '@dfs/protocol'
+import { HEARTBEAT_MS, KIB, MIB, SUSPECT_AFTER_MS } from '@dfs/protocol'
 import { type SimRandom } from '@dfs/sim-runtime'
 
 export interface Knobs {
@@ -34,16 +34,18 @@ export function drawKnobs(random: SimRandom): Knobs {
   const chunkSizeBytes = pick(random, [4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB])
   const clients = pick(random, [2, 4, 8])
   const operationsPerClient = pick(random, [15, 30])
-  const suspectAfterMs = pick(random, [2500, SUSPECT_AFTER_MS, 8000])
+  const clockRates = Array.from({ length: chunkServers + 1 }, () =>
+    random.chance(0.7) ? 1 : pick(random, [0.7, 0.95, 1.05, 1.5, 3]),
+  )
+  const drawnMs = pick(random, [2500, SUSPECT_AFTER_MS, 8000])
+  const suspectAfterMs = Math.max(drawnMs, 2.5 * slowestHeartbeatMs(clockRates))
   return {
     chunkServers,
     replicas: pick(random, [2, 3, 3]),
     chunkSizeBytes,
     volumeSizeBytes: pick(random, [2, 4, 16]) * chunkSizeBytes,
     liveness: { suspectAfterMs, deadAfterMs: suspectAfterMs * pick(random, [1.5, 3, 5]) },
-    clockRates: Array.from({ length: chunkServers + 1 }, () =>
-      random.chance(0.7) ? 1 : pick(random, [0.7, 0.95, 1.05, 1.5, 3]),
-    ),
+    clockRates,
     clients,
     operationsPerClient,
     thinkMs: Math.floor((2 * FAULTS_OVER_MS) / operationsPerClient),
@@ -53,5 +55,9 @@ export function drawKnobs(random: SimRandom): Knobs {
     isBeyondTolerance: random.chance(0.08),
   }
 }
+
+/** On the master's clock: a server that beats as it should must not count as suspect. */
+const slowestHeartbeatMs = ([master = 1, ...servers]: readonly number[]): number =>
+  (HEARTBEAT_MS * master) / Math.min(...servers)
 
 const pick = <T>(random: SimRandom, items: readonly T[]): T => items[random.int(items.length)]!

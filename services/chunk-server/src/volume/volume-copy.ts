@@ -36,6 +36,8 @@ export class VolumeCopy {
   #appendingTo: DiskFile | null
   #state: CopyState
   #syncedLength: number
+  /** End of the last valid record that was found after a start, whatever stands before it. */
+  #foundTo = 0
   #appendingSinceMs: number | null = null
   /** The last write of the state, done or failed: each waits for the one before, since they share a temporary file. */
   #saved: Promise<void> = Promise.resolve()
@@ -75,6 +77,7 @@ export class VolumeCopy {
     const copy = new VolumeCopy(deps, null, state, size)
     const survey = await surveyVolume(copy.readTolerantly, copy.#scanOptions(0, size), sealedLengthBytes ?? 0)
     copy.#syncedLength = survey.validTo
+    copy.#foundTo = survey.lastEnd
     copy.#state = { ...state, verifiedToBytes: Math.min(verifiedToBytes, survey.validTo) }
     return copy
   }
@@ -88,10 +91,13 @@ export class VolumeCopy {
     return this.#syncedLength
   }
 
-  /** How far it may be read: of a sealed copy all, since where a part of it is damaged the rest is as good as ever. */
+  /**
+   * How far it may be read: of a sealed copy all, of another one up to the last valid record that a start has found, since
+   * where a part is damaged the rest is as good as ever.
+   */
   get readableLength(): number {
     const { state, sealedLengthBytes } = this.#state
-    return state === 'sealed' ? (sealedLengthBytes ?? 0) : this.#syncedLength
+    return state === 'sealed' ? (sealedLengthBytes ?? 0) : Math.max(this.#syncedLength, this.#foundTo)
   }
 
   /** When the append under way began, on the monotonic clock; null where none is. */
