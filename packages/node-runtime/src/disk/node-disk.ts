@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { assert, type Disk, type DiskFile, type DiskSpace, isDiskName } from '@dfs/core'
 import { withDiskErrors } from './disk-error.ts'
 import { NodeFile } from './node-file.ts'
+import { ReadPace } from './read-pace.ts'
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR } = constants
 const FILE_MODE = 0o600
@@ -15,6 +16,7 @@ const DIRECTORY_MODE = 0o700
 
 export class NodeDisk implements Disk {
   readonly #root: string
+  readonly #pace = new ReadPace()
 
   /** `rootDirectory` must exist before files are opened; `makeDirectory('')` makes it. */
   constructor(rootDirectory: string) {
@@ -24,7 +26,7 @@ export class NodeDisk implements Disk {
   open(name: string, mode: 'create' | 'existing'): Promise<DiskFile> {
     const flags = O_RDWR | O_NOFOLLOW | (mode === 'create' ? O_CREAT | O_EXCL : 0)
     return withDiskErrors('open', name, async () =>
-      NodeFile.adopt(name, await open(this.#pathOf(name), flags, FILE_MODE)),
+      NodeFile.adopt(name, await open(this.#pathOf(name), flags, FILE_MODE), this.#pace),
     )
   }
 

@@ -6,11 +6,13 @@ import { readSync, writevSync } from 'node:fs'
 import { type FileHandle } from 'node:fs/promises'
 import { assert, byteCount, DiskError, type DiskFile } from '@dfs/core'
 import { toDiskError, withDiskErrors } from './disk-error.ts'
+import { type ReadPace } from './read-pace.ts'
 
 /**
  * Reads up to this size are made on the calling thread. What is read in small pieces was mostly written a moment ago and
  * is in the page cache, where the way to a thread and back costs more than the read (about 40 % of a small read in all).
- * The price is that a read of cold data blocks the event loop for one disk access, so larger reads never do it.
+ * The price is that a read of cold data blocks the event loop for one disk access, so larger reads never do it, nor any
+ * after one that was slow (read-pace.ts).
  */
 const SYNC_READ_BYTES_MAX = 64 * 1024
 /**
@@ -24,20 +26,22 @@ const BUFFERS_PER_WRITE_MAX = 1024
 export class NodeFile implements DiskFile {
   readonly #name: string
   readonly #handle: FileHandle
+  readonly #pace: ReadPace
   #sizeBytes: number
   #isClosed = false
   #hasFailedSync = false
 
-  private constructor(name: string, handle: FileHandle, sizeBytes: number) {
+  private constructor(name: string, handle: FileHandle, sizeBytes: number, pace: ReadPace) {
     this.#name = name
     this.#handle = handle
+    this.#pace = pace
     this.#sizeBytes = sizeBytes
   }
 
-  /** Takes over `handle`, which is closed again where its size cannot be read. */
-  static async adopt(name: string, handle: FileHandle): Promise<NodeFile> {
+  /** Takes over `handle`, which is closed again where its size cannot be read. Files of one disk share its pace. */
+  static async adopt(name: string, handle: FileHandle, pace: ReadPace): Promise<NodeFile> {
     try {
-      return new NodeFile(name, handle, (await handle.stat()).size)
+      return new NodeFile(name, handle, (await handle.stat()).size, pace)
     } catch (error) {
       await handle.close()
       throw error
@@ -59,8 +63,18 @@ export class NodeFile implements DiskFile {
 
   async readInto(at: number, buffer: Uint8Array): Promise<number> {
     this.#assertOpen()
-    if (buffer.byteLength <= SYNC_READ_BYTES_MAX) return this.#readNow(at, buffer)
-    return await this.#run('read', async () => {
+    const fromMs = performance.now()
+    if (buffer.byteLength > SYNC_READ_BYTES_MAX || !this.#pace.isQuick(fromMs)) {
+      return await this.#readElsewhere(at, buffer)
+    }
+    const count = this.#readNow(at, buffer)
+    const nowMs = performance.now()
+    this.#pace.note(nowMs - fromMs, nowMs)
+    return count
+  }
+
+  #readElsewhere(at: number, buffer: Uint8Array): Promise<number> {
+    return this.#run('read', async () => {
       let count = 0
       while (count < buffer.byteLength) {
         const { bytesRead } = await this.#handle.read(buffer, count, buffer.byteLength - count, at + count)
