@@ -29,6 +29,7 @@ beforeAll(async () => {
   cluster = await RealCluster.start()
   await cluster.untilReady()
   const client = cluster.client()
+  await cluster.untilReplicated(client)
   await client.put('/small', Buffer.from('small'))
   await client.put('/dir/deep/large', Buffer.alloc(9_000_000, 'large '))
   await client.put('/twice', Buffer.alloc(100_000, 'first'))
@@ -214,7 +215,8 @@ describe('when the cluster is stopped', () => {
     const report = JSON.parse(stdout.toString()) as Report
     expect(report.findings).toEqual([])
     expect(exitCode).toBe(0)
-    expect(report.checked).toMatchObject({ files: 4, versions: 8 })
+    expect(report.checked.files).toBe(4)
+    expect(report.checked.versions, 'those of the probe come on top').toBeGreaterThanOrEqual(8)
     expect(report.checked.bytes).toBeGreaterThan(3 * 9_000_000)
     expect(existsSync(join(cluster.dataDirectory, 'master', 'metadata.db'))).toBe(true)
   })

@@ -125,6 +125,18 @@ export class RealCluster {
     }
   }
 
+  /** Resolves when small and large files get as many copies as there are servers: volumes of the first moments have fewer. */
+  async untilReplicated(client: DfsClient): Promise<void> {
+    for (const size of [1, 300_000]) {
+      for (;;) {
+        const { durability } = await client.put('/probe', new Uint8Array(size))
+        if (durability?.copies === CHUNK_SERVERS) break
+        await clock.sleep(100)
+      }
+    }
+    await client.remove('/probe')
+  }
+
   async servers(): Promise<ServerListView['servers']> {
     const list: ServerListView = JSON.parse(await (await fetch(`${this.masterUrl}/v1/servers`)).text())
     return list.servers

@@ -24,6 +24,7 @@ beforeAll(async () => {
   cluster = await RealCluster.start()
   await cluster.untilReady()
   const client = cluster.client()
+  await cluster.untilReplicated(client)
   for (let index = 0; index < 12; index += 1) {
     const content = Buffer.alloc(index % 3 === 0 ? 5_000_000 : 3000 * (index + 1), `file ${index} `)
     files.set(`/files/${index}`, content)
