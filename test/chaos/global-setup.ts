@@ -5,6 +5,8 @@
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { type TestProject } from 'vitest/node'
+import { removeLeftovers } from './network.ts'
+import { libfaketime } from './wrong-clock.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -18,7 +20,7 @@ const TOOLS = ['strace', 'nft', 'ip', 'mount', 'umount']
 export default function setup({ provide }: TestProject): void {
   const reason = whyNoChaos()
   provide('whyNoChaos', reason)
-  if (reason === null) return
+  if (reason === null) return removeLeftovers()
   if (process.env['DFS_REQUIRE_CHAOS'] === '1') throw new Error(`chaos tests cannot run: ${reason}`)
   console.warn(`chaos tests skipped: ${reason}`)
 }
@@ -27,6 +29,7 @@ function whyNoChaos(): string | null {
   if (process.platform !== 'linux') return 'they need Linux'
   if (process.getuid?.() !== 0) return 'they need root'
   const missing = TOOLS.filter((tool) => !isInstalled(tool))
+  if (libfaketime() === null) missing.push('libfaketime')
   return missing.length === 0 ? null : `not installed: ${missing.join(', ')}`
 }
 

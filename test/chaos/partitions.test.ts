@@ -1,0 +1,131 @@
+/**
+ * Networks that carry nothing, one way only, or some of it: for every ordered pair of nodes, around one node, and everywhere.
+ * Nobody is told anything wrong meanwhile, and when the network is whole again the cluster is too.
+ */
+import { createClient } from '@dfs/client'
+import { NodeRandom } from '@dfs/node-runtime'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { clock } from '../integration/real-cluster.ts'
+import { type Traffic } from '../workload/traffic.ts'
+import { IS_LONG, pause, stopAndCheck, WITHIN_MS, withTraffic } from './chaos-run.ts'
+import { CHUNK_SERVERS, MASTER, NamespacedCluster, NODES } from './namespaced-cluster.ts'
+import { type Drop } from './network.ts'
+
+/** One way between two nodes. */
+const ONE_WAY_MS = IS_LONG ? 25_000 : 1500
+/** By then something was to be sent on every way: heartbeats, look-ups, records. */
+const USED_WITHIN_MS = 15_000
+/** Longer than a server may be silent before it is suspect; the long variant also than before it counts as dead. */
+const PARTITION_MS = IS_LONG ? 60_000 : 6000
+const LOSSY_MS = IS_LONG ? 60_000 : 6000
+/** Volumes with too few copies are replaced at most once a minute. */
+const CONVERGED_WITHIN_MS = 90_000
+
+const PAIRS = NODES.flatMap((from) => NODES.filter((to) => to !== from).map((to) => ({ from, to })))
+
+describe.skipIf(inject('whyNoChaos') !== null)('a network', () => {
+  let cluster: NamespacedCluster
+
+  beforeAll(async () => {
+    cluster = await NamespacedCluster.start()
+  })
+  afterAll(() => cluster?.end())
+
+  const lostCount = (): number =>
+    [...cluster.network.lostCounts().values()].reduce((sum, count) => sum + count, 0)
+
+  /** Loses these packets for a time; returns how many were lost. */
+  const losing = async (drops: readonly Drop[], meanwhile: () => Promise<unknown>): Promise<number> => {
+    cluster.network.lose(drops)
+    try {
+      await meanwhile()
+      return lostCount()
+    } finally {
+      cluster.network.heal()
+    }
+  }
+
+  /** A write gets all of its copies again. */
+  const untilAllCopies = async (): Promise<void> => {
+    await using client = createClient({ url: cluster.masterUrl, clock, random: new NodeRandom() })
+    const endMs = clock.monotonicMs() + CONVERGED_WITHIN_MS
+    for (;;) {
+      const { durability } = await client.put('/converged', new Uint8Array(100))
+      if (durability?.copies === CHUNK_SERVERS.length) return
+      if (clock.monotonicMs() > endMs)
+        throw new Error(`a write has ${durability?.copies} copies after healing`)
+      await pause(500)
+    }
+  }
+
+  const run = async (name: string, incident: (traffic: Traffic) => Promise<void>): Promise<void> => {
+    await withTraffic({ cluster, name, writesLeast: 25 }, incident)
+    expect(cluster.running, 'nobody has died of it').toEqual(NODES)
+  }
+
+  it(
+    'that carries one way only, for every ordered pair of nodes',
+    () =>
+      run('one-way', async (traffic) => {
+        const idle: string[] = []
+        for (const pair of PAIRS) {
+          const lost = await losing([{ ...pair, how: 'drop' }], async () => {
+            await pause(ONE_WAY_MS)
+            const endMs = clock.monotonicMs() + USED_WITHIN_MS
+            while (lostCount() === 0 && clock.monotonicMs() < endMs) await traffic.more(1)
+          })
+          if (lost === 0) idle.push(`${pair.from} to ${pair.to}`)
+          await traffic.more(2)
+        }
+        expect(idle, 'ways on which nothing was to be lost').toEqual([])
+      }),
+    WITHIN_MS,
+  )
+
+  it(
+    'that cuts a chunk server off: the others go on',
+    () =>
+      run('server-cut', async (traffic) => {
+        const drops = around('chunk-server-2')
+        const lost = await losing(drops, () => Promise.all([pause(PARTITION_MS), traffic.more(15)]))
+        expect(lost).toBeGreaterThan(0)
+      }),
+    WITHIN_MS,
+  )
+
+  it(
+    'that cuts the master off: nothing is acknowledged wrongly, and all goes on afterwards',
+    () =>
+      run('master-cut', async (traffic) => {
+        expect(await losing(around(MASTER), () => pause(PARTITION_MS))).toBeGreaterThan(0)
+        await traffic.more(10)
+      }),
+    WITHIN_MS,
+  )
+
+  it.each([
+    ['loses 30 % of all packets', 'drop', 30],
+    ['resets connections in the middle', 'reset', 5],
+  ] as const)(
+    'that %s',
+    (_, how, percent) =>
+      run(`some-${how}`, async (traffic) => {
+        const drops = PAIRS.map((pair) => ({ ...pair, how, percent }))
+        expect(await losing(drops, () => pause(LOSSY_MS))).toBeGreaterThan(10)
+        await traffic.more(10)
+      }),
+    WITHIN_MS,
+  )
+
+  it(
+    'that is whole again gives every write all of its copies',
+    () => expect(untilAllCopies()).resolves.toBeUndefined(),
+    WITHIN_MS,
+  )
+
+  it('leaves a sound data directory', () => expect(stopAndCheck(cluster)).resolves.toBeUndefined(), WITHIN_MS)
+})
+
+/** Both ways between this node and every other; clients still reach it. */
+const around = (node: string): Drop[] =>
+  PAIRS.filter(({ from, to }) => from === node || to === node).map((pair) => ({ ...pair, how: 'drop' }))
