@@ -2,9 +2,8 @@
  * A client of real nodes that writes down what it did and what it was told. Each content names the write that made it and is
  * compared byte by byte, so what is read is either one whole version or an error at once.
  *
- * What may have been done is never done again: a put or delete that is repeated after a lost answer may take effect twice,
- * which no single operation of a history explains. So contents are sources that can be read once, and deletes go through a
- * client that makes one attempt.
+ * Every change is repeated under its idempotency key until it is answered, so one operation of the history is one change, or
+ * none, however often it was sent.
  */
 import { type ClientLimits, type DfsClient } from '@dfs/client'
 import { type HistoryRecorder, type Operation, type Outcome } from '@dfs/linearizability'
@@ -23,27 +22,20 @@ export interface HistoryClientOptions {
 /** Somewhat longer than a node takes to start again. */
 const PATIENT: Partial<ClientLimits> = { deadlineMs: 10_000 }
 
-interface Clients {
-  readonly patient: DfsClient
-  /** Makes one attempt. */
-  readonly single: DfsClient
-}
-
 export class HistoryClient {
   readonly #options: HistoryClientOptions
-  readonly #clients: Clients
+  readonly #client: DfsClient
 
   constructor(options: HistoryClientOptions) {
     this.#options = options
-    const { makeClient } = options
-    this.#clients = { patient: makeClient(PATIENT), single: makeClient({ ...PATIENT, attemptsMax: 1 }) }
+    this.#client = options.makeClient(PATIENT)
   }
 
   /** Carries out one operation; resolves to what was told, which is recorded already. Rejects for what nobody may be told. */
   async perform(operation: Operation): Promise<Outcome> {
     const { recorder, name } = this.#options
     const call = recorder.begin(name, operation)
-    const outcome = await carryOut(this.#clients, operation).catch((error: unknown) =>
+    const outcome = await carryOut(this.#client, operation).catch((error: unknown) =>
       toldBy(error, operation),
     )
     call.end(outcome)
@@ -51,46 +43,39 @@ export class HistoryClient {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(Object.values(this.#clients).map((client: DfsClient) => client.close()))
+    await this.#client.close()
   }
 }
 
-async function carryOut({ patient, single }: Clients, operation: Operation): Promise<Outcome> {
+async function carryOut(client: DfsClient, operation: Operation): Promise<Outcome> {
   switch (operation.kind) {
     case 'put': {
       const { name, value, ifMatch, ifNoneMatch } = operation
-      const content = contentOfValue(value)
       const options = {
-        size: content.byteLength,
         ...(ifMatch === undefined ? {} : { ifMatch }),
         ...(ifNoneMatch === undefined ? {} : { ifNoneMatch }),
       }
-      const { etag, created } = await patient.put(name, once(content), options)
+      const { etag, created } = await client.put(name, contentOfValue(value), options)
       return { kind: 'answered', status: created ? 201 : 200, etag }
     }
     case 'create': {
-      const { etag } = await patient.create(operation.name)
+      const { etag } = await client.create(operation.name)
       return { kind: 'answered', status: 201, etag }
     }
     case 'read':
-      return await read(patient, operation.name)
+      return await read(client, operation.name)
     case 'delete':
-      await single.remove(
+      await client.remove(
         operation.name,
         operation.ifMatch === undefined ? {} : { ifMatch: operation.ifMatch },
       )
       return { kind: 'answered', status: 204 }
     case 'rename':
-      await patient.move(operation.from, operation.to)
+      await client.move(operation.from, operation.to)
       return { kind: 'answered', status: 204 }
     case 'list':
       throw new Error('this client does not list')
   }
-}
-
-/** A source that is spent when it was read. */
-async function* once(content: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield content
 }
 
 async function read(client: DfsClient, name: string): Promise<Outcome> {
