@@ -63,6 +63,21 @@ export async function withTraffic(
   return counts
 }
 
+/** Volumes with too few copies are replaced at most once a minute. */
+const ALL_COPIES_WITHIN_MS = 90_000
+
+/** Resolves when a write gets a copy on every server. */
+export async function untilAllCopies({ masterUrl, serverUrls }: BreakableCluster): Promise<void> {
+  await using client = createClient({ url: masterUrl, clock, random: new NodeRandom() })
+  const endMs = clock.monotonicMs() + ALL_COPIES_WITHIN_MS
+  for (;;) {
+    const { durability } = await client.put('/on-all', new Uint8Array(100))
+    if (durability?.copies === serverUrls.length) return
+    if (clock.monotonicMs() > endMs) throw new Error(`a write still has ${durability?.copies} copies`)
+    await pause(500)
+  }
+}
+
 /** Stops the cluster and looks at what it leaves on its disks; the last thing that a test does with it. */
 export async function stopAndCheck(cluster: BreakableCluster): Promise<void> {
   await cluster.stop()

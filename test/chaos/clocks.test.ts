@@ -7,7 +7,7 @@ import { RealCluster } from '../integration/real-cluster.ts'
 import { IS_LONG, pause, stopAndCheck, WITHIN_MS, withTraffic } from './chaos-run.ts'
 import { WrongClock } from './wrong-clock.ts'
 
-const WRONG_FOR_MS = IS_LONG ? 30_000 : 3000
+const WRONG_FOR_MS = IS_LONG ? 30_000 : 1500
 const MINUTE_MS = 60_000
 const WRONG = ['master', 'chunk-server-2']
 

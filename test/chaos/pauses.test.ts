@@ -10,7 +10,7 @@ import { IS_LONG, pause, stopAndCheck, WITHIN_MS, withTraffic } from './chaos-ru
 import { whileStopped } from './processes.ts'
 
 /** Longer than a server may be silent before it is suspect; the long variant also than before it counts as dead. */
-const PAUSE_MS = IS_LONG ? 60_000 : 7000
+const PAUSE_MS = IS_LONG ? 60_000 : 6000
 
 describe.skipIf(inject('whyNoChaos') !== null)(`SIGSTOP for ${PAUSE_MS / 1000} s`, () => {
   let cluster: RealCluster
