@@ -5,7 +5,7 @@
  * The size is bounded: beyond {@link LOG_BYTES_MAX} the content moves to `<name>.log.1` and the file is emptied under the
  * writer, which appends, so that it simply goes on at the start. A line written in that instant is lost.
  */
-import { closeSync, copyFileSync, fstatSync, openSync, readSync, truncateSync } from 'node:fs'
+import { closeSync, copyFileSync, fstatSync, openSync, readSync, rmSync, truncateSync } from 'node:fs'
 
 export const LOG_BYTES_MAX = 16 * 1024 * 1024
 /** What is looked at in one go; when more was added, only the end of it. */
@@ -62,7 +62,13 @@ export class LogFile {
   }
 
   #rotate(): void {
-    copyFileSync(this.path, `${this.path}.1`)
+    try {
+      copyFileSync(this.path, `${this.path}.1`)
+    } catch (error) {
+      // Without room for two files the older lines are given up: the log must not be what fills the disk.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
+      rmSync(`${this.path}.1`, { force: true })
+    }
     truncateSync(this.path, 0)
     this.#seenBytes = 0
   }

@@ -10,6 +10,7 @@ import { getFile, putFile } from './sim-files.ts'
 
 const DISK_BYTES = 48 * MIB
 const FLOOR_BYTES = 4 * MIB
+const CONTEXT = { requestId: 'test' }
 const content = (size: number): Uint8Array => new Uint8Array(size).map((_, index) => index * 31)
 
 async function started(seed: string): Promise<SimCluster> {
@@ -39,7 +40,7 @@ async function relieve({ runtime: { disk } }: SimNode): Promise<void> {
 
 const copiesOf = async (cluster: SimCluster, path: string): Promise<number> => {
   const request = { path: parseFilePath(path), version: null }
-  return (await cluster.server(cluster.chunkNodes[0]!).files.read(request, { requestId: 'test' })).info.copies
+  return (await cluster.server(cluster.chunkNodes[0]!).files.read(request, CONTEXT)).info.copies
 }
 
 test.each([
@@ -74,9 +75,8 @@ test.each([
     await expect(refused).rejects.toMatchObject({ code: 'INSUFFICIENT_SPACE' })
     expect(simulation.nowMs - askedMs).toBeLessThan(1000)
     const path = parseFilePath('/before')
-    const context = { requestId: 'test' }
     await simulation.complete(() =>
-      cluster.server(full!).namespace.execute({ kind: 'delete', path, precondition: UNCONDITIONAL }, context),
+      cluster.server(full!).namespace.execute({ kind: 'delete', path, precondition: UNCONDITIONAL }, CONTEXT),
     )
 
     await simulation.complete(() => relieve(full!))
@@ -120,4 +120,27 @@ test('servers start on disks without a byte left, and serve what they have', asy
     const read = await simulation.complete(() => getFile(cluster.server(node), '/kept'))
     expect(Buffer.from(read).equals(bytes), node.name).toBe(true)
   }
+})
+
+test('a master whose disk is full refuses changes and serves reads, until there is room again', async () => {
+  const cluster = await started('master full')
+  const { simulation, chunkNodes, masterNode } = cluster
+  const server = () => cluster.server(chunkNodes[0]!)
+  await simulation.complete(() => putFile(server(), '/before', content(50_000)))
+  await simulation.complete(() => fill(masterNode, MIB))
+  await simulation.run({ untilMs: simulation.nowMs + 1500 })
+  const changes: (() => Promise<unknown>)[] = [
+    () => putFile(server(), '/refused', content(10)),
+    () => cluster.master.namespace.execute({ kind: 'makeDirectory', path: parseFilePath('/d') }, CONTEXT),
+  ]
+  for (const refused of changes) {
+    const fromMs = simulation.nowMs
+    await expect(simulation.complete(refused)).rejects.toMatchObject({ code: 'INSUFFICIENT_SPACE' })
+    expect(simulation.nowMs - fromMs).toBeLessThan(1000)
+  }
+  const read = await simulation.complete(() => getFile(server(), '/before'))
+  expect(Buffer.from(read).equals(content(50_000))).toBe(true)
+  await simulation.complete(() => relieve(masterNode))
+  await simulation.run({ untilMs: simulation.nowMs + 1500 })
+  await simulation.complete(() => putFile(server(), '/after', content(10)))
 })

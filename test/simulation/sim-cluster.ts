@@ -22,9 +22,9 @@ export interface SimClusterOptions {
   readonly chunkServers: number
   readonly volumeSizeBytes?: number
   readonly chunkSizeBytes?: number
-  /** Capacity of each chunk server's disk. */
+  /** Capacity of each node's disk. */
   readonly diskBytes?: number
-  /** Below so much free space a chunk server counts as full. */
+  /** Below so much free space a disk counts as full. */
   readonly freeSpaceFloorBytes?: number
   readonly replicas?: number
   readonly liveness?: MasterSettings['liveness']
@@ -49,7 +49,7 @@ export class SimCluster {
     this.#options = options
     this.simulation = new Simulation(options.seed)
     this.network = new SimNetwork(this.simulation)
-    this.masterNode = simNode(this.network, MASTER)
+    this.masterNode = simNode(this.network, MASTER, options.diskBytes)
     this.chunkNodes = Array.from({ length: options.chunkServers }, (_, index) =>
       simNode(this.network, `chunk-server-${index + 1}`, options.diskBytes),
     )
@@ -145,8 +145,9 @@ export class SimCluster {
     const { volumeSizeBytes = 512 * KIB, chunkSizeBytes = 64 * KIB } = this.#options
     const { replicas = DEFAULT_SETTINGS.cluster.replicas, liveness = DEFAULT_SETTINGS.liveness } =
       this.#options
+    const { freeSpaceFloorBytes = FREE_SPACE_FLOOR_BYTES } = this.#options
     const cluster = { ...DEFAULT_SETTINGS.cluster, replicas, volumeSizeBytes, chunkSizeBytes }
-    return { ...DEFAULT_SETTINGS, cluster, liveness }
+    return { ...DEFAULT_SETTINGS, cluster, liveness, freeSpaceFloorBytes }
   }
 
   #failOn(name: string): (error: Error) => void {

@@ -16,6 +16,7 @@ export { readWhole, writeDurably } from './durable-file.ts'
 export { type Log, type LogFields, silentLog } from './log.ts'
 export { type Random } from './random.ts'
 export { type Runtime } from './runtime.ts'
+export { SpaceWatch, type SpaceWatchDeps } from './space-watch.ts'
 export { Semaphore } from './semaphore.ts'
 export {
   type CallOptions,

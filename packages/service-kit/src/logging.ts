@@ -31,6 +31,8 @@ export interface ServiceLog extends Log {
 
 const FLUSH_MS = 100
 const GATHER_BYTES = 4096
+const WAITING_BYTES_MAX = 1024 * 1024
+const UNWRITABLE: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EPIPE', 'EIO'])
 
 /** The readable form only where a person is likely to look: a terminal, or where it was asked for. */
 export function chooseLogFormat(asked: string | undefined, isTerminal: boolean): LogFormat {
@@ -39,11 +41,8 @@ export function chooseLogFormat(asked: string | undefined, isTerminal: boolean):
 }
 
 export function createLog({ clock, level, format, service, write }: LogOptions): ServiceLog {
-  const standardOutput =
-    write === undefined
-      ? pino.destination({ dest: 1, sync: false, minLength: GATHER_BYTES, periodicFlush: FLUSH_MS })
-      : null
-  const output = standardOutput ?? toStream(write ?? (() => {}))
+  const standardOutput = write === undefined ? openStandardOutput() : null
+  const output = standardOutput?.stream ?? toStream(write ?? (() => {}))
   const isPretty = format === 'pretty'
   const logger = pino(
     {
@@ -59,7 +58,7 @@ export function createLog({ clock, level, format, service, write }: LogOptions):
     },
     isPretty ? pretty({ destination: output, singleLine: true, ignore: 'pid,hostname', sync: true }) : output,
   )
-  const flush = (): void => standardOutput?.flushSync()
+  const flush = (): void => standardOutput?.flush()
   return {
     debug: (fields, message) => logger.debug(fields, message),
     info: (fields, message) => logger.info(fields, message),
@@ -68,6 +67,36 @@ export function createLog({ clock, level, format, service, write }: LogOptions):
     flush,
   }
 }
+
+interface StandardOutput {
+  readonly stream: ReturnType<typeof pino.destination>
+  flush(): void
+}
+
+/**
+ * Lines that standard output does not take (it is a file on a full disk, or nobody reads it any more) wait up to a bound
+ * and are then lost: there is nobody to tell, and a service must neither end nor stand still for want of a log. Flushing
+ * would try for ever, so it is left out until a write has worked again.
+ */
+function openStandardOutput(): StandardOutput {
+  const options = { dest: 1, sync: false, minLength: GATHER_BYTES, periodicFlush: FLUSH_MS }
+  const stream = pino.destination({ ...options, maxLength: WAITING_BYTES_MAX })
+  let isBroken = false
+  stream.on('error', (error: unknown) => {
+    if (!isUnwritable(error)) throw error
+    isBroken = true
+  })
+  stream.on('write', () => {
+    isBroken = false
+  })
+  const flush = (): void => {
+    if (!isBroken) stream.flushSync()
+  }
+  return { stream, flush }
+}
+
+const isUnwritable = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && UNWRITABLE.has(String(error.code))
 
 const toStream = (write: (line: string) => void): Writable =>
   new Writable({

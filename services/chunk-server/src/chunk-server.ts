@@ -21,7 +21,7 @@ import { FileReader } from './files/file-reader.ts'
 import { FileWriter } from './files/file-writer.ts'
 import { RecordCommitter } from './files/record-committer.ts'
 import { UploadStager } from './files/upload-stager.ts'
-import { SpaceWatch } from './disk-space.ts'
+import { watchSpace } from './disk-space.ts'
 import { ServerIdentity } from './identity.ts'
 import { CommitChannel } from './master/commit-channel.ts'
 import { type Damage, DamageReporter } from './master/damage-reporter.ts'
@@ -82,7 +82,7 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
   const directory = new ServerDirectory(clock)
   const { freeSpaceFloorBytes: floorBytes = FREE_SPACE_FLOOR_BYTES } = options
   let nudge = (): void => {}
-  const space = await SpaceWatch.open({ disk, floorBytes, onChange: () => nudge() })
+  const space = await watchSpace({ disk, floorBytes, onChange: () => nudge() })
   const fullCheck = new FullCheck({
     clock,
     store,

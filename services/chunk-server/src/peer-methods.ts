@@ -12,8 +12,8 @@ import {
   WIRE_BODY_BYTES_MAX,
 } from '@dfs/protocol'
 import { type Crc32 } from '@dfs/volume'
-import { byteCount, DiskError } from '@dfs/core'
-import { type SpaceWatch } from './disk-space.ts'
+import { byteCount, type SpaceWatch } from '@dfs/core'
+import { appending, requireRoom } from './disk-space.ts'
 import { type ServerIdentity } from './identity.ts'
 import { type VolumeStore } from './volume/volume-store.ts'
 
@@ -30,7 +30,7 @@ export function peerMethods(deps: PeerMethodDeps): ServedMethod[] {
     serveMethod(createReplica, async ({ server, order }) => {
       const own = ownReplica(order, identity)
       if (server !== own.server) throw new DfsError('STALE_INCARNATION', `the order is for server ${server}`)
-      space.requireRoom(0)
+      requireRoom(space, 0)
       await appending(space, () => store.create(order, own.replica))
       return {}
     }),
@@ -57,17 +57,6 @@ export function ownReplica(order: VolumeOrder, identity: ServerIdentity): Volume
   return own
 }
 
-/** Says of a disk without room what it means for whoever asked. */
-export async function appending<T>(space: SpaceWatch, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (!(error instanceof DiskError && error.kind === 'full')) throw error
-    space.noteFull()
-    throw new DfsError('INSUFFICIENT_SPACE', 'the disk of this server is full', { cause: error })
-  }
-}
-
 async function append(
   request: AppendRequest,
   { identity, store, crc32, space }: PeerMethodDeps,
@@ -83,7 +72,7 @@ async function append(
   for (const piece of bytes) crc = crc32(piece, crc)
   if (crc !== request.crc32) throw new DfsError('DAMAGED', 'the batch is not what the primary sent')
   const size = byteCount(bytes)
-  space.requireRoom(size)
+  requireRoom(space, size)
   const length = await appending(space, () => copy.append(offset, bytes, size))
   space.noteAppended(size)
   return { length }

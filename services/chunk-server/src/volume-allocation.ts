@@ -5,7 +5,16 @@
  * Requests are numbered, one after the other for each kind. One whose answer does not come is repeated under its number,
  * however long that takes, and gets the volume that was made for it then.
  */
-import { assert, type Clock, type Log, type Random, type Runtime, backoffMs, TransportError } from '@dfs/core'
+import {
+  assert,
+  type Clock,
+  type Log,
+  type Random,
+  type Runtime,
+  type SpaceWatch,
+  backoffMs,
+  TransportError,
+} from '@dfs/core'
 import {
   allocateVolumes,
   callMethod,
@@ -20,8 +29,8 @@ import { type Crc32 } from '@dfs/volume'
 import { type ServerIdentity } from './identity.ts'
 import { type MasterSession } from './master/master-session.ts'
 import { type ServerDirectory } from './master/server-directory.ts'
-import { type SpaceWatch } from './disk-space.ts'
-import { appending, ownReplica } from './peer-methods.ts'
+import { appending, requireRoom } from './disk-space.ts'
+import { ownReplica } from './peer-methods.ts'
 import { OpenVolume } from './replication/open-volume.ts'
 import { type VolumeStore } from './volume/volume-store.ts'
 
@@ -51,7 +60,7 @@ export class VolumeAllocator {
 
   /** One open volume, all copies made; one call for each kind at a time. Throws the master's refusal, or what kept a copy from being made. */
   async allocate(kind: VolumeKind): Promise<OpenVolume> {
-    this.#deps.space.requireRoom(0)
+    requireRoom(this.#deps.space, 0)
     const order = await this.#ask(kind)
     try {
       return await makeCopies(this.#deps, order)
@@ -96,7 +105,7 @@ async function makeCopies(deps: VolumeAllocationDeps, order: VolumeOrder): Promi
     crc32,
     addressOf: (server) => directory.addressOf(server),
     appendHere: async (bytes, append) => {
-      space.requireRoom(bytes)
+      requireRoom(space, bytes)
       const length = await appending(space, append)
       space.noteAppended(bytes)
       return length

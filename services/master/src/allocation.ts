@@ -1,5 +1,5 @@
 /** New volumes for a primary, and the seal that anybody may ask for. */
-import { type Random, type Runtime } from '@dfs/core'
+import { type Random, type Runtime, type SpaceWatch } from '@dfs/core'
 import { DfsError, type VolumeKind, type VolumeOrder } from '@dfs/protocol'
 import { type Candidate, choosePlacement } from './domain/placement.ts'
 import { type MetadataStore } from './metadata/store.ts'
@@ -20,6 +20,7 @@ export interface AllocationOptions {
   readonly store: MetadataStore
   readonly sessions: Sessions
   readonly settings: MasterSettings
+  readonly space: SpaceWatch
 }
 
 export class Allocation {
@@ -28,8 +29,10 @@ export class Allocation {
   readonly #store: MetadataStore
   readonly #sessions: Sessions
   readonly #settings: MasterSettings
+  readonly #space: SpaceWatch
 
-  constructor({ runtime, store, sessions, settings }: AllocationOptions) {
+  constructor({ runtime, store, sessions, settings, space }: AllocationOptions) {
+    this.#space = space
     this.#runtime = runtime
     this.#random = runtime.random.fork('placement')
     this.#store = store
@@ -44,6 +47,7 @@ export class Allocation {
     const asked = { primary: { server, incarnation }, kind, number }
     const granted = await this.#store.findAllocation(asked)
     if (granted !== null) return [...granted]
+    if (this.#space.isFull) throw new DfsError('INSUFFICIENT_SPACE', 'the disk of the master is full')
     const counts = new Map(await this.#store.openVolumeCounts())
     const sets: (readonly Candidate[])[] = []
     for (let left = request.count; left > 0; left -= 1) {

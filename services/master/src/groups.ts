@@ -3,7 +3,7 @@
  * batch of commits is under way at a time, since their order matters. A look-up joins only a batch that has not
  * begun to read (R16).
  */
-import { Batcher, InvariantError, QueueFullError, type Runtime } from '@dfs/core'
+import { Batcher, InvariantError, QueueFullError, type Runtime, type SpaceWatch } from '@dfs/core'
 import {
   COMMIT_BATCH_COMMANDS_MAX,
   type CommandResult,
@@ -28,6 +28,7 @@ export interface GroupsOptions {
   readonly store: MetadataStore
   readonly sessions: Sessions
   readonly time: ClusterTime
+  readonly space: SpaceWatch
   /** Told once of a failure that the process must not survive. */
   readonly onFatal: (error: Error) => void
 }
@@ -37,7 +38,7 @@ export class Groups {
   readonly #commits: Batcher<CommitBatchRequest, readonly CommandResult[]>
   readonly #lookups: Batcher<readonly Lookup[], LookupResult[]>
 
-  constructor({ runtime, store, sessions, time, onFatal }: GroupsOptions) {
+  constructor({ runtime, store, sessions, time, space, onFatal }: GroupsOptions) {
     const { clock } = runtime
     const shared = { gather: () => clock.turn(), inFlightMax: 1, itemsMax: REQUESTS_PER_TRANSACTION_MAX }
     this.#sessions = sessions
@@ -45,6 +46,7 @@ export class Groups {
       ...shared,
       run: (requests) =>
         reporting(onFatal, async () => {
+          if (space.isFull) return [...(await store.answerKnown(requests))]
           const now = { ...time.now(), dead: new Set(sessions.dead()) }
           return [...(await store.commitBatch(requests, now)).results]
         }),

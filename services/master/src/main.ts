@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 /** The process: configuration, the real world, the master, its public API, and the order in which they stop. */
 import { NodeClock, nodeRuntime, NodeRandom } from '@dfs/node-runtime'
+import { MIB } from '@dfs/protocol'
 import { buildPublicApp } from '@dfs/public-api'
 import { ensureClusterKey, runService, type ServiceContext } from '@dfs/service-kit'
 import { checkRelations, MasterConfig } from './config.ts'
+import { makeRoomToStart } from './disk-space.ts'
 import { startMaster } from './master.ts'
 import { openSqliteStore } from './metadata/sqlite/sqlite-store.ts'
 import { DEFAULT_SETTINGS } from './settings.ts'
@@ -47,12 +49,13 @@ async function start({ lifecycle, config, log }: ServiceContext<typeof MasterCon
   const internalAddress = config.internalAdvertised ?? `${config.internalHost}:${internalPort}`
   const own = { ...publicAddress, internalAddress }
   const store = await lifecycle.step('open the metadata', () =>
-    openSqliteStore({ directory: config.dataDir, random }),
+    makeRoomToStart(runtime.disk).then(() => openSqliteStore({ directory: config.dataDir, random })),
   )
   const { replicas, minReplicas } = config
   const settings = {
     ...DEFAULT_SETTINGS,
     publicAddress,
+    freeSpaceFloorBytes: config.freeSpaceFloorMib * MIB,
     cluster: { ...DEFAULT_SETTINGS.cluster, replicas, minReplicas },
   }
   const master = await lifecycle.step('answer the other nodes', () =>

@@ -2,7 +2,7 @@
  * The master without its public listener: it answers the other nodes over the transport and offers the namespace to
  * whoever serves it over HTTP. Its state is the store's, beside who was heard when.
  */
-import { type Runtime, type TransportServer } from '@dfs/core'
+import { type Runtime, type SpaceWatch, type TransportServer } from '@dfs/core'
 import {
   allocateVolumes,
   checkCopies,
@@ -27,6 +27,7 @@ import { Allocation } from './allocation.ts'
 import { ClusterTime } from './cluster-time.ts'
 import { CopyChecks } from './copy-checks.ts'
 import { DamageReports } from './damage-reports.ts'
+import { watchSpace } from './disk-space.ts'
 import { Groups, reporting } from './groups.ts'
 import { Membership } from './membership.ts'
 import { type MetadataStore } from './metadata/store.ts'
@@ -101,6 +102,7 @@ interface Parts {
   readonly store: MetadataStore
   readonly sessions: Sessions
   readonly time: ClusterTime
+  readonly space: SpaceWatch
   readonly groups: Groups
   readonly membership: Membership
   readonly allocation: Allocation
@@ -116,12 +118,13 @@ async function assemble(
 ): Promise<Parts> {
   const sessions = new Sessions(runtime.clock, settings, await store.servers())
   const time = new ClusterTime(runtime.clock, store)
-  const shared = { runtime, store, sessions, settings, time }
+  const space = await watchSpace(runtime.disk, settings.freeSpaceFloorBytes, runtime.log)
+  const shared = { runtime, store, sessions, settings, time, space }
   const groups = new Groups({ ...shared, onFatal: failure.report })
   const damages = new DamageReports(shared)
   const checks = new CopyChecks({ clock: runtime.clock, sessions, epoch: store.epoch().counter })
   const [membership, allocation] = [new Membership({ ...shared, damages, checks }), new Allocation(shared)]
-  return { store, settings, sessions, time, groups, membership, allocation, damages, checks, failure }
+  return { store, settings, sessions, time, space, groups, membership, allocation, damages, checks, failure }
 }
 
 function servedMethods({

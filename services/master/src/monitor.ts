@@ -1,9 +1,10 @@
 /**
  * The background step: volumes of dead servers are sealed, the totals learn what was deleted, old idempotency keys are
- * forgotten, and time is written down. It asks nobody.
+ * forgotten, time is written down, and the disk is looked at. It asks nobody.
  */
-import { type Runtime } from '@dfs/core'
+import { DiskError, type Runtime, type SpaceWatch } from '@dfs/core'
 import { type ClusterTime } from './cluster-time.ts'
+import { lookAtDisk } from './disk-space.ts'
 import { type MetadataStore } from './metadata/store.ts'
 import { type Sessions } from './sessions.ts'
 
@@ -12,6 +13,7 @@ export interface MonitorOptions {
   readonly store: MetadataStore
   readonly sessions: Sessions
   readonly time: ClusterTime
+  readonly space: SpaceWatch
   readonly everyMs: number
 }
 
@@ -21,15 +23,21 @@ export async function runMonitor(options: MonitorOptions, signal: AbortSignal): 
 }
 
 /** One bounded step. */
-export async function monitorStep({ runtime, store, sessions, time }: MonitorOptions): Promise<void> {
+export async function monitorStep({ runtime, store, sessions, time, space }: MonitorOptions): Promise<void> {
   for (const server of sessions.dead()) {
     const volumes = (await store.openVolumesOf(server)).map(({ volume }) => volume)
     if (volumes.length === 0) continue
     await store.sealVolumes(volumes, `server ${server} is dead`, runtime.clock.wallMs())
     runtime.log.warn({ server, count: volumes.length }, 'server is dead; its volumes are sealed')
   }
-  await store.countDeleted()
-  await store.forgetKeys()
+  await lookAtDisk(runtime.disk, space).catch((error: unknown) => {
+    if (!(error instanceof DiskError)) throw error
+    runtime.log.warn({ err: error }, 'the disk does not say how much room it has')
+  })
+  if (!space.isFull) {
+    await store.countDeleted()
+    await store.forgetKeys()
+  }
   await time.keep()
 }
 

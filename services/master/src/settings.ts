@@ -4,6 +4,7 @@ import {
   CHUNK_SIZE_BYTES,
   type ClusterSettings,
   DEAD_AFTER_MS,
+  FREE_SPACE_FLOOR_BYTES,
   HEARTBEAT_MS,
   type PublicAddress,
   REPLICAS_DEFAULT,
@@ -20,6 +21,8 @@ export interface MasterSettings {
   readonly publicAddress: PublicAddress
   /** Time between two looks for dead servers. */
   readonly monitorEveryMs: number
+  /** With less room than this on its disk, the master takes no changes. */
+  readonly freeSpaceFloorBytes: number
 }
 
 export const DEFAULT_SETTINGS: MasterSettings = Object.freeze({
@@ -32,6 +35,7 @@ export const DEFAULT_SETTINGS: MasterSettings = Object.freeze({
   liveness: Object.freeze({ suspectAfterMs: SUSPECT_AFTER_MS, deadAfterMs: DEAD_AFTER_MS }),
   publicAddress: Object.freeze({ publicPort: 7070, advertisedUrl: null }),
   monitorEveryMs: HEARTBEAT_MS,
+  freeSpaceFloorBytes: FREE_SPACE_FLOOR_BYTES,
 })
 
 /** Commit requests and look-up requests that wait at most; beyond it the answer is TOO_BUSY. */

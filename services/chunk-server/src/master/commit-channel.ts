@@ -169,6 +169,9 @@ const isWorthRetrying = (error: unknown): boolean =>
   (error instanceof DfsError &&
     (error.code === 'UNAVAILABLE' || error.code === 'TOO_BUSY' || error.code === 'INTERNAL'))
 
+/** Refusals for want of room, which may be there when an earlier attempt arrives. */
+const WANT_OF_ROOM: ReadonlySet<string> = new Set(['TOO_BUSY', 'INSUFFICIENT_SPACE'])
+
 /**
  * What the master says of a sender that a newer start has replaced is true of now alone: that start's registration has
  * removed the results of earlier attempts. And where it has no room for a result, an earlier attempt that is still under
@@ -177,7 +180,7 @@ const isWorthRetrying = (error: unknown): boolean =>
 function definite(result: CommandResult, mayHaveLeft: boolean): CommandResult {
   if (result.ok) return result
   const isOfNow = result.code === 'STALE_INCARNATION' || result.code === 'UNKNOWN_SERVER'
-  if (!isOfNow && !(result.code === 'TOO_BUSY' && mayHaveLeft)) return result
+  if (!isOfNow && !(WANT_OF_ROOM.has(result.code) && mayHaveLeft)) return result
   const { code, detail } = noAnswer(mayHaveLeft)
   return failure(code, `${detail} (${result.detail})`)
 }

@@ -3,7 +3,7 @@
  * keeps the directory of servers current. Answers that say that a newer incarnation of this server runs, or that the data
  * belongs to another cluster, end the process: going on could only do harm (R9).
  */
-import { backoffMs, DiskError, type Runtime, TransportError } from '@dfs/core'
+import { backoffMs, DiskError, type Runtime, type SpaceWatch, TransportError } from '@dfs/core'
 import {
   callMethod,
   type CheckProgress,
@@ -17,7 +17,6 @@ import {
   type RegisterRequest,
   type ReplicaReport,
 } from '@dfs/protocol'
-import { type SpaceWatch } from '../disk-space.ts'
 import { type ServerIdentity } from '../identity.ts'
 import { type VolumeStore } from '../volume/volume-store.ts'
 import { type ServerDirectory } from './server-directory.ts'

@@ -145,6 +145,11 @@ export interface MetadataStore {
    * the same may be tried again. A repeated command gets it, marked as a replay, whoever sends it (R15).
    */
   commitBatch(requests: readonly CommitBatchRequest[], now: Moment): Promise<CommitBatchReply>
+  /**
+   * What commands were answered before, and INSUFFICIENT_SPACE for those that were not: nothing is written. For a disk that
+   * has no room. That an unknown request will not happen cannot be promised: TIMEOUT_ERROR for one to be settled.
+   */
+  answerKnown(requests: readonly CommitBatchRequest[]): Promise<readonly (readonly CommandResult[])[]>
   /** Locations are ordered by the state of the copies: open and in-sync ones, unverified ones, damaged ones; lost ones never. */
   lookupBatch(lookups: readonly Lookup[]): Promise<LookupResult[]>
   /** At most LIST_PAGE_ENTRIES_MAX entries. Throws DIRECTORY_NOT_FOUND, NOT_A_DIRECTORY, INVALID_PATH. */
@@ -205,6 +210,7 @@ const RETRYABLE: ReadonlySet<ErrorCode> = new Set([
   'STALE_INCARNATION',
   'UNKNOWN_SERVER',
   'TOO_BUSY',
+  'INSUFFICIENT_SPACE',
 ])
 
 /** Whether a failure concerns the placement or the sender alone, so that it does not settle the request's outcome. */

@@ -186,6 +186,29 @@ describeStores('idempotency keys', (bench) => {
   })
 })
 
+describe('a disk without room', () => {
+  it('answers what is known, refuses the rest, and writes nothing', async () => {
+    const b = new StoreBench(openAt(null))
+    await b.addServers(1)
+    const [done, keyed, late] = [b.write('/a', null), b.write('/b', null, { key: 'k' }), b.write('/c', null)]
+    const [first, second] = await b.commit(done, keyed)
+    const { sequence } = b.store.epoch()
+    const again = { ...keyed, id: b.nextId() }
+    const resolve: Command = { kind: 'resolve', id: late.id }
+    const request = { ...b.servers[0]!, watermark: 0, commands: [done, again, late, resolve] }
+    const [results] = await b.store.answerKnown([request])
+    expect(results).toMatchObject([
+      first!,
+      { ...second, isReplay: true },
+      { code: 'INSUFFICIENT_SPACE' },
+      { code: 'TIMEOUT_ERROR' },
+    ])
+    expect(b.store.epoch().sequence).toBe(sequence)
+    expect(await b.commit(late), 'there is room again').toMatchObject([{ ok: true }])
+    await b.store.close()
+  })
+})
+
 describe('resolving a request', () => {
   it('gives its result, or gives it up for good (R14)', async () => {
     const b = new StoreBench(openAt(null))

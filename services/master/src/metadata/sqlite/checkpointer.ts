@@ -88,14 +88,15 @@ export class Checkpointer {
 
   #startWorker(): Worker {
     const worker = new Worker(new URL('./checkpoint-worker.ts', import.meta.url), { workerData: this.#file })
-    worker.on('message', () => this.#afterPass())
+    worker.on('message', (outcome: 'passed' | 'full') => this.#afterPass(outcome))
     worker.on('error', (error) => this.#connection.poison(error))
     return worker
   }
 
-  #afterPass(): void {
+  #afterPass(outcome: 'passed' | 'full'): void {
     this.#isUnderWay = false
-    if (this.#isClosing) return
+    // Without room the next pass is left to a later look.
+    if (this.#isClosing || outcome === 'full') return
     try {
       this.#finish()
     } catch (error) {

@@ -7,3 +7,9 @@ export const TRASHED = Object.freeze({ deleted: 1, replaced: 2 })
 
 /** The root directory; every id that is made is far above it. */
 export const ROOT_ID = 1
+
+const SQLITE_FULL = 13
+
+/** Whether SQLite has failed because the disk has no room. */
+export const isDiskFull = (error: unknown): boolean =>
+  error instanceof Error && 'errcode' in error && error.errcode === SQLITE_FULL

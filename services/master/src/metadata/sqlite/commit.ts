@@ -44,6 +44,22 @@ function applyOnce(context: CommandContext, command: Command): CommandResult {
   return result
 }
 
+/** What was answered before; everything else is refused for want of room. Writes nothing. */
+export function answerKnown(tables: Tables, request: CommitBatchRequest): CommandResult[] {
+  const refused = refuseSender(tables, request)
+  if (refused !== null) return request.commands.map(() => refused)
+  return request.commands.map((command) => {
+    const known = isOf(command.id, request) ? tables.results.peek(request, command.id.number) : undefined
+    if (known !== undefined) return known
+    if (command.kind === 'resolve') {
+      return failure('TIMEOUT_ERROR', 'the disk of the master has no room to settle this change')
+    }
+    const kept =
+      'key' in command && command.key !== undefined ? answerByKey(tables, command, command.key) : null
+    return kept ?? failure('INSUFFICIENT_SPACE', 'the disk of the master is full')
+  })
+}
+
 function decide(context: CommandContext, command: Command): CommandResult {
   switch (command.kind) {
     case 'resolve':
@@ -60,17 +76,20 @@ function decide(context: CommandContext, command: Command): CommandResult {
 
 /** The result that is kept under the key; otherwise the result now, which is kept where it settles what the client asked. */
 function applyKeyed(context: CommandContext, command: KeyedCommand, key: string): CommandResult {
-  const { keys } = context.tables
-  const fingerprint = fingerprintOf(command)
-  const kept = keys.find(key)
-  if (kept !== undefined) {
-    return Buffer.compare(kept.fingerprint, fingerprint) === 0
-      ? { ...kept.result, isReplay: true }
-      : failure('IDEMPOTENCY_KEY_REUSED', 'the key came before, with a request for something else')
-  }
+  const { tables } = context
+  const answer = answerByKey(tables, command, key)
+  if (answer !== null) return answer
   const result = applyCommand(context, command)
-  if (settlesKey(result)) keys.keep(key, { fingerprint, result })
+  if (settlesKey(result)) tables.keys.keep(key, { fingerprint: fingerprintOf(command), result })
   return result
+}
+
+function answerByKey({ keys }: Tables, command: KeyedCommand, key: string): CommandResult | null {
+  const kept = keys.find(key)
+  if (kept === undefined) return null
+  return Buffer.compare(kept.fingerprint, fingerprintOf(command)) === 0
+    ? { ...kept.result, isReplay: true }
+    : failure('IDEMPOTENCY_KEY_REUSED', 'the key came before, with a request for something else')
 }
 
 /**

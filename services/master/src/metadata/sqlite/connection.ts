@@ -8,6 +8,7 @@
 import { DatabaseSync } from 'node:sqlite'
 import { assert, InvariantError } from '@dfs/core'
 import { DfsError } from '@dfs/protocol'
+import { isDiskFull } from './codes.ts'
 
 /** `synchronous=FULL`, as the pragma reads it. */
 const FULL = 2
@@ -42,7 +43,7 @@ export class Connection {
   /** Copies the log into the database, unless the connection has failed, and closes it. Nothing may follow. */
   finish(): void {
     try {
-      if (this.#failure === null) this.database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+      if (this.#failure === null) emptyLog(this.database)
     } finally {
       this.database.close()
     }
@@ -78,8 +79,17 @@ export function openDatabase(location: string): DatabaseSync {
     `PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -${CACHE_KIB}`,
   )
   assertDurable(database)
-  database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  emptyLog(database)
   return database
+}
+
+/** Copies the log into the database. Where the disk has no room for that, all of it stays in the log, as safe as there. */
+function emptyLog(database: DatabaseSync): void {
+  try {
+    database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  } catch (error) {
+    if (!isDiskFull(error)) throw error
+  }
 }
 
 /** Throws InvariantError unless commits are synced. */

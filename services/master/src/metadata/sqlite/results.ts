@@ -5,7 +5,7 @@
  */
 import { ByteReader, ByteWriter, InvariantError } from '@dfs/core'
 import { type CommandResult, decodeResult, encodeResult, failure } from '@dfs/protocol'
-import { type CommitBatchRequest, UNCONFIRMED_RESULTS_MAX } from '../store.ts'
+import { type CommitBatchRequest, type Placement, UNCONFIRMED_RESULTS_MAX } from '../store.ts'
 import { type Connection } from './connection.ts'
 import { Query } from './query.ts'
 
@@ -63,13 +63,20 @@ export class Results {
   find(server: number, number: number): CommandResult | undefined {
     const sender = this.#touched.get(server)!
     if (number < sender.watermark) {
-      return failure('INVALID_REQUEST', `request ${number} was confirmed before`)
+      return confirmed(number)
     }
     const stored = sender.results.get(number) ?? sender.fresh.get(number)
     if (stored !== undefined) return stored
     return sender.results.size + sender.fresh.size >= UNCONFIRMED_RESULTS_MAX
       ? failure('TOO_BUSY', 'too many results were never confirmed')
       : undefined
+  }
+
+  /** As {@link find}, for reading alone. */
+  peek({ server, incarnation }: Placement, number: number): CommandResult | undefined {
+    const sender = this.#senders.get(server)
+    if (sender?.incarnation !== incarnation) return undefined
+    return number < sender.watermark ? confirmed(number) : sender.results.get(number)
   }
 
   keep(server: number, number: number, result: CommandResult): void {
@@ -120,6 +127,9 @@ export class Results {
     if (last !== null) this.#queries.removeUpTo.run(server, last)
   }
 }
+
+const confirmed = (number: number): CommandResult =>
+  failure('INVALID_REQUEST', `request ${number} was confirmed before`)
 
 const emptySender = (incarnation: number): Sender => ({
   incarnation,

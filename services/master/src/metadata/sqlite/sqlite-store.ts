@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type DatabaseSync } from 'node:sqlite'
 import { assert, type Random } from '@dfs/core'
 import {
+  type CommandResult,
   DfsError,
   type Epoch,
   type ListPage,
@@ -34,7 +35,7 @@ import {
 import { allocate, findAllocation } from './allocate.ts'
 import { VOLUME_STATE } from './codes.ts'
 import { CHECKPOINT_LIMITS, Checkpointer, type CheckpointLimits } from './checkpointer.ts'
-import { applyRequest } from './commit.ts'
+import { answerKnown, applyRequest } from './commit.ts'
 import { Connection, openDatabase } from './connection.ts'
 import { type DirectoryLock, lockDirectory } from './directory-lock.ts'
 import { listPage } from './listing.ts'
@@ -121,6 +122,10 @@ export class SqliteStore implements MetadataStore {
       return decided
     })
     return { results, sequence: this.epoch().sequence }
+  }
+
+  async answerKnown(requests: readonly CommitBatchRequest[]): Promise<readonly (readonly CommandResult[])[]> {
+    return this.#read(() => requests.map((request) => answerKnown(this.#tables, request)))
   }
 
   async lookupBatch(lookups: readonly Lookup[]): Promise<LookupResult[]> {
