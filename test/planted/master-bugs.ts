@@ -113,8 +113,8 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
     name: 'keep no result under an idempotency key',
     promise: 'a repeated request under a key is answered, not carried out again (R15)',
     file: `${SQLITE}/commit.ts`,
-    oldText: 'keys.keep(key, { fingerprint, result })',
-    newText: 'void fingerprint',
+    oldText: 'tables.keys.keep(key, { fingerprint: fingerprintOf(command), result })',
+    newText: 'return result',
     test: 'test/simulation/exactly-once.test.ts',
   },
 ]
