@@ -67,15 +67,24 @@ export class VolumeCopy {
   /**
    * Opens a copy after a start. Nothing is cut off, because only the master knows the sealed length (R10). A sealed and
    * verified one is taken as it stands, unless bytes are missing at its end; any other is surveyed to find where its valid
-   * records end.
+   * records end, and `onRead` hears of every piece that is read for it.
    */
-  static async recover(deps: CopyDeps, state: CopyState): Promise<VolumeCopy> {
+  static async recover(
+    deps: CopyDeps,
+    state: CopyState,
+    onRead: (bytes: number) => void = () => {},
+  ): Promise<VolumeCopy> {
     const size = await deps.files.use(copyLogName(state.order.volume), (file) => file.size())
     const { sealedLengthBytes, verifiedToBytes } = state
     const isVerified = state.state === 'sealed' && verifiedToBytes === sealedLengthBytes
     if (isVerified && size >= sealedLengthBytes) return new VolumeCopy(deps, null, state, size)
     const copy = new VolumeCopy(deps, null, state, size)
-    const survey = await surveyVolume(copy.readTolerantly, copy.#scanOptions(0, size), sealedLengthBytes ?? 0)
+    const read = async (at: number, buffer: Uint8Array): Promise<number> => {
+      const count = await copy.readTolerantly(at, buffer)
+      onRead(count)
+      return count
+    }
+    const survey = await surveyVolume(read, copy.#scanOptions(0, size), sealedLengthBytes ?? 0)
     copy.#syncedLength = survey.validTo
     copy.#foundTo = survey.lastEnd
     copy.#state = { ...state, verifiedToBytes: Math.min(verifiedToBytes, survey.validTo) }

@@ -1,5 +1,5 @@
 /** All copies of volumes that this server has: made on order, found again after a start, reported to the master. */
-import { type Clock, type Disk, DiskError, type Log } from '@dfs/core'
+import { type Clock, type Disk, DiskError, type Log, Semaphore } from '@dfs/core'
 import {
   type CheckOrder,
   type CopyState,
@@ -15,6 +15,7 @@ import {
 import { type Crc32 } from '@dfs/volume'
 import { loadState } from './copy-state.ts'
 import { OpenFiles } from './open-files.ts'
+import { RecoveryProgress } from './recovery-progress.ts'
 import { VolumeCopy } from './volume-copy.ts'
 
 export interface VolumeStoreDeps {
@@ -25,6 +26,9 @@ export interface VolumeStoreDeps {
   /** A copy was sealed on the master's order. */
   readonly onSealed: (volume: number) => void
 }
+
+/** Each takes a buffer of the size of the largest record. */
+const RECOVERIES_AT_ONCE = 4
 
 /** A record that was checked, as the master is told. */
 type Checked = HeartbeatRequest['checked'][number]
@@ -56,7 +60,7 @@ export class VolumeStore {
     await disk.syncDirectory('')
     const store = new VolumeStore(deps)
     const { states, logs } = volumesIn(await disk.list(VOLUMES_DIRECTORY))
-    for (const volume of states) await store.#recover(volume)
+    await store.#recoverAll(states)
     const orphans = logs.filter((volume) => !store.#copies.has(volume))
     if (orphans.length > 0)
       log.warn({ volumes: orphans.map(formatId) }, 'logs without a readable state are kept aside')
@@ -192,15 +196,34 @@ export class VolumeStore {
     return copy
   }
 
-  async #recover(volume: number): Promise<void> {
+  /** Some at a time: while one is waited for, another one's bytes are summed. */
+  async #recoverAll(volumes: readonly number[]): Promise<void> {
+    const progress = new RecoveryProgress({ ...this.#deps, copies: volumes.length })
+    const slots = new Semaphore(RECOVERIES_AT_ONCE, Infinity)
+    const outcomes = await Promise.allSettled(
+      volumes.map((volume) => slots.run(() => this.#recover(volume, progress))),
+    )
+    // In the order of the volumes, whichever was found first.
+    for (const outcome of outcomes) {
+      if (outcome.status === 'rejected') throw outcome.reason
+      if (outcome.value !== null) this.#copies.set(outcome.value.state.order.volume, outcome.value)
+    }
+    progress.end()
+  }
+
+  async #recover(volume: number, progress: RecoveryProgress): Promise<VolumeCopy | null> {
     const { disk, log } = this.#deps
     try {
       const state = await loadState(disk, volume)
+      if (state === null) return null
       const deps = { ...this.#deps, files: this.#files }
-      if (state !== null) this.#copies.set(volume, await VolumeCopy.recover(deps, state))
+      const copy = await VolumeCopy.recover(deps, state, (bytes) => progress.noteRead(bytes))
+      progress.noteFound()
+      return copy
     } catch (error) {
       if (error instanceof DiskError && error.kind === 'io') throw error
       log.error({ volume: formatId(volume), err: error }, 'a copy cannot be opened and is kept aside')
+      return null
     }
   }
 }
