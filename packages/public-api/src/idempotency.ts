@@ -37,13 +37,15 @@ export function keyMember(headers: IncomingHttpHeaders): KeyMember {
 export const setReplayHeader = (reply: FastifyReply, isReplay: boolean | undefined): FastifyReply =>
   isReplay === true ? reply.header(HEADERS.idempotencyReplayed, '?1') : reply
 
-/** For the document of the API; routes that take a key add it to their headers. */
+/**
+ * For the document of the API; routes that take a key add it to their headers. Without an example: a page that fills it in
+ * would send every change under the same key.
+ */
 export const IDEMPOTENCY_HEADER = {
   'Idempotency-Key': Type.Optional(
     Type.String({
       description:
         'A key of your own, new for each change: `"8e03978e-40d5-43dd-bc93-6894a57f9324"`. Repeat the same request under it as often as you like: it happens once, and every answer is the first one, marked `Idempotency-Replayed: ?1`. Kept for 24 hours.',
-      examples: ['"8e03978e-40d5-43dd-bc93-6894a57f9324"'],
     }),
   ),
 }

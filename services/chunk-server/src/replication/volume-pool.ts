@@ -21,8 +21,12 @@ export interface VolumePoolDeps {
   readonly seal: (order: VolumeOrder, reason: string) => Promise<void>
 }
 
-/** Volumes with too few copies are replaced at most this often. */
+/**
+ * Volumes with too few copies are replaced this often at most, on average. A few times may follow at once: servers that start
+ * together become usable one after the other, and a volume that was asked for before the last of them may come after it.
+ */
 const RENEW_EVERY_MS = 60_000
+const RENEWALS_AT_ONCE = 3
 
 /** A record that stands on every replica but is not committed yet. Exactly one of the two must be called. */
 export interface AppendedRecord {
@@ -56,7 +60,8 @@ export class VolumePool {
   readonly #sealing = new Set<Promise<void>>()
   readonly #sealRequested = new WeakSet<OpenVolume>()
   readonly #closed = new AbortController()
-  #renewAgainMs = -Infinity
+  /** When volumes were renewed lately. */
+  #renewedMs: readonly number[] = []
 
   constructor(deps: VolumePoolDeps) {
     this.#deps = deps
@@ -118,20 +123,24 @@ export class VolumePool {
   }
 
   /**
-   * Retires volumes with fewer than `copies` replicas: so many servers can be had now (R19). At most once a minute, since
+   * Retires volumes with fewer than `copies` replicas: so many servers can be had now (R19). Once a minute on average, since
    * every renewal leaves a short volume behind.
    */
   renew(copies: number): void {
     const nowMs = this.#deps.clock.monotonicMs()
-    if (nowMs < this.#renewAgainMs) return
+    const sinceMs = nowMs - RENEWALS_AT_ONCE * RENEW_EVERY_MS
+    this.#renewedMs = this.#renewedMs.filter((renewedMs) => renewedMs > sinceMs)
+    if (this.#renewedMs.length >= RENEWALS_AT_ONCE) return
+    let hasRenewed = false
     for (const lane of Object.values(this.#lanes)) {
       const short = keptBy(lane).filter(({ order }) => order.replicas.length < copies)
       for (const volume of short) {
-        this.#renewAgainMs = nowMs + RENEW_EVERY_MS
+        hasRenewed = true
         this.#drop(lane, volume)
         if (!lane.unsettled.has(volume)) this.#seal(volume, 'more copies are possible now')
       }
     }
+    if (hasRenewed) this.#renewedMs = [...this.#renewedMs, nowMs]
   }
 
   /** The master has sealed this volume: it takes no more records, and its successor is made before a write needs it. */
