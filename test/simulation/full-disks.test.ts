@@ -65,7 +65,10 @@ test.each([
     await simulation.run({ untilMs: simulation.nowMs + 2000 })
     const servers = cluster.master.servers()
     expect(servers.map(({ isFull }) => isFull)).toEqual(servers.map(({ name }) => name === full!.name))
-    for (let turn = 0; turn < 6; turn += 1) expect(cluster.master.redirectTarget()!.name).not.toBe(full!.name)
+    for (let turn = 0; turn < 6; turn += 1) {
+      const target = await simulation.complete(() => cluster.master.redirectTarget())
+      expect(target!.name).not.toBe(full!.name)
+    }
     const read = await simulation.complete(() => getFile(cluster.server(full!), '/before'))
     expect(Buffer.from(read).equals(content(50_000))).toBe(true)
 

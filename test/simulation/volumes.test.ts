@@ -100,3 +100,21 @@ test('a failed sync ends the copy for good; the write succeeds elsewhere and not
   const read = await simulation.complete(() => getFile(cluster.server(nodes[2]!), '/file'))
   expect(equal(read, content(300_000))).toBe(true)
 })
+
+test('nobody is sent to a server that died a moment ago, or that hangs', async () => {
+  const { cluster, nodes } = await started('redirects')
+  const { simulation } = cluster
+  const targetOf = async (): Promise<string | undefined> =>
+    (await simulation.complete(() => cluster.master.redirectTarget()))?.name
+  const targets = new Set<string | undefined>()
+  for (let turn = 0; turn < 6; turn += 1) targets.add(await targetOf())
+  expect(targets).toEqual(new Set(nodes.map(({ name }) => name)))
+
+  nodes[1]!.crash('process')
+  const fromMs = simulation.nowMs
+  for (let turn = 0; turn < 6; turn += 1) expect(await targetOf()).not.toBe(nodes[1]!.name)
+  expect(simulation.nowMs - fromMs, 'before its silence is noticed').toBeLessThan(4000)
+
+  nodes[2]!.pause()
+  for (let turn = 0; turn < 4; turn += 1) expect(await targetOf()).toBe(nodes[0]!.name)
+})

@@ -1,15 +1,16 @@
 /** What the public application is made of; every group of routes takes what it needs of it. */
 import { type Clock, type Log, type Random } from '@dfs/core'
 import { type Namespace } from '@dfs/protocol'
-import { type Endpoints, type PublicEndpoint } from './addresses.ts'
+import { type Endpoints } from './addresses.ts'
+import { type RedirectTarget } from './file-redirects.ts'
 import { type FileService } from './file-service.ts'
 
 /**
- * How this node answers requests for a file's bytes: it sends the caller to a chunk server (`target` names one at once,
+ * How this node answers requests for a file's bytes: it sends the caller to a chunk server (`target` names one,
  * or null where none is alive), or it carries the bytes itself.
  */
 export type Content =
-  | { readonly kind: 'redirect'; readonly target: () => PublicEndpoint | null }
+  | { readonly kind: 'redirect'; readonly target: RedirectTarget }
   | { readonly kind: 'serve'; readonly files: FileService }
 
 export interface PublicAppOptions {

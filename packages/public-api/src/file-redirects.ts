@@ -37,10 +37,13 @@ const RedirectView = Type.Object(
 const REDIRECT_DESCRIPTION =
   'The master carries no bytes: it answers 307, and the same request goes to the chunk server in `Location`. Browsers and `curl -L` do that by themselves.'
 
+/** Where to send a caller; null where no chunk server can be had. */
+export type RedirectTarget = () => PublicEndpoint | null | Promise<PublicEndpoint | null>
+
 export interface FileRedirectsOptions {
   readonly namespace: Namespace
   readonly addresses: Addresses
-  readonly target: () => PublicEndpoint | null
+  readonly target: RedirectTarget
 }
 
 /** Adds PUT and GET. */
@@ -92,12 +95,12 @@ export function addFileRedirects(app: App, { namespace, addresses, target }: Fil
   )
 }
 
-type Redirect = (request: FastifyRequest, reply: FastifyReply) => Static<typeof RedirectView>
+type Redirect = (request: FastifyRequest, reply: FastifyReply) => Promise<Static<typeof RedirectView>>
 
 const redirector =
-  (addresses: Addresses, target: () => PublicEndpoint | null): Redirect =>
-  (request, reply) => {
-    const endpoint = target()
+  (addresses: Addresses, target: RedirectTarget): Redirect =>
+  async (request, reply) => {
+    const endpoint = await target()
     if (endpoint === null) throw new DfsError('UNAVAILABLE', 'no chunk server is alive')
     // The target was checked to be printable ASCII that starts with a slash, the host to be one of ours.
     const location = `${addresses.originOf(endpoint, request.hostName)}${request.url}`

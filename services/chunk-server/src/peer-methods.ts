@@ -5,6 +5,7 @@ import {
   createReplica,
   DfsError,
   formatId,
+  ping,
   readBytes,
   serveMethod,
   type ServedMethod,
@@ -34,6 +35,7 @@ export function peerMethods(deps: PeerMethodDeps): ServedMethod[] {
       await appending(space, () => store.create(order, own.replica))
       return {}
     }),
+    serveMethod(ping, async () => ({})),
     serveMethod(appendRecords, (request) => append(request, deps)),
     serveMethod(readBytes, async ({ volume, offset, size }) => {
       if (size > WIRE_BODY_BYTES_MAX)

@@ -2,9 +2,16 @@
  * The master without its public listener: it answers the other nodes over the transport and offers the namespace to
  * whoever serves it over HTTP. Its state is the store's, beside who was heard when.
  */
-import { type Runtime, type SpaceWatch, type TransportServer } from '@dfs/core'
+import {
+  type Runtime,
+  type SpaceWatch,
+  type Transport,
+  TransportError,
+  type TransportServer,
+} from '@dfs/core'
 import {
   allocateVolumes,
+  callMethod,
   checkCopies,
   type CommitReply,
   type CommitRequest,
@@ -15,6 +22,7 @@ import {
   lookups,
   methodHandler,
   type Namespace,
+  ping,
   register,
   reportDamage,
   sealVolume,
@@ -36,6 +44,9 @@ import { OwnCommands } from './own-commands.ts'
 import { Sessions } from './sessions.ts'
 import { checkSettings, type MasterSettings } from './settings.ts'
 
+/** How long a chunk server may take to say that it is there, before a caller is sent to another one. */
+const PING_TIMEOUT_MS = 300
+
 export interface MasterOptions {
   /** Owned by the master from now on: `stop` closes it. */
   readonly store: MetadataStore
@@ -54,8 +65,8 @@ export interface Master {
   /** For the master's own public routes. */
   readonly namespace: Namespace
   readiness(): Readiness
-  /** Where to send the next content request: coordinators that are alive take turns. Null where none is. */
-  redirectTarget(): ServerInfo | null
+  /** Where to send the next content request: coordinators that are alive and answer take turns. Null where none is. */
+  redirectTarget(): Promise<ServerInfo | null>
   /** The coordinator to name when asked for one. Null where no server is alive. */
   preferredCoordinator(): ServerInfo | null
   /** All chunk servers that ever registered, with their addresses. */
@@ -202,6 +213,7 @@ class RunningMaster implements Master {
   readonly namespace: Namespace
   readonly #parts: Parts
   readonly #server: TransportServer
+  readonly #transport: Transport
   readonly #background = new AbortController()
   readonly #monitor: Promise<void>
   #stopped: Promise<void> | null = null
@@ -209,6 +221,7 @@ class RunningMaster implements Master {
   constructor(runtime: Runtime, parts: Parts, server: TransportServer) {
     this.#parts = parts
     this.#server = server
+    this.#transport = runtime.transport
     this.namespace = this.#makeNamespace()
     const monitor = { runtime, ...parts, everyMs: parts.settings.monitorEveryMs }
     this.#monitor = runMonitor(monitor, this.#background.signal).catch(parts.failure.report)
@@ -221,8 +234,26 @@ class RunningMaster implements Master {
       : { isReady: true, reason: null }
   }
 
-  redirectTarget(): ServerInfo | null {
-    return this.#parts.sessions.nextCoordinator()
+  /** One that has answered just now: a server that died since its last heartbeat would cost a caller who follows an error. */
+  async redirectTarget(): Promise<ServerInfo | null> {
+    const { sessions } = this.#parts
+    for (let tries = sessions.view().length; tries > 0; tries -= 1) {
+      const target = sessions.nextCoordinator()
+      if (target === null || (await this.#answers(target))) return target
+    }
+    return sessions.nextCoordinator()
+  }
+
+  async #answers({ internalAddress }: ServerInfo): Promise<boolean> {
+    try {
+      await callMethod(this.#transport, internalAddress, ping, {}, { timeoutMs: PING_TIMEOUT_MS })
+      return true
+    } catch (error) {
+      // Any answer is one, a refusal too.
+      if (error instanceof DfsError) return true
+      if (error instanceof TransportError) return false
+      throw error
+    }
   }
 
   preferredCoordinator(): ServerInfo | null {

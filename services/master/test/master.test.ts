@@ -231,9 +231,9 @@ describe('silence', () => {
     expect(b.master.preferredCoordinator()?.id).toBe(s0)
     await b.pass(5000)
     expect(b.master.preferredCoordinator()).toBe(null)
-    expect(b.master.redirectTarget()).toBe(null)
+    expect(await b.master.redirectTarget()).toBe(null)
     await b.heartbeat(s0!)
-    expect(b.master.redirectTarget()?.id).toBe(s0)
+    expect((await b.master.redirectTarget())?.id).toBe(s0)
   })
 })
 
@@ -350,7 +350,8 @@ describe('redirects', () => {
     const b = await start()
     const ids = await b.registerAll(3)
     await b.pass(5000, ids[0]!, ids[2]!)
-    const targets = Array.from({ length: 4 }, () => b.master.redirectTarget()!.id)
+    const targets: number[] = []
+    for (let turn = 0; turn < 4; turn += 1) targets.push((await b.master.redirectTarget())!.id)
     expect(new Set(targets)).toEqual(new Set([ids[0], ids[2]]))
     expect(targets[0]).not.toBe(targets[1])
   })

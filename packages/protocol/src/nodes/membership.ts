@@ -219,4 +219,7 @@ export const checkCopies = jsonMethod(
   Type.Object({ check: Type.Union([CopyCheck, Type.Null()]) }),
 )
 
+/** Master to chunk server: is anybody there? */
+export const ping = jsonMethod('POST /v1/pings', Type.Object({}), Type.Object({}))
+
 export const viewCluster = jsonMethod('POST /v1/cluster/views', Type.Object({}), ClusterView)
