@@ -7,7 +7,7 @@
  * for the operations that are more than a register's.
  */
 import { type Component } from './components.ts'
-import { isOptional, type ModelOperation, type State } from './model.ts'
+import { isOptional, type ModelOperation, type State, versionNeededBy } from './model.ts'
 import { type Placed, type Timeline } from './timeline.ts'
 
 export class Foresight {
@@ -79,11 +79,4 @@ const takesAnyVersion = ({ guard: { test } }: ModelOperation): boolean =>
 /** Reads and writes, and nothing else: once there is a version, there is always one. */
 function isRegisterOperation({ guard: { test }, effect }: ModelOperation): boolean {
   return test.kind !== 'not-in' && (effect === null || effect.kind === 'set')
-}
-
-/** The one version with which the operation can return. */
-function versionNeededBy({ guard: { test } }: ModelOperation): string | null {
-  if (test.kind !== 'in' || test.values.size !== 1) return null
-  const [value] = test.values
-  return value ?? null
 }

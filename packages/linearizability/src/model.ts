@@ -42,6 +42,13 @@ export interface ModelOperation {
 
 export const isOptional = (operation: ModelOperation): boolean => operation.returnMs === Infinity
 
+/** The one version that must be there for the operation to be answered as it was; null where several would do, or any. */
+export function versionNeededBy({ guard: { test } }: ModelOperation): string | null {
+  if (test.kind !== 'in' || test.values.size !== 1) return null
+  const [value] = test.values
+  return value ?? null
+}
+
 export function passes(test: Test, version: string | null): boolean {
   switch (test.kind) {
     case 'any':

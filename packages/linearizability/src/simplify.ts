@@ -3,7 +3,7 @@
  * the search expensive: each may take effect at any later time. etcd's robustness tests resolve them early in the same way.
  */
 import { type Component } from './components.ts'
-import { isOptional, type ModelOperation, UNSEEN } from './model.ts'
+import { isOptional, type ModelOperation, UNSEEN, versionNeededBy } from './model.ts'
 
 export function simplify(component: Component): Component {
   const resolved = resolveObserved(component.operations)
@@ -17,10 +17,10 @@ export function simplify(component: Component): Component {
  */
 function resolveObserved(operations: readonly ModelOperation[]): readonly ModelOperation[] {
   const seenByMs = new Map<string, number>()
-  for (const { guard, returnMs } of operations) {
-    if (guard.test.kind !== 'in' || returnMs === Infinity || guard.test.values.size !== 1) continue
-    for (const value of guard.test.values)
-      seenByMs.set(value, Math.min(seenByMs.get(value) ?? Infinity, returnMs))
+  for (const operation of operations) {
+    const seen = versionNeededBy(operation)
+    if (seen === null || isOptional(operation)) continue
+    seenByMs.set(seen, Math.min(seenByMs.get(seen) ?? Infinity, operation.returnMs))
   }
   let hasChanged = false
   const resolved = operations.map((operation) => {

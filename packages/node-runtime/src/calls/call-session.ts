@@ -1,6 +1,6 @@
 /** The answering side of one upgraded connection: confirmation, then one call after the other. */
 import { type Socket } from 'node:net'
-import { type WireReply } from '@dfs/core'
+import { concatBytes, type WireReply } from '@dfs/core'
 import { DfsError } from '@dfs/protocol'
 import { encodeFrame, FRAME, FrameError, type FrameHead, FrameReader } from './frame.ts'
 import { CONFIRMATION_BYTES, errorReply } from './handshake.ts'
@@ -38,7 +38,7 @@ export class CallSession {
   readonly #socket: Socket
   readonly #host: SessionHost
   readonly #reader: FrameReader
-  #confirmation: Uint8Array<ArrayBuffer> | null = new Uint8Array(0)
+  #confirmation: Uint8Array | null = new Uint8Array(0)
   #call: CallUnderWay | null = null
   #isAnswering = false
   #isEnding = false
@@ -86,14 +86,12 @@ export class CallSession {
   }
 
   #takeConfirmation(before: Uint8Array, bytes: Uint8Array): Uint8Array {
-    const gathered = new Uint8Array(before.byteLength + bytes.byteLength)
-    gathered.set(before)
-    gathered.set(bytes, before.byteLength)
+    const gathered = concatBytes([before, bytes])
     if (gathered.byteLength < CONFIRMATION_BYTES) {
       this.#confirmation = gathered
       return gathered.subarray(gathered.byteLength)
     }
-    const text = Buffer.from(gathered.buffer, 0, CONFIRMATION_BYTES).toString('latin1')
+    const text = Buffer.from(gathered.buffer, gathered.byteOffset, CONFIRMATION_BYTES).toString('latin1')
     if (!text.endsWith('\n') || !this.#host.isConfirmed(text.slice(0, -1))) {
       throw new FrameError('the caller does not confirm that it knows the cluster key')
     }

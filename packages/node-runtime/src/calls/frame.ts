@@ -6,7 +6,7 @@
  *
  * Little-endian. The reader takes the bytes in whatever pieces they come, and hands on a body in those pieces, without a copy.
  */
-import { concatBytes, fromUtf8, utf8 } from '@dfs/core'
+import { byteCount, concatBytes, fromUtf8, utf8 } from '@dfs/core'
 import { joinSmallPieces } from './pieces.ts'
 
 export const FRAME = Object.freeze({ request: 1, answer: 2, error: 3 })
@@ -25,11 +25,9 @@ export function encodeFrame(kind: number, head: string, body: readonly Uint8Arra
   const headBytes = head === '' ? NOTHING : utf8(head)
   const start = new Uint8Array(PREFIX_BYTES + headBytes.byteLength)
   const view = new DataView(start.buffer)
-  let bodyBytes = 0
-  for (const piece of body) bodyBytes += piece.byteLength
   view.setUint32(0, kind, true)
   view.setUint32(4, headBytes.byteLength, true)
-  view.setUint32(8, bodyBytes, true)
+  view.setUint32(8, byteCount(body), true)
   start.set(headBytes, PREFIX_BYTES)
   return joinSmallPieces([start, ...body])
 }
