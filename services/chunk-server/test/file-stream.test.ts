@@ -11,7 +11,9 @@ class StoredFile {
   readonly size: number
   readonly reads: Step[] = []
   loansOut = 0
+  /** Chunks that start from here on are nowhere, and before there. */
   failAt = Infinity
+  failBefore = Infinity
   readonly #chunks: FoundFile['chunks']
 
   constructor(sizes: readonly number[]) {
@@ -39,7 +41,8 @@ class StoredFile {
         page: async (_info, byte) => this.from(byte),
         read: async (step) => {
           this.reads.push(step)
-          if (step.chunk.start >= this.failAt) throw new Error('no copy has it')
+          if (step.chunk.start >= this.failAt && step.chunk.start < this.failBefore)
+            throw new Error('no copy has it')
           this.loansOut += 1
           const length = step.to - step.from
           const bytes = Uint8Array.from({ length }, (_, at) => (step.chunk.start + step.from + at) % 251)
@@ -90,6 +93,16 @@ describe('FileStream', () => {
     await Promise.resolve()
     expect(file.loansOut).toBe(0)
     expect(file.reads).toHaveLength(2)
+  })
+
+  it('gives back what it has fetched behind a chunk that nobody has', async () => {
+    const file = new StoredFile([5, 5, 5])
+    file.failAt = 0
+    file.failBefore = 5
+    await expect(file.stream(0, 15).next()).rejects.toThrow('no copy has it')
+    await Promise.resolve()
+    expect(file.reads).toHaveLength(2)
+    expect(file.loansOut).toBe(0)
   })
 
   it.each([2, 3])('delivers what comes before a chunk that nobody has (chunk %i)', async (bad) => {

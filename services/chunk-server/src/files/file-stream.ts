@@ -56,7 +56,7 @@ export class FileStream implements AsyncIterableIterator<Uint8Array, undefined> 
     if (fetching === null) return DONE
     this.#following = null
     if (!this.#isPaging) this.#fetchFollowing()
-    this.#current = await fetching
+    this.#current = await this.#orEnd(fetching)
     if (this.#following === null) this.#fetchFollowing()
     return { done: false, value: this.#current.bytes }
   }
@@ -70,6 +70,16 @@ export class FileStream implements AsyncIterableIterator<Uint8Array, undefined> 
     )
     this.#following = null
     return DONE
+  }
+
+  /** After a failure nobody asks for more: what was fetched ahead is given back. */
+  async #orEnd(fetching: Promise<LoanedBytes>): Promise<LoanedBytes> {
+    try {
+      return await fetching
+    } catch (error) {
+      await this.return()
+      throw error
+    }
   }
 
   #releaseCurrent(): void {
