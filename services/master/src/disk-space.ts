@@ -1,8 +1,8 @@
 /**
  * Room on the master's disk. Below a floor it takes no more changes and gives no more volumes: reads go on, and so does the
- * little that keeps the cluster safe (registrations, seals, reports). The floor is far above what that needs, so that no
- * transaction ever meets a full disk; should others take all of it, the process ends as after any failed transaction,
- * and the next start has the reserve.
+ * little that keeps the cluster safe (registrations, seals, reports). The floor is far above what that needs. Should others
+ * take all of it, commits go into the room ahead of the write-ahead log (log-room.ts) until the reserve is given up; should
+ * they take that as well, the process ends as after any failed transaction.
  */
 import { type Disk, giveUpReserve, type Log, SpaceWatch } from '@dfs/core'
 import { MIB } from '@dfs/protocol'

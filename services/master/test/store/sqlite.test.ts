@@ -1,4 +1,5 @@
 /** What only the engine on SQLite has to prove: its settings, its lock, its log, and how it fails. */
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { join } from 'node:path'
 import { InvariantError } from '@dfs/core'
@@ -122,6 +123,8 @@ it('fails the store when a checkpoint fails (R26)', async () => {
   const connection = new Connection(openDatabase(join(directory, 'x.db')))
   connection.database.exec('CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT) STRICT')
   const limits = { lookEvery: 1, framesWorthwhile: 1, framesFew: 0, framesMax: 10_000 }
+  mkdirSync(join(directory, 'none', 'x.db'), { recursive: true })
+  writeFileSync(join(directory, 'none', 'x.db-wal'), '')
   const checkpointer = new Checkpointer(connection, join(directory, 'none', 'x.db'), limits)
   const poisoned = new Promise((resolve) => {
     vi.spyOn(connection, 'poison').mockImplementationOnce((cause) => {

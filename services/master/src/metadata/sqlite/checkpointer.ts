@@ -2,11 +2,13 @@
  * Keeps the write-ahead log short without stopping the answers. A worker thread with a connection of its own copies
  * pages into the database (a passive checkpoint: it waits for nobody and nobody waits for it). Under load the writer is
  * always ahead of it, so the log could grow for ever; when little is left to copy, or the log is far too long, the
- * answering connection itself finishes and starts the log again.
+ * answering connection itself finishes and starts the log again. What looks at the log's length also keeps room ahead of it
+ * (log-room.ts).
  */
 import { Worker } from 'node:worker_threads'
 import { type DatabaseSync } from 'node:sqlite'
 import { type Connection } from './connection.ts'
+import { keepLogRoom } from './log-room.ts'
 import { Query } from './query.ts'
 
 export interface CheckpointLimits {
@@ -53,6 +55,7 @@ export class Checkpointer {
     this.#restart = checkpoint(connection.database, 'RESTART')
     this.#commitsUntilLook = limits.lookEvery
     this.#file = file
+    this.#keepRoom(this.#look.first()!)
   }
 
   /** How often the log was started again; for tests and metrics. */
@@ -63,10 +66,16 @@ export class Checkpointer {
   /** To be called after each commit, outside of any transaction. */
   noteCommit(): void {
     this.#commitsUntilLook -= 1
-    if (this.#commitsUntilLook > 0 || this.#isUnderWay || this.#isClosing) return
+    if (this.#commitsUntilLook > 0 || this.#isClosing) return
     this.#commitsUntilLook = this.#limits.lookEvery
-    const { log, checkpointed } = this.#look.first()!
-    if (log - checkpointed >= this.#limits.framesWorthwhile) this.#startPass()
+    const state = this.#look.first()!
+    this.#keepRoom(state)
+    const isWorthwhile = state.log - state.checkpointed >= this.#limits.framesWorthwhile
+    if (isWorthwhile && !this.#isUnderWay) this.#startPass()
+  }
+
+  #keepRoom({ log }: LogState): void {
+    keepLogRoom(`${this.#file}-wal`, log)
   }
 
   /** Resolves when the worker has ended; a pass under way is finished first. */

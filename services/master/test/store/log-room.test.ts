@@ -1,0 +1,86 @@
+/** The room ahead of the write-ahead log: what it is for, on a real full disk, and that it is no part of the log. */
+import { execFileSync } from 'node:child_process'
+import { closeSync, copyFileSync, openSync, statSync, writeSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+import { join } from 'node:path'
+import { afterEach, expect, it } from 'vitest'
+import { Connection, openDatabase } from '../../src/metadata/sqlite/connection.ts'
+import { keepLogRoom, LOG_ROOM_BYTES } from '../../src/metadata/sqlite/log-room.ts'
+import {
+  copyAsCrashed,
+  everything,
+  openAt,
+  removeTemporaryDirectories,
+  temporaryDirectory,
+} from '../fixture/engines.ts'
+import { StoreBench } from '../fixture/store-bench.ts'
+
+const DISK_MIB = 64
+const isRoot = process.platform === 'linux' && process.getuid?.() === 0
+
+afterEach(() => {
+  removeTemporaryDirectories()
+})
+
+it.skipIf(!isRoot)(
+  'lets commits succeed on a disk without a free byte (needs root: it mounts a tmpfs)',
+  async () => {
+    const directory = temporaryDirectory()
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK_MIB}m`, 'dfs-test', directory])
+    try {
+      const b = new StoreBench(openAt(directory))
+      await b.addServers(3)
+      fill(join(directory, 'ballast'))
+      for (let i = 0; i < 500; i += 1) await b.touch(`/file-${i}`)
+      const before = await everything(b.store)
+      await b.store.close()
+      const again = openAt(directory)
+      expect(await everything(again)).toEqual(before)
+      await again.close()
+    } finally {
+      execFileSync('umount', [directory])
+    }
+  },
+)
+
+it('is kept ahead of the log as it grows, and is not read as a part of it', async () => {
+  const directory = temporaryDirectory()
+  const b = new StoreBench(openAt(directory))
+  const bytes = (): number => statSync(join(directory, 'metadata.db-wal')).size
+  const atFirst = bytes()
+  expect(atFirst).toBeGreaterThanOrEqual(LOG_ROOM_BYTES)
+  for (let i = 0; i < 200; i += 1) await b.touch(`/file-${i}`)
+  expect(bytes()).toBeGreaterThan(atFirst)
+  const survivor = openAt(copyAsCrashed(directory), 2)
+  expect(await everything(survivor)).toEqual(await everything(b.store))
+  await survivor.close()
+  await b.store.close()
+})
+
+it('hides nothing of what an older, longer log has left behind it', () => {
+  const file = join(temporaryDirectory(), 'x.db')
+  const connection = new Connection(openDatabase(file))
+  connection.database.exec('CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT) STRICT')
+  const insert = connection.database.prepare('INSERT INTO t (b) VALUES (?)')
+  const write = (count: number): void => {
+    for (let i = 0; i < count; i += 1) connection.write(() => insert.run('x'.repeat(5000)))
+  }
+  write(50)
+  connection.database.exec('PRAGMA wal_checkpoint(RESTART)')
+  write(3)
+  keepLogRoom(`${file}-wal`, 3)
+  const copy = join(temporaryDirectory(), 'x.db')
+  for (const suffix of ['', '-wal']) copyFileSync(file + suffix, copy + suffix)
+  const found = new DatabaseSync(copy)
+  expect(found.prepare('SELECT count(*) AS n FROM t').get()).toMatchObject({ n: 53 })
+  found.close()
+  connection.finish()
+})
+
+function fill(path: string): void {
+  const [file, piece] = [openSync(path, 'a'), Buffer.alloc(4096, 1)]
+  expect(() => {
+    for (;;) writeSync(file, piece)
+  }).toThrow(/ENOSPC/)
+  closeSync(file)
+}
