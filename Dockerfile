@@ -23,13 +23,12 @@ COPY . .
 RUN pnpm install --prod --no-optional --frozen-lockfile --offline
 
 FROM ${NODE_IMAGE}
-# The second: buffers of bodies are garbage at once; looked for often, less of it waits to be found.
 ENV NODE_ENV=production
-ENV NODE_OPTIONS=--max-semi-space-size=8
 # A new named volume takes over the owner of the directory that it is mounted on. The ids are numbers, so that they mean
 # the same on every base.
 RUN mkdir /data /keys && chown 1000:1000 /data /keys && chmod 700 /data /keys \
-  && ln -s /app/packages/cli/bin/dfs.cjs /usr/local/bin/dfs
+  && ln -s /app/packages/cli/bin/dfs.cjs /usr/local/bin/dfs \
+  && ln -s /app/scripts/container/service /usr/local/bin/dfs-service
 WORKDIR /app
 COPY --from=build /app ./
 # The compiled form of the sources, made once here instead of at every start; it belongs to a user and cannot be written
@@ -38,6 +37,6 @@ ENV NODE_COMPILE_CACHE=/var/cache/dfs
 RUN mkdir /var/cache/dfs && chown 1000:1000 /var/cache/dfs
 USER 1000:1000
 RUN for service in master chunk-server gateway; do \
-  node "services/$service/src/main.ts" >/dev/null; [ $? -eq 78 ] || exit 1; done
+  dfs-service "$service" >/dev/null; [ $? -eq 78 ] || exit 1; done
 HEALTHCHECK --interval=20s --timeout=5s --start-period=30s --retries=3 CMD ["node", "scripts/container/health.cjs"]
-CMD ["node", "services/master/src/main.ts"]
+CMD ["dfs-service", "master"]

@@ -4,6 +4,7 @@
  * Each child has a session of its own where the system has such a thing, so that Ctrl-C reaches the launcher alone and
  * the services are then stopped one after the other, with one signal each: a second one would end them at once.
  */
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -24,8 +25,10 @@ export interface ManagedServiceOptions {
   readonly onGivenUp: (name: string) => void
 }
 
-/** The buffers of bodies are garbage at once; looked for often, it is some 50 MiB less that waits to be found. */
-const NODE_ARGUMENTS = ['--max-semi-space-size=8']
+/** As in the image: scripts/container/service says why. */
+const NODE_ARGUMENTS = readFileSync(new URL('../container/node-flags', import.meta.url), 'utf8')
+  .trim()
+  .split(' ')
 
 export class ManagedService {
   readonly plan: ServicePlan

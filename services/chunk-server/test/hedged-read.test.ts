@@ -61,7 +61,7 @@ interface Trial {
 interface Bench {
   readonly simulation: Simulation
   readonly records: Map<string, SourceRecord>
-  read(answers: Readonly<Record<string, Answer>>): Promise<Trial>
+  read(answers: Readonly<Record<string, Answer>>, bytes?: number): Promise<Trial>
 }
 
 function bench(budget = new HedgeBudget()): Bench {
@@ -74,7 +74,7 @@ function bench(budget = new HedgeBudget()): Bench {
     records.set(name, record)
     return record
   }
-  const read = async (answers: Readonly<Record<string, Answer>>): Promise<Trial> => {
+  const read = async (answers: Readonly<Record<string, Answer>>, bytesCount = 1024): Promise<Trial> => {
     const [asked, cancelled, released, failed]: string[][] = [[], [], [], []]
     const sources = Object.entries(answers).map(([name, { afterMs, gives }]): Source => {
       const bytes = async (): Promise<LoanedBytes | null> => {
@@ -94,7 +94,7 @@ function bench(budget = new HedgeBudget()): Bench {
       }
     })
     const fromMs = simulation.nowMs
-    const loan = await simulation.complete(() => firstRight(sources.values(), deps))
+    const loan = await simulation.complete(() => firstRight(sources.values(), bytesCount, deps))
     const tookMs = simulation.nowMs - fromMs
     await simulation.run({ untilMs: simulation.nowMs + 60_000 })
     const bytesText = loan === null ? null : Buffer.from(loan.bytes).toString()
@@ -123,6 +123,15 @@ describe('a read from several copies', () => {
     const trial = await bench().read({ a: hangs, b: quick, c: quick })
     expect(trial).toMatchObject({ bytes: 'b', asked: ['a', 'b'], cancelled: ['a'], released: ['a'] })
     expect(trial.tookMs).toBeLessThan(100 + 2 * TICK_MS + 2)
+  })
+
+  it('does not take a whole chunk for a hanging read after many small ones', async () => {
+    const b = bench()
+    for (let count = 0; count < 40; count += 1) await b.read({ a: quick, b: quick })
+    const chunk = await b.read({ a: { afterMs: 60, gives: 'bytes' }, b: quick }, 4 * 2 ** 20)
+    expect(chunk).toMatchObject({ bytes: 'a', asked: ['a'] })
+    const small = await b.read({ a: { afterMs: 60, gives: 'bytes' }, b: quick })
+    expect(small).toMatchObject({ bytes: 'b', asked: ['a', 'b'] })
   })
 
   it('takes the slow one if that is first after all', async () => {

@@ -98,7 +98,7 @@ export class ChunkReader {
     requestId: string,
   ): Promise<LoanedBytes> {
     const asked: Asked = { chunk, range, servers, requestId, troubles: [] }
-    const bytes = await firstRight(this.#sources(asked), this.#hedging)
+    const bytes = await firstRight(this.#sources(asked), range.to - range.from, this.#hedging)
     if (bytes !== null) return bytes
     const reasons = asked.troubles.join('; ') || 'no copies'
     throw new DfsError('DATA_UNAVAILABLE', `volume ${formatId(chunk.volume)}: ${reasons}`)

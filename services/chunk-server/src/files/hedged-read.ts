@@ -39,10 +39,14 @@ export class NoAnswerError extends Error {
   override readonly name = 'NoAnswerError'
 }
 
-/** The first right bytes, or null where no source has any. Sources are taken from `sources` as they are needed. */
-export function firstRight(sources: Iterator<Source>, deps: HedgedReadDeps): Promise<LoanedBytes | null> {
+/** The first right ones of so many `bytes`, or null where no source has any. Sources are taken from `sources` as they are needed. */
+export function firstRight(
+  sources: Iterator<Source>,
+  bytes: number,
+  deps: HedgedReadDeps,
+): Promise<LoanedBytes | null> {
   deps.budget.noteRead()
-  return new Race(sources, deps).outcome
+  return new Race(sources, bytes, deps).outcome
 }
 
 interface Entrant {
@@ -55,6 +59,7 @@ interface Entrant {
 class Race {
   readonly outcome: Promise<LoanedBytes | null>
   readonly #sources: Iterator<Source>
+  readonly #bytes: number
   readonly #deps: HedgedReadDeps
   readonly #underWay = new Set<Entrant>()
   readonly #resolve: (bytes: LoanedBytes | null) => void
@@ -62,12 +67,13 @@ class Race {
   #next: Source | null
   #isOver = false
 
-  constructor(sources: Iterator<Source>, deps: HedgedReadDeps) {
+  constructor(sources: Iterator<Source>, bytes: number, deps: HedgedReadDeps) {
     const { promise, resolve, reject } = Promise.withResolvers<LoanedBytes | null>()
     this.outcome = promise
     this.#resolve = resolve
     this.#reject = reject
     this.#sources = sources
+    this.#bytes = bytes
     this.#deps = deps
     this.#next = this.#take()
     this.#goOn()
@@ -99,7 +105,7 @@ class Race {
 
   #watch(entrant: Entrant): void {
     const leftMs = PATIENCE_MS - this.#waitedMs(entrant)
-    const delayMs = Math.min(entrant.source.record.delayMs, leftMs)
+    const delayMs = Math.min(entrant.source.record.delayMs(this.#bytes), leftMs)
     entrant.alarm = this.#deps.alarms.after(delayMs, () => this.#onAlarm(entrant))
   }
 
@@ -118,10 +124,11 @@ class Race {
   #onBytes(entrant: Entrant, bytes: LoanedBytes | null): void {
     if (!this.#underWay.delete(entrant)) return bytes?.release()
     entrant.alarm?.cancel()
-    entrant.source.record.noteAnswer(this.#waitedMs(entrant))
+    entrant.source.record.noteAnswer(this.#waitedMs(entrant), this.#bytes)
     if (bytes === null) return this.#fail(entrant, null)
     for (const loser of this.#underWay) {
-      if (loser.startedMs <= entrant.startedMs) loser.source.record.noteLoss(this.#waitedMs(loser))
+      if (loser.startedMs <= entrant.startedMs)
+        loser.source.record.noteLoss(this.#waitedMs(loser), this.#bytes)
     }
     if (this.#end()) this.#resolve(bytes)
   }

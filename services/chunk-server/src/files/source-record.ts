@@ -6,13 +6,16 @@
 import { type Clock } from '@dfs/core'
 import { RecentLatencies } from './hedge-delay.ts'
 
+/** Longer reads are compared with one another only: after many small ones, every whole chunk would seem to hang. */
+const SHORT_BYTES_MAX = 256 * 1024
 const LOSSES_MAX = 3
 const ASKED_LAST_FIRST_MS = 1000
 const ASKED_LAST_MOST_MS = 30_000
 
 export class SourceRecord {
   readonly #clock: Clock
-  readonly #latencies = new RecentLatencies()
+  readonly #short = new RecentLatencies()
+  readonly #long = new RecentLatencies()
   #lossesInRow = 0
   #askedLastForMs = 0
   #askedLastUntilMs = -Infinity
@@ -21,9 +24,9 @@ export class SourceRecord {
     this.#clock = clock
   }
 
-  /** How long to wait for it before another copy is asked as well. */
-  get delayMs(): number {
-    return this.#latencies.delayMs
+  /** How long to wait for it before another copy is asked as well, for a read of so many bytes. */
+  delayMs(bytes: number): number {
+    return this.#latencies(bytes).delayMs
   }
 
   /** Whether other copies are asked first now. */
@@ -32,16 +35,16 @@ export class SourceRecord {
   }
 
   /** It gave an answer after `latencyMs`. */
-  noteAnswer(latencyMs: number): void {
-    this.#latencies.note(latencyMs)
+  noteAnswer(latencyMs: number, bytes: number): void {
+    this.#latencies(bytes).note(latencyMs)
     this.#lossesInRow = 0
     this.#askedLastForMs = 0
     this.#askedLastUntilMs = -Infinity
   }
 
   /** It was asked first, and had not answered after `latencyMs` when another copy did. */
-  noteLoss(latencyMs: number): void {
-    this.#latencies.note(latencyMs)
+  noteLoss(latencyMs: number, bytes: number): void {
+    this.#latencies(bytes).note(latencyMs)
     this.#lossesInRow += 1
     if (this.#lossesInRow >= LOSSES_MAX && !this.isAskedLast) this.#askLast()
   }
@@ -49,6 +52,10 @@ export class SourceRecord {
   /** It gave an error, or nothing at all for as long as anybody waits. */
   noteFailure(): void {
     if (!this.isAskedLast) this.#askLast()
+  }
+
+  #latencies(bytes: number): RecentLatencies {
+    return bytes > SHORT_BYTES_MAX ? this.#long : this.#short
   }
 
   #askLast(): void {
