@@ -23,6 +23,7 @@ export async function startBaseline(
   return {
     subject: { name, targets: [target], pids: () => pids },
     stop: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return
       const exited = once(child, 'exit')
       child.kill('SIGKILL')
       await exited

@@ -88,7 +88,7 @@ class GatheringWriter {
 }
 
 async function deliver(response: ServerResponse): Promise<void> {
-  const file = await open(path)
+  await using file = await open(path)
   const { size } = await file.stat()
   response.writeHead(200, { 'content-length': size })
   const buffers = [Buffer.alloc(PIECE_BYTES), Buffer.alloc(PIECE_BYTES)]
@@ -104,8 +104,6 @@ async function deliver(response: ServerResponse): Promise<void> {
   }
   await pending
   response.end()
-  await once(response, 'close')
-  await file.close()
 }
 
 async function read(file: FileHandle, buffer: Buffer, at: number): Promise<Buffer> {
