@@ -4,6 +4,7 @@ import { startBaseline } from './baseline-process.ts'
 import { type LargeJob, type LargeResult } from './load/job.ts'
 import { runJob, type Weighed } from './measure/run-job.ts'
 import { type Subject } from './measure/subject.ts'
+import { warmMemory } from './measure/warm-memory.ts'
 import { largeRow } from './row.ts'
 import { type WorkloadContext } from './small-workloads.ts'
 import { LARGE_READ_RATIO, LARGE_WRITE_RATIO } from './targets.ts'
@@ -11,6 +12,8 @@ import { LARGE_READ_RATIO, LARGE_WRITE_RATIO } from './targets.ts'
 const PATH = '/v1/files/bench-large'
 /** Together they carry as many bytes as the one stream. */
 const STREAMS = [1, 8] as const
+/** Copies of the product, and what is on its way to them. */
+const MEMORY_PER_BYTE = 4
 
 export interface LargeContext extends WorkloadContext {
   readonly bytes: number
@@ -70,13 +73,14 @@ async function compare(
 }
 
 async function runLargeJob(
-  { bytes, delays }: LargeContext,
+  { bytes, delays, directory }: LargeContext,
   subject: Subject,
   { method, streams }: Comparison,
 ): Promise<Weighed<LargeResult>> {
   const paths = Array.from({ length: streams }, (_, index) => `${PATH}-${streams}-${index}`)
   const each = Math.ceil(bytes / streams)
   const job: LargeJob = { kind: 'large', method, target: subject.targets[0]!, paths, bytes: each }
+  if (method === 'PUT') warmMemory(directory, MEMORY_PER_BYTE * bytes)
   const { result, ...weighed } = await runJob(subject, job, delays)
   if (!('bytes' in result)) throw new Error('a large job has a large result')
   return { ...weighed, result }
