@@ -49,6 +49,6 @@ export const REPLICATION_BUGS: readonly PlantedBug[] = [
     file: 'packages/protocol/src/ids.ts',
     oldText: '  if (isSameStart || isLaterStart) return\n',
     newText: '  if (isSameStart || isLaterStart || next.counter > 0) return\n',
-    test: 'test/simulation/outdated-master.test.ts',
+    test: 'packages/protocol/test/ids.test.ts',
   },
 ]

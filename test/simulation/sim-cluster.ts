@@ -104,6 +104,11 @@ export class SimCluster {
     if (node === this.masterNode) this.#master = null
   }
 
+  /** Nothing happens any more, and nothing is held on to. */
+  end(): void {
+    for (const node of [this.masterNode, ...this.chunkNodes]) node.crash('process')
+  }
+
   /** Has a node end what is under way, as its process does when it is told to stop. Never settles where it crashes meanwhile. */
   async stop(node: SimNode): Promise<void> {
     await (node === this.masterNode ? this.#master?.stop() : this.#chunkServers.get(node.name)?.stop())

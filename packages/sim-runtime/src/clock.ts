@@ -26,21 +26,30 @@ export class SimClock implements Clock {
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     assert(!Number.isNaN(ms), 'a sleep needs a number of milliseconds')
+    const trueMs = this.#skew.trueMs(Math.max(0, ms))
+    if (signal === undefined) return this.#life.complete(trueMs, 'sleep', () => undefined)
     return new Promise((resolve, reject) => {
-      if (signal?.aborted === true) {
+      if (signal.aborted) {
         reject(signal.reason as Error)
         return
       }
       const onAbort = (): void => {
         timer.cancel()
-        signal?.removeEventListener('abort', onAbort)
-        reject(signal?.reason as Error)
+        forget()
+        reject(signal.reason as Error)
       }
-      const timer = this.#life.schedule(this.#skew.trueMs(Math.max(0, ms)), 'sleep', () => {
-        signal?.removeEventListener('abort', onAbort)
+      const timer = this.#life.schedule(trueMs, 'sleep', () => {
+        forget()
         resolve()
       })
-      signal?.addEventListener('abort', onAbort)
+      // Node keeps a signal made of others alive for as long as it has a listener, and with it all that a dead life had.
+      const unheard = (): void => signal.removeEventListener('abort', onAbort)
+      const ending = this.#life.onEnd(unheard)
+      const forget = (): void => {
+        unheard()
+        ending.cancel()
+      }
+      signal.addEventListener('abort', onAbort)
     })
   }
 

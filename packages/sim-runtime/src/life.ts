@@ -14,6 +14,7 @@ export class Life {
   /** What came due while the process was stopped, in order; null while it runs. */
   #postponed: SimEvent[] | null = null
   #isOver = false
+  readonly #releases = new Set<() => void>()
 
   constructor(simulation: Simulation, node: string, number: number) {
     this.#simulation = simulation
@@ -46,9 +47,17 @@ export class Life {
     })
   }
 
+  /** Does `release` when the life ends: what would hold on to it from outside of it. Cancel it when it is no longer needed. */
+  onEnd(release: () => void): EventHandle {
+    this.#releases.add(release)
+    return { cancel: () => void this.#releases.delete(release) }
+  }
+
   end(): void {
     this.#isOver = true
     this.#postponed = null
+    for (const release of this.#releases) release()
+    this.#releases.clear()
   }
 
   /** Stops the process as SIGSTOP does: time goes on, it notices nothing. */

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { EventQueue, type SimEvent } from '../src/event-queue.ts'
 import { simNode, SimNetwork, SimRandom, Simulation } from '../src/index.ts'
@@ -66,6 +67,18 @@ describe('Simulation', () => {
     })
     await expect(simulation.run()).rejects.toBe(error)
     await expect(simulation.complete(() => new Promise(() => {}))).rejects.toThrow('deadlock')
+  })
+
+  it('holds on to nothing that a dead node was waiting for', async () => {
+    const simulation = new Simulation('memory')
+    const node = simNode(new SimNetwork(simulation), 'node')
+    const { signal } = new AbortController()
+    const { clock } = node.runtime
+    void clock.sleep(1000, signal)
+    await simulation.complete(() => clock.sleep(1, signal))
+    expect(getEventListeners(signal, 'abort').length, 'the one that is under way').toBe(1)
+    node.crash()
+    expect(getEventListeners(signal, 'abort')).toEqual([])
   })
 
   it('does not do what was cancelled', async () => {

@@ -40,8 +40,15 @@ export function planSeed(seed: string): SeedPlan {
 
 /** Throws with an explanation where the cluster broke a promise. */
 export async function runPlan(plan: SeedPlan): Promise<RunReport> {
-  const { seed, knobs, faults } = plan
-  const cluster = new SimCluster({ seed, ...knobs })
+  const cluster = new SimCluster({ seed: plan.seed, ...plan.knobs })
+  try {
+    return await runOn(cluster, plan)
+  } finally {
+    cluster.end()
+  }
+}
+
+async function runOn(cluster: SimCluster, { seed, knobs, faults }: SeedPlan): Promise<RunReport> {
   const { simulation } = cluster
   const random = simulation.random.fork('run')
   const invariants = new Invariants(cluster, knobs)
