@@ -13,7 +13,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { checkDataDirectory } from '../../packages/cli/src/local/cluster-at-rest.ts'
 import { RealCluster } from './real-cluster.ts'
-import { until } from './launcher/launched.ts'
+import { PATIENCE_MS, until } from './launcher/launched.ts'
 
 const BLOCK_BYTES = 64 * 1024
 
@@ -87,8 +87,10 @@ it('serves right bytes while every block of one server is wrong, and makes the c
   for (const url of cluster.serverUrls) expect(await wrongThrough(url)).toEqual([])
   await until(areIdentical)
   for (const url of cluster.serverUrls) expect(await wrongThrough(url)).toEqual([])
-  const mended = await cluster.servers()
-  expect(mended.find(({ name }) => name === 'chunk-server-2')!.repairedRecords).toBeGreaterThan(10)
+  // What a server has repaired comes with its next heartbeat.
+  const repaired = async (): Promise<number> =>
+    (await cluster.servers()).find(({ name }) => name === 'chunk-server-2')!.repairedRecords
+  await expect.poll(repaired, { timeout: PATIENCE_MS }).toBeGreaterThan(10)
 })
 
 it('leaves nothing wrong behind', async () => {

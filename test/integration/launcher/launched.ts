@@ -20,7 +20,7 @@ export interface LaunchOptions {
 }
 
 /** Every wait of these tests ends with the reason for its failure rather than with the time limit of the runner. */
-const PATIENCE_MS = 40_000
+export const PATIENCE_MS = 40_000
 
 export class Launched {
   readonly directory: string
