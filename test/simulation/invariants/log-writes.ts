@@ -71,7 +71,7 @@ export class LogWriteRules implements DiskWitness {
     if (kind === 'sync' || this.#isRepair(operation)) return
     if (log?.hadNoRoom === true) this.#broken(NO_ROOM, name)
     if (log?.madeIn !== nameOf(life)) this.#broken(ONE_LIFE, `${kind} of ${name} in ${nameOf(life)}`)
-    if (!this.#isOpen(volumeOf(name))) this.#broken(OPEN, name)
+    if (this.#isClosed(volumeOf(name))) this.#broken(OPEN, name)
   }
 
   #checkKept({ kind, name, at }: DiskOperation): void {
@@ -92,8 +92,16 @@ export class LogWriteRules implements DiskWitness {
   }
 
   #isOpen(volume: number): boolean {
-    const state = this.#disk.peek(stateName(volume))
-    return state !== null && Buffer.from(state).includes('"state":"open"')
+    return this.#stateText(volume).includes('"state":"open"')
+  }
+
+  /** A state in which a fault has turned a bit says neither: the server goes by what it knows. */
+  #isClosed(volume: number): boolean {
+    return /"state":"(sealed|failed)"/.test(this.#stateText(volume))
+  }
+
+  #stateText(volume: number): string {
+    return Buffer.from(this.#disk.peek(stateName(volume)) ?? []).toString()
   }
 
   #broken(promise: string, evidence: string): void {
