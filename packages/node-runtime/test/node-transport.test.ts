@@ -212,6 +212,27 @@ describe('NodeTransport', () => {
     expect(callsCount).toBe(2)
   })
 
+  it('fails a call, and nothing else, where the connection is reset as soon as it is open', async () => {
+    const proof = new CallProof(KEY)
+    const server = createHttpServer()
+    server.on('upgrade', (request, duplex) => {
+      const socket = duplex as Socket
+      socket.on('error', () => socket.destroy())
+      answerUpgrade(request, socket, proof)
+      setImmediate(() => socket.resetAndDestroy())
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    closers.push(() => new Promise((resolve) => server.close(resolve)))
+    const transport = openTransport()
+    const address = `127.0.0.1:${(server.address() as AddressInfo).port}`
+    // Whether the caller's last word is written before the reset or after it is chance.
+    for (let attempt = 0; attempt < 200; attempt += 1) {
+      expect(await failureOf(transport.call(address, REQUEST, OPTIONS))).toMatchObject({
+        name: 'TransportError',
+      })
+    }
+  })
+
   it('takes the answer of something that is no node for none', async () => {
     const page = 'HTTP/1.1 502 Bad Gateway\r\ncontent-type: text/html\r\ncontent-length: 2\r\n\r\nno'
     const address = await listenRaw((socket) => socket.once('data', () => socket.end(page)))

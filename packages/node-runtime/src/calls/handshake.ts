@@ -21,7 +21,10 @@ export const CONFIRMATION_BYTES = 44
 const WITHIN_MS = 2000
 const REFUSAL_BYTES_MAX = 64 * 1024
 
-/** An upgraded connection, proven on both sides, and what the peer has sent behind its answer. */
+/**
+ * An upgraded connection, proven on both sides, and what the peer has sent behind its answer. It may have broken since: whoever
+ * takes it over looks whether it is destroyed.
+ */
 export interface Opened {
   readonly socket: Socket
   readonly first: Uint8Array
@@ -64,8 +67,12 @@ export function openConnection(address: string, proof: CallProof, signal: AbortS
       }
       socket.setTimeout(0)
       socket.setNoDelay(true)
-      socket.write(`${proof.confirm(offer.nonce, peerNonce)}\n`)
-      resolve({ socket, first })
+      // Until its user listens, nobody else does, and an error without a listener would end the process.
+      socket.on('error', (error) => fail(error.message, error))
+      socket.write(`${proof.confirm(offer.nonce, peerNonce)}\n`, (error) => {
+        if (error === undefined || error === null) resolve({ socket, first })
+        else fail(error.message, error)
+      })
     })
     request.end()
   } catch (error) {

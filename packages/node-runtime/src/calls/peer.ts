@@ -62,6 +62,12 @@ export class Peer {
       .finally(() => (this.#openingCount -= 1))
       .then(
         (opened) => {
+          if (opened.socket.destroyed) {
+            this.#failOne(
+              new TransportError(`${this.#address}: the connection broke at once`, { wasSent: false }),
+            )
+            return
+          }
           const connection = new CallConnection(opened, {
             onIdle: (idle) => this.#useIdle(idle),
             onClosed: (closed) => this.#forget(closed),
