@@ -41,8 +41,10 @@ export class VerificationRules {
     }
     const isNews = !this.#verified.has(copy)
     this.#verified.add(copy)
+    // It was repaired and read, perhaps, and harmed again while the report was on its way.
+    const isJudged = isNews && !this.#atlas.wasHarmedWithin(disk, report.volume, REPORT_DELAY_MS)
     expectPromise(
-      isWhole || !isNews || !this.#neverWhole.has(copy),
+      isWhole || !isJudged || !this.#neverWhole.has(copy),
       HONEST,
       () => `server ${server}, volume ${formatId(report.volume)}, to ${report.verifiedToBytes}`,
     )

@@ -97,6 +97,12 @@ export class Atlas {
     return atMs !== undefined && atMs < this.#nowMs() - ms
   }
 
+  /** Whether a copy was harmed within the last `ms`. */
+  wasHarmedWithin(disk: SimDisk, volume: number, ms: number): boolean {
+    const atMs = this.#harmed.get(disk)?.get(volume)?.atMs
+    return atMs !== undefined && atMs >= this.#nowMs() - ms
+  }
+
   /** Whether everything that is committed of a volume is whole on this disk. */
   isWhole(disk: SimDisk, { chunks }: LedgerVolume): boolean {
     return chunks.every((chunk) => this.isIntact(disk, chunk))
