@@ -67,7 +67,8 @@ export class Ledger {
 
   /** A server has registered; what it said in earlier incarnations is over. */
   noteServer(server: number, incarnation: number, disk: SimDisk): void {
-    this.#disks.set(server, disk)
+    // A registration may arrive after the node it came from was given another disk.
+    if (!this.#disks.has(server)) this.#disks.set(server, disk)
     if (this.#incarnations.get(server) !== incarnation) this.#reports.delete(server)
     this.#incarnations.set(server, incarnation)
   }
