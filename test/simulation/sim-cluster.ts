@@ -106,7 +106,7 @@ export class SimCluster {
 
   /** Nothing happens any more, and nothing is held on to. */
   end(): void {
-    for (const node of [this.masterNode, ...this.chunkNodes]) node.crash('process')
+    for (const node of [this.masterNode, ...this.chunkNodes]) this.crash(node, 'process')
   }
 
   /** Has a node end what is under way, as its process does when it is told to stop. Never settles where it crashes meanwhile. */

@@ -44,7 +44,7 @@ async function listenRaw(onConnection: (socket: Socket) => void): Promise<string
 }
 
 /** A node that opens connections as it should and then does what the test says; resolves to its address. */
-async function listenMisbehaving(onCall: (socket: Socket) => void): Promise<string> {
+async function listenUpgrading(onOpened: (socket: Socket) => void): Promise<string> {
   const proof = new CallProof(KEY)
   const sockets = new Set<Socket>()
   const server = createHttpServer()
@@ -53,6 +53,19 @@ async function listenMisbehaving(onCall: (socket: Socket) => void): Promise<stri
     sockets.add(socket)
     socket.on('error', () => socket.destroy())
     answerUpgrade(request, socket, proof)
+    onOpened(socket)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  closers.push(async () => {
+    for (const socket of sockets) socket.destroy()
+    await new Promise((resolve) => server.close(resolve))
+  })
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+/** As {@link listenUpgrading}, from the moment a call comes. */
+function listenMisbehaving(onCall: (socket: Socket) => void): Promise<string> {
+  return listenUpgrading((socket) => {
     // Confirmation and call may come together or not; the call is the longer part.
     let received = 0
     socket.on('data', (bytes: Uint8Array) => {
@@ -61,12 +74,6 @@ async function listenMisbehaving(onCall: (socket: Socket) => void): Promise<stri
       if (before <= 44 && received > 44) onCall(socket)
     })
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  closers.push(async () => {
-    for (const socket of sockets) socket.destroy()
-    await new Promise((resolve) => server.close(resolve))
-  })
-  return `127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
 const failureOf = (call: Promise<unknown>): Promise<TransportError> =>
@@ -213,18 +220,8 @@ describe('NodeTransport', () => {
   })
 
   it('fails a call, and nothing else, where the connection is reset as soon as it is open', async () => {
-    const proof = new CallProof(KEY)
-    const server = createHttpServer()
-    server.on('upgrade', (request, duplex) => {
-      const socket = duplex as Socket
-      socket.on('error', () => socket.destroy())
-      answerUpgrade(request, socket, proof)
-      setImmediate(() => socket.resetAndDestroy())
-    })
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    closers.push(() => new Promise((resolve) => server.close(resolve)))
+    const address = await listenUpgrading((socket) => void setImmediate(() => socket.resetAndDestroy()))
     const transport = openTransport()
-    const address = `127.0.0.1:${(server.address() as AddressInfo).port}`
     // Whether the caller's last word is written before the reset or after it is chance.
     for (let attempt = 0; attempt < 200; attempt += 1) {
       expect(await failureOf(transport.call(address, REQUEST, OPTIONS))).toMatchObject({

@@ -93,13 +93,13 @@ export class Atlas {
 
   /** Whether a copy was harmed, and not within the last `ms`. */
   wasHarmedBefore(disk: SimDisk, volume: number, ms: number): boolean {
-    const atMs = this.#harmed.get(disk)?.get(volume)?.atMs
+    const atMs = this.#harmedAtMs(disk, volume)
     return atMs !== undefined && atMs < this.#nowMs() - ms
   }
 
   /** Whether a copy was harmed within the last `ms`. */
   wasHarmedWithin(disk: SimDisk, volume: number, ms: number): boolean {
-    const atMs = this.#harmed.get(disk)?.get(volume)?.atMs
+    const atMs = this.#harmedAtMs(disk, volume)
     return atMs !== undefined && atMs >= this.#nowMs() - ms
   }
 
@@ -110,5 +110,10 @@ export class Atlas {
 
   noteGone(disk: SimDisk): void {
     this.#gone.add(disk)
+  }
+
+  /** When a copy was harmed last. */
+  #harmedAtMs(disk: SimDisk, volume: number): number | undefined {
+    return this.#harmed.get(disk)?.get(volume)?.atMs
   }
 }

@@ -70,8 +70,8 @@ export function openConnection(address: string, proof: CallProof, signal: AbortS
       // Until its user listens, nobody else does, and an error without a listener would end the process.
       socket.on('error', (error) => fail(error.message, error))
       socket.write(`${proof.confirm(offer.nonce, peerNonce)}\n`, (error) => {
-        if (error === undefined || error === null) resolve({ socket, first })
-        else fail(error.message, error)
+        if (error instanceof Error) fail(error.message, error)
+        else resolve({ socket, first })
       })
     })
     request.end()

@@ -4,10 +4,11 @@
  * server or a disk that hangs costs a few reads some milliseconds and not every read.
  */
 import { type Clock } from '@dfs/core'
+import { KIB } from '@dfs/protocol'
 import { RecentLatencies } from './hedge-delay.ts'
 
 /** Longer reads are compared with one another only: after many small ones, every whole chunk would seem to hang. */
-const SHORT_BYTES_MAX = 256 * 1024
+const SHORT_BYTES_MAX = 256 * KIB
 const LOSSES_MAX = 3
 const ASKED_LAST_FIRST_MS = 1000
 const ASKED_LAST_MOST_MS = 30_000

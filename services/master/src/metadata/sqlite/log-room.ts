@@ -6,26 +6,27 @@
  * Zeros are not frames (each frame repeats the log's salts and a checksum), so whoever reads the log ends before them, as
  * before the frames that a log leaves behind when it starts again from the beginning.
  */
-import { closeSync, fstatSync, openSync, statfsSync, writeSync } from 'node:fs'
+import { closeSync, openSync, statfsSync, statSync, writeSync } from 'node:fs'
+import { MIB } from '@dfs/protocol'
 
 /** Some seconds of commits. */
-export const LOG_ROOM_BYTES = 16 * 1024 * 1024
+export const LOG_ROOM_BYTES = 16 * MIB
 /** What is left to others where the disk is nearly full already: the log's index grows too. */
-const LEFT_FREE_BYTES = 1024 * 1024
+const LEFT_FREE_BYTES = MIB
 const HEADER_BYTES = 32
 const FRAME_BYTES = 4096 + 24
-const PIECE = Buffer.alloc(1024 * 1024)
+const PIECE = Buffer.alloc(MIB)
 
 /**
  * Makes the file `log`, which holds so many frames, longer by {@link LOG_ROOM_BYTES}, or by what the disk has. The log's
  * writer must be in this thread and outside of any transaction.
  */
 export function keepLogRoom(log: string, frames: number): void {
+  const wantedBytes = HEADER_BYTES + frames * FRAME_BYTES + LOG_ROOM_BYTES
+  let lengthBytes = statSync(log).size
+  if (lengthBytes >= wantedBytes) return
   const file = openSync(log, 'r+')
   try {
-    const wantedBytes = HEADER_BYTES + frames * FRAME_BYTES + LOG_ROOM_BYTES
-    let lengthBytes = fstatSync(file).size
-    if (lengthBytes >= wantedBytes) return
     const { bavail, bsize } = statfsSync(log)
     const endBytes = Math.min(wantedBytes, lengthBytes + bavail * bsize - LEFT_FREE_BYTES)
     while (lengthBytes < endBytes) {
