@@ -15,6 +15,8 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { decodeCheckedJson, encodeCheckedJson } from '@dfs/core'
+import { crc32 } from '@dfs/node-runtime'
 import { type CopyCheck } from '@dfs/protocol'
 import { type FindingKind, FINDINGS, type Report } from '@dfs/fsck'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -97,11 +99,16 @@ function flipBitInPlace(path: string, at: number): void {
   closeSync(file)
 }
 
+const readState = (path: string): Record<string, unknown> =>
+  decodeCheckedJson(readFileSync(path), crc32) as Record<string, unknown>
+
+const rewrite = (path: string, value: object): void => writeFileSync(path, encodeCheckedJson(value, crc32))
+
 const editState = (change: (state: Record<string, unknown>) => void) => (directory: string) => {
   const { state } = copiesOf(directory)[0]!
-  const value = JSON.parse(readFileSync(state, 'utf8')) as Record<string, unknown>
+  const value = readState(state)
   change(value)
-  writeFileSync(state, JSON.stringify(value))
+  rewrite(state, value)
 }
 
 /** What each kind of fault looks like; `may` come with it. */
@@ -114,7 +121,8 @@ const FAULTS: Record<FindingKind, { plant: (directory: string) => void; may?: Fi
       const other = (name: string): string => name.replace(/[0-9a-f]+(?=\.(log|json)$)/, 'abcdef')
       cpSync(log, other(log))
       cpSync(state, other(state))
-      writeFileSync(other(state), readFileSync(state, 'utf8').replace(/"volume":\d+/, `"volume":${0xabcdef}`))
+      const value = readState(state)
+      rewrite(other(state), { ...value, order: { ...(value['order'] as object), volume: 0xabcdef } })
     },
   },
   'copy-other-replica': { plant: editState((state) => (state['replica'] = 7)), may: ['copy-unknown'] },
@@ -139,6 +147,7 @@ const FAULTS: Record<FindingKind, { plant: (directory: string) => void; may?: Fi
   },
   'record-damaged': { plant: (directory) => flipBit(copiesOf(directory)[0]!.log, 5000) },
   'record-foreign': { plant: inMetadata('UPDATE versions SET request_number = request_number + 1') },
+  'identity-damaged': { plant: (directory) => flipBit(join(directory, 'chunk-server-3', 'server.json'), 50) },
   'server-missing': { plant: (directory) => rmSync(join(directory, 'chunk-server-3'), { recursive: true }) },
   'volume-books': { plant: inMetadata('UPDATE volumes SET committed_end = 10 WHERE committed_end > 10') },
   'chunk-without-volume': { plant: inMetadata('UPDATE chunks SET volume = 12345 WHERE start > 0'), may: [] },

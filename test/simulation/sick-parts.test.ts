@@ -3,6 +3,7 @@
  * of a backup. None may cost what was acknowledged, nor fill up the rest of the cluster.
  */
 import { readWhole, writeDurably } from '@dfs/core'
+import { IDENTITY_FILES } from '@dfs/protocol'
 import { expect, test } from 'vitest'
 import { SimCluster } from './sim-cluster.ts'
 import { getFile, putFile } from './sim-files.ts'
@@ -97,7 +98,9 @@ test('a server restored from a backup acknowledges nothing that it did not store
   const { simulation, chunkNodes } = cluster
   await simulation.complete(() => cluster.start())
   const [node] = chunkNodes
-  const backup = await simulation.complete(() => readWhole(node!.runtime.disk, 'server.json'))
+  const backup = await simulation.complete(() =>
+    Promise.all(IDENTITY_FILES.map((name) => readWhole(node!.runtime.disk, name))),
+  )
   await simulation.complete(() => cluster.restartChunkServer(node!, 'process'))
   const content = new Uint8Array(100).fill(7)
   for (let index = 0; index < 5; index += 1) {
@@ -105,7 +108,9 @@ test('a server restored from a backup acknowledges nothing that it did not store
   }
   cluster.crash(node!, 'process')
   const { disk } = node!.restart()
-  await simulation.complete(() => writeDurably(disk, 'server.json', backup!))
+  await simulation.complete(async () => {
+    for (const [index, name] of IDENTITY_FILES.entries()) await writeDurably(disk, name, backup[index]!)
+  })
   await simulation.complete(() => cluster.restartChunkServer(node!, 'process'))
   await simulation.complete(async () => {
     for (let index = 0; index < 10; index += 1) {

@@ -1,13 +1,16 @@
 /**
  * The check of a cluster that stands still, from its metadata and the disks of its chunk servers. Nothing is written.
  */
-import { type Disk, DiskError, type DiskFile, fromUtf8, readWhole } from '@dfs/core'
+import { type Disk, DiskError, type DiskFile, readWhole } from '@dfs/core'
 import {
   copyLogName,
   type CopyState,
   copyStateName,
   formatId,
+  IDENTITY_FILES,
   parseCopyState,
+  parseIdentity,
+  type ServerIdentityRecord,
   VOLUMES_DIRECTORY,
   volumesIn,
 } from '@dfs/protocol'
@@ -43,20 +46,24 @@ export async function checkCluster(cluster: ClusterAtRest): Promise<Report> {
     cluster.signal?.throwIfAborted()
     await checkOne(cluster, servers, volume, findings)
   }
-  for (const server of servers.values()) await findUnknown(server, known, findings)
+  for (const server of servers.values()) await findUnknown(server, known, { findings, crc32: cluster.crc32 })
   return findings.report()
 }
 
 /** The servers by their ids, as the disks name themselves. */
 async function findServers(
-  { query, disks }: ClusterAtRest,
+  { query, disks, crc32 }: ClusterAtRest,
   findings: Findings,
 ): Promise<Map<number, Server>> {
   const byDisk = serversOf(query)
   const found = new Map<number, Server>()
   for (const { name, disk } of disks) {
-    const uid = await diskUidOf(disk)
-    const server = uid === null ? undefined : byDisk.get(uid)
+    const identities = await Promise.all(IDENTITY_FILES.map((file) => identityIn(disk, file, crc32)))
+    const identity = identities.find((one) => one !== null)
+    if (identity === undefined) continue
+    const lost = IDENTITY_FILES.filter((_, index) => identities[index] === null)
+    for (const file of lost) findings.add('identity-damaged', name, file)
+    const server = byDisk.get(identity.diskUid)
     if (server !== undefined) found.set(server.id, { name, disk })
   }
   for (const { id, name } of byDisk.values()) {
@@ -65,10 +72,15 @@ async function findServers(
   return found
 }
 
-async function diskUidOf(disk: Disk): Promise<string | null> {
-  const bytes = await readWhole(disk, 'server.json')
-  const [, uid] = /"diskUid":\s*"([0-9a-f]{32})"/.exec(bytes === null ? '' : fromUtf8(bytes)) ?? []
-  return uid ?? null
+/** What a server wrote about itself; null where that is missing or cannot be read. */
+async function identityIn(disk: Disk, name: string, crc32: Crc32): Promise<ServerIdentityRecord | null> {
+  try {
+    const bytes = await readWhole(disk, name)
+    return bytes === null ? null : parseIdentity(bytes, crc32)
+  } catch (error) {
+    if (error instanceof DiskError) return null
+    throw error
+  }
 }
 
 async function checkOne(
@@ -82,7 +94,7 @@ async function checkOne(
   for (const replica of volume.replicas) {
     const server = servers.get(replica.server)
     if (server === undefined || !mustBeThere(volume, replica)) continue
-    const file = await openCopy(server, volume, replica, findings)
+    const file = await openCopy(server, volume, replica, { findings, crc32 })
     if (file === null) continue
     files.push(file)
     copies.push({
@@ -111,10 +123,10 @@ async function openCopy(
   { name, disk }: Server,
   volume: Volume,
   { replica }: Replica,
-  findings: Findings,
+  { findings, crc32 }: { findings: Findings; crc32: Crc32 },
 ): Promise<DiskFile | null> {
   const where = `volume ${formatId(volume.id)} on ${name}`
-  const state = await stateOf(disk, volume.id)
+  const state = await stateOf(disk, volume.id, crc32)
   if (state === 'missing') {
     findings.add('copy-missing', where, copyStateName(volume.id))
     return null
@@ -156,10 +168,10 @@ async function openLog(
   }
 }
 
-async function stateOf(disk: Disk, volume: number): Promise<CopyState | 'missing' | null> {
+async function stateOf(disk: Disk, volume: number, crc32: Crc32): Promise<CopyState | 'missing' | null> {
   try {
     const bytes = await readWhole(disk, copyStateName(volume))
-    return bytes === null ? 'missing' : parseCopyState(bytes, volume)
+    return bytes === null ? 'missing' : parseCopyState(bytes, volume, crc32)
   } catch (error) {
     if (error instanceof DiskError) return null
     throw error
@@ -180,11 +192,11 @@ async function readOrNothing(file: DiskFile, at: number, buffer: Uint8Array): Pr
 async function findUnknown(
   { name, disk }: Server,
   known: ReadonlyMap<number, number>,
-  findings: Findings,
+  { findings, crc32 }: { findings: Findings; crc32: Crc32 },
 ): Promise<void> {
   const { states, logs } = volumesIn(await namesIn(disk))
   for (const volume of new Set([...states, ...logs])) {
-    const state = await stateOf(disk, volume)
+    const state = await stateOf(disk, volume, crc32)
     const isKnown =
       state === 'missing'
         ? await isEmpty(disk, volume)

@@ -11,6 +11,8 @@ export const FINDINGS = Object.freeze({
   'copies-differ': 'copies of one volume are not the same bytes',
   'record-damaged': 'a record that a file refers to is not valid in a copy',
   'record-foreign': 'a valid record is not the one that the file refers to',
+  'identity-damaged':
+    'one of the two notes of a server about itself cannot be read; its next start writes it anew',
   'server-missing': 'a chunk server of the cluster has no data directory here',
   'volume-books': 'lengths in the rows of a volume contradict each other or its chunks',
   'chunk-without-volume': 'a chunk lies in a volume that is not there',

@@ -70,7 +70,7 @@ const SESSION_SILENCE_MS = 10_000
 export async function startChunkServer(runtime: Runtime, options: ChunkServerOptions): Promise<ChunkServer> {
   const { clock, random, disk, log, transport } = runtime
   const { crc32, createHasher } = options
-  const identity = await ServerIdentity.open(disk, random.fork('identity'))
+  const identity = await ServerIdentity.open({ disk, crc32, log }, random.fork('identity'))
   let pool: VolumePool | null = null
   const store = await VolumeStore.open({
     clock,

@@ -2,49 +2,40 @@
  * Who this server is: bound to its data directory, written durably before anything depends on it. The incarnation is
  * raised at each start, so what an earlier process of the same server began can be told from what this one does.
  */
-import { type Disk, fromUtf8, type Random, readWhole, utf8, writeEssential } from '@dfs/core'
-import { checkEpoch, DfsError, type Epoch, EpochSchema } from '@dfs/protocol'
-import Type, { type Static } from 'typebox'
-import { Compile } from 'typebox/compile'
+import { type Random } from '@dfs/core'
+import { checkEpoch, DfsError, type Epoch, type ServerIdentityRecord } from '@dfs/protocol'
+import { type IdentityFilesDeps, loadIdentity, saveIdentity } from './identity-files.ts'
 
-const FILE_NAME = 'server.json'
 /** The lower part of an incarnation is drawn by lot; the upper part counts the starts. */
 const LOTS = 2 ** 20
 /** Transactions of the master that may pass before the highest sequence seen is written again. */
 const SEQUENCE_STEP = 10_000
 
-const Identity = Type.Object({
-  formatVersion: Type.Literal(1),
-  diskUid: Type.String({ pattern: '^[0-9a-f]{32}$' }),
-  incarnation: Type.Integer({ minimum: 1 }),
-  clusterId: Type.Union([Type.String(), Type.Null()]),
-  serverId: Type.Union([Type.Integer({ minimum: 1 }), Type.Null()]),
-  seenEpoch: Type.Union([EpochSchema, Type.Null()]),
-})
-type Identity = Static<typeof Identity>
-
-const identityCheck = Compile(Identity)
-
 export class ServerIdentity {
-  readonly #disk: Disk
-  #durable: Identity
+  readonly #files: IdentityFilesDeps
+  #durable: ServerIdentityRecord
   #seen: Epoch | null
   #writing: Promise<void> = Promise.resolve()
 
-  private constructor(disk: Disk, identity: Identity) {
-    this.#disk = disk
+  private constructor(files: IdentityFilesDeps, identity: ServerIdentityRecord) {
+    this.#files = files
     this.#durable = identity
     this.#seen = identity.seenEpoch
   }
 
   /** Reads the identity, or makes one in an empty directory, and raises the incarnation. Durable when it resolves. */
-  static async open(disk: Disk, random: Random): Promise<ServerIdentity> {
-    const bytes = await readWhole(disk, FILE_NAME)
-    const found = bytes === null ? null : parseIdentity(bytes)
+  static async open(files: IdentityFilesDeps, random: Random): Promise<ServerIdentity> {
+    const found = await loadIdentity(files)
     const diskUid = found?.diskUid ?? hex(random.bytes(16))
     const incarnation = nextIncarnation(found?.incarnation ?? 0, random)
-    const rest = { clusterId: null, serverId: null, seenEpoch: null }
-    const identity = new ServerIdentity(disk, { formatVersion: 1, ...rest, ...found, diskUid, incarnation })
+    const unbound = { clusterId: null, serverId: null, seenEpoch: null }
+    const identity = new ServerIdentity(files, {
+      ...unbound,
+      ...found,
+      formatVersion: 1,
+      diskUid,
+      incarnation,
+    })
     await identity.#persist(() => ({}))
     return identity
   }
@@ -123,29 +114,24 @@ export class ServerIdentity {
   }
 
   /** Writes what `decide` wants changed when its turn comes; null where nothing is left to write. */
-  async #persist(decide: () => Partial<Identity> | null): Promise<void> {
+  async #persist(decide: () => Partial<ServerIdentityRecord> | null): Promise<void> {
     const write = this.#persistAfter(this.#writing, decide)
     // A failed write fails its own caller below; the next one tries again.
     this.#writing = write.catch(() => undefined)
     await write
   }
 
-  async #persistAfter(before: Promise<void>, decide: () => Partial<Identity> | null): Promise<void> {
+  async #persistAfter(
+    before: Promise<void>,
+    decide: () => Partial<ServerIdentityRecord> | null,
+  ): Promise<void> {
     await before
     const change = decide()
     if (change === null) return
     const next = { ...this.#durable, ...change }
-    await writeEssential(this.#disk, FILE_NAME, utf8(JSON.stringify(next)))
+    await saveIdentity(this.#files, next)
     this.#durable = next
   }
-}
-
-function parseIdentity(bytes: Uint8Array): Identity {
-  const value: unknown = JSON.parse(fromUtf8(bytes))
-  if (!identityCheck.Check(value)) {
-    throw new DfsError('WRONG_CLUSTER', `${FILE_NAME} in the data directory is not one of this program`)
-  }
-  return value
 }
 
 /**

@@ -1,25 +1,95 @@
-/** What a server remembers of itself and of the master when its disk does not take it. */
-import { SimNetwork, simNode, Simulation } from '@dfs/sim-runtime'
-import { expect, it } from 'vitest'
+/** What a server remembers of itself and of the master when its disk does not take it, or loses it. */
+import { silentLog } from '@dfs/core'
+import { crc32 } from '@dfs/node-runtime'
+import { type Epoch, IDENTITY_FILES } from '@dfs/protocol'
+import { SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { ServerIdentity } from '../src/identity.ts'
 
 const NONCE = '0123456789abcdef'
+const epoch = (sequence: number): Epoch => ({ counter: 4, nonce: NONCE, sequence })
+
+let simulation: Simulation
+let node: SimNode
+
+const opened = (): Promise<ServerIdentity> => {
+  const { disk, random } = node.runtime
+  return simulation.complete(() => ServerIdentity.open({ disk, crc32, log: silentLog }, random))
+}
+
+function restart(kind: 'power' | 'process'): Promise<ServerIdentity> {
+  node.crash(kind)
+  node.restart()
+  return opened()
+}
+
+beforeEach(() => {
+  simulation = new Simulation('identity')
+  node = simNode(new SimNetwork(simulation), 'node')
+})
 
 it('writes the epoch down at the next answer where the disk was full at the first', async () => {
-  const simulation = new Simulation('identity')
-  const node = simNode(new SimNetwork(simulation), 'node')
-  const { disk, random } = node.runtime
-  const identity = await simulation.complete(() => ServerIdentity.open(disk, random))
-  const epoch = (sequence: number) => ({ counter: 4, nonce: NONCE, sequence })
-
+  const identity = await opened()
   node.disk.faultHook = ({ kind }) => (kind === 'append' ? { kind: 'error', error: 'full' } : null)
   await expect(simulation.complete(() => identity.observe(epoch(10)))).rejects.toMatchObject({ kind: 'full' })
   node.disk.faultHook = null
   await simulation.complete(() => identity.observe(epoch(11)))
 
-  node.crash('power')
-  const next = node.restart()
-  const later = await simulation.complete(() => ServerIdentity.open(next.disk, next.random))
+  const later = await restart('power')
   expect(later.seenEpoch).toEqual(epoch(11))
   expect(later.incarnation).toBeGreaterThan(identity.incarnation)
+})
+
+describe.each(IDENTITY_FILES)('with %s lost', (name) => {
+  let identity: ServerIdentity
+
+  beforeEach(async () => {
+    identity = await opened()
+    await simulation.complete(async () => {
+      await identity.bind('cluster', 7)
+      await identity.observe(epoch(11))
+    })
+  })
+
+  const known = ({ diskUid, clusterId, serverId, seenEpoch }: ServerIdentity) => ({
+    diskUid,
+    clusterId,
+    serverId,
+    seenEpoch,
+  })
+
+  it('is the same server, whichever bit has turned there; and the file is whole again', async () => {
+    let { incarnation } = identity
+    for (let bit = 0; bit < node.disk.peek(name)!.byteLength * 8; bit += 1) {
+      node.disk.flipBit(name, bit >> 3, bit & 7)
+      const next = await restart('power')
+      expect(known(next), `bit ${bit}`).toEqual(known(identity))
+      expect(next.incarnation, `bit ${bit}`).toBeGreaterThan(incarnation)
+      ;({ incarnation } = next)
+    }
+  })
+
+  it('is the same server where the disk cannot read it', async () => {
+    node.disk.faultHook = (operation) =>
+      operation.kind === 'read' && operation.name === name ? { kind: 'error', error: 'io' } : null
+    expect(known(await restart('power'))).toEqual(known(identity))
+  })
+})
+
+it('counts nothing as written down before both files have it, and takes the newer one', async () => {
+  const identity = await opened()
+  await simulation.complete(() => identity.observe(epoch(11)))
+  const next = { counter: 5, nonce: 'f'.repeat(16), sequence: 12 }
+  node.disk.faultHook = ({ kind, name }) =>
+    kind === 'append' && name.startsWith(IDENTITY_FILES[1]) ? { kind: 'error', error: 'io' } : null
+  await expect(simulation.complete(() => identity.observe(next))).rejects.toMatchObject({ kind: 'io' })
+  expect(identity.hasWrittenDown(next)).toBe(false)
+  node.disk.faultHook = null
+  expect((await restart('power')).seenEpoch).toEqual(next)
+})
+
+it('does not become another server where both files are lost', async () => {
+  await opened()
+  for (const name of IDENTITY_FILES) node.disk.flipBit(name, 50, 0)
+  await expect(restart('power')).rejects.toMatchObject({ code: 'WRONG_CLUSTER' })
 })

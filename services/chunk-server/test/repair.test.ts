@@ -85,7 +85,7 @@ class Bench {
       await file.appendv([bytes])
       await file.sync()
       await file.close()
-      await saveState(disk, SEALED)
+      await saveState(disk, SEALED, crc32)
     })
     return bench
   }

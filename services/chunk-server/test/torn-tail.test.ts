@@ -67,7 +67,7 @@ class Server {
     await server.simulation.complete(async () => {
       await disk.makeDirectory(VOLUMES_DIRECTORY)
       await disk.syncDirectory('')
-      await saveState(disk, OPEN)
+      await saveState(disk, OPEN, crc32)
       const file = await disk.open(LOG, 'create')
       await file.appendv([LOG_BYTES.bytes])
       await file.sync()
@@ -88,7 +88,7 @@ class Server {
   async recovered<T>(saved: CopyState, look: (copy: VolumeCopy) => Promise<T>): Promise<T> {
     return this.simulation.complete(async () => {
       const { runtime } = this.node
-      await saveState(runtime.disk, saved)
+      await saveState(runtime.disk, saved, crc32)
       const store = await VolumeStore.open({ ...runtime, crc32, onSealed: () => {} })
       const seen = await look(store.require(VOLUME))
       await store.close()

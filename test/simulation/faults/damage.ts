@@ -2,7 +2,8 @@
  * Damage to what is stored: bits that turn, writes that never reach the medium or reach the wrong place, disks that are lost.
  * All of it asks the atlas first, and is noted there.
  */
-import { type ChunkPlacement } from '@dfs/protocol'
+import { crc32 } from '@dfs/node-runtime'
+import { type ChunkPlacement, IDENTITY_FILES, parseIdentity } from '@dfs/protocol'
 import { type DiskFaultHook, type SimDisk, type SimRandom } from '@dfs/sim-runtime'
 import { type Atlas, logName, stateName } from '../ledger/atlas.ts'
 import { type Ledger, type LedgerVolume } from '../ledger/ledger.ts'
@@ -41,6 +42,18 @@ export class Damage {
     const bits = disk.peek(stateName(volume))!.byteLength * 8
     const bit = Math.floor((at * states.length * bits) % bits)
     disk.flipBit(stateName(volume), bit >> 3, bit & 7)
+    return true
+  }
+
+  /** Turns a bit in one of the two identities of a server; false where the other one is not whole. */
+  flipIdentity(disk: SimDisk, at: number): boolean {
+    const files = IDENTITY_FILES.map((name) => ({ name, bytes: disk.durable(name) }))
+    const areWhole = files.every(({ bytes }) => bytes !== null && parseIdentity(bytes, crc32) !== null)
+    if (!areWhole) return false
+    const { name, bytes } = files[Math.floor(at * files.length)]!
+    const bits = bytes!.byteLength * 8
+    const bit = Math.floor((at * files.length * bits) % bits)
+    disk.flipBit(name, bit >> 3, bit & 7)
     return true
   }
 

@@ -85,7 +85,7 @@ function drawWays(random: SimRandom, servers: number): Way[] {
 }
 
 const LOG_OPERATIONS = ['append', 'sync', 'read', 'open'] as const
-const STATE_OPERATIONS = ['append', 'sync', 'rename', 'syncDirectory', 'remove', 'open'] as const
+const STATE_OPERATIONS = ['append', 'sync', 'read', 'rename', 'syncDirectory', 'remove', 'open'] as const
 
 function drawDiskErrors(random: SimRandom, servers: number): Harm {
   const files = pick(random, ['logs', 'logs', 'states', 'all'] as const)
@@ -197,6 +197,15 @@ const RECIPES: readonly Recipe[] = [
     weight: 1,
     draw: (random, servers) => ({
       kind: 'flipped state',
+      node: anyServer(random, servers),
+      at: random.fraction(),
+    }),
+  },
+  {
+    kind: 'flipped identity',
+    weight: 1,
+    draw: (random, servers) => ({
+      kind: 'flipped identity',
       node: anyServer(random, servers),
       at: random.fraction(),
     }),

@@ -45,6 +45,8 @@ export type Harm =
   | { readonly kind: 'flipped bits'; readonly node: NodeNumber; readonly at: readonly number[] }
   /** A bit in what is written down beside a volume turns; `at` is a share of all such bits. */
   | { readonly kind: 'flipped state'; readonly node: NodeNumber; readonly at: number }
+  /** The same in one of the two files in which a server keeps its identity. */
+  | { readonly kind: 'flipped identity'; readonly node: NodeNumber; readonly at: number }
   | {
       readonly kind: 'lost writes' | 'misdirected writes'
       readonly node: NodeNumber

@@ -4,7 +4,7 @@ import { type Invariants } from '../invariants/check-invariants.ts'
 import { type Knobs } from '../run/knobs.ts'
 import { type SimCluster } from '../sim-cluster.ts'
 import { Damage } from './damage.ts'
-import { DiskFaults, isAbout, isLog } from './disk-faults.ts'
+import { DiskFaults, isAbout } from './disk-faults.ts'
 import { type Fault, type FaultKind, type NodeNumber } from './fault-plan.ts'
 import { NetworkFaults } from './network-faults.ts'
 import { NodeFaults } from './node-faults.ts'
@@ -92,6 +92,8 @@ export class FaultInjector {
         return endless(this.#damage.flipBits(this.#node(fault.node).disk, fault.at))
       case 'flipped state':
         return endless(this.#damage.flipState(this.#node(fault.node).disk, fault.at))
+      case 'flipped identity':
+        return endless(this.#damage.flipIdentity(this.#node(fault.node).disk, fault.at))
       default:
         return this.disks.begin(
           ('nodes' in fault ? fault.nodes : [fault.node]).map((number) => this.#node(number).disk),
@@ -114,8 +116,8 @@ export class FaultInjector {
             ? { kind: 'slow', extraMs: fault.extraMs }
             : null
       case 'wrong reads':
-        return ({ kind, name, bytes }) =>
-          kind === 'read' && isLog(name) && bytes > 0 && random.chance(fault.ratio)
+        return ({ kind, bytes }) =>
+          kind === 'read' && bytes > 0 && random.chance(fault.ratio)
             ? { kind: 'flip', at: random.int(bytes), bit: random.int(8) }
             : null
       case 'lost writes':

@@ -46,10 +46,9 @@ function harmedPlaces({ cluster, ledger, atlas }: RestingCluster): Set<string> {
     for (const node of cluster.chunkNodes) {
       if (atlas.isHarmed(node.disk, id)) places.add(`${name} on ${node.name}`)
     }
-    for (const { server } of volume.order.replicas) {
-      const disk = ledger.diskOf(server)
-      if (disk !== null && atlas.isGone(disk)) places.add(`server ${server}`)
-    }
+  }
+  for (const server of ledger.servers) {
+    if (atlas.isGone(ledger.diskOf(server)!)) places.add(`server ${server}`)
   }
   return places
 }

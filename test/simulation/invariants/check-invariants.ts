@@ -9,7 +9,9 @@ import {
   type FileInfo,
   type VolumeOrder,
 } from '@dfs/protocol'
+import { type SimDisk } from '@dfs/sim-runtime'
 import { Atlas } from '../ledger/atlas.ts'
+import { diskUidOf } from '../ledger/disk-uid.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import {
   type Decision,
@@ -33,6 +35,7 @@ export class Invariants implements StoreObserver {
   readonly ledger = new Ledger()
   readonly atlas: Atlas
   readonly #cluster: SimCluster
+  readonly #disks: SimDisk[] = []
   readonly #commits = new CommitRules(this.ledger)
   readonly #durability: DurabilityRules
   readonly #reads = new ReadRules(this.ledger)
@@ -81,7 +84,9 @@ export class Invariants implements StoreObserver {
     this.#bounds.check()
   }
 
-  watch(disk: Parameters<typeof watchLogs>[0]): void {
+  /** Every disk that a server may have has to be known here. */
+  watch(disk: SimDisk): void {
+    this.#disks.push(disk)
     watchLogs(disk, this.ledger, (error) => this.#cluster.simulation.fail(error))
   }
 
@@ -124,9 +129,10 @@ export class Invariants implements StoreObserver {
     this.ledger.allocate(orders)
   }
 
-  registered({ name, incarnation }: Registration, server: number): void {
-    const node = this.#cluster.chunkNodes.find((known) => known.name === name)
-    if (node !== undefined) this.ledger.noteServer(server, incarnation, node.disk)
+  registered({ diskUid, incarnation }: Registration, server: number): void {
+    // It may arrive after the node it came from was given another disk.
+    const disk = this.#disks.find((known) => diskUidOf(known) === diskUid)
+    if (disk !== undefined) this.ledger.noteServer(server, incarnation, disk)
   }
 
   reported(server: number, reports: Reports): void {

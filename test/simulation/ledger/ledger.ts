@@ -60,15 +60,19 @@ export class Ledger {
     }
   }
 
-  /** Where a server keeps its copies, since its first registration: an id belongs to a disk. */
+  /** Every server that was ever registered. */
+  get servers(): readonly number[] {
+    return [...this.#disks.keys()]
+  }
+
+  /** Where a server keeps its copies: an id belongs to a disk. */
   diskOf(server: number): SimDisk | null {
     return this.#disks.get(server) ?? null
   }
 
   /** A server has registered; what it said in earlier incarnations is over. */
   noteServer(server: number, incarnation: number, disk: SimDisk): void {
-    // A registration may arrive after the node it came from was given another disk.
-    if (!this.#disks.has(server)) this.#disks.set(server, disk)
+    this.#disks.set(server, disk)
     if (this.#incarnations.get(server) !== incarnation) this.#reports.delete(server)
     this.#incarnations.set(server, incarnation)
   }

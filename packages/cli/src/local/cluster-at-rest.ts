@@ -8,7 +8,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { DiskError } from '@dfs/core'
 import { checkCluster, type Query, type Report, SCHEMA_VERSIONS_KNOWN } from '@dfs/fsck'
 import { crc32, lockDirectory, NodeDisk } from '@dfs/node-runtime'
-import { DfsError } from '@dfs/protocol'
+import { DfsError, IDENTITY_FILES } from '@dfs/protocol'
 
 export interface CheckOptions {
   readonly onBytes: (count: number) => void
@@ -42,7 +42,7 @@ export async function checkDataDirectory(directory: string, options: CheckOption
 const chunkServersIn = (directory: string): string[] =>
   readdirSync(directory)
     .filter((name) => statSync(join(directory, name)).isDirectory())
-    .filter((name) => existsSync(join(directory, name, 'server.json')))
+    .filter((name) => IDENTITY_FILES.some((file) => existsSync(join(directory, name, file))))
     .sort()
 
 /** Takes a lock of the launcher's or the master's; null where there is no such file. */

@@ -2,7 +2,7 @@
  * What a chunk server writes down beside each copy of a volume: the little that its log cannot say. Its form is known to
  * whoever reads a data directory, the server itself and `dfs fsck`.
  */
-import { fromUtf8 } from '@dfs/core'
+import { decodeCheckedJson, encodeCheckedJson, type Sum } from '@dfs/core'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { formatId } from '../ids.ts'
@@ -28,15 +28,11 @@ const check = Compile(CopyState)
 export const copyLogName = (volume: number): string => `${VOLUMES_DIRECTORY}/${formatId(volume)}.log`
 export const copyStateName = (volume: number): string => `${VOLUMES_DIRECTORY}/${formatId(volume)}.json`
 
-/** The state, or null where the bytes are not one of this volume. */
-export function parseCopyState(bytes: Uint8Array, volume: number): CopyState | null {
-  let value: unknown
-  try {
-    value = JSON.parse(fromUtf8(bytes))
-  } catch (error) {
-    if (error instanceof SyntaxError || error instanceof TypeError) return null
-    throw error
-  }
+export const encodeCopyState = (state: CopyState, crc32: Sum): Uint8Array => encodeCheckedJson(state, crc32)
+
+/** The state, or null where the bytes are not what was written for this volume. */
+export function parseCopyState(bytes: Uint8Array, volume: number, crc32: Sum): CopyState | null {
+  const value = decodeCheckedJson(bytes, crc32)
   return check.Check(value) && value.order.volume === volume ? value : null
 }
 

@@ -53,6 +53,7 @@ export class Verifier {
   async #run(): Promise<void> {
     const { clock, store } = this.#deps
     while (!this.#stopped.signal.aborted) {
+      await store.lookAgain()
       for (const order of store.takeChecks()) await this.#step(order.volume, () => this.#check(order))
       for (const copy of store.unverified()) {
         const { volume } = copy.state.order

@@ -56,7 +56,7 @@ export class VolumeCopy {
     const file = await deps.disk.open(copyLogName(state.order.volume), 'create')
     try {
       await file.sync()
-      await saveState(deps.disk, state)
+      await saveState(deps.disk, state, deps.crc32)
     } catch (error) {
       await file.close()
       throw error
@@ -306,7 +306,7 @@ export class VolumeCopy {
   /** Durable when it resolves. Where it rejects, the change holds until the process ends. */
   async #change(change: Partial<CopyState>): Promise<void> {
     this.#state = { ...this.#state, ...change }
-    const saving = this.#saved.then(() => saveState(this.#deps.disk, this.#state))
+    const saving = this.#saved.then(() => saveState(this.#deps.disk, this.#state, this.#deps.crc32))
     // A failed write fails its own caller below; the next one tries again.
     this.#saved = saving.catch(() => undefined)
     await saving

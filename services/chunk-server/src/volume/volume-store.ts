@@ -30,6 +30,9 @@ export interface VolumeStoreDeps {
 /** Each takes a buffer of the size of the largest record. */
 const RECOVERIES_AT_ONCE = 4
 
+/** Time between two attempts to read the copies that the disk did not let be read. */
+const LOOK_AGAIN_MS = 60_000
+
 /** A record that was checked, as the master is told. */
 type Checked = HeartbeatRequest['checked'][number]
 
@@ -44,6 +47,9 @@ export class VolumeStore {
   readonly #changed = new Set<number>()
   /** Copies that the master believes to be here and that are not, with their volumes, since reports were last taken. */
   readonly #absent = new Map<number, number>()
+  /** Copies that the disk did not let be read; they are as they were, and may yet be. */
+  readonly #unreadable = new Set<number>()
+  #lookAgainAtMs = 0
   /** Orders to check that wait, by {@link checkKey}; as many as the master has outstanding at most. */
   readonly #checks = new Map<string, CheckOrder>()
   readonly #checked = new Map<string, Checked>()
@@ -61,9 +67,9 @@ export class VolumeStore {
     const store = new VolumeStore(deps)
     const { states, logs } = volumesIn(await disk.list(VOLUMES_DIRECTORY))
     await store.#recoverAll(states)
-    const orphans = logs.filter((volume) => !store.#copies.has(volume))
+    const orphans = logs.filter((volume) => !states.includes(volume))
     if (orphans.length > 0)
-      log.warn({ volumes: orphans.map(formatId) }, 'logs without a readable state are kept aside')
+      log.warn({ volumes: orphans.map(formatId) }, 'logs without a state are kept aside')
     return store
   }
 
@@ -92,7 +98,7 @@ export class VolumeStore {
 
   /** Carries out an order of the master. One for a copy that is not here is answered by a report that says so. */
   async obey(order: Order): Promise<void> {
-    if (this.#creating.has(order.volume)) return
+    if (this.#creating.has(order.volume) || this.#unreadable.has(order.volume)) return
     const copy = this.#copies.get(order.volume)
     if (copy?.state.replica !== order.replica) {
       this.#absent.set(order.replica, order.volume)
@@ -142,6 +148,16 @@ export class VolumeStore {
 
   all(): VolumeCopy[] {
     return [...this.#copies.values()]
+  }
+
+  /** Tries once more to read copies that could not be read at the start, now and then; the master hears of those that can. */
+  async lookAgain(): Promise<void> {
+    const nowMs = this.#deps.clock.monotonicMs()
+    if (this.#unreadable.size === 0 || nowMs < this.#lookAgainAtMs) return
+    const volumes = [...this.#unreadable]
+    this.#unreadable.clear()
+    await this.#recoverAll(volumes)
+    for (const volume of volumes) if (this.#copies.has(volume)) this.noteChange(volume)
   }
 
   /** Copies that are sealed but not verified yet. */
@@ -208,20 +224,21 @@ export class VolumeStore {
       if (outcome.status === 'rejected') throw outcome.reason
       if (outcome.value !== null) this.#copies.set(outcome.value.state.order.volume, outcome.value)
     }
+    this.#lookAgainAtMs = this.#deps.clock.monotonicMs() + LOOK_AGAIN_MS
     progress.end()
   }
 
   async #recover(volume: number, progress: RecoveryProgress): Promise<VolumeCopy | null> {
-    const { disk, log } = this.#deps
+    const { disk, log, crc32 } = this.#deps
     try {
-      const state = await loadState(disk, volume)
+      const state = await loadState(disk, volume, crc32)
       if (state === null) return null
       const deps = { ...this.#deps, files: this.#files }
       const copy = await VolumeCopy.recover(deps, state, (bytes) => progress.noteRead(bytes))
       progress.noteFound()
       return copy
     } catch (error) {
-      if (error instanceof DiskError && error.kind === 'io') throw error
+      if (error instanceof DiskError && error.kind === 'io') this.#unreadable.add(volume)
       log.error({ volume: formatId(volume), err: error }, 'a copy cannot be opened and is kept aside')
       return null
     }

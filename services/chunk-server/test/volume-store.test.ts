@@ -1,0 +1,72 @@
+/** All copies of a server, found again after a start on a disk that does not let some of them be read. */
+import { crc32 } from '@dfs/node-runtime'
+import { copyStateName, type VolumeOrder } from '@dfs/protocol'
+import { type DiskFaultHook, SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
+import { beforeEach, expect, it } from 'vitest'
+import { VolumeStore } from '../src/volume/volume-store.ts'
+
+const [UNREADABLE, READABLE] = [70, 71]
+const orderOf = (volume: number): VolumeOrder => ({
+  volume,
+  kind: 'small',
+  salt: '0123456789abcdef',
+  primary: { server: 1, incarnation: 1 },
+  replicas: [{ replica: volume + 100, server: 1, incarnation: 1 }],
+})
+
+let simulation: Simulation
+let node: SimNode
+
+const open = (): Promise<VolumeStore> => VolumeStore.open({ ...node.runtime, crc32, onSealed: () => {} })
+
+beforeEach(async () => {
+  simulation = new Simulation('volume store')
+  node = simNode(new SimNetwork(simulation), 'node')
+  await simulation.complete(async () => {
+    const store = await open()
+    for (const volume of [UNREADABLE, READABLE]) await store.create(orderOf(volume), volume + 100)
+    await store.seal(UNREADABLE, 0)
+  })
+  node.crash('power')
+  node.restart()
+})
+
+const failsReads: DiskFaultHook = ({ kind, name }) =>
+  kind === 'read' && name === copyStateName(UNREADABLE) ? { kind: 'error', error: 'io' } : null
+
+it('starts without a copy that cannot be read, and reports it when it can', async () => {
+  node.disk.faultHook = failsReads
+  await simulation.complete(async () => {
+    const store = await open()
+    expect(store.reports().map(({ volume }) => volume)).toEqual([READABLE])
+    node.disk.faultHook = null
+    await store.lookAgain()
+    expect(store.get(UNREADABLE), 'not so soon').toBeUndefined()
+    await node.runtime.clock.sleep(60_000)
+    await store.lookAgain()
+    expect(store.takeChangedReports()).toMatchObject([{ volume: UNREADABLE, state: 'sealed' }])
+  })
+})
+
+it('does not call a copy absent that it could not read', async () => {
+  node.disk.faultHook = failsReads
+  await simulation.complete(async () => {
+    const store = await open()
+    const order = { kind: 'seal' as const, sealedLengthBytes: 0 }
+    await store.obey({ ...order, volume: UNREADABLE, replica: UNREADABLE + 100 })
+    expect(store.takeChangedReports()).toEqual([])
+    await store.obey({ ...order, volume: 99, replica: 199 })
+    expect(store.takeChangedReports()).toMatchObject([{ volume: 99, state: 'failed' }])
+  })
+})
+
+it('keeps a copy aside whose state is damaged, for good', async () => {
+  node.disk.flipBit(copyStateName(UNREADABLE), 30, 1)
+  await simulation.complete(async () => {
+    const store = await open()
+    expect(store.reports().map(({ volume }) => volume)).toEqual([READABLE])
+    await node.runtime.clock.sleep(60_000)
+    await store.lookAgain()
+    expect(store.takeChangedReports()).toEqual([])
+  })
+})
