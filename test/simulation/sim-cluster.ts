@@ -2,7 +2,7 @@
  * A whole cluster in one process: the real master and the real chunk servers, started through their own start functions
  * on simulated clocks, disks and networks. Volumes are small, so that they fill, seal and are verified all the time.
  */
-import { type ChunkServer, startChunkServer } from '@dfs/chunk-server'
+import { type ChunkServer, DEFAULT_TUNING, startChunkServer, type Tuning } from '@dfs/chunk-server'
 import { assert } from '@dfs/core'
 import {
   DEFAULT_SETTINGS,
@@ -28,6 +28,8 @@ export interface SimClusterOptions {
   readonly freeSpaceFloorBytes?: number
   readonly replicas?: number
   readonly liveness?: MasterSettings['liveness']
+  readonly tuning?: Tuning
+  readonly transactions?: Pick<MasterSettings, 'requestsPerTransactionMax' | 'commandsPerTransactionMax'>
 }
 
 const MASTER = 'master'
@@ -87,6 +89,7 @@ export class SimCluster {
       createHasher,
       onFatal: this.#failOn(node.name),
       freeSpaceFloorBytes: this.#options.freeSpaceFloorBytes ?? FREE_SPACE_FLOOR_BYTES,
+      tuning: this.#options.tuning ?? DEFAULT_TUNING,
     })
     this.#chunkServers.set(node.name, server)
   }
@@ -152,7 +155,7 @@ export class SimCluster {
       this.#options
     const { freeSpaceFloorBytes = FREE_SPACE_FLOOR_BYTES } = this.#options
     const cluster = { ...DEFAULT_SETTINGS.cluster, replicas, volumeSizeBytes, chunkSizeBytes }
-    return { ...DEFAULT_SETTINGS, cluster, liveness, freeSpaceFloorBytes }
+    return { ...DEFAULT_SETTINGS, ...this.#options.transactions, cluster, liveness, freeSpaceFloorBytes }
   }
 
   #failOn(name: string): (error: Error) => void {

@@ -32,6 +32,7 @@ import { peerMethods } from './peer-methods.ts'
 import { RemoteNamespace } from './remote-namespace.ts'
 import { VolumePool } from './replication/volume-pool.ts'
 import { sealUntilDone, VolumeAllocator } from './volume-allocation.ts'
+import { DEFAULT_TUNING, type Tuning } from './tuning.ts'
 import { FullCheck } from './volume/full-check.ts'
 import { otherCopies } from './volume/other-copies.ts'
 import { Verifier } from './volume/verifier.ts'
@@ -46,6 +47,7 @@ export interface ChunkServerOptions {
   readonly onFatal: (error: Error) => void
   /** With less room than this on its disk, this server takes no more bytes. */
   readonly freeSpaceFloorBytes?: number
+  readonly tuning?: Tuning
   /** Opens the public listener. The master sends clients here as soon as this server is registered, so it comes before. */
   readonly openDoors?: (server: ChunkServer) => Promise<void>
 }
@@ -59,8 +61,6 @@ export interface ChunkServer {
   stop(): Promise<void>
 }
 
-/** Chunks of long bodies in memory at once: 48 MiB; what the peers' connections and the collector hold comes on top. */
-const CHUNKS_IN_MEMORY_MAX = 12
 const LONG_BODIES_WAITING_MAX = 1000
 
 /** A session is trusted for this long without an answer; afterwards the server says that it is not ready. */
@@ -69,7 +69,7 @@ const SESSION_SILENCE_MS = 10_000
 /** Recovers what is on the disk, answers peers, opens its doors, registers; resolves when it is registered. */
 export async function startChunkServer(runtime: Runtime, options: ChunkServerOptions): Promise<ChunkServer> {
   const { clock, random, disk, log, transport } = runtime
-  const { crc32, createHasher } = options
+  const { crc32, createHasher, tuning = DEFAULT_TUNING } = options
   const identity = await ServerIdentity.open({ disk, crc32, log }, random.fork('identity'))
   let pool: VolumePool | null = null
   const store = await VolumeStore.open({
@@ -77,6 +77,7 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     disk,
     crc32,
     log,
+    openFilesMax: tuning.openFilesMax,
     onSealed: (volume) => pool?.noteSealed(volume),
   })
   const directory = new ServerDirectory(clock)
@@ -94,6 +95,7 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
   const session = new MasterSession({
     runtime,
     ...options,
+    tuning,
     identity,
     store,
     directory,
@@ -111,21 +113,34 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
   const commits = new CommitChannel({
     clock,
     random: random.fork('commits'),
+    tuning,
     sender: () => ({ server: identity.serverId, incarnation: identity.incarnation }),
     send: (request, options) => session.callCurrent(commitsMethod, request, options),
   })
   const lookups = new LookupChannel({
     clock,
     random: random.fork('lookups'),
+    tuning,
     send: (requests, options) => session.callCurrent(lookupsMethod, requests, options),
   })
   const stopped = new AbortController()
-  const allocation = { runtime, identity, session, store, directory, crc32, space, stopped: stopped.signal }
+  const allocation = {
+    runtime,
+    tuning,
+    identity,
+    session,
+    store,
+    directory,
+    crc32,
+    space,
+    stopped: stopped.signal,
+  }
   const allocator = new VolumeAllocator(allocation)
   const openVolumes = new VolumePool({
     clock,
     random: random.fork('volumes'),
     log,
+    tuning,
     volumeSizeBytes: () => directory.settings.volumeSizeBytes,
     allocate: (kind) => allocator.allocate(kind),
     seal: (order, reason) => sealUntilDone(allocation, order, reason),
@@ -134,13 +149,17 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
   const self = (): number => identity.serverId
   const damages = new DamageReporter({ clock, log, session })
   const onDamage = (damage: Damage): void => damages.report(damage)
-  const chunks = new ChunkReader({ clock, transport, store, directory, crc32, log, self, onDamage })
+  const chunks = new ChunkReader({ clock, transport, tuning, store, directory, crc32, log, self, onDamage })
   const chunkSizeBytes = (): number => directory.settings.chunkSizeBytes
   const records = new RecordCommitter({ clock, pool: openVolumes, commits })
   const content = { crc32, createHasher, chunkSizeBytes, records }
   const uploads = new UploadStager({
     ...content,
-    permits: new ChunkPermits(clock, { permits: CHUNKS_IN_MEMORY_MAX, waitingMax: LONG_BODIES_WAITING_MAX }),
+    tuning,
+    permits: new ChunkPermits(clock, {
+      permits: tuning.chunksInMemoryMax,
+      waitingMax: LONG_BODIES_WAITING_MAX,
+    }),
     releaseVolume: (upload) => openVolumes.release('large', upload),
   })
   const writer = new FileWriter({ ...content, log, pool: openVolumes, commits, uploads })

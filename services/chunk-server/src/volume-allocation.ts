@@ -32,13 +32,14 @@ import { type ServerDirectory } from './master/server-directory.ts'
 import { appending, requireRoom } from './disk-space.ts'
 import { ownReplica } from './peer-methods.ts'
 import { OpenVolume } from './replication/open-volume.ts'
+import { type Tuning } from './tuning.ts'
 import { type VolumeStore } from './volume/volume-store.ts'
 
-const CALL_TIMEOUT_MS = 3000
 const SEAL_BACKOFF = { firstMs: 100, mostMs: 2000 }
 
 export interface VolumeAllocationDeps {
   readonly runtime: Runtime
+  readonly tuning: Tuning
   readonly identity: ServerIdentity
   readonly session: MasterSession
   readonly store: VolumeStore
@@ -71,12 +72,12 @@ export class VolumeAllocator {
   }
 
   async #ask(kind: VolumeKind): Promise<VolumeOrder> {
-    const { session, identity, directory } = this.#deps
+    const { session, identity, directory, tuning } = this.#deps
     const number = this.#granted[kind] + 1
     const { serverId: server, incarnation } = identity
     const request = { server, incarnation, kind, number, count: 1, unreachable: directory.unreachable() }
     const { volumes, servers } = await session
-      .callCurrent(allocateVolumes, request, { timeoutMs: CALL_TIMEOUT_MS })
+      .callCurrent(allocateVolumes, request, { timeoutMs: tuning.allocationTimeoutMs })
       .catch((error: unknown) => {
         // A master that has just started does not know this server before the next heartbeat.
         const isNew = error instanceof DfsError && error.code === 'UNKNOWN_SERVER'
@@ -93,7 +94,7 @@ export class VolumeAllocator {
 }
 
 async function makeCopies(deps: VolumeAllocationDeps, order: VolumeOrder): Promise<OpenVolume> {
-  const { store, identity, runtime, directory, crc32, space } = deps
+  const { store, identity, runtime, tuning, directory, crc32, space } = deps
   const peers = order.replicas.map(({ server }) => server).filter((server) => server !== identity.serverId)
   const [copy] = await Promise.all([
     appending(space, () => store.create(order, ownReplica(order, identity).replica)),
@@ -103,6 +104,7 @@ async function makeCopies(deps: VolumeAllocationDeps, order: VolumeOrder): Promi
     clock: runtime.clock,
     transport: runtime.transport,
     crc32,
+    tuning,
     addressOf: (server) => directory.addressOf(server),
     appendHere: async (bytes, append) => {
       requireRoom(space, bytes)
@@ -122,14 +124,14 @@ async function makeCopies(deps: VolumeAllocationDeps, order: VolumeOrder): Promi
 }
 
 async function orderCopy(deps: VolumeAllocationDeps, server: number, order: VolumeOrder): Promise<void> {
-  const { runtime, directory } = deps
+  const { runtime, directory, tuning } = deps
   try {
     await callMethod(
       runtime.transport,
       directory.addressOf(server),
       createReplica,
       { server, order },
-      { timeoutMs: CALL_TIMEOUT_MS },
+      { timeoutMs: tuning.allocationTimeoutMs },
     )
   } catch (error) {
     notePeerFailure(directory, server, error)
@@ -149,14 +151,14 @@ export async function sealUntilDone(
   order: VolumeOrder,
   reason: string,
 ): Promise<void> {
-  const { session, store, runtime, stopped } = deps
+  const { session, store, runtime, tuning, stopped } = deps
   const { clock, random, log }: { clock: Clock; random: Random; log: Log } = runtime
   for (let attempt = 1; !stopped.aborted; attempt += 1) {
     try {
       const { sealedLengthBytes } = await session.callCurrent(
         sealVolume,
         { volume: order.volume, reason: reason.slice(0, 500) },
-        { timeoutMs: CALL_TIMEOUT_MS },
+        { timeoutMs: tuning.allocationTimeoutMs },
       )
       await store.seal(order.volume, sealedLengthBytes)
       return

@@ -13,6 +13,7 @@ import {
 import { SimNetwork, simNode, Simulation } from '@dfs/sim-runtime'
 import { expect, test } from 'vitest'
 import { CommitChannel } from '../src/master/commit-channel.ts'
+import { DEFAULT_TUNING } from '../src/tuning.ts'
 
 const EPOCH = { counter: 1, nonce: '0123456789abcdef', sequence: 1 }
 
@@ -38,6 +39,7 @@ function channelTo(answer: (request: CommitRequest) => Promise<CommitReply>) {
   const channel = new CommitChannel({
     clock: runtime.clock,
     random: runtime.random,
+    tuning: DEFAULT_TUNING,
     sender: () => ({ server: 7, incarnation: 3 }),
     send: (request) => {
       sent.push(request)

@@ -6,7 +6,7 @@ import { Alarms, TICK_MS } from '../src/files/alarms.ts'
 import { type LoanedBytes } from '../src/files/buffer-pool.ts'
 import { HedgeBudget } from '../src/files/hedge-budget.ts'
 import { hedgeDelayMs, RecentLatencies } from '../src/files/hedge-delay.ts'
-import { firstRight, PATIENCE_MS, type Source } from '../src/files/hedged-read.ts'
+import { firstRight, type Source } from '../src/files/hedged-read.ts'
 import { SourceRecord } from '../src/files/source-record.ts'
 
 describe('the delay before another copy is asked', () => {
@@ -58,6 +58,8 @@ interface Trial {
   readonly failed: readonly string[]
 }
 
+const PATIENCE_MS = 3000
+
 interface Bench {
   readonly simulation: Simulation
   readonly records: Map<string, SourceRecord>
@@ -67,7 +69,12 @@ interface Bench {
 function bench(budget = new HedgeBudget()): Bench {
   const simulation = new Simulation('hedged')
   const { clock } = simNode(new SimNetwork(simulation), 'node').runtime
-  const deps = { alarms: new Alarms(clock), budget, nowMs: () => clock.monotonicMs() }
+  const deps = {
+    alarms: new Alarms(clock),
+    budget,
+    nowMs: () => clock.monotonicMs(),
+    patienceMs: PATIENCE_MS,
+  }
   const records = new Map<string, SourceRecord>()
   const recordOf = (name: string): SourceRecord => {
     const record = records.get(name) ?? new SourceRecord(clock)

@@ -6,6 +6,7 @@ import { SimNetwork, simNode, Simulation } from '@dfs/sim-runtime'
 import { parseHeader, sumContent } from '@dfs/volume'
 import { expect, it } from 'vitest'
 import { OpenVolume } from '../src/replication/open-volume.ts'
+import { DEFAULT_TUNING } from '../src/tuning.ts'
 import { OpenFiles } from '../src/volume/open-files.ts'
 import { fromHex, VolumeCopy } from '../src/volume/volume-copy.ts'
 
@@ -27,13 +28,14 @@ it('stores a record where its placement says, also after others were refused bec
     await runtime.disk.makeDirectory(VOLUMES_DIRECTORY)
     const order = { ...ORDER, replicas: [...ORDER.replicas] }
     const copy = await VolumeCopy.create(
-      { ...runtime, files: new OpenFiles(runtime.disk), crc32 },
+      { ...runtime, files: new OpenFiles(runtime.disk, 8), crc32 },
       { formatVersion: 1, order, replica: 5, state: 'open', sealedLengthBytes: null, verifiedToBytes: 0 },
     )
     const addressOf = (): string => 'nobody'
     const volume = new OpenVolume(order, copy, {
       ...runtime,
       crc32,
+      tuning: DEFAULT_TUNING,
       addressOf,
       appendHere: (_bytes: number, append: () => Promise<number>) => append(),
       onPeerSuccess: () => {},

@@ -96,7 +96,7 @@ class Bench {
 
   deps(): CopyDeps {
     const { runtime } = this.node
-    return { ...runtime, files: new OpenFiles(runtime.disk), crc32 }
+    return { ...runtime, files: new OpenFiles(runtime.disk, 8), crc32 }
   }
 
   /** Verifies, repairs and verifies again; what is still damaged, and what no copy had. */

@@ -30,7 +30,9 @@ async function world(seed: string): Promise<World> {
   const simulation = new Simulation(seed)
   const node = simNode(new SimNetwork(simulation), 'node')
   const { runtime } = node
-  const store = await simulation.complete(() => VolumeStore.open({ ...runtime, crc32, onSealed: () => {} }))
+  const store = await simulation.complete(() =>
+    VolumeStore.open({ ...runtime, crc32, openFilesMax: 8, onSealed: () => {} }),
+  )
   const record = frameRecord(
     {
       volume: 77,

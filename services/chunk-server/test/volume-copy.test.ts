@@ -58,7 +58,7 @@ async function world(seed: string): Promise<World> {
     await node.runtime.disk.makeDirectory(VOLUMES_DIRECTORY)
     await node.runtime.disk.syncDirectory('')
     const made = await VolumeCopy.create(
-      { ...node.runtime, files: new OpenFiles(node.runtime.disk), crc32 },
+      { ...node.runtime, files: new OpenFiles(node.runtime.disk, 8), crc32 },
       OPEN,
     )
     const bytes = record(0)
@@ -69,7 +69,7 @@ async function world(seed: string): Promise<World> {
 }
 
 const storeOf = ({ node }: World): Promise<VolumeStore> =>
-  VolumeStore.open({ ...node.runtime, crc32, onSealed: () => {} })
+  VolumeStore.open({ ...node.runtime, crc32, openFilesMax: 8, onSealed: () => {} })
 
 describe('the state beside a copy', () => {
   it('survives a power cut whenever it comes while two changes are being written', async () => {

@@ -17,7 +17,8 @@ const orderOf = (volume: number): VolumeOrder => ({
 let simulation: Simulation
 let node: SimNode
 
-const open = (): Promise<VolumeStore> => VolumeStore.open({ ...node.runtime, crc32, onSealed: () => {} })
+const open = (): Promise<VolumeStore> =>
+  VolumeStore.open({ ...node.runtime, crc32, openFilesMax: 8, onSealed: () => {} })
 
 beforeEach(async () => {
   simulation = new Simulation('volume store')

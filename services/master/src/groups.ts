@@ -16,17 +16,13 @@ import {
 import { type ClusterTime } from './cluster-time.ts'
 import { type CommitBatchRequest, type MetadataStore } from './metadata/store.ts'
 import { type Sessions } from './sessions.ts'
-import {
-  COMMANDS_PER_TRANSACTION_MAX,
-  COMMIT_QUEUE_MAX,
-  LOOKUP_QUEUE_MAX,
-  REQUESTS_PER_TRANSACTION_MAX,
-} from './settings.ts'
+import { COMMIT_QUEUE_MAX, LOOKUP_QUEUE_MAX, type MasterSettings } from './settings.ts'
 
 export interface GroupsOptions {
   readonly runtime: Runtime
   readonly store: MetadataStore
   readonly sessions: Sessions
+  readonly settings: MasterSettings
   readonly time: ClusterTime
   readonly space: SpaceWatch
   /** Told once of a failure that the process must not survive. */
@@ -38,9 +34,10 @@ export class Groups {
   readonly #commits: Batcher<CommitBatchRequest, readonly CommandResult[]>
   readonly #lookups: Batcher<readonly Lookup[], LookupResult[]>
 
-  constructor({ runtime, store, sessions, time, space, onFatal }: GroupsOptions) {
+  constructor({ runtime, store, sessions, settings, time, space, onFatal }: GroupsOptions) {
     const { clock } = runtime
-    const shared = { gather: () => clock.turn(), inFlightMax: 1, itemsMax: REQUESTS_PER_TRANSACTION_MAX }
+    const { requestsPerTransactionMax: itemsMax, commandsPerTransactionMax: weightMax } = settings
+    const shared = { gather: () => clock.turn(), inFlightMax: 1, itemsMax, weightMax }
     this.#sessions = sessions
     this.#commits = new Batcher<CommitBatchRequest, readonly CommandResult[]>({
       ...shared,
@@ -52,14 +49,12 @@ export class Groups {
         }),
       queueMax: COMMIT_QUEUE_MAX,
       weigh: (request) => request.commands.length,
-      weightMax: COMMANDS_PER_TRANSACTION_MAX,
     })
     this.#lookups = new Batcher<readonly Lookup[], LookupResult[]>({
       ...shared,
       run: (requests) => reporting(onFatal, () => lookupAll(store, requests)),
       queueMax: LOOKUP_QUEUE_MAX,
       weigh: (lookups) => lookups.length,
-      weightMax: COMMANDS_PER_TRANSACTION_MAX,
     })
   }
 

@@ -23,6 +23,9 @@ export interface MasterSettings {
   readonly monitorEveryMs: number
   /** With less room than this on its disk, the master takes no changes. */
   readonly freeSpaceFloorBytes: number
+  /** Requests, and their commands, that share a transaction. One request always does, however many commands it has. */
+  readonly requestsPerTransactionMax: number
+  readonly commandsPerTransactionMax: number
 }
 
 export const DEFAULT_SETTINGS: MasterSettings = Object.freeze({
@@ -36,14 +39,14 @@ export const DEFAULT_SETTINGS: MasterSettings = Object.freeze({
   publicAddress: Object.freeze({ publicPort: 7070, advertisedUrl: null }),
   monitorEveryMs: HEARTBEAT_MS,
   freeSpaceFloorBytes: FREE_SPACE_FLOOR_BYTES,
+  // About 20 ms of work.
+  requestsPerTransactionMax: 256,
+  commandsPerTransactionMax: 512,
 })
 
 /** Commit requests and look-up requests that wait at most; beyond it the answer is TOO_BUSY. */
 export const COMMIT_QUEUE_MAX = 4096
 export const LOOKUP_QUEUE_MAX = 16_384
-/** Requests, and their commands, that share a transaction: about 20 ms of work. */
-export const REQUESTS_PER_TRANSACTION_MAX = 256
-export const COMMANDS_PER_TRANSACTION_MAX = 512
 
 /** Throws InvariantError where settings contradict each other. */
 export function checkSettings({ cluster, liveness }: MasterSettings): void {

@@ -1,8 +1,10 @@
 /**
- * What a seed decides besides the faults: how large the cluster is, how small its chunks and volumes are, how fast the clock of
- * each node goes (which shrinks or stretches every timeout that it has), and how busy the clients are. Rare paths become common
- * ones in some runs: volumes that hold two chunks are sealed all the time.
+ * What a seed decides besides the faults: how large the cluster is, how small its chunks, volumes and batches are, how long its
+ * nodes wait for each other and how fast the clock of each goes, and how busy the clients are. Rare paths become common ones
+ * in some runs: volumes that hold two chunks are sealed all the time, and batches of two records are always full.
  */
+import { DEFAULT_TUNING, type Tuning } from '@dfs/chunk-server'
+import { DEFAULT_SETTINGS, type MasterSettings } from '@dfs/master'
 import { HEARTBEAT_MS, KIB, MIB, SUSPECT_AFTER_MS } from '@dfs/protocol'
 import { type SimRandom } from '@dfs/sim-runtime'
 
@@ -11,6 +13,8 @@ export interface Knobs {
   readonly replicas: number
   readonly chunkSizeBytes: number
   readonly volumeSizeBytes: number
+  readonly tuning: Tuning
+  readonly transactions: Transactions
   readonly liveness: { readonly suspectAfterMs: number; readonly deadAfterMs: number }
   /** By node, the master first. */
   readonly clockRates: readonly number[]
@@ -25,6 +29,9 @@ export interface Knobs {
   /** Damage may then touch last copies: errors are allowed, wrong bytes are not. */
   readonly isBeyondTolerance: boolean
 }
+
+/** What the master does at once. */
+type Transactions = Pick<MasterSettings, 'requestsPerTransactionMax' | 'commandsPerTransactionMax'>
 
 /** Faults begin within this time, and clients work for about as long. */
 export const FAULTS_OVER_MS = 45_000
@@ -44,6 +51,11 @@ export function drawKnobs(random: SimRandom): Knobs {
     replicas: pick(random, [2, 3, 3]),
     chunkSizeBytes,
     volumeSizeBytes: pick(random, [2, 4, 16]) * chunkSizeBytes,
+    tuning: drawTuning(random.fork('tuning')),
+    transactions: {
+      requestsPerTransactionMax: pick(random, [1, 4, DEFAULT_SETTINGS.requestsPerTransactionMax]),
+      commandsPerTransactionMax: pick(random, [1, 8, DEFAULT_SETTINGS.commandsPerTransactionMax]),
+    },
     liveness: { suspectAfterMs, deadAfterMs: suspectAfterMs * pick(random, [1.5, 3, 5]) },
     clockRates,
     clients,
@@ -53,6 +65,30 @@ export function drawKnobs(random: SimRandom): Knobs {
     fileBytesMax: Math.min(MIB, pick(random, [2, 6]) * chunkSizeBytes),
     faultsCount: pick(random, [3, 8, 12, 16]),
     isBeyondTolerance: random.chance(0.08),
+  }
+}
+
+/** Each number for itself: as in production, or small, or (what is waited for) long. */
+function drawTuning(random: SimRandom): Tuning {
+  const few = (name: keyof Tuning): number =>
+    random.chance(0.5) ? DEFAULT_TUNING[name] : pick(random, [1, 2, 5])
+  const wait = (name: keyof Tuning): number =>
+    random.chance(0.5) ? DEFAULT_TUNING[name] : DEFAULT_TUNING[name] * pick(random, [0.25, 0.5, 2])
+  return {
+    replicationTimeoutMs: wait('replicationTimeoutMs'),
+    batchRecordsMax: few('batchRecordsMax'),
+    batchBytesMax: pick(random, [KIB, 128 * KIB, DEFAULT_TUNING.batchBytesMax]),
+    commitsPerCallMax: few('commitsPerCallMax'),
+    commitTimeoutMs: wait('commitTimeoutMs'),
+    lookupsPerCallMax: few('lookupsPerCallMax'),
+    lookupTimeoutMs: wait('lookupTimeoutMs'),
+    sessionTimeoutMs: wait('sessionTimeoutMs'),
+    allocationTimeoutMs: wait('allocationTimeoutMs'),
+    readPatienceMs: wait('readPatienceMs'),
+    chunksInMemoryMax: few('chunksInMemoryMax'),
+    chunksInFlightMax: few('chunksInFlightMax'),
+    spareVolumes: pick(random, [1, 1, 2]),
+    openFilesMax: few('openFilesMax'),
   }
 }
 

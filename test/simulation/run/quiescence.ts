@@ -105,10 +105,10 @@ async function checkTotals({ cluster, invariants }: QuietCluster): Promise<void>
   )
 }
 
-/** Each server needs one for short writes and one ready of each kind; one may be about to be sealed. */
+/** Each server needs one for short writes and its spare ones of each kind; one may be about to be sealed. */
 function checkOpen({ invariants, knobs }: QuietCluster): void {
   const open = [...invariants.ledger.volumes.values()].filter(({ isSealed }) => !isSealed).length
-  const openMax = 4 * knobs.chunkServers
+  const openMax = (2 + 2 * knobs.tuning.spareVolumes) * knobs.chunkServers
   expectPromise(open <= openMax, UNUSED, () => `${open} are open`)
 }
 

@@ -24,6 +24,7 @@ import {
 } from '@dfs/volume'
 import { type Damage } from '../master/damage-reporter.ts'
 import { type ServerDirectory } from '../master/server-directory.ts'
+import { type Tuning } from '../tuning.ts'
 import { type VolumeStore } from '../volume/volume-store.ts'
 import { Alarms } from './alarms.ts'
 import { BufferPool, type LoanedBytes } from './buffer-pool.ts'
@@ -32,7 +33,6 @@ import {
   firstRight,
   type HedgedReadDeps,
   NoAnswerError,
-  PATIENCE_MS,
   type RunningRead,
   type Source,
 } from './hedged-read.ts'
@@ -43,6 +43,7 @@ const IDLE_BUFFERS_MAX = 8
 export interface ChunkReaderDeps {
   readonly clock: Clock
   readonly transport: Transport
+  readonly tuning: Tuning
   readonly store: VolumeStore
   readonly directory: ServerDirectory
   readonly crc32: Crc32
@@ -84,6 +85,7 @@ export class ChunkReader {
       alarms: new Alarms(clock),
       budget: new HedgeBudget(),
       nowMs: () => clock.monotonicMs(),
+      patienceMs: deps.tuning.readPatienceMs,
     }
   }
 
@@ -146,7 +148,11 @@ export class ChunkReader {
 
   #startRemote(server: number, asked: Asked): RunningRead {
     const gaveUp = new AbortController()
-    const options = { timeoutMs: PATIENCE_MS, requestId: asked.requestId, signal: gaveUp.signal }
+    const options = {
+      timeoutMs: this.#deps.tuning.readPatienceMs,
+      requestId: asked.requestId,
+      signal: gaveUp.signal,
+    }
     const { volume } = asked.chunk
     const read: ReadFrom = (offset, size) => this.#readRemote(server, { volume, offset, size }, options)
     return { bytes: this.#verified(read, asked), cancel: () => gaveUp.abort(GAVE_UP) }

@@ -10,7 +10,6 @@ import { type HedgeBudget } from './hedge-budget.ts'
 import { type SourceRecord } from './source-record.ts'
 
 /** No copy gets more time than this, whatever the budget: a disk call that hangs is given up here too. */
-export const PATIENCE_MS = 3000
 const UNDER_WAY_MAX = 2
 
 /** A copy that can be read from. */
@@ -32,6 +31,8 @@ export interface HedgedReadDeps {
   readonly alarms: Alarms
   readonly budget: HedgeBudget
   readonly nowMs: () => number
+  /** A copy that has not given its bytes by then is given up. */
+  readonly patienceMs: number
 }
 
 /** What a copy is given up with that says nothing for too long. */
@@ -104,15 +105,16 @@ class Race {
   }
 
   #watch(entrant: Entrant): void {
-    const leftMs = PATIENCE_MS - this.#waitedMs(entrant)
+    const leftMs = this.#deps.patienceMs - this.#waitedMs(entrant)
     const delayMs = Math.min(entrant.source.record.delayMs(this.#bytes), leftMs)
     entrant.alarm = this.#deps.alarms.after(delayMs, () => this.#onAlarm(entrant))
   }
 
   #onAlarm(entrant: Entrant): void {
-    if (this.#waitedMs(entrant) >= PATIENCE_MS) {
+    const { patienceMs } = this.#deps
+    if (this.#waitedMs(entrant) >= patienceMs) {
       entrant.running.cancel()
-      this.#onFailure(entrant, new NoAnswerError(`no answer within ${PATIENCE_MS} ms`))
+      this.#onFailure(entrant, new NoAnswerError(`no answer within ${patienceMs} ms`))
       return
     }
     this.#watch(entrant)

@@ -6,13 +6,12 @@
 import { DfsError, FILE_BYTES_MAX, KIB, type RequestContext, type RequestId } from '@dfs/protocol'
 import { type WriteRequest } from '@dfs/public-api'
 import { combineCrc32, type Crc32, sumContent, type SummedContent } from '@dfs/volume'
+import { type Tuning } from '../tuning.ts'
 import { type BodyReader } from './body-reader.ts'
 import { type ChunkPermits } from './chunk-permits.ts'
 import { ContentDigests, type CreateHasher } from './content-digests.ts'
 import { type RecordCommitter, type RecordTarget } from './record-committer.ts'
 
-/** Chunks of one body that are being replicated while the next one is read. */
-const CHUNKS_IN_FLIGHT = 3
 /** So much of a chunk is gathered before it needs a permit: a client that sends next to nothing holds none. */
 const UNPERMITTED_BYTES = 64 * KIB
 
@@ -26,6 +25,7 @@ export interface Content {
 export interface UploadStagerDeps {
   readonly crc32: Crc32
   readonly createHasher: CreateHasher
+  readonly tuning: Tuning
   /** The most of a file that becomes one record: the cluster's setting. */
   readonly chunkSizeBytes: () => number
   readonly records: RecordCommitter
@@ -66,7 +66,7 @@ export class UploadStager {
    * When it rejects, nothing of the upload is under way any more.
    */
   async stage(upload: Upload, body: BodyReader, head: readonly Uint8Array[]): Promise<Content> {
-    const { crc32: sum, createHasher } = this.#deps
+    const { crc32: sum, createHasher, tuning } = this.#deps
     const digests = new ContentDigests(upload.request.digests, createHasher)
     const run: Run = { upload, last: undefined, inFlight: 0 }
     const window: Promise<void>[] = []
@@ -85,7 +85,7 @@ export class UploadStager {
         crc32 = combineCrc32(crc32, summed.crc32, summed.length)
         if (size > FILE_BYTES_MAX)
           throw new DfsError('PAYLOAD_TOO_LARGE', `files have at most ${FILE_BYTES_MAX} bytes`)
-        if (window.length > CHUNKS_IN_FLIGHT) await window.shift()
+        if (window.length > tuning.chunksInFlightMax) await window.shift()
       }
       await window.at(-1)
     } finally {

@@ -10,7 +10,6 @@ import {
   type Command,
   type CommandBody,
   type CommandResult,
-  COMMIT_BATCH_COMMANDS_MAX,
   type CommitReply,
   type CommitRequest,
   DfsError,
@@ -21,9 +20,9 @@ import {
   UNCONDITIONAL,
   WIRE_BODY_BYTES_MAX,
 } from '@dfs/protocol'
+import { type Tuning } from '../tuning.ts'
 
 const QUEUE_MAX = 16_384
-const CALL_TIMEOUT_MS = 5000
 const RETRY_BACKOFF = { firstMs: 20, mostMs: 500 }
 /** So long before its deadline a batch without an answer is settled instead of repeated. */
 const SETTLE_MS = 4000
@@ -35,6 +34,7 @@ const COMMAND_BYTES = 1024
 export interface CommitChannelDeps {
   readonly clock: Clock
   readonly random: Random
+  readonly tuning: Tuning
   /** This process: half of every request id. */
   readonly sender: () => { server: number; incarnation: number }
   /** One call; throws TransportError or the master's own refusal of the whole batch. */
@@ -63,7 +63,7 @@ export class CommitChannel {
     this.#batcher = new Batcher({
       run: (batch) => this.#run(batch),
       gather: () => deps.clock.turn(),
-      itemsMax: COMMIT_BATCH_COMMANDS_MAX,
+      itemsMax: deps.tuning.commitsPerCallMax,
       inFlightMax: 1,
       queueMax: QUEUE_MAX,
       weigh: ({ command }) => encodedBytesMax(command),
@@ -112,7 +112,7 @@ export class CommitChannel {
   }
 
   async #run(batch: Pending[]): Promise<CommandResult[]> {
-    const { clock, random } = this.#deps
+    const { clock, random, tuning } = this.#deps
     const deadlineMs = Math.min(...batch.map((pending) => pending.deadlineMs))
     let mayHaveLeft = false
     for (let attempt = 1; ; attempt += 1) {
@@ -121,7 +121,7 @@ export class CommitChannel {
       if (leftMs <= 0 || (isSettling && !mayHaveLeft)) throw noAnswer(mayHaveLeft)
       const timeoutMs = isSettling
         ? Math.min(SETTLE_CALL_TIMEOUT_MS, leftMs)
-        : Math.min(CALL_TIMEOUT_MS, leftMs - SETTLE_MS)
+        : Math.min(tuning.commitTimeoutMs, leftMs - SETTLE_MS)
       try {
         const results = await this.#send(batch, { isSettling, timeoutMs })
         return results.map((result) => definite(result, mayHaveLeft))

@@ -6,22 +6,22 @@ import { backoffMs, Batcher, type Clock, type Random, TransportError } from '@df
 import {
   DfsError,
   type Lookup,
-  LOOKUP_BATCH_MAX,
   type LookupResult,
   type LookupsReply,
   type RequestContext,
 } from '@dfs/protocol'
+import { type Tuning } from '../tuning.ts'
 import { nameBatch } from './commit-channel.ts'
 
 const QUEUE_MAX = 16_384
 const IN_FLIGHT_MAX = 2
-const CALL_TIMEOUT_MS = 5000
 const DEADLINE_MS = 15_000
 const RETRY_BACKOFF = { firstMs: 20, mostMs: 500 }
 
 export interface LookupChannelDeps {
   readonly clock: Clock
   readonly random: Random
+  readonly tuning: Tuning
   readonly send: (
     requests: readonly Lookup[],
     options: { timeoutMs: number; requestId: string },
@@ -43,7 +43,7 @@ export class LookupChannel {
     this.#batcher = new Batcher({
       run: (batch) => this.#run(batch),
       gather: () => deps.clock.turn(),
-      itemsMax: LOOKUP_BATCH_MAX,
+      itemsMax: deps.tuning.lookupsPerCallMax,
       inFlightMax: IN_FLIGHT_MAX,
       queueMax: QUEUE_MAX,
     })
@@ -55,7 +55,7 @@ export class LookupChannel {
   }
 
   async #run(batch: Pending[]): Promise<LookupResult[]> {
-    const { clock, random, send } = this.#deps
+    const { clock, random, tuning, send } = this.#deps
     const deadlineMs = clock.monotonicMs() + DEADLINE_MS
     const requests = batch.map((pending) => pending.request)
     for (let attempt = 1; ; attempt += 1) {
@@ -63,7 +63,7 @@ export class LookupChannel {
       if (leftMs <= 0) throw new DfsError('UNAVAILABLE', 'the master does not answer')
       try {
         const { results } = await send(requests, {
-          timeoutMs: Math.min(leftMs, CALL_TIMEOUT_MS),
+          timeoutMs: Math.min(leftMs, tuning.lookupTimeoutMs),
           requestId: nameBatch(batch),
         })
         return [...results]

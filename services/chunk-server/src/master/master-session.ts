@@ -18,10 +18,10 @@ import {
   type ReplicaReport,
 } from '@dfs/protocol'
 import { type ServerIdentity } from '../identity.ts'
+import { type Tuning } from '../tuning.ts'
 import { type VolumeStore } from '../volume/volume-store.ts'
 import { type ServerDirectory } from './server-directory.ts'
 
-const CALL_TIMEOUT_MS = 2000
 const RETRY_BACKOFF = { firstMs: 100, mostMs: 1000 }
 /**
  * How often the master's sequence is written down while it rises: what was acknowledged since is missed by nobody where
@@ -54,6 +54,7 @@ type Presence = Pick<
 
 export interface MasterSessionDeps {
   readonly runtime: Runtime
+  readonly tuning: Tuning
   readonly masterAddress: string
   readonly addresses: ServerAddresses
   readonly identity: ServerIdentity
@@ -192,7 +193,7 @@ export class MasterSession {
         diskUid: identity.diskUid,
         seenEpoch: identity.seenEpoch,
       },
-      { timeoutMs: CALL_TIMEOUT_MS * 5 },
+      { timeoutMs: this.#deps.tuning.sessionTimeoutMs * 5 },
     )
     await this.#observe(reply.epoch, () => {})
     await identity.bind(reply.clusterId, reply.serverId)
@@ -258,7 +259,7 @@ export class MasterSession {
           check: this.#deps.fullCheck.progress,
           oldestDiskCallMs: Math.floor(store.oldestDiskCallMs()),
         },
-        { timeoutMs: CALL_TIMEOUT_MS },
+        { timeoutMs: this.#deps.tuning.sessionTimeoutMs },
       )
       await this.#accept(reply)
     } catch (error) {

@@ -7,25 +7,18 @@
  * gets {@link VolumeEndedError} and appends the same content to another volume; the master seals this one.
  */
 import { assert, Batcher, type Clock, type Transport, TransportError, withDeadline } from '@dfs/core'
-import {
-  appendRecords,
-  callMethod,
-  type ChunkPlacement,
-  formatId,
-  REPLICATION_BATCH_BYTES_MAX,
-  REPLICATION_TIMEOUT_MS,
-  type VolumeOrder,
-} from '@dfs/protocol'
+import { appendRecords, callMethod, type ChunkPlacement, formatId, type VolumeOrder } from '@dfs/protocol'
 import { combineCrc32, type Crc32, type FramedRecord, frameRecord, type SummedContent } from '@dfs/volume'
+import { type Tuning } from '../tuning.ts'
 import { fromHex, type VolumeCopy } from '../volume/volume-copy.ts'
 
-const BATCH_RECORDS_MAX = 512
 const QUEUE_RECORDS_MAX = 16_384
 
 export interface OpenVolumeDeps {
   readonly clock: Clock
   readonly transport: Transport
   readonly crc32: Crc32
+  readonly tuning: Tuning
   readonly addressOf: (server: number) => string
   /** Does an append of so many bytes to this server's own copy, unless its disk is full. */
   readonly appendHere: (bytes: number, append: () => Promise<number>) => Promise<number>
@@ -71,11 +64,11 @@ export class OpenVolume {
     this.#batcher = new Batcher({
       run: (records) => this.#replicate(records),
       gather: () => deps.clock.turn(),
-      itemsMax: BATCH_RECORDS_MAX,
+      itemsMax: deps.tuning.batchRecordsMax,
       inFlightMax: 1,
       queueMax: QUEUE_RECORDS_MAX,
       weigh: (record) => record.size,
-      weightMax: REPLICATION_BATCH_BYTES_MAX,
+      weightMax: deps.tuning.batchBytesMax,
     })
   }
 
@@ -137,7 +130,7 @@ export class OpenVolume {
     }
     try {
       await Promise.all([
-        withDeadline(this.#deps.clock, REPLICATION_TIMEOUT_MS, () =>
+        withDeadline(this.#deps.clock, this.#deps.tuning.replicationTimeoutMs, () =>
           this.#deps.appendHere(size, () => this.#copy.append(offset, pieces, size)),
         ),
         ...this.#peers.map((peer) => this.#send(peer, { offset, crc32, pieces, size })),
@@ -153,13 +146,13 @@ export class OpenVolume {
     peer: number,
     batch: { offset: number; crc32: number; pieces: readonly Uint8Array[]; size: number },
   ): Promise<void> {
-    const { transport, addressOf, onPeerSuccess, onPeerFailure } = this.#deps
+    const { transport, tuning, addressOf, onPeerSuccess, onPeerFailure } = this.#deps
     const { volume, primary } = this.order
     const { offset, crc32, pieces: bytes, size } = batch
     try {
       const request = { volume, ...primary, offset, crc32, bytes }
       const { length } = await callMethod(transport, addressOf(peer), appendRecords, request, {
-        timeoutMs: REPLICATION_TIMEOUT_MS,
+        timeoutMs: tuning.replicationTimeoutMs,
       })
       if (length !== offset + size) {
         throw new TransportError(`the replica ends at ${length}, not at ${offset + size}`, { wasSent: true })

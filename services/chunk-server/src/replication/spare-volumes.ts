@@ -5,10 +5,9 @@
  */
 import { backoffMs, type Clock, DeadlineError, type Log, type Random, withDeadline } from '@dfs/core'
 import { DfsError, type ErrorCode, type VolumeKind } from '@dfs/protocol'
+import { type Tuning } from '../tuning.ts'
 import { type OpenVolume } from './open-volume.ts'
 
-/** Volumes that are kept ready. */
-const SPARE_VOLUMES = 1
 const MAKE_BACKOFF = { firstMs: 50, mostMs: 1000 }
 /** Failures in a row that are kept quiet, and how many lie between two warnings later: some ten seconds. */
 const QUIET_FAILURES = 5
@@ -27,6 +26,7 @@ export interface SpareVolumesDeps {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  readonly tuning: Tuning
   /** Asks the master for one open volume and makes all of its copies; throws the reason where that fails. */
   readonly allocate: (kind: VolumeKind) => Promise<OpenVolume>
   /** Aborts when this server stops. */
@@ -120,7 +120,7 @@ export class SpareVolumes {
    * as well: on a disk where every other sync fails, the servers would do nothing but make volumes.
    */
   async #makeAll(): Promise<void> {
-    while (this.#ready.length < SPARE_VOLUMES) {
+    while (this.#ready.length < this.#deps.tuning.spareVolumes) {
       if (this.#failures > 1) await this.#pause(this.#failures - 1)
       if (this.#deps.closed.aborted) return
       try {

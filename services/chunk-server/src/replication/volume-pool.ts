@@ -7,6 +7,7 @@
 import { assert, type Clock, type Log, type Random } from '@dfs/core'
 import { type ChunkPlacement, DfsError, formatId, type VolumeKind, type VolumeOrder } from '@dfs/protocol'
 import { type SummedContent } from '@dfs/volume'
+import { type Tuning } from '../tuning.ts'
 import { type OpenVolume, type RecordOrigin, VolumeEndedError } from './open-volume.ts'
 import { describeFailure, SpareVolumes } from './spare-volumes.ts'
 
@@ -14,6 +15,7 @@ export interface VolumePoolDeps {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  readonly tuning: Tuning
   readonly volumeSizeBytes: () => number
   /** Asks the master for one open volume and makes all of its copies; throws the reason where that fails. */
   readonly allocate: (kind: VolumeKind) => Promise<OpenVolume>

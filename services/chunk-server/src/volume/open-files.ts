@@ -4,9 +4,6 @@
  */
 import { type Disk, type DiskFile } from '@dfs/core'
 
-/** Half of what systems commonly allow a process (1024); connections and open volumes need the rest. */
-export const OPEN_FILES_MAX = 512
-
 interface Entry {
   readonly file: Promise<DiskFile>
   users: number
@@ -18,7 +15,7 @@ export class OpenFiles {
   /** By name, in the order of their last use. */
   readonly #entries = new Map<string, Entry>()
 
-  constructor(disk: Disk, openMax = OPEN_FILES_MAX) {
+  constructor(disk: Disk, openMax: number) {
     this.#disk = disk
     this.#openMax = openMax
   }

@@ -23,6 +23,8 @@ export interface VolumeStoreDeps {
   readonly disk: Disk
   readonly crc32: Crc32
   readonly log: Log
+  /** Logs that are open while nobody appends to them. */
+  readonly openFilesMax: number
   /** A copy was sealed on the master's order. */
   readonly onSealed: (volume: number) => void
 }
@@ -56,7 +58,7 @@ export class VolumeStore {
 
   private constructor(deps: VolumeStoreDeps) {
     this.#deps = deps
-    this.#files = new OpenFiles(deps.disk)
+    this.#files = new OpenFiles(deps.disk, deps.openFilesMax)
   }
 
   /** Finds every copy on the disk. Anything that cannot be read is logged and left where it is (R7). */

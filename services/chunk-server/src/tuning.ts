@@ -1,0 +1,58 @@
+/**
+ * Numbers that decide how much a chunk server does at once, and for how long it waits. None of them is part of a promise: with
+ * any values the same things hold, sooner or later. The simulator draws others than these, so that what is rare with them (a
+ * full batch, an answer that comes too late, a file that had to be closed) happens all the time.
+ */
+import {
+  COMMIT_BATCH_COMMANDS_MAX,
+  HEARTBEAT_MS,
+  LOOKUP_BATCH_MAX,
+  REPLICATION_BATCH_BYTES_MAX,
+  REPLICATION_TIMEOUT_MS,
+} from '@dfs/protocol'
+
+export interface Tuning {
+  /** A replica that has not synced a batch by then has failed. */
+  readonly replicationTimeoutMs: number
+  /** What shares a write and a sync of all copies. One record always does, however large. */
+  readonly batchRecordsMax: number
+  readonly batchBytesMax: number
+  /** What shares a call to the master, and how long its answer is waited for. */
+  readonly commitsPerCallMax: number
+  readonly commitTimeoutMs: number
+  readonly lookupsPerCallMax: number
+  readonly lookupTimeoutMs: number
+  /** Answers to registrations, heartbeats, and requests for volumes. */
+  readonly sessionTimeoutMs: number
+  readonly allocationTimeoutMs: number
+  /** A copy that has not given its bytes by then is given up. */
+  readonly readPatienceMs: number
+  /** Chunks of long bodies in memory at once: 48 MiB; what the peers' connections and the collector hold comes on top. */
+  readonly chunksInMemoryMax: number
+  /** Chunks of one body that are being replicated while the next one is read. */
+  readonly chunksInFlightMax: number
+  /** Volumes of each kind that are kept ready. */
+  readonly spareVolumes: number
+  /**
+   * Logs that nobody appends to and that are open: half of the files that systems commonly allow a process (1024);
+   * connections and open volumes need the rest.
+   */
+  readonly openFilesMax: number
+}
+
+export const DEFAULT_TUNING: Tuning = Object.freeze({
+  replicationTimeoutMs: REPLICATION_TIMEOUT_MS,
+  batchRecordsMax: 512,
+  batchBytesMax: REPLICATION_BATCH_BYTES_MAX,
+  commitsPerCallMax: COMMIT_BATCH_COMMANDS_MAX,
+  commitTimeoutMs: 5000,
+  lookupsPerCallMax: LOOKUP_BATCH_MAX,
+  lookupTimeoutMs: 5000,
+  sessionTimeoutMs: 2 * HEARTBEAT_MS,
+  allocationTimeoutMs: 3000,
+  readPatienceMs: 3000,
+  chunksInMemoryMax: 12,
+  chunksInFlightMax: 3,
+  spareVolumes: 1,
+  openFilesMax: 512,
+})
