@@ -16,6 +16,9 @@ export interface Clock {
   turn(): Promise<void>
 }
 
+/** Ends the sleep of every deadline that was kept: made once, since an error with its stack is dear. */
+const FINISHED = new Error('the work is done')
+
 /** What {@link withDeadline} throws when the time has passed first. */
 export class DeadlineError extends Error {
   override readonly name = 'DeadlineError'
@@ -44,6 +47,6 @@ export async function withDeadline<T>(
   try {
     return await Promise.race([work(expired.signal), deadline])
   } finally {
-    finished.abort()
+    finished.abort(FINISHED)
   }
 }

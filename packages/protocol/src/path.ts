@@ -43,7 +43,7 @@ function parse(text: string): FilePath {
   const path = text.startsWith('/') ? text : `/${text}`
   if (path === ROOT) return ROOT
   if (!path.isWellFormed()) throw new DfsError('INVALID_PATH', 'the path is not valid UTF-8')
-  if (path.length > PATH_BYTES_MAX || utf8Length(path) > PATH_BYTES_MAX) {
+  if (isLonger(path, PATH_BYTES_MAX)) {
     throw new DfsError('INVALID_PATH', `the path is longer than ${PATH_BYTES_MAX} bytes`)
   }
   for (const segment of path.slice(1).split('/')) checkSegment(segment)
@@ -53,7 +53,7 @@ function parse(text: string): FilePath {
 function checkSegment(segment: string): void {
   if (segment === '') throw new DfsError('INVALID_PATH', 'the path has an empty segment')
   if (segment === '.' || segment === '..') throw new DfsError('INVALID_PATH', `"${segment}" is not a name`)
-  if (segment.length * 3 > SEGMENT_BYTES_MAX && utf8Length(segment) > SEGMENT_BYTES_MAX) {
+  if (isLonger(segment, SEGMENT_BYTES_MAX)) {
     throw new DfsError('INVALID_PATH', `a name is longer than ${SEGMENT_BYTES_MAX} bytes`)
   }
   // C0, DEL and C1: nothing that a terminal or a log would act on.
@@ -63,4 +63,6 @@ function checkSegment(segment: string): void {
   }
 }
 
-const utf8Length = (text: string): number => utf8(text).byteLength
+/** Whether a text has more than `bytesMax` bytes in UTF-8; a UTF-16 unit becomes three at most, so short texts need no look. */
+const isLonger = (text: string, bytesMax: number): boolean =>
+  text.length * 3 > bytesMax && utf8(text).byteLength > bytesMax
