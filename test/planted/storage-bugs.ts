@@ -92,4 +92,26 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
     newText: 'if (header === null || isExpectedRecord === null) {',
     seedsMax: 200,
   },
+  {
+    name: 'believe what stands beside a log',
+    promise: 'what is written down beside a log is whole',
+    file: 'packages/core/src/checked-json.ts',
+    oldText: 'format(crc32(utf8(summed))) !== sum',
+    newText: 'sum === undefined',
+  },
+  {
+    name: 'keep the identity once',
+    promise: 'a server stays itself on a disk with bad places',
+    file: 'services/chunk-server/src/identity-files.ts',
+    oldText: 'for (const name of IDENTITY_FILES) await writeEssential',
+    newText: 'for (const name of IDENTITY_FILES.slice(0, 1)) await writeEssential',
+  },
+  {
+    name: 'take the older identity',
+    promise: 'a server forgets nothing of the master that it has written down',
+    file: 'services/chunk-server/src/identity-files.ts',
+    oldText: 'compareAge(right, left)',
+    newText: 'compareAge(left, right)',
+    test: 'services/chunk-server/test/identity.test.ts',
+  },
 ]
