@@ -15,6 +15,16 @@ export function encodeCheckedJson(value: object, crc32: Sum): Uint8Array {
   return utf8(`${summed},"crc32":"${format(crc32(utf8(summed)))}"}`)
 }
 
+/** The value of JSON without a checksum, or undefined where it is none: for files that were written before they had one. */
+export function decodeUncheckedJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(textOf(bytes))
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}
+
 /** The value, or undefined where these are not the bytes that were written. */
 export function decodeCheckedJson(bytes: Uint8Array, crc32: Sum): unknown {
   const [, summed, sum] = CHECKED.exec(textOf(bytes)) ?? []

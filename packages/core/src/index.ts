@@ -2,7 +2,7 @@ export { assert, InvariantError, unreachable } from './assert.ts'
 export { backoffMs, type BackoffLimits } from './backoff.ts'
 export { Batcher, type BatcherOptions, QueueFullError } from './batcher.ts'
 export { byteCount, ByteReader, ByteWriter, concatBytes, fromUtf8, MalformedError, utf8 } from './bytes.ts'
-export { decodeCheckedJson, encodeCheckedJson, type Sum } from './checked-json.ts'
+export { decodeCheckedJson, decodeUncheckedJson, encodeCheckedJson, type Sum } from './checked-json.ts'
 export { type Clock, DeadlineError, withDeadline } from './clock.ts'
 export {
   type Disk,

@@ -46,7 +46,8 @@ export async function checkCluster(cluster: ClusterAtRest): Promise<Report> {
     cluster.signal?.throwIfAborted()
     await checkOne(cluster, servers, volume, findings)
   }
-  for (const server of servers.values()) await findUnknown(server, known, { findings, crc32: cluster.crc32 })
+  for (const server of servers.values())
+    await checkCopiesOn(server, known, { findings, crc32: cluster.crc32 })
   return findings.report()
 }
 
@@ -59,11 +60,13 @@ async function findServers(
   const found = new Map<number, Server>()
   for (const { name, disk } of disks) {
     const identities = await Promise.all(IDENTITY_FILES.map((file) => identityIn(disk, file, crc32)))
-    const identity = identities.find((one) => one !== null)
-    if (identity === undefined) continue
-    const lost = IDENTITY_FILES.filter((_, index) => identities[index] === null)
-    for (const file of lost) findings.add('identity-damaged', name, file)
-    const server = byDisk.get(identity.diskUid)
+    const known = identities.find((identity) => typeof identity === 'object')
+    const server = known === undefined ? undefined : byDisk.get(known.diskUid)
+    for (const [index, identity] of identities.entries()) {
+      // One that is missing beside another was being written for the first time, unless the cluster knows the server.
+      const isLost = identity === 'damaged' || (identity === 'missing' && server !== undefined)
+      if (isLost) findings.add('identity-damaged', name, IDENTITY_FILES[index]!)
+    }
     if (server !== undefined) found.set(server.id, { name, disk })
   }
   for (const { id, name } of byDisk.values()) {
@@ -72,13 +75,17 @@ async function findServers(
   return found
 }
 
-/** What a server wrote about itself; null where that is missing or cannot be read. */
-async function identityIn(disk: Disk, name: string, crc32: Crc32): Promise<ServerIdentityRecord | null> {
+/** What a server wrote about itself, as far as that is to be had. */
+async function identityIn(
+  disk: Disk,
+  name: string,
+  crc32: Crc32,
+): Promise<ServerIdentityRecord | 'missing' | 'damaged'> {
   try {
     const bytes = await readWhole(disk, name)
-    return bytes === null ? null : parseIdentity(bytes, crc32)
+    return bytes === null ? 'missing' : (parseIdentity(bytes, crc32) ?? 'damaged')
   } catch (error) {
-    if (error instanceof DiskError) return null
+    if (error instanceof DiskError) return 'damaged'
     throw error
   }
 }
@@ -131,10 +138,8 @@ async function openCopy(
     findings.add('copy-missing', where, copyStateName(volume.id))
     return null
   }
-  if (state === null) {
-    findings.add('copy-unreadable', where, copyStateName(volume.id))
-    return null
-  }
+  // Named with all that is on its disk: one that the metadata has given up is unreadable as well.
+  if (state === null) return null
   if (state.replica !== replica) {
     findings.add('copy-other-replica', where, `replica ${state.replica}, not ${replica}`)
     return null
@@ -189,7 +194,8 @@ async function readOrNothing(file: DiskFile, at: number, buffer: Uint8Array): Pr
   }
 }
 
-async function findUnknown(
+/** Copies on a disk that the metadata does not know, and those whose note cannot be read. */
+async function checkCopiesOn(
   { name, disk }: Server,
   known: ReadonlyMap<number, number>,
   { findings, crc32 }: { findings: Findings; crc32: Crc32 },
@@ -197,12 +203,13 @@ async function findUnknown(
   const { states, logs } = volumesIn(await namesIn(disk))
   for (const volume of new Set([...states, ...logs])) {
     const state = await stateOf(disk, volume, crc32)
-    const isKnown =
-      state === 'missing'
-        ? await isEmpty(disk, volume)
-        : state === null || known.get(state.replica) === volume
-    if (isKnown) continue
-    findings.add('copy-unknown', `volume ${formatId(volume)} on ${name}`, 'the metadata has no such copy')
+    const where = `volume ${formatId(volume)} on ${name}`
+    if (state === null) {
+      findings.add('copy-unreadable', where, copyStateName(volume))
+      continue
+    }
+    const isKnown = state === 'missing' ? await isEmpty(disk, volume) : known.get(state.replica) === volume
+    if (!isKnown) findings.add('copy-unknown', where, 'the metadata has no such copy')
   }
 }
 

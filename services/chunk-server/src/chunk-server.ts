@@ -78,6 +78,7 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     crc32,
     log,
     openFilesMax: tuning.openFilesMax,
+    lookAgainMs: tuning.lookAgainMs,
     onSealed: (volume) => pool?.noteSealed(volume),
   })
   const directory = new ServerDirectory(clock)

@@ -9,6 +9,7 @@ import {
   IDENTITY_FILES,
   parseIdentity,
   type ServerIdentityRecord,
+  VOLUMES_DIRECTORY,
 } from '@dfs/protocol'
 
 export interface IdentityFilesDeps {
@@ -39,15 +40,33 @@ export async function loadIdentity(deps: IdentityFilesDeps): Promise<ServerIdent
       faults.push(error)
     }
   }
-  const [newest] = found.sort((left, right) => compareAge(right, left))
+  const [newest, other] = found.sort((left, right) => compareAge(right, left))
   if (newest !== undefined) {
+    if (other !== undefined && other.diskUid !== newest.diskUid) {
+      throw new DfsError('WRONG_CLUSTER', `${IDENTITY_FILES.join(' and ')} are of two different servers`)
+    }
     for (const err of faults) deps.log.warn({ err }, 'one of the two files with the identity was lost')
     return newest
   }
   // What the disk may give later comes before what is wrong for good.
   const fault = faults.find((error) => error instanceof DiskError) ?? faults[0]
   if (fault !== undefined) throw fault
+  await requireUnused(deps.disk)
   return null
+}
+
+/** A disk with copies on it belongs to a server: whoever started on it under another name could serve none of them. */
+async function requireUnused(disk: Disk): Promise<void> {
+  const names = await disk.list(VOLUMES_DIRECTORY).catch((error: unknown) => {
+    if (error instanceof DiskError && error.kind === 'missing') return []
+    throw error
+  })
+  if (names.length === 0) return
+  const files = IDENTITY_FILES.join(' and ')
+  throw new DfsError(
+    'WRONG_CLUSTER',
+    `${files} are missing, and there are copies of volumes: put one of the two back, or empty the directory`,
+  )
 }
 
 async function loadOne(

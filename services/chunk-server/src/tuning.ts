@@ -1,7 +1,8 @@
 /**
  * Numbers that decide how much a chunk server does at once, and for how long it waits. None of them is part of a promise: with
- * any values the same things hold, sooner or later. The simulator draws others than these, so that what is rare with them (a
- * full batch, an answer that comes too late, a file that had to be closed) happens all the time.
+ * smaller ones the same things hold, sooner or later. (Larger batches the master would refuse.) The simulator draws others than
+ * these, so that what is rare with them (a full batch, an answer that comes too late, a file that had to be closed) happens all
+ * the time.
  */
 import {
   COMMIT_BATCH_COMMANDS_MAX,
@@ -25,19 +26,18 @@ export interface Tuning {
   /** Answers to registrations, heartbeats, and requests for volumes. */
   readonly sessionTimeoutMs: number
   readonly allocationTimeoutMs: number
-  /** A copy that has not given its bytes by then is given up. */
+  /** A copy that has not given its bytes by then is given up, whatever the budget; so is a disk call that hangs. */
   readonly readPatienceMs: number
-  /** Chunks of long bodies in memory at once: 48 MiB; what the peers' connections and the collector hold comes on top. */
+  /** Chunks of long bodies in memory at once; what the peers' connections and the collector hold comes on top. */
   readonly chunksInMemoryMax: number
   /** Chunks of one body that are being replicated while the next one is read. */
   readonly chunksInFlightMax: number
   /** Volumes of each kind that are kept ready. */
   readonly spareVolumes: number
-  /**
-   * Logs that nobody appends to and that are open: half of the files that systems commonly allow a process (1024);
-   * connections and open volumes need the rest.
-   */
+  /** Logs that are open while nobody appends to them. */
   readonly openFilesMax: number
+  /** Time between two attempts to read the copies that could not be read. */
+  readonly lookAgainMs: number
 }
 
 export const DEFAULT_TUNING: Tuning = Object.freeze({
@@ -51,8 +51,11 @@ export const DEFAULT_TUNING: Tuning = Object.freeze({
   sessionTimeoutMs: 2 * HEARTBEAT_MS,
   allocationTimeoutMs: 3000,
   readPatienceMs: 3000,
+  // 48 MiB.
   chunksInMemoryMax: 12,
   chunksInFlightMax: 3,
   spareVolumes: 1,
+  // Half of the files that systems commonly allow a process (1024); connections and open volumes need the rest.
   openFilesMax: 512,
+  lookAgainMs: 60_000,
 })

@@ -1,7 +1,7 @@
 /** What a server remembers of itself and of the master when its disk does not take it, or loses it. */
-import { silentLog } from '@dfs/core'
+import { fromUtf8, readWhole, silentLog, utf8, writeDurably } from '@dfs/core'
 import { crc32 } from '@dfs/node-runtime'
-import { type Epoch, IDENTITY_FILES } from '@dfs/protocol'
+import { type Epoch, IDENTITY_FILES, VOLUMES_DIRECTORY } from '@dfs/protocol'
 import { SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { ServerIdentity } from '../src/identity.ts'
@@ -92,4 +92,43 @@ it('does not become another server where both files are lost', async () => {
   await opened()
   for (const name of IDENTITY_FILES) node.disk.flipBit(name, 50, 0)
   await expect(restart('power')).rejects.toMatchObject({ code: 'WRONG_CLUSTER' })
+})
+
+it('is no new server on a disk with copies, where both files are missing', async () => {
+  await opened()
+  await simulation.complete(async () => {
+    const { disk } = node.runtime
+    await disk.makeDirectory(VOLUMES_DIRECTORY)
+    await (await disk.open(`${VOLUMES_DIRECTORY}/1.json`, 'create')).close()
+    for (const name of IDENTITY_FILES) await disk.remove(name)
+    await expect(ServerIdentity.open({ disk, crc32, log: silentLog }, node.runtime.random)).rejects.toThrow(
+      'are missing',
+    )
+  })
+})
+
+it('is neither of two servers whose files were mixed up', async () => {
+  const [first, second] = IDENTITY_FILES
+  await opened()
+  await simulation.complete(async () => {
+    const { disk } = node.runtime
+    const one = await readWhole(disk, second)
+    for (const name of IDENTITY_FILES) await disk.remove(name)
+    await ServerIdentity.open({ disk, crc32, log: silentLog }, node.runtime.random)
+    await writeDurably(disk, first, one!)
+  })
+  await expect(opened()).rejects.toThrow('two different servers')
+})
+
+it('takes over what an earlier program wrote, once and without a checksum', async () => {
+  const before = await opened()
+  const [first, second] = IDENTITY_FILES
+  await simulation.complete(async () => {
+    const { disk } = node.runtime
+    const { crc32: _, ...old } = JSON.parse(fromUtf8((await readWhole(disk, first))!)) as { crc32: string }
+    await disk.remove(second)
+    await writeDurably(disk, first, utf8(JSON.stringify(old)))
+  })
+  expect((await opened()).diskUid).toBe(before.diskUid)
+  for (const name of IDENTITY_FILES) expect(fromUtf8(node.disk.peek(name)!)).toContain('crc32')
 })

@@ -89,7 +89,13 @@ class Server {
     return this.simulation.complete(async () => {
       const { runtime } = this.node
       await saveState(runtime.disk, saved, crc32)
-      const store = await VolumeStore.open({ ...runtime, crc32, openFilesMax: 8, onSealed: () => {} })
+      const store = await VolumeStore.open({
+        ...runtime,
+        crc32,
+        openFilesMax: 8,
+        lookAgainMs: 1000,
+        onSealed: () => {},
+      })
       const seen = await look(store.require(VOLUME))
       await store.close()
       return seen

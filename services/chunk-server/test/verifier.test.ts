@@ -31,7 +31,7 @@ async function world(seed: string): Promise<World> {
   const node = simNode(new SimNetwork(simulation), 'node')
   const { runtime } = node
   const store = await simulation.complete(() =>
-    VolumeStore.open({ ...runtime, crc32, openFilesMax: 8, onSealed: () => {} }),
+    VolumeStore.open({ ...runtime, crc32, openFilesMax: 8, lookAgainMs: 1000, onSealed: () => {} }),
   )
   const record = frameRecord(
     {
@@ -112,4 +112,16 @@ it('reads all copies again when it is asked to, once for each check', async () =
   expect(store.get(77)!.report().verifiedToBytes).toBe(0)
   fullCheck.want(7)
   expect(fullCheck.progress).toEqual(done)
+})
+
+it('comes to the end of a check whose last copy makes the disk fail, and counts that copy as damaged', async () => {
+  const its = await world('check that fails')
+  const { simulation, node } = its
+  const { fullCheck } = start(its)
+  await simulation.run({ untilMs: simulation.nowMs + 5000 })
+  node.disk.flipBit(LOG, 500, 0)
+  node.disk.faultHook = ({ kind }) => (kind === 'rename' ? { kind: 'error', error: 'io' } : null)
+  fullCheck.want(1)
+  await simulation.run({ untilMs: simulation.nowMs + 10_000 })
+  expect(fullCheck.progress).toMatchObject({ id: 1, isDone: true, damagedRanges: 1 })
 })

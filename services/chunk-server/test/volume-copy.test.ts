@@ -69,7 +69,7 @@ async function world(seed: string): Promise<World> {
 }
 
 const storeOf = ({ node }: World): Promise<VolumeStore> =>
-  VolumeStore.open({ ...node.runtime, crc32, openFilesMax: 8, onSealed: () => {} })
+  VolumeStore.open({ ...node.runtime, crc32, openFilesMax: 8, lookAgainMs: 1000, onSealed: () => {} })
 
 describe('the state beside a copy', () => {
   it('survives a power cut whenever it comes while two changes are being written', async () => {

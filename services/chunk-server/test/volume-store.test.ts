@@ -18,7 +18,7 @@ let simulation: Simulation
 let node: SimNode
 
 const open = (): Promise<VolumeStore> =>
-  VolumeStore.open({ ...node.runtime, crc32, openFilesMax: 8, onSealed: () => {} })
+  VolumeStore.open({ ...node.runtime, crc32, openFilesMax: 8, lookAgainMs: 1000, onSealed: () => {} })
 
 beforeEach(async () => {
   simulation = new Simulation('volume store')
@@ -41,10 +41,10 @@ it('starts without a copy that cannot be read, and reports it when it can', asyn
     const store = await open()
     expect(store.reports().map(({ volume }) => volume)).toEqual([READABLE])
     node.disk.faultHook = null
-    await store.lookAgain()
+    await store.lookAgain(new AbortController().signal)
     expect(store.get(UNREADABLE), 'not so soon').toBeUndefined()
-    await node.runtime.clock.sleep(60_000)
-    await store.lookAgain()
+    await node.runtime.clock.sleep(1000)
+    await store.lookAgain(new AbortController().signal)
     expect(store.takeChangedReports()).toMatchObject([{ volume: UNREADABLE, state: 'sealed' }])
   })
 })
@@ -61,13 +61,43 @@ it('does not call a copy absent that it could not read', async () => {
   })
 })
 
+it('does not call a copy absent while it is being read again', async () => {
+  node.disk.faultHook = failsReads
+  await simulation.complete(async () => {
+    const store = await open()
+    node.disk.faultHook = ({ kind, name }) =>
+      kind === 'read' && name === copyStateName(UNREADABLE) ? { kind: 'slow', extraMs: 5000 } : null
+    await node.runtime.clock.sleep(1000)
+    const looking = store.lookAgain(new AbortController().signal)
+    await node.runtime.clock.sleep(1000)
+    const order = { kind: 'seal' as const, sealedLengthBytes: 0 }
+    await store.obey({ ...order, volume: UNREADABLE, replica: UNREADABLE + 100 })
+    await looking
+    expect(store.takeChangedReports()).toMatchObject([{ volume: UNREADABLE, state: 'sealed' }])
+  })
+})
+
+it('takes a copy whose state came wrong from the disk, once, when it looks again', async () => {
+  node.disk.faultHook = ({ kind, name }) =>
+    kind === 'read' && name === copyStateName(UNREADABLE) ? { kind: 'flip', at: 30, bit: 1 } : null
+  await simulation.complete(async () => {
+    const store = await open()
+    expect(store.unreadableCount).toBe(1)
+    node.disk.faultHook = null
+    await node.runtime.clock.sleep(1000)
+    await store.lookAgain(new AbortController().signal)
+    expect(store.get(UNREADABLE)?.state.state).toBe('sealed')
+    expect(store.unreadableCount).toBe(0)
+  })
+})
+
 it('keeps a copy aside whose state is damaged, for good', async () => {
   node.disk.flipBit(copyStateName(UNREADABLE), 30, 1)
   await simulation.complete(async () => {
     const store = await open()
     expect(store.reports().map(({ volume }) => volume)).toEqual([READABLE])
-    await node.runtime.clock.sleep(60_000)
-    await store.lookAgain()
+    await node.runtime.clock.sleep(1000)
+    await store.lookAgain(new AbortController().signal)
     expect(store.takeChangedReports()).toEqual([])
   })
 })

@@ -9,7 +9,7 @@ import { type MetadataStore } from './metadata/store.ts'
 
 /** Orders to check that one server has at most; further reports are dropped until some are carried out. */
 const CHECKS_PER_SERVER_MAX = 200
-/** A holder that carries nothing out for so long is dead or cannot read; it verifies what it has when it comes back. */
+/** A holder that carries nothing out for so long is dead or cannot read; what is wrong is reported again by the next read. */
 const FORGOTTEN_AFTER_MS = 600_000
 
 export interface DamageReport {

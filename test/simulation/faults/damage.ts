@@ -1,6 +1,6 @@
 /**
  * Damage to what is stored: bits that turn, writes that never reach the medium or reach the wrong place, disks that are lost.
- * All of it asks the atlas first, and is noted there.
+ * What touches copies asks the atlas first, and is noted there.
  */
 import { crc32 } from '@dfs/node-runtime'
 import { type ChunkPlacement, IDENTITY_FILES, parseIdentity } from '@dfs/protocol'
@@ -45,7 +45,7 @@ export class Damage {
     return true
   }
 
-  /** Turns a bit in one of the two identities of a server; false where the other one is not whole. */
+  /** Turns a bit in one of the two identities of a server; false where not both are whole. */
   flipIdentity(disk: SimDisk, at: number): boolean {
     const files = IDENTITY_FILES.map((name) => ({ name, bytes: disk.durable(name) }))
     const areWhole = files.every(({ bytes }) => bytes !== null && parseIdentity(bytes, crc32) !== null)

@@ -2,6 +2,7 @@
  * All promises, checked while a run goes on: each decision of the master before the ledger takes it, each answer when a client
  * gets it, each write to a log when it is asked for, and the disks at intervals. The first one that is broken fails the run.
  */
+import { assert } from '@dfs/core'
 import {
   type ChunkPlacement,
   type CommandSuccess,
@@ -132,7 +133,8 @@ export class Invariants implements StoreObserver {
   registered({ diskUid, incarnation }: Registration, server: number): void {
     // It may arrive after the node it came from was given another disk.
     const disk = this.#disks.find((known) => diskUidOf(known) === diskUid)
-    if (disk !== undefined) this.ledger.noteServer(server, incarnation, disk)
+    assert(disk !== undefined, 'every disk is watched')
+    this.ledger.noteServer(server, incarnation, disk)
   }
 
   reported(server: number, reports: Reports): void {

@@ -72,10 +72,10 @@ export class VerificationRules {
 
   #checkVerified(server: number, id: number, committedEnd: number): void {
     const report = this.#ledger.reportOf(server, id)
-    // Whoever has never made its copy reports none; nothing is committed there, or it would not be whole.
-    if (report === null || report.state === 'failed') return
+    // Whoever has never made its copy reports none; nothing was committed then.
+    if (report?.state === 'failed' || (report === null && committedEnd === 0)) return
     expectPromise(
-      report.state === 'sealed' && report.verifiedToBytes === committedEnd,
+      report?.state === 'sealed' && report.verifiedToBytes === committedEnd,
       VERIFIED,
       () => `server ${server}, volume ${formatId(id)} to ${committedEnd}: ${JSON.stringify(report)}`,
     )

@@ -89,6 +89,7 @@ function drawTuning(random: SimRandom): Tuning {
     chunksInFlightMax: few('chunksInFlightMax'),
     spareVolumes: pick(random, [1, 1, 2]),
     openFilesMax: few('openFilesMax'),
+    lookAgainMs: pick(random, [1000, 5000, DEFAULT_TUNING.lookAgainMs]),
   }
 }
 

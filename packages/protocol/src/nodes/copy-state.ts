@@ -2,7 +2,7 @@
  * What a chunk server writes down beside each copy of a volume: the little that its log cannot say. Its form is known to
  * whoever reads a data directory, the server itself and `dfs fsck`.
  */
-import { decodeCheckedJson, encodeCheckedJson, type Sum } from '@dfs/core'
+import { decodeCheckedJson, decodeUncheckedJson, encodeCheckedJson, type Sum } from '@dfs/core'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { formatId } from '../ids.ts'
@@ -10,17 +10,20 @@ import { VolumeOrder } from './volumes.ts'
 
 export const VOLUMES_DIRECTORY = 'volumes'
 
-export const CopyState = Type.Object({
-  formatVersion: Type.Literal(1),
-  /** Identity and fixed set, as the master ordered them. */
-  order: VolumeOrder,
-  /** This copy's own id among the order's replicas. */
-  replica: Type.Integer({ minimum: 1 }),
-  state: Type.Enum(['open', 'sealed', 'failed']),
-  sealedLengthBytes: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()]),
-  /** Every block below was read and verified after the seal. */
-  verifiedToBytes: Type.Integer({ minimum: 0 }),
-})
+export const CopyState = Type.Object(
+  {
+    formatVersion: Type.Literal(1),
+    /** Identity and fixed set, as the master ordered them. */
+    order: VolumeOrder,
+    /** This copy's own id among the order's replicas. */
+    replica: Type.Integer({ minimum: 1 }),
+    state: Type.Enum(['open', 'sealed', 'failed']),
+    sealedLengthBytes: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()]),
+    /** Every block below was read and verified after the seal. */
+    verifiedToBytes: Type.Integer({ minimum: 0 }),
+  },
+  { additionalProperties: false },
+)
 export type CopyState = Static<typeof CopyState>
 
 const check = Compile(CopyState)
@@ -32,7 +35,8 @@ export const encodeCopyState = (state: CopyState, crc32: Sum): Uint8Array => enc
 
 /** The state, or null where the bytes are not what was written for this volume. */
 export function parseCopyState(bytes: Uint8Array, volume: number, crc32: Sum): CopyState | null {
-  const value = decodeCheckedJson(bytes, crc32)
+  // One of an earlier program has no checksum, and no member for it.
+  const value = decodeCheckedJson(bytes, crc32) ?? decodeUncheckedJson(bytes)
   return check.Check(value) && value.order.volume === volume ? value : null
 }
 

@@ -2,7 +2,7 @@
  * What a chunk server writes down about itself, in its data directory: who it is, and how much of the master it has seen. It
  * stands there twice, since without it no copy on the disk can be served. Whoever reads a data directory knows its form.
  */
-import { decodeCheckedJson, encodeCheckedJson, type Sum } from '@dfs/core'
+import { decodeCheckedJson, decodeUncheckedJson, encodeCheckedJson, type Sum } from '@dfs/core'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { EpochSchema } from './membership.ts'
@@ -10,14 +10,17 @@ import { EpochSchema } from './membership.ts'
 /** Written one after the other: the first one is never older than the second. */
 export const IDENTITY_FILES = ['server.json', 'server-2.json'] as const
 
-export const ServerIdentityRecord = Type.Object({
-  formatVersion: Type.Literal(1),
-  diskUid: Type.String({ pattern: '^[0-9a-f]{32}$' }),
-  incarnation: Type.Integer({ minimum: 1 }),
-  clusterId: Type.Union([Type.String(), Type.Null()]),
-  serverId: Type.Union([Type.Integer({ minimum: 1 }), Type.Null()]),
-  seenEpoch: Type.Union([EpochSchema, Type.Null()]),
-})
+export const ServerIdentityRecord = Type.Object(
+  {
+    formatVersion: Type.Literal(1),
+    diskUid: Type.String({ pattern: '^[0-9a-f]{32}$' }),
+    incarnation: Type.Integer({ minimum: 1 }),
+    clusterId: Type.Union([Type.String(), Type.Null()]),
+    serverId: Type.Union([Type.Integer({ minimum: 1 }), Type.Null()]),
+    seenEpoch: Type.Union([EpochSchema, Type.Null()]),
+  },
+  { additionalProperties: false },
+)
 export type ServerIdentityRecord = Static<typeof ServerIdentityRecord>
 
 const check = Compile(ServerIdentityRecord)
@@ -27,6 +30,7 @@ export const encodeIdentity = (identity: ServerIdentityRecord, crc32: Sum): Uint
 
 /** The identity, or null where the bytes are not what a server wrote. */
 export function parseIdentity(bytes: Uint8Array, crc32: Sum): ServerIdentityRecord | null {
-  const value = decodeCheckedJson(bytes, crc32)
+  // One of an earlier program has no checksum, and no member for it.
+  const value = decodeCheckedJson(bytes, crc32) ?? decodeUncheckedJson(bytes)
   return check.Check(value) ? value : null
 }

@@ -9,7 +9,7 @@ import { type LoanedBytes } from './buffer-pool.ts'
 import { type HedgeBudget } from './hedge-budget.ts'
 import { type SourceRecord } from './source-record.ts'
 
-/** No copy gets more time than this, whatever the budget: a disk call that hangs is given up here too. */
+/** Copies asked at once. */
 const UNDER_WAY_MAX = 2
 
 /** A copy that can be read from. */

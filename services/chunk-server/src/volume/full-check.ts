@@ -2,7 +2,7 @@
  * Reading every block of every copy, because an operator asked for it: one copy after the other, at a bounded rate, so that
  * whoever reads and writes files hardly notices. What is found damaged is mended as always (verifier.ts).
  */
-import { type Clock } from '@dfs/core'
+import { type Clock, DiskError } from '@dfs/core'
 import { type CheckProgress } from '@dfs/protocol'
 import { type Span, type VolumeCopy } from './volume-copy.ts'
 import { type VolumeStore } from './volume-store.ts'
@@ -31,25 +31,35 @@ export class FullCheck {
     return this.#progress
   }
 
-  /** The master wants check number `id` carried out; nothing happens where that is under way or done. */
+  /**
+   * The master wants check number `id` carried out; nothing happens where that is under way or done. A copy that could not be
+   * opened counts as one damaged range.
+   */
   want(id: number): void {
     if (this.#progress?.id === id) return
     const copies = this.#deps.store.all()
+    const damagedRanges = this.#deps.store.unreadableCount
     this.#left = copies.map(({ state }) => state.order.volume)
     let bytesTotal = 0
     for (const copy of copies) bytesTotal += copy.readableLength
     const isDone = copies.length === 0
-    this.#progress = { id, copies: copies.length, bytesDone: 0, bytesTotal, damagedRanges: 0, isDone }
+    this.#progress = { id, copies: copies.length, bytesDone: 0, bytesTotal, damagedRanges, isDone }
   }
 
-  /** Reads one copy; whether more are left. Rejects as its disk does, and with the signal's reason. */
+  /** Reads one copy; whether more are left. Rejects as its disk does (it is damaged, then), and with the signal's reason. */
   async step(signal: AbortSignal): Promise<boolean> {
     const volume = this.#left.shift()
     if (volume === undefined || this.#progress === null) return false
     const copy = this.#deps.store.get(volume)
-    if (copy !== undefined) await this.#read(copy, signal)
-    if (this.#left.length === 0) this.#add({ isDone: true })
-    this.#deps.store.noteChange(volume)
+    try {
+      if (copy !== undefined) await this.#read(copy, signal)
+    } catch (error) {
+      if (error instanceof DiskError) this.#add({ damagedRanges: 1 })
+      throw error
+    } finally {
+      if (this.#left.length === 0) this.#add({ isDone: true })
+      this.#deps.store.noteChange(volume)
+    }
     return this.#left.length > 0
   }
 

@@ -53,7 +53,9 @@ export class Verifier {
   async #run(): Promise<void> {
     const { clock, store } = this.#deps
     while (!this.#stopped.signal.aborted) {
-      await store.lookAgain()
+      await store.lookAgain(this.#stopped.signal).catch((error: unknown) => {
+        if (!this.#stopped.signal.aborted) throw error
+      })
       for (const order of store.takeChecks()) await this.#step(order.volume, () => this.#check(order))
       for (const copy of store.unverified()) {
         const { volume } = copy.state.order

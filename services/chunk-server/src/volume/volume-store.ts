@@ -25,15 +25,14 @@ export interface VolumeStoreDeps {
   readonly log: Log
   /** Logs that are open while nobody appends to them. */
   readonly openFilesMax: number
+  /** Time between two attempts to read the copies that could not be read. */
+  readonly lookAgainMs: number
   /** A copy was sealed on the master's order. */
   readonly onSealed: (volume: number) => void
 }
 
 /** Each takes a buffer of the size of the largest record. */
 const RECOVERIES_AT_ONCE = 4
-
-/** Time between two attempts to read the copies that the disk did not let be read. */
-const LOOK_AGAIN_MS = 60_000
 
 /** A record that was checked, as the master is told. */
 type Checked = HeartbeatRequest['checked'][number]
@@ -49,7 +48,7 @@ export class VolumeStore {
   readonly #changed = new Set<number>()
   /** Copies that the master believes to be here and that are not, with their volumes, since reports were last taken. */
   readonly #absent = new Map<number, number>()
-  /** Copies that the disk did not let be read; they are as they were, and may yet be. */
+  /** Copies that could not be read, or not rightly. They are left as they are, and may turn up yet. */
   readonly #unreadable = new Set<number>()
   #lookAgainAtMs = 0
   /** Orders to check that wait, by {@link checkKey}; as many as the master has outstanding at most. */
@@ -98,7 +97,10 @@ export class VolumeStore {
     return creating
   }
 
-  /** Carries out an order of the master. One for a copy that is not here is answered by a report that says so. */
+  /**
+   * Carries out an order of the master. One for a copy that is not here is answered by a report that says so, unless it may
+   * turn up: to the master that answer is final.
+   */
   async obey(order: Order): Promise<void> {
     if (this.#creating.has(order.volume) || this.#unreadable.has(order.volume)) return
     const copy = this.#copies.get(order.volume)
@@ -152,14 +154,29 @@ export class VolumeStore {
     return [...this.#copies.values()]
   }
 
-  /** Tries once more to read copies that could not be read at the start, now and then; the master hears of those that can. */
-  async lookAgain(): Promise<void> {
-    const nowMs = this.#deps.clock.monotonicMs()
-    if (this.#unreadable.size === 0 || nowMs < this.#lookAgainAtMs) return
-    const volumes = [...this.#unreadable]
-    this.#unreadable.clear()
-    await this.#recoverAll(volumes)
-    for (const volume of volumes) if (this.#copies.has(volume)) this.noteChange(volume)
+  /** Copies that could not be read. */
+  get unreadableCount(): number {
+    return this.#unreadable.size
+  }
+
+  /**
+   * Tries once more to read copies that could not be read at the start, now and then; the master hears of those that can.
+   * Rejects with the signal's reason.
+   */
+  async lookAgain(signal: AbortSignal): Promise<void> {
+    const { clock, log, lookAgainMs } = this.#deps
+    if (this.#unreadable.size === 0 || clock.monotonicMs() < this.#lookAgainAtMs) return
+    for (const volume of this.#unreadable) {
+      const copy = await this.#recover(volume, { onRead: () => signal.throwIfAborted(), signal })
+      signal.throwIfAborted()
+      if (copy === null) continue
+      // At once: an order that comes between the two would be answered with a copy that is not here.
+      this.#copies.set(volume, copy)
+      this.#unreadable.delete(volume)
+      this.noteChange(volume)
+      log.info({ volume: formatId(volume) }, 'a copy can be read again')
+    }
+    this.#lookAgainAtMs = clock.monotonicMs() + lookAgainMs
   }
 
   /** Copies that are sealed but not verified yet. */
@@ -219,29 +236,39 @@ export class VolumeStore {
     const progress = new RecoveryProgress({ ...this.#deps, copies: volumes.length })
     const slots = new Semaphore(RECOVERIES_AT_ONCE, Infinity)
     const outcomes = await Promise.allSettled(
-      volumes.map((volume) => slots.run(() => this.#recover(volume, progress))),
+      volumes.map((volume) =>
+        slots.run(async () => {
+          const copy = await this.#recover(volume, { onRead: (bytes) => progress.noteRead(bytes) })
+          if (copy !== null) progress.noteFound()
+          return copy
+        }),
+      ),
     )
     // In the order of the volumes, whichever was found first.
     for (const outcome of outcomes) {
       if (outcome.status === 'rejected') throw outcome.reason
       if (outcome.value !== null) this.#copies.set(outcome.value.state.order.volume, outcome.value)
     }
-    this.#lookAgainAtMs = this.#deps.clock.monotonicMs() + LOOK_AGAIN_MS
+    this.#lookAgainAtMs = this.#deps.clock.monotonicMs() + this.#deps.lookAgainMs
     progress.end()
   }
 
-  async #recover(volume: number, progress: RecoveryProgress): Promise<VolumeCopy | null> {
+  /** The copy as it is found; null, and a word in the log, where it cannot be. Rejects with the signal's reason. */
+  async #recover(
+    volume: number,
+    { onRead, signal }: { onRead: (bytes: number) => void; signal?: AbortSignal },
+  ): Promise<VolumeCopy | null> {
     const { disk, log, crc32 } = this.#deps
     try {
       const state = await loadState(disk, volume, crc32)
       if (state === null) return null
-      const deps = { ...this.#deps, files: this.#files }
-      const copy = await VolumeCopy.recover(deps, state, (bytes) => progress.noteRead(bytes))
-      progress.noteFound()
-      return copy
+      return await VolumeCopy.recover({ ...this.#deps, files: this.#files }, state, onRead)
     } catch (error) {
-      if (error instanceof DiskError && error.kind === 'io') this.#unreadable.add(volume)
-      log.error({ volume: formatId(volume), err: error }, 'a copy cannot be opened and is kept aside')
+      signal?.throwIfAborted()
+      const isGone = error instanceof DiskError && error.kind === 'missing'
+      if (!this.#unreadable.has(volume))
+        log.error({ volume: formatId(volume), err: error }, 'a copy cannot be opened and is kept aside')
+      if (!isGone) this.#unreadable.add(volume)
       return null
     }
   }
