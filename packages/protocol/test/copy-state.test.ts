@@ -1,0 +1,37 @@
+/** What stands beside a copy is believed only as it was written. */
+import { crc32 } from 'node:zlib'
+import { utf8 } from '@dfs/core'
+import { expect, it } from 'vitest'
+import { type CopyState, encodeCopyState, parseCopyState } from '../src/index.ts'
+
+const sum = (bytes: Uint8Array): number => crc32(bytes)
+const STATE: CopyState = {
+  formatVersion: 1,
+  order: {
+    volume: 77,
+    kind: 'small',
+    salt: '0123456789abcdef',
+    primary: { server: 1, incarnation: 1 },
+    replicas: [{ replica: 5, server: 1, incarnation: 1 }],
+  },
+  replica: 5,
+  state: 'sealed',
+  sealedLengthBytes: 1234,
+  verifiedToBytes: 1234,
+}
+
+it('is refused with any bit turned, or for another volume', () => {
+  const bytes = encodeCopyState(STATE, sum)
+  expect(parseCopyState(bytes, 77, sum)).toEqual(STATE)
+  expect(parseCopyState(bytes, 78, sum)).toBeNull()
+  for (let bit = 0; bit < bytes.byteLength * 8; bit += 1) {
+    const turned = bytes.slice()
+    turned[bit >> 3]! ^= 1 << (bit & 7)
+    expect(parseCopyState(turned, 77, sum), `bit ${bit}`).toBeNull()
+  }
+})
+
+it('is taken without a checksum from an earlier program, if it has nothing else', () => {
+  expect(parseCopyState(utf8(JSON.stringify(STATE)), 77, sum)).toEqual(STATE)
+  expect(parseCopyState(utf8(JSON.stringify({ ...STATE, crc33: '00000000' })), 77, sum)).toBeNull()
+})
