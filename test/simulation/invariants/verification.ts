@@ -1,9 +1,9 @@
 /**
- * "A copy counts as whole when every block was read and verified, and not before" (R3, R8): a copy that was already damaged when
- * it was verified for the first time is not reported as whole; when all is quiet every whole copy is; and what is still open
+ * "A copy counts as whole when every block was read and verified, and not before" (R3, R8): a chunk that was already damaged when
+ * it was verified for the first time is not reported as verified; when all is quiet every whole copy is; and what is still open
  * belongs to processes that live.
  */
-import { formatId, type ReplicaReport } from '@dfs/protocol'
+import { type ChunkPlacement, formatId, type ReplicaReport } from '@dfs/protocol'
 import { type Atlas } from '../ledger/atlas.ts'
 import { type Ledger } from '../ledger/ledger.ts'
 import { expectPromise } from './broken-promise.ts'
@@ -18,8 +18,8 @@ const LIVING = 'an open volume belongs to living incarnations'
 export class VerificationRules {
   readonly #ledger: Ledger
   readonly #atlas: Atlas
-  /** Copies that were not whole when their volume had been sealed; a repair makes them whole. */
-  readonly #neverWhole = new Set<string>()
+  /** Chunks that were damaged behind the length that a report gave as verified, by copy; a repair makes them right. */
+  readonly #unread = new Map<string, Set<ChunkPlacement>>()
   readonly #verified = new Set<string>()
 
   constructor(ledger: Ledger, atlas: Atlas) {
@@ -32,19 +32,20 @@ export class VerificationRules {
     const disk = this.#ledger.diskOf(server)
     if (volume === undefined || disk === null || !volume.isSealed || report.state !== 'sealed') return
     const copy = `${server} ${report.volume}`
-    const isWhole = this.#atlas.isWhole(disk, volume)
+    const damaged = volume.chunks.filter((chunk) => !this.#atlas.isIntact(disk, chunk))
     if (report.verifiedToBytes < volume.committedEnd) {
-      // Nothing of it was read before this report was on its way.
-      const wasHarmedBefore = this.#atlas.wasHarmedBefore(disk, report.volume, REPORT_DELAY_MS)
-      if (!isWhole && wasHarmedBefore) this.#neverWhole.add(copy)
+      // What stands behind the verified length was not read before this report was on its way.
+      if (!this.#atlas.wasHarmedBefore(disk, report.volume, REPORT_DELAY_MS)) return
+      this.#unread.set(copy, new Set(damaged.filter((chunk) => endOf(chunk) > report.verifiedToBytes)))
       return
     }
     const isNews = !this.#verified.has(copy)
     this.#verified.add(copy)
     // It was repaired and read, perhaps, and harmed again while the report was on its way.
     const isJudged = isNews && !this.#atlas.wasHarmedWithin(disk, report.volume, REPORT_DELAY_MS)
+    const unread = this.#unread.get(copy)
     expectPromise(
-      isWhole || !isJudged || !this.#neverWhole.has(copy),
+      !isJudged || !damaged.some((chunk) => unread?.has(chunk) === true),
       HONEST,
       () => `server ${server}, volume ${formatId(report.volume)}, to ${report.verifiedToBytes}`,
     )
@@ -81,3 +82,5 @@ export class VerificationRules {
     )
   }
 }
+
+const endOf = ({ offset, recordSize }: ChunkPlacement): number => offset + recordSize
