@@ -3,8 +3,8 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { type SeedResult, type SeedTask } from './worker.ts'
 
-/** Real time after which a run counts as hanging: a hundred times what one takes. */
-const SEED_LIMIT_MS = 180_000
+/** Real time after which a run counts as hanging: hundreds of times what one takes, since others may need the processors. */
+const SEED_LIMIT_MS = 600_000
 const WORKER = fileURLToPath(new URL('worker.ts', import.meta.url))
 
 export interface PoolOptions {
