@@ -5,7 +5,14 @@
 import { concatBytes, utf8 } from '@dfs/core'
 import { crc32 } from '@dfs/node-runtime'
 import { type CopyState, VOLUMES_DIRECTORY } from '@dfs/protocol'
-import { SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
+import {
+  type DiskFault,
+  type DiskOperation,
+  SimNetwork,
+  simNode,
+  type SimNode,
+  Simulation,
+} from '@dfs/sim-runtime'
 import { BLOCK_BYTES, frameRecord, type ReadInto, sumContent } from '@dfs/volume'
 import { describe, expect, it } from 'vitest'
 import { saveState } from '../src/volume/copy-state.ts'
@@ -112,6 +119,11 @@ class Bench {
   }
 }
 
+const failing =
+  (failed: DiskOperation['kind'], error: 'io' | 'full') =>
+  ({ kind, name }: DiskOperation): DiskFault | null =>
+    kind === failed && name === LOG ? { kind: 'error', error } : null
+
 function flipped(...places: readonly number[]): Uint8Array {
   const bytes = log.slice()
   for (const place of places) bytes[place]! ^= 16
@@ -172,17 +184,46 @@ describe('A damaged copy', () => {
     expect(Buffer.from(bench.stored).equals(flipped(starts[1]! + 300))).toBe(true)
   })
 
-  it('fails for good when the repair cannot be synced', async () => {
+  it.each(['io', 'full'] as const)('fails for good when the sync of a repair answers %s', async (error) => {
     const bench = await Bench.with(flipped(3))
-    bench.node.disk.faultHook = ({ kind, name }) =>
-      kind === 'sync' && name === LOG ? { kind: 'error', error: 'io' } : null
     const state = await bench.simulation.complete(async () => {
       const copy = await VolumeCopy.recover(bench.deps(), SEALED)
       const damaged = await copy.verify({ pause })
+      bench.node.disk.faultHook = failing('sync', error)
       await expect(repairCopy(copy, damaged, { others: [other()], pause })).rejects.toThrow('injected')
       return copy.state.state
     })
     expect(state).toBe('failed')
+  })
+
+  it('counts as whole only where the repair is on the disk: not after a write without room', async () => {
+    const bench = await Bench.with(flipped(3))
+    await bench.simulation.complete(async () => {
+      const copy = await VolumeCopy.recover(bench.deps(), SEALED)
+      const damaged = await copy.verify({ pause })
+      bench.node.disk.faultHook = failing('write', 'full')
+      await expect(repairCopy(copy, damaged, { others: [other()], pause })).rejects.toThrow('injected')
+      bench.node.disk.faultHook = null
+      await copy.verify({ pause })
+      expect(copy.state.state).toBe('sealed')
+    })
+    expect(Buffer.from(bench.node.disk.durable(LOG)!).equals(bench.stored)).toBe(true)
+  })
+
+  it('counts as whole only where the repair is on the disk: not after a kill before its sync', async () => {
+    const bench = await Bench.with(flipped(3))
+    bench.node.disk.faultHook = ({ kind, name }) => {
+      const isSync = kind === 'sync' && name === LOG && Buffer.from(bench.stored).equals(log)
+      if (isSync) bench.node.crash('process')
+      return null
+    }
+    void bench.mendNow([other()])
+    await bench.simulation.run({ isDone: () => !bench.node.isUp })
+    bench.node.disk.faultHook = null
+    bench.node.restart()
+    expect(Buffer.from(bench.node.disk.durable(LOG)!).equals(log), 'killed before the sync').toBe(false)
+    expect(await bench.mend(other())).toEqual({ left: [], lost: [] })
+    expect(Buffer.from(bench.node.disk.durable(LOG)!).equals(log)).toBe(true)
   })
 })
 

@@ -103,16 +103,20 @@ describe('the state beside a copy', () => {
 })
 
 describe('a write or a sync that fails', () => {
-  it.each(['append', 'sync'] as const)('ends the copy for good: %s', async (failing) => {
+  it.each([
+    ['append', 'io'],
+    ['sync', 'io'],
+    ['sync', 'full'],
+  ] as const)('ends the copy for good: %s answers %s', async (failing, error) => {
     const { simulation, node, copy } = await world(failing)
     const length = copy.syncedLength
     const bytes = record(length)
     const isLog = (name: string): boolean => name.endsWith('.log')
     node.disk.faultHook = ({ kind, name }) =>
-      kind === failing && isLog(name) ? { kind: 'error', error: 'io' } : null
+      kind === failing && isLog(name) ? { kind: 'error', error } : null
     const append = (): Promise<number> =>
       simulation.complete(() => copy.append(length, [bytes], bytes.byteLength))
-    await expect(append()).rejects.toMatchObject({ kind: 'io' })
+    await expect(append()).rejects.toMatchObject({ kind: error })
     const asked: string[] = []
     node.disk.faultHook = ({ kind, name }) => {
       if (isLog(name)) asked.push(kind)

@@ -66,7 +66,9 @@ export class LogWriteRules implements DiskWitness {
   #checkWrite(operation: DiskOperation, life: LifeName): void {
     const { kind, name } = operation
     const log = this.#logs.get(name)
-    if (log?.failedIn === nameOf(life)) this.#broken(FINAL, `${kind} of ${name}`)
+    if (log?.failedIn === nameOf(life) || this.#isFailed(volumeOf(name))) {
+      this.#broken(FINAL, `${kind} of ${name}`)
+    }
     if (log !== undefined) log.writtenIn = nameOf(life)
     if (kind === 'sync' || this.#isRepair(operation)) return
     if (log?.hadNoRoom === true) this.#broken(NO_ROOM, name)
@@ -98,6 +100,11 @@ export class LogWriteRules implements DiskWitness {
   /** A state in which a fault has turned a bit says neither: the server goes by what it knows. */
   #isClosed(volume: number): boolean {
     return /"state":"(sealed|failed)"/.test(this.#stateText(volume))
+  }
+
+  /** Noted as failed, in whichever life. */
+  #isFailed(volume: number): boolean {
+    return this.#stateText(volume).includes('"state":"failed"')
   }
 
   #stateText(volume: number): string {

@@ -11,6 +11,7 @@ export class SimFile implements DiskFile {
   readonly #name: string
   readonly #inode: SimInode
   #isClosed = false
+  #hasFailedSync = false
 
   constructor(disk: SimDisk, life: Life, name: string, inode: SimInode) {
     this.#disk = disk
@@ -64,13 +65,17 @@ export class SimFile implements DiskFile {
     return this.#operate({ kind: 'write', at, bytes: bytes.byteLength }, write, writePrefix)
   }
 
+  /** This handle remembers a failed sync, as the host's does; another one of the same file is told that all is well. */
   sync(): Promise<void> {
     const sync = (): void => {
-      if (this.#inode.hasFailedSync)
-        throw new DiskError('io', `sync "${this.#name}": an earlier sync has failed`)
+      if (this.#hasFailedSync) throw new DiskError('io', `sync "${this.#name}": an earlier sync has failed`)
       this.#inode.sync()
     }
-    return this.#operate({ kind: 'sync' }, sync, () => this.#inode.failSync())
+    const failSync = (): void => {
+      this.#hasFailedSync = true
+      this.#inode.failSync()
+    }
+    return this.#operate({ kind: 'sync' }, sync, failSync)
   }
 
   truncate(size: number): Promise<void> {

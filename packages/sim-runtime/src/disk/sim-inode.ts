@@ -49,14 +49,9 @@ export class SimInode {
   #current = new Content()
   readonly #durable = new Content()
   #unsynced: Change[] = []
-  #hasFailedSync = false
 
   get size(): number {
     return this.#current.size
-  }
-
-  get hasFailedSync(): boolean {
-    return this.#hasFailedSync
   }
 
   /** The content as a reader sees it; a view, good until the next change. */
@@ -83,10 +78,12 @@ export class SimInode {
     this.#unsynced = []
   }
 
-  /** As the kernel does it: readers go on seeing the pages, but they count as clean and will never be written. */
+  /**
+   * As the kernel does it: readers go on seeing the pages, but they count as clean and will never be written, so the next
+   * sync succeeds and leaves them out.
+   */
   failSync(): void {
     this.#unsynced = []
-    this.#hasFailedSync = true
   }
 
   /** Replaces what stands from `at` on, as far as it exists, on the medium and for readers alike. */
@@ -120,7 +117,6 @@ export class SimInode {
       }
     }
     this.#unsynced = []
-    this.#hasFailedSync = false
     this.#current = new Content()
     this.#current.apply({ kind: 'write', at: 0, bytes: this.#durable.view() })
   }

@@ -135,13 +135,11 @@ export class VolumeCopy {
     }
     this.#appendingSinceMs = this.#deps.clock.monotonicMs()
     try {
-      await file.appendv(pieces)
-      await file.sync()
-    } catch (error) {
-      // Without room nothing was lost that had been synced; any other failure makes all of the file doubtful.
-      if (error instanceof DiskError && error.kind === 'full') this.#isFull = true
-      else await this.#change({ state: 'failed' })
-      throw error
+      await this.#write(() => file.appendv(pieces)).catch((error: unknown) => {
+        this.#isFull = isOutOfRoom(error)
+        throw error
+      })
+      await this.#sync(file)
     } finally {
       this.#appendingSinceMs = null
       this.#shareFile()
@@ -172,10 +170,12 @@ export class VolumeCopy {
 
   /**
    * Reads all records from the verified length up to the sealed length, and notes how far they are valid. Resolves to what
-   * is not: nothing where the copy is whole.
+   * is not: nothing where the copy is whole. The log is synced first: a repair that found no room, or during which the process
+   * was killed, leaves bytes in memory that may never reach the disk, and what counts as verified must be there.
    */
   async verify({ pause, areErrorsDamage = false }: VerifyOptions): Promise<Span[]> {
     const { sealedLengthBytes, verifiedToBytes } = this.#sealedState()
+    await this.#withFile((file) => this.#sync(file))
     const read = areErrorsDamage ? readWhatCanBeRead(this.#readInto) : this.#readInto
     const damaged: Span[] = []
     for await (const found of scanVolume(read, this.#scanOptions(verifiedToBytes, sealedLengthBytes))) {
@@ -220,20 +220,15 @@ export class VolumeCopy {
   /**
    * Puts right bytes in the place of damaged ones (R20): in a sealed copy, below its sealed length, in the file that is
    * there. They are on the disk and were read back when it resolves to true; false where the file ends before `at`. A
-   * failed write or sync leaves the copy failed.
+   * failed write or sync leaves the copy failed; a write without room leaves it as damaged as it was.
    */
   async repair(at: number, bytes: Uint8Array): Promise<boolean> {
     const { sealedLengthBytes } = this.#sealedState()
     assert(at + bytes.byteLength <= sealedLengthBytes, 'only what was promised is repaired')
     return await this.#withFile(async (file) => {
       if ((await file.size()) < at) return false
-      try {
-        await overwrite(file, at, bytes)
-        await file.sync()
-      } catch (error) {
-        if (!(error instanceof DiskError && error.kind === 'full')) await this.#change({ state: 'failed' })
-        throw error
-      }
+      await this.#write(() => overwrite(file, at, bytes))
+      await this.#sync(file)
       const stored = new Uint8Array(bytes.byteLength)
       await file.readInto(at, stored)
       if (!areEqual(stored, bytes)) throw new DiskError('io', `${this.#name}: the disk keeps other bytes`)
@@ -266,6 +261,26 @@ export class VolumeCopy {
     const { files } = this.#deps
     if (this.#appendingTo !== null) return work(this.#appendingTo)
     return files.use(copyLogName(this.#state.order.volume), work)
+  }
+
+  /** Without room nothing is lost that was synced; any other failure makes all of the file doubtful. */
+  async #write(write: () => Promise<void>): Promise<void> {
+    try {
+      await write()
+    } catch (error) {
+      if (!isOutOfRoom(error)) await this.#change({ state: 'failed' })
+      throw error
+    }
+  }
+
+  /** After an error of a sync, of whatever kind, the kernel may have dropped any of the bytes that were to be synced. */
+  async #sync(file: DiskFile): Promise<void> {
+    try {
+      await file.sync()
+    } catch (error) {
+      await this.#change({ state: 'failed' })
+      throw error
+    }
   }
 
   #scanOptions(from: number, to: number): ScanOptions {
@@ -323,6 +338,8 @@ async function overwrite(file: DiskFile, at: number, bytes: Uint8Array): Promise
   if (present.byteLength > 0) await file.writeAt(at, present)
   if (present.byteLength < bytes.byteLength) await file.appendv([bytes.subarray(present.byteLength)])
 }
+
+const isOutOfRoom = (error: unknown): boolean => error instanceof DiskError && error.kind === 'full'
 
 const areEqual = (left: Uint8Array, right: Uint8Array): boolean =>
   left.byteLength === right.byteLength && left.every((byte, index) => byte === right[index])
