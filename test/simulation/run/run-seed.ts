@@ -13,7 +13,7 @@ import { Invariants } from '../invariants/check-invariants.ts'
 import { observeStore } from '../ledger/observed-store.ts'
 import { SimCluster } from '../sim-cluster.ts'
 import { drawKnobs, FAULTS_OVER_MS, type Knobs } from './knobs.ts'
-import { checkAnswers, checkSettled, HEAL_MS, QUIESCE_MS, SETTLE_MS } from './quiescence.ts'
+import { checkAnswers, checkServing, checkSettled, HEAL_MS, QUIESCE_MS, SETTLE_MS } from './quiescence.ts'
 import { RecordingClient } from './recording-client.ts'
 import { countAcknowledgedWrites, countOperations, type RunReport } from './report.ts'
 import { work } from './workload.ts'
@@ -77,9 +77,10 @@ async function runOn(cluster: SimCluster, { seed, knobs, faults }: SeedPlan): Pr
   await simulation.run({ untilMs: Math.max(simulation.nowMs, FAULTS_OVER_MS) })
   injector.endAll()
   await simulation.run({ untilMs: simulation.nowMs + HEAL_MS })
+  const quiet = { cluster, invariants, knobs, client: client('reader') }
+  await simulation.complete(() => checkServing(quiet))
   injector.restartAll()
   await simulation.run({ untilMs: simulation.nowMs + QUIESCE_MS })
-  const quiet = { cluster, invariants, knobs, client: client('reader') }
   await simulation.complete(() => checkAnswers(quiet))
   await simulation.run({ untilMs: simulation.nowMs + SETTLE_MS })
   await simulation.complete(() => checkSettled(quiet))

@@ -77,7 +77,7 @@ export class MasterSession {
   #lastAnswerMs: number | null = null
   #reportsNumber = 0
   #writtenDownMs = -Infinity
-  /** The latest start of the master that answered before this server was registered with it. */
+  /** The start of the master that has answered although this server does not know that it is registered there. */
   #newStart: string | null = null
 
   constructor(deps: MasterSessionDeps) {
@@ -159,7 +159,7 @@ export class MasterSession {
     }
   }
 
-  /** A start that does not know this server has answered: the next heartbeat, which makes it register, should not wait. */
+  /** A start with which this server has to register has answered: the next heartbeat, which does that, should not wait. */
   #noteNewStart({ nonce }: Epoch): void {
     if (this.#newStart === nonce) return
     this.#newStart = nonce
@@ -198,6 +198,7 @@ export class MasterSession {
     await this.#observe(reply.epoch, () => {})
     await identity.bind(reply.clusterId, reply.serverId)
     directory.configure(reply.settings, { ...reply.master, internalAddress: this.#deps.masterAddress })
+    this.#newStart = null
     await this.#accept(reply)
     this.#deps.runtime.log.info(
       { server: reply.serverId, cluster: reply.clusterId },
@@ -265,9 +266,17 @@ export class MasterSession {
     } catch (error) {
       for (const { volume } of replicas) store.noteChange(volume)
       for (const record of checked) store.noteChecked(record)
-      if (error instanceof DfsError && error.code === 'UNKNOWN_SERVER') await this.#register()
-      else throw error
+      if (!this.#mustRegister(error)) throw error
+      await this.#register()
     }
+  }
+
+  /**
+   * Where the master says so; and where it answers from a start with which this server has not registered as far as it
+   * knows: the master may have taken a registration whose answer was lost, and then it never says so.
+   */
+  #mustRegister(error: unknown): boolean {
+    return (error instanceof DfsError && error.code === 'UNKNOWN_SERVER') || this.#newStart !== null
   }
 
   async #accept(reply: HeartbeatReply): Promise<void> {
