@@ -1,6 +1,6 @@
 /** Volumes: what may be committed into them, and what sealing does. Each test names the rule it would see broken. */
 import { expect, it } from 'vitest'
-import { type ReplicaReport, type VolumeOrder } from '@dfs/protocol'
+import { type Command, type ReplicaReport, type VolumeOrder } from '@dfs/protocol'
 import { describeStores } from '../fixture/describe-stores.ts'
 import { NOW } from '../fixture/store-bench.ts'
 
@@ -262,6 +262,33 @@ describeStores('volumes', (bench) => {
     b.now = { ...b.now, dead: new Set([dead]) }
     const write = b.write('/long', null, { upload, size: 20 })
     expect(await b.commit(write)).toMatchObject([{ ok: true, copies: 2, zones: 2 }])
+  })
+
+  it('promises no copy that may be another one since its server started anew, until it was verified (R23)', async () => {
+    const b = bench()
+    await b.addServers(3)
+    const order = await b.volume()
+    const upload = async (at: string): Promise<Command> => {
+      const id = b.nextId()
+      const stage = { kind: 'stage', upload: id, start: 0, chunk: b.chunk(order, 10) } as const
+      expect(await b.outcome(b.command(stage))).toBe('ok')
+      return b.write(at, null, { upload: id, size: 10 })
+    }
+    const [early, damaged, late] = [await upload('/early'), await upload('/damaged'), await upload('/late')]
+    const [end] = await b.store.sealVolumes([order.volume], 'test', NOW)
+    const short = report(order, 2, { lengthBytes: 0, state: 'sealed' })
+    await b.register(2, 2, { reports: [short] })
+    expect(await b.commit(early)).toMatchObject([{ ok: true, copies: 2, zones: 2 }])
+
+    const verified = { lengthBytes: end!, verifiedToBytes: end! }
+    await b.store.recordReports({ ...b.servers[2]!, incarnation: 2 }, [report(order, 2, verified)], NOW)
+    const upTo = { lengthBytes: end!, verifiedToBytes: 5 }
+    await b.store.recordReports(b.servers[1]!, [report(order, 1, { lengthBytes: end! })], NOW)
+    await b.store.recordReports(b.servers[1]!, [report(order, 1, upTo)], NOW)
+    expect(await b.commit(damaged), 'damage was found').toMatchObject([{ ok: true, copies: 2, zones: 2 }])
+
+    await b.store.recordReports(b.servers[1]!, [report(order, 1, verified)], NOW)
+    expect(await b.commit(late)).toMatchObject([{ ok: true, copies: 3, zones: 3 }])
   })
 
   it('counts open volumes for each server', async () => {

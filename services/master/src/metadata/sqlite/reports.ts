@@ -51,9 +51,10 @@ function applyReport(
   const isVerified = report.state === 'sealed' && report.verifiedToBytes === volume.sealedLength
   // A lost copy that turned up is a copy again; one that was whole and is not any more is as good as unread.
   const state = isVerified ? REPLICA.inSync : REPLICA.unverified
-  if (state !== replica.state || isSealReported !== replica.isSealReported) {
-    volumes.setReplica(replica, { state, isSealReported, verifiedTo: report.verifiedToBytes })
-  }
+  const verifiedTo = report.verifiedToBytes
+  const isNews =
+    state !== replica.state || isSealReported !== replica.isSealReported || verifiedTo !== replica.verifiedTo
+  if (isNews) volumes.setReplica(replica, { state, isSealReported, verifiedTo })
   return false
 }
 

@@ -31,8 +31,15 @@ const RANKS: ReadonlyMap<number, number> = new Map([
   [REPLICA.damaged, 2],
 ])
 
-/** Whether a copy counts as one: for receipts, and for what must not be dropped. */
-export const isGood = ({ state }: Replica): boolean => RANKS.has(state) && state !== REPLICA.damaged
+/**
+ * Whether a receipt may count a copy (R23): one that is open or was verified; and one that waits for that, while the process
+ * runs that had synced it and nothing was found wrong. After a start of its server it may be another disk's.
+ */
+export function isSure(volume: Volume, copy: Replica, isCurrent: (made: Placement) => boolean): boolean {
+  if (copy.state !== REPLICA.unverified) return copy.state === REPLICA.open || copy.state === REPLICA.inSync
+  const isFoundDamaged = copy.verifiedTo > 0 && copy.verifiedTo < volume.committedEnd
+  return isCurrent(copy) && !isFoundDamaged
+}
 
 /** Servers to read from, the best first; the order of the set breaks ties. */
 export const readableServers = (volume: Volume): number[] =>

@@ -1,11 +1,12 @@
 /** A new version of a file. Its bytes are durable already; this is the moment at which they become visible. */
 import { assert } from '@dfs/core'
 import { type CommandFailure, type CommandResult, failure, type WriteCommand } from '@dfs/protocol'
+import { type Placement } from '../../store.ts'
 import { ENTRY } from '../codes.ts'
 import { type Place } from '../tree.ts'
 import { type Tables } from '../tables.ts'
 import { type Upload, type UploadVolume } from '../uploads.ts'
-import { isGood, refuseChunk } from '../volume.ts'
+import { isSure, refuseChunk } from '../volume.ts'
 import { type CommandContext, isOf } from './context.ts'
 import { makeParents } from './make.ts'
 import { refusePrecondition } from './precondition.ts'
@@ -111,7 +112,7 @@ const volumesOf = (tables: Tables, upload: Upload | undefined): UploadVolume[] =
   upload === undefined ? [] : tables.uploads.volumesOf(upload)
 
 /**
- * R23: of the weakest chunk, the copies synced then and still good now, and their zones. Zero bytes have neither. What a
+ * R23: of the weakest chunk, the copies synced then and surely there now, and their zones. Zero bytes have neither. What a
  * dead server had may never be seen again; that it was synced there an hour ago is no reason to promise it.
  */
 function receiptOf(
@@ -121,11 +122,11 @@ function receiptOf(
   if (chunks.length === 0) return { copies: 0, zones: 0 }
   let [copies, zones] = [Infinity, Infinity]
   for (const chunk of chunks) {
-    const good = tables.volumes
-      .get(chunk.volume)!
-      .replicas.filter((copy) => isGood(copy) && !dead.has(copy.server))
-    copies = Math.min(copies, chunk.copies, good.length)
-    zones = Math.min(zones, new Set(good.map(({ server }) => tables.servers.zoneOf(server))).size)
+    const volume = tables.volumes.get(chunk.volume)!
+    const isCurrent = (made: Placement): boolean => tables.servers.isCurrent(made)
+    const sure = volume.replicas.filter((copy) => isSure(volume, copy, isCurrent) && !dead.has(copy.server))
+    copies = Math.min(copies, chunk.copies, sure.length)
+    zones = Math.min(zones, new Set(sure.map(({ server }) => tables.servers.zoneOf(server))).size)
   }
   return { copies, zones }
 }
