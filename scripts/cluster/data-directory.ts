@@ -4,6 +4,7 @@
  */
 import { accessSync, constants, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { makeDirectoryDurably } from '@dfs/node-runtime'
 import { DirectoryLock } from './directory-lock.ts'
 import { LaunchError, systemCodeOf } from './launch-error.ts'
 
@@ -45,7 +46,7 @@ export function openDataDirectory(path: string): DataDirectory {
 
 function entriesOf(path: string): string[] {
   try {
-    mkdirSync(path, { recursive: true })
+    makeDirectoryDurably(path, { mode: 0o777 })
     const names = readdirSync(path)
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK)
     return names

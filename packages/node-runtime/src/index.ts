@@ -1,6 +1,7 @@
 export { crc32, createHasher, type Hasher } from './checksum.ts'
 export { NodeClock } from './clock.ts'
 export { type DirectoryLock, lockDirectory } from './disk/directory-lock.ts'
+export { makeDirectoryDurably } from './disk/durable-directory.ts'
 export { NodeDisk } from './disk/node-disk.ts'
 export { NodeTransport, type NodeTransportOptions } from './calls/node-transport.ts'
 export { nodeRuntime, type NodeRuntime, type NodeRuntimeOptions } from './node-runtime.ts'

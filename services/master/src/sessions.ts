@@ -153,8 +153,13 @@ export class Sessions {
       heardAtMs: this.#sessions.get(server)?.heardAtMs ?? null,
       startedAtMs: this.#startedAtMs,
       nowMs: this.#clock.monotonicMs(),
-      hasMajority: isMajority(this.#sessions.size, this.#records.size),
+      hasMajority: isMajority(this.#addresses(this.#sessions.keys()), this.#addresses(this.#records.keys())),
     }
+  }
+
+  /** A disk that was replaced leaves a record for good; the server in its place has its address. */
+  #addresses(ids: Iterable<number>): number {
+    return new Set([...ids].map((id) => this.#records.get(id)!.internalAddress)).size
   }
 
   #coordinators(): Coordinator[] {

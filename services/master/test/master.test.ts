@@ -7,6 +7,7 @@ import {
   listDirectory,
   lookups,
   type FilePath,
+  type RegisterReply,
   reportDamage,
   sealVolume,
   UNCONDITIONAL,
@@ -268,6 +269,20 @@ describe('a restart of the master', () => {
     const { servers } = await after.call(viewCluster, {})
     expect(servers.map(({ liveness }) => liveness)).toEqual(['alive', 'suspect', 'suspect'])
     expect(await after.store.openVolumesOf(s0!)).toHaveLength(1)
+  })
+
+  it('does not wait for servers whose disks were replaced, in the places of which others have reported', async () => {
+    const directory = temporaryDirectory()
+    const before = await start(openAt(directory))
+    await before.registerAll(3)
+    const onNewDisk = (bench: MasterBench, place: number): Promise<RegisterReply> =>
+      bench.register(place + 3, { internalAddress: `127.0.0.1:${7171 + place}` })
+    for (const place of [0, 1, 2]) await onNewDisk(before, place)
+    const after = await start(openAt(copyAsCrashed(directory), 2), makeWorld(2))
+    const present = [await onNewDisk(after, 0), await onNewDisk(after, 1)]
+    await after.pass(60_000, ...present.map(({ serverId }) => serverId))
+    const { servers } = await after.call(viewCluster, {})
+    expect(servers.filter(({ liveness }) => liveness === 'dead')).toHaveLength(4)
   })
 })
 

@@ -3,11 +3,12 @@
  * written. Node has no `flock`, and a file with a process id in it goes stale. SQLite's exclusive transaction is a lock
  * of the kernel's (fcntl) on a small file, which the kernel itself drops when the process dies, however it dies.
  */
-import { chmodSync, mkdirSync } from 'node:fs'
+import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { DiskError } from '@dfs/core'
 import { toDiskError } from './disk-error.ts'
+import { makeDirectoryDurably } from './durable-directory.ts'
 
 /** The file that carries the lock, in the directory that it protects. No other code may open it: closing any descriptor of a file drops its fcntl locks. */
 const LOCK_NAME = 'lock'
@@ -31,7 +32,7 @@ function openLocked(rootDirectory: string): DatabaseSync {
   const path = join(rootDirectory, LOCK_NAME)
   let database: DatabaseSync | null = null
   try {
-    mkdirSync(rootDirectory, { recursive: true, mode: 0o700 })
+    makeDirectoryDurably(rootDirectory)
     database = new DatabaseSync(path, { timeout: 0 })
     chmodSync(path, 0o600)
     database.exec('BEGIN EXCLUSIVE')

@@ -1,10 +1,19 @@
 /** The room ahead of the write-ahead log: what it is for, on a real full disk, and that it is no part of the log. */
 import { execFileSync } from 'node:child_process'
-import { closeSync, copyFileSync, openSync, statSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  copyFileSync,
+  openSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
-import { Connection, openDatabase } from '../../src/metadata/sqlite/connection.ts'
+import { Connection, openDatabase, writeAgain } from '../../src/metadata/sqlite/connection.ts'
 import { keepLogRoom, LOG_ROOM_BYTES } from '../../src/metadata/sqlite/log-room.ts'
 import {
   copyAsCrashed,
@@ -84,3 +93,13 @@ function fill(path: string): void {
   }).toThrow(/ENOSPC/)
   closeSync(file)
 }
+
+it('is the same when all of it is written again, as at a start on a full disk', () => {
+  const log = join(temporaryDirectory(), 'log')
+  const bytes = Buffer.alloc(2_500_000, 'not zeros')
+  writeFileSync(log, bytes)
+  utimesSync(log, 1, 1)
+  writeAgain(log)
+  expect(readFileSync(log).equals(bytes)).toBe(true)
+  expect(statSync(log).mtimeMs, 'it was written').toBeGreaterThan(1000)
+})

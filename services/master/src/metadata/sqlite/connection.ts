@@ -5,9 +5,10 @@
  * A transaction that fails for any reason but a DfsError poisons the connection: what a failed commit left behind is
  * unknown, and what the process holds in memory may differ from it. Nothing is answered any more.
  */
+import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { assert, InvariantError } from '@dfs/core'
-import { DfsError } from '@dfs/protocol'
+import { DfsError, MIB } from '@dfs/protocol'
 import { isDiskFull } from './codes.ts'
 
 /** `synchronous=FULL`, as the pragma reads it. */
@@ -15,6 +16,7 @@ const FULL = 2
 /** How long another connection (the checkpoint's) may hold a lock; none is ever held for long. */
 const LOCK_TIMEOUT_MS = 1000
 const CACHE_KIB = 64 * 1024
+const PIECE_BYTES = MIB
 
 export class Connection {
   readonly database: DatabaseSync
@@ -79,16 +81,38 @@ export function openDatabase(location: string): DatabaseSync {
     `PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -${CACHE_KIB}`,
   )
   assertDurable(database)
-  emptyLog(database)
+  if (!emptyLog(database)) writeAgain(`${location}-wal`)
   return database
 }
 
-/** Copies the log into the database. Where the disk has no room for that, all of it stays in the log, as safe as there. */
-function emptyLog(database: DatabaseSync): void {
+/** Copies the log into the database; false where the disk has no room for that: then all of it stays in the log. */
+function emptyLog(database: DatabaseSync): boolean {
   try {
     database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    return true
   } catch (error) {
     if (!isDiskFull(error)) throw error
+    return false
+  }
+}
+
+/**
+ * Writes what is in a file to its place again, and syncs it. After a sync that failed in an earlier process the kernel takes
+ * what it has in memory for written, so commits behind it would be lost with it in a power cut; this makes it dirty again.
+ */
+export function writeAgain(name: string): void {
+  const file = openSync(name, 'r+')
+  try {
+    const piece = Buffer.alloc(PIECE_BYTES)
+    for (let at = 0; ;) {
+      const count = readSync(file, piece, 0, piece.length, at)
+      if (count === 0) break
+      for (let done = 0; done < count;) done += writeSync(file, piece, done, count - done, at + done)
+      at += count
+    }
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
   }
 }
 

@@ -1,8 +1,8 @@
 /** The store on SQLite: each call is one transaction on one connection, carried out before the call returns. */
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type DatabaseSync } from 'node:sqlite'
 import { assert, type Random } from '@dfs/core'
+import { makeDirectoryDurably } from '@dfs/node-runtime'
 import {
   type CommandResult,
   DfsError,
@@ -63,7 +63,7 @@ const FORGET_STEP_KEYS = 5000
  */
 export function openSqliteStore(options: SqliteStoreOptions): SqliteStore {
   const { directory, random } = options
-  if (directory !== null) mkdirSync(directory, { recursive: true, mode: 0o700 })
+  if (directory !== null) makeDirectoryDurably(directory)
   const lock = directory === null ? null : lockDirectory(join(directory, 'master.lock'))
   const file = directory === null ? ':memory:' : join(directory, 'metadata.db')
   let database: DatabaseSync | null = null
