@@ -8,6 +8,7 @@ import { type Clock, type Log } from '@dfs/core'
 import { Writable } from 'node:stream'
 import { pino, stdSerializers } from 'pino'
 import pretty from 'pino-pretty'
+import sonicBoom from 'sonic-boom'
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
@@ -32,7 +33,9 @@ export interface ServiceLog extends Log {
 const FLUSH_MS = 100
 const GATHER_BYTES = 4096
 const WAITING_BYTES_MAX = 1024 * 1024
-const UNWRITABLE: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EPIPE', 'EIO'])
+/** How often a flush, which stops everything else, tries a pipe whose reader stands still; each time takes 100 ms. */
+const FLUSH_RETRIES_MAX = 20
+const UNWRITABLE: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EPIPE', 'EIO', 'EAGAIN', 'EBUSY'])
 
 /** The readable form only where a person is likely to look: a terminal, or where it was asked for. */
 export function chooseLogFormat(asked: string | undefined, isTerminal: boolean): LogFormat {
@@ -69,28 +72,38 @@ export function createLog({ clock, level, format, service, write }: LogOptions):
 }
 
 interface StandardOutput {
-  readonly stream: ReturnType<typeof pino.destination>
+  readonly stream: InstanceType<typeof sonicBoom.SonicBoom>
   flush(): void
 }
 
 /**
  * Lines that standard output does not take (it is a file on a full disk, or nobody reads it any more) wait up to a bound
- * and are then lost: there is nobody to tell, and a service must neither end nor stand still for want of a log. Flushing
- * would try for ever, so it is left out until a write has worked again.
+ * and are then lost: there is nobody to tell, and a service must neither end nor stand still for want of a log. The stream is
+ * newer than the one inside of pino, whose flush tries for ever there.
  */
 function openStandardOutput(): StandardOutput {
-  const options = { dest: 1, sync: false, minLength: GATHER_BYTES, periodicFlush: FLUSH_MS }
-  const stream = pino.destination({ ...options, maxLength: WAITING_BYTES_MAX })
-  let isBroken = false
-  stream.on('error', (error: unknown) => {
+  let retriesLeft = Infinity
+  const stream = new sonicBoom.SonicBoom({
+    fd: 1,
+    sync: false,
+    minLength: GATHER_BYTES,
+    periodicFlush: FLUSH_MS,
+    maxLength: WAITING_BYTES_MAX,
+    retryEAGAIN: () => (retriesLeft -= 1) >= 0,
+  })
+  const ignoreUnwritable = (error: unknown): void => {
     if (!isUnwritable(error)) throw error
-    isBroken = true
-  })
-  stream.on('write', () => {
-    isBroken = false
-  })
+  }
+  stream.on('error', ignoreUnwritable)
   const flush = (): void => {
-    if (!isBroken) stream.flushSync()
+    retriesLeft = FLUSH_RETRIES_MAX
+    try {
+      stream.flushSync()
+    } catch (error) {
+      ignoreUnwritable(error)
+    } finally {
+      retriesLeft = Infinity
+    }
   }
   return { stream, flush }
 }

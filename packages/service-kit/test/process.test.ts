@@ -1,7 +1,8 @@
 /** A real process under real signals: the one thing that cannot be shown in-process. */
 import { spawn } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 
 const PROGRAM = join(import.meta.dirname, 'support', 'program.ts')
 
@@ -57,4 +58,19 @@ test('a service logs at the level that its environment says', async () => {
   const { output } = await run('quiet')
   expect(output).toContain('the service cannot start')
   expect(output).not.toContain('"msg":"ready"')
+})
+
+test.skipIf(process.platform !== 'linux').each([
+  ['config', 78],
+  ['throw', 70],
+])('%s ends with %i where its log is on a full disk', async (mode, expected) => {
+  const full = openSync('/dev/full', 'w')
+  try {
+    const child = spawn(process.execPath, [PROGRAM, mode], { stdio: ['ignore', full, 'inherit'] })
+    onTestFinished(() => void child.kill('SIGKILL'))
+    const code = await new Promise((resolve) => child.on('close', resolve))
+    expect(code).toBe(expected)
+  } finally {
+    closeSync(full)
+  }
 })
