@@ -30,7 +30,7 @@ const sizeOf = (count: number): number =>
 
 describe(`${CLIENTS} clients`, () => {
   it(
-    'on files of their own read what they wrote, everywhere',
+    'on files of their own read what they wrote, everywhere (R16)',
     async () => {
       const work = async (client: DfsClient, index: number): Promise<void> => {
         const path = `/own/${index}`

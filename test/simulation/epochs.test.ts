@@ -18,7 +18,7 @@ const writtenEpoch = async (node: SimNode): Promise<WrittenEpoch> => {
   return seenEpoch
 }
 
-test('an answer of a new start of the master counts once that start is written down', async () => {
+test('an answer of a new start of the master counts once that start is written down (R5)', async () => {
   const cluster = new SimCluster({ seed: 'epoch not written', chunkServers: 3 })
   const { simulation, chunkNodes, masterNode } = cluster
   await simulation.complete(() => cluster.start())
@@ -45,7 +45,7 @@ test('an answer of a new start of the master counts once that start is written d
   expect(Buffer.from(read).equals(content)).toBe(true)
 })
 
-test('what was committed is known after a power cut of all servers, so that an older backup of the master shows', async () => {
+test('what was committed is known after a power cut of all servers, so that an older backup of the master shows (R6)', async () => {
   const cluster = new SimCluster({ seed: 'sequence written', chunkServers: 3 })
   const { simulation, chunkNodes } = cluster
   await simulation.complete(() => cluster.start())

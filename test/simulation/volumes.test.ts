@@ -23,7 +23,7 @@ const copiesOf = async (cluster: SimCluster, path: string): Promise<number> => {
   return found.info.copies
 }
 
-test('a replica that dies costs latency, and the receipt says how many copies there are', async () => {
+test('a replica that dies costs latency, and the receipt says how many copies there are (R19)', async () => {
   const { cluster, nodes } = await started('a replica dies')
   const { simulation } = cluster
   const [coordinator, victim] = [nodes[0]!, nodes[2]!]

@@ -65,7 +65,7 @@ function* bitsOf(from: number, to: number): Generator<number> {
 }
 
 describe('a flipped bit', () => {
-  it('anywhere in a log of short records is noticed by whoever reads that record', () => {
+  it('anywhere in a log of short records is noticed by whoever reads that record (R4)', () => {
     const sizes = Array.from({ length: 60 }, (_, index) => (index * 37) % 3000)
     const { bytes, records } = makeLog(sizes)
     const missed: number[] = []

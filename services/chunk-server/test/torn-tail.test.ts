@@ -110,7 +110,7 @@ const TEARS: readonly (readonly [string, (log: DiskFile, at: number) => Promise<
 ]
 
 describe.each(TEARS)('a log whose last record %s, at every byte,', (_, tear) => {
-  it('keeps every earlier record, calls the rest a tail, and looks the same after another start', async () => {
+  it('keeps every earlier record, calls the rest a tail, and looks the same after another start (R10)', async () => {
     const { bytes, lastStart } = LOG_BYTES
     const server = await Server.withWholeLog()
     const whole = await server.recovered(OPEN, async (copy) => copy.syncedLength)
@@ -133,7 +133,7 @@ describe.each(TEARS)('a log whose last record %s, at every byte,', (_, tear) => 
     }
   })
 
-  it('is whole where the master has sealed it before that record, and damaged where behind it', async () => {
+  it('is whole where the master has sealed it before that record, and damaged where behind it (R10)', async () => {
     const { bytes, lastStart } = LOG_BYTES
     const server = await Server.withWholeLog()
     const verifiedTo = (sealedLengthBytes: number): Promise<{ isWhole: boolean; to: number }> =>

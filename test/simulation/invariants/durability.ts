@@ -1,5 +1,5 @@
 /**
- * "An acknowledged write is synced on every copy of its receipt" (P1, R23). Looked at when the master commits and again when
+ * "An acknowledged write is synced on every copy of its receipt" (R2, R23). Looked at when the master commits and again when
  * the client is told: so many disks must hold the record in such a way that a power cut at this very moment would leave it.
  * A copy that was harmed on purpose counts as one that would.
  */

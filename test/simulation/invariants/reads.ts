@@ -1,5 +1,5 @@
 /**
- * "A read returns the bytes of its version, or an error" (P2): whatever range of whatever version a client was given is compared
+ * "A read returns the bytes of its version, or an error" (R4, R13): whatever range of whatever version a client was given is compared
  * with what was written under that version, checksum by checksum and byte by byte.
  */
 import { crc32 } from '@dfs/node-runtime'

@@ -106,7 +106,7 @@ describeStores('namespace', (bench) => {
     expect((await b.file('/d/b')).info.size).toBe(3)
   })
 
-  it('stages a large write in order, once, and shows it only when it is whole', async () => {
+  it('stages a large write in order, once, and shows it only when it is whole (R11)', async () => {
     const b = bench()
     await b.addServers(3)
     const order = await b.volume()

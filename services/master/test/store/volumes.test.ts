@@ -184,7 +184,7 @@ describeStores('volumes', (bench) => {
     expect(locations.get(order.volume)).toEqual([second!.server, first!.server])
   })
 
-  it('counts a failed copy as damaged, for good, and seals its volume', async () => {
+  it('counts a failed copy as damaged, for good, and seals its volume (R8)', async () => {
     const b = bench()
     await b.addServers(3)
     const order = await b.volume()
