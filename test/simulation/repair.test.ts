@@ -132,6 +132,31 @@ test('what is damaged on every server is an error from the catalogue, and the re
   expect(await wrongReads(cluster)).toEqual([])
 })
 
+test('what the disk of another server cannot read is mended there', async () => {
+  const cluster = new SimCluster({ seed: 'unreadable elsewhere', chunkServers: 4 })
+  const { simulation, chunkNodes } = cluster
+  await simulation.complete(() => cluster.start())
+  await simulation.complete(() => putFile(cluster.server(chunkNodes[0]!), '/file', content(5000, 1)))
+  await simulation.run({ untilMs: simulation.nowMs + 5000 })
+  const holdsIt = (node: SimNode): boolean =>
+    logsOf(node).some((name) => node.disk.peek(name)!.byteLength > 5000)
+  const reader = cluster.server(chunkNodes.find((node) => !holdsIt(node))!)
+  const holders = chunkNodes.filter(holdsIt)
+  const mended = new Set<SimNode>()
+  // A bad sector: it cannot be read until it is written anew. Every copy but one has it.
+  for (const node of holders.slice(0, -1)) {
+    node.disk.faultHook = ({ kind, name, bytes }) => {
+      if (kind === 'write') mended.add(node)
+      const isBad = kind === 'read' && name.endsWith('.log') && bytes > 0 && !mended.has(node)
+      return isBad ? { kind: 'error', error: 'io' } : null
+    }
+  }
+  const read = await simulation.complete(() => getFile(reader, '/file'))
+  expect(Buffer.from(read).equals(content(5000, 1))).toBe(true)
+  await simulation.run({ untilMs: simulation.nowMs + 60_000 })
+  expect(mended.size).toBeGreaterThan(0)
+})
+
 test('a report of damage where there is none changes nothing', async () => {
   const cluster = await clusterWithFiles('false alarm')
   const { simulation, chunkNodes, masterNode } = cluster

@@ -13,7 +13,7 @@ import {
   WIRE_BODY_BYTES_MAX,
 } from '@dfs/protocol'
 import { type Crc32 } from '@dfs/volume'
-import { byteCount, type SpaceWatch } from '@dfs/core'
+import { byteCount, DiskError, type SpaceWatch } from '@dfs/core'
 import { appending, requireRoom } from './disk-space.ts'
 import { type ServerIdentity } from './identity.ts'
 import { type VolumeStore } from './volume/volume-store.ts'
@@ -41,10 +41,16 @@ export function peerMethods(deps: PeerMethodDeps): ServedMethod[] {
       if (size > WIRE_BODY_BYTES_MAX)
         throw new DfsError('INVALID_REQUEST', `${size} bytes are too many for one call`)
       const bytes = new Uint8Array(size)
-      await store.require(volume).readInto(offset, bytes)
+      await store.require(volume).readInto(offset, bytes).catch(sayDamaged)
       return [bytes]
     }),
   ]
+}
+
+/** What the disk cannot read is damage to whoever asked: they report it, and it is mended from another copy (R20). */
+function sayDamaged(error: unknown): never {
+  if (!(error instanceof DiskError)) throw error
+  throw new DfsError('DAMAGED', `the disk cannot read it: ${error.message}`, { cause: error })
 }
 
 /** This server's part in an order, or STALE_INCARNATION: the order was made for another start of this server (R3). */

@@ -171,7 +171,7 @@ export class ChunkReader {
       { volume: formatId(chunk.volume), offset: chunk.offset, trouble },
       'a copy could not serve a read; asking the next',
     )
-    if (error === null || error instanceof DiskError) {
+    if (error === null || isDamage(error)) {
       const { volume, offset, recordSize } = chunk
       this.#deps.onDamage({ volume, server, offset, recordSize })
     }
@@ -211,6 +211,10 @@ const isExpected = (error: unknown): error is Error =>
   error instanceof TransportError ||
   error instanceof DiskError ||
   error instanceof NoAnswerError
+
+/** The disk of the copy cannot read it, here or there. */
+const isDamage = (error: Error): boolean =>
+  error instanceof DiskError || (error instanceof DfsError && error.code === 'DAMAGED')
 
 interface Wanted {
   readonly chunk: LocatedChunk
