@@ -24,14 +24,27 @@ export function drawPlan(random: SimRandom, { chunkServers, faultsCount, overMs 
   const all: Recipe[] = Object.values(RECIPES)
   const chosen = all.filter(() => random.chance(0.6))
   const recipes = chosen.length > 0 ? chosen : all
-  return Array.from({ length: faultsCount }, (_, id) => ({
+  const faults = Array.from({ length: faultsCount }, (_, id) => ({
     ...pickWeighted(recipes, random).draw(random, chunkServers),
     id,
     atMs: random.int(overMs),
     // Short of, around, and beyond the time after which a server counts as dead.
     lastsMs: random.chance(0.2) ? 20_000 + random.int(10_000) : 50 + random.int(8000),
   }))
+  if (faultsCount > FEW || faults.some(({ kind }) => SURE.has(kind))) return faults
+  const { id, atMs, lastsMs } = faults.at(-1)!
+  return faults.with(-1, { ...RECIPES.crash.draw(random, chunkServers), id, atMs, lastsMs })
 }
+
+/** So few faults may all meet nothing, and a run without any fault proves nothing: one of them is of these kinds. */
+const FEW = 4
+const SURE: ReadonlySet<FaultKind> = new Set<FaultKind>([
+  'crash',
+  'orderly restart',
+  'pause',
+  'swapped disks',
+  'clock jump',
+])
 
 const anyNode = (random: SimRandom, servers: number): NodeNumber => random.int(servers + 1)
 const anyServer = (random: SimRandom, servers: number): NodeNumber => 1 + random.int(servers)
