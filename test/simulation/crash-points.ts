@@ -31,12 +31,15 @@ const READY_WITHIN_MS = 30_000
 export class Expectations {
   readonly #acknowledged = new Map<string, Uint8Array>()
   readonly #uncertain = new Map<string, Uint8Array>()
+  /** Everything that was ever begun. */
+  readonly #paths = new Set<string>()
 
   get paths(): Iterable<string> {
-    return new Set([...this.#acknowledged.keys(), ...this.#uncertain.keys()])
+    return [...this.#paths]
   }
 
   noteBegun(path: string, content: Uint8Array): void {
+    this.#paths.add(path)
     this.#uncertain.set(path, content)
   }
 
@@ -45,11 +48,18 @@ export class Expectations {
     this.#uncertain.delete(path)
   }
 
-  /** Whether this may be what is at `path`; null stands for no file. */
-  allows(path: string, found: Uint8Array | null): boolean {
+  /**
+   * Whether this may be what is at `path`; null stands for no file. The first answer settles whether an uncertain write has
+   * happened: nobody may see anything else from then on.
+   */
+  settle(path: string, found: Uint8Array | null): boolean {
     const before = this.#acknowledged.get(path) ?? null
     const after = this.#uncertain.get(path)
-    return isSame(before, found) || (after !== undefined && isSame(after, found))
+    const hasHappened = after !== undefined && isSame(after, found)
+    if (!hasHappened && !isSame(before, found)) return false
+    if (hasHappened) this.#acknowledged.set(path, after)
+    this.#uncertain.delete(path)
+    return true
   }
 }
 
@@ -229,7 +239,7 @@ async function readAll(cluster: SimCluster, expectations: Expectations): Promise
         throw error
       })
       const what = found === null ? 'nothing' : `${found.byteLength} bytes`
-      assert(expectations.allows(path, found), `${path} through ${node.name}: ${what}, which is not allowed`)
+      assert(expectations.settle(path, found), `${path} through ${node.name}: ${what}, which is not allowed`)
     }
     const probe = new Uint8Array(100).fill(index)
     await putFile(server, `/probe-${index}`, probe)

@@ -1,16 +1,30 @@
 /**
- * The real services under drawn faults: whatever happens, no promise is broken (docs/simulation.md). A handful of seeds; more,
- * and one again, with `npm run simulate`.
+ * The real services under drawn faults: whatever happens, no promise is broken (docs/simulation.md). A handful of seeds, chosen
+ * so that every kind of fault happens in them; more, and one again, with `npm run simulate`.
  */
 import { expect, test } from 'vitest'
-import { assertExercised, runSeed } from './run/run-seed.ts'
+import { FAULT_KINDS } from './faults/draw-plan.ts'
+import { assertExercised, planSeed, runSeed } from './run/run-seed.ts'
 
-const SEEDS = 8
-const seeds = Array.from({ length: SEEDS }, (_, index) => `faults ${index}`)
+const seeds = [1, 14, 42, 58, 78, 129, 134, 178].map((number) => `faults ${number}`)
+/** So that a kind which finds nothing to harm in one run does so in another. */
+const DRAWN_LEAST = 4
+
+const happened = new Set<string>()
 
 test.each(seeds)('no promise is broken under the faults of seed "%s"', async (seed) => {
-  const exercised = runSeed(seed).then(assertExercised)
+  const exercised = runSeed(seed).then((report) => {
+    assertExercised(report)
+    for (const kind of Object.keys(report.faults)) happened.add(kind)
+  })
   await expect(exercised, `repeat it with: npm run simulate -- --seed '${seed}'`).resolves.toBeUndefined()
+})
+
+/** Whoever adds a kind, or changes how faults are drawn, chooses other seeds. */
+test.each(FAULT_KINDS)('these seeds have met the fault "%s"', (kind) => {
+  const drawn = seeds.flatMap((seed) => planSeed(seed).faults).filter((fault) => fault.kind === kind)
+  expect(drawn.length, 'drawn').toBeGreaterThanOrEqual(DRAWN_LEAST)
+  expect(happened, 'happened').toContain(kind)
 })
 
 test('the same seed gives the same trace, faults included', async () => {

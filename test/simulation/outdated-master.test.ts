@@ -65,19 +65,23 @@ test('a master on an old backup seals nothing and lists nothing; the right one t
   cluster.wrapStore = backup
   await simulation.complete(() => cluster.restart(masterNode))
   cluster.crash(replica!, 'process')
-  const refused = put('/meanwhile').catch((error: unknown) => error)
+  let isAnswered = false
+  const meanwhile = put('/meanwhile').finally(() => (isAnswered = true))
   const request = { path: '/', after: null, entriesMax: 100, recursive: true }
   const listing = server.namespace.list(request, { requestId: 'x' }).catch((error: unknown) => error)
   expect(await simulation.complete(() => listing)).toMatchObject({ code: 'UNAVAILABLE' })
   await simulation.run({ untilMs: simulation.nowMs + 10_000 })
   expect(await simulation.complete(() => copyStates(coordinator!)), 'no copy was sealed').toEqual(states)
+  expect(isAnswered, 'a write waits for a master that knows it').toBe(false)
 
   cluster.crash(masterNode, 'process')
   cluster.wrapStore = (store) => store
   await simulation.complete(() => cluster.restart(masterNode))
   await simulation.complete(() => cluster.restart(replica!))
-  await simulation.complete(() => refused)
+  await simulation.complete(() => meanwhile)
   await simulation.run({ untilMs: simulation.nowMs + 30_000 })
-  const read = await simulation.complete(() => getFile(server, '/after'))
-  expect(Buffer.from(read).equals(content(5000))).toBe(true)
+  for (const path of ['/after', '/meanwhile']) {
+    const read = await simulation.complete(() => getFile(cluster.server(replica!), path))
+    expect(Buffer.from(read).equals(content(5000)), path).toBe(true)
+  }
 })

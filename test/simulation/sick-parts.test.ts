@@ -2,8 +2,10 @@
  * One sick part at a time: a disk that takes nothing, full disks, a network that carries one way only, a data directory out
  * of a backup. None may cost what was acknowledged, nor fill up the rest of the cluster.
  */
-import { readWhole, writeDurably } from '@dfs/core'
-import { IDENTITY_FILES } from '@dfs/protocol'
+import { assert, readWhole, writeDurably } from '@dfs/core'
+import { crc32 } from '@dfs/node-runtime'
+import { IDENTITY_FILES, parseIdentity, type ServerIdentityRecord } from '@dfs/protocol'
+import { type SimNode } from '@dfs/sim-runtime'
 import { expect, test } from 'vitest'
 import { SimCluster } from './sim-cluster.ts'
 import { getFile, putFile } from './sim-files.ts'
@@ -92,6 +94,17 @@ test('answers that never arrive do not leave volumes open for ever', async () =>
   expect(after.open).toBeLessThan(before.open + 3)
 })
 
+/** The identity in which a server runs. */
+function identityOf({ disk }: SimNode): ServerIdentityRecord {
+  const [name] = IDENTITY_FILES
+  const identity = parseIdentity(disk.peek(name)!, crc32)
+  assert(identity !== null, `${name} is whole`)
+  return identity
+}
+
+/** How often it was started: the upper part of its incarnation (services/chunk-server/src/identity.ts). */
+const startsOf = ({ incarnation }: ServerIdentityRecord): number => Math.floor(incarnation / 2 ** 20)
+
 /** Its counter comes to a number that was used before; the lot in its incarnation tells the two starts apart. */
 test('a server restored from a backup acknowledges nothing that it did not store', async () => {
   const cluster = new SimCluster({ seed: 'restored', chunkServers: 3 })
@@ -102,6 +115,7 @@ test('a server restored from a backup acknowledges nothing that it did not store
     Promise.all(IDENTITY_FILES.map((name) => readWhole(node!.runtime.disk, name))),
   )
   await simulation.complete(() => cluster.restartChunkServer(node!, 'process'))
+  const used = identityOf(node!)
   const content = new Uint8Array(100).fill(7)
   for (let index = 0; index < 5; index += 1) {
     await simulation.complete(() => putFile(cluster.server(node!), `/before-${index}`, content))
@@ -112,6 +126,10 @@ test('a server restored from a backup acknowledges nothing that it did not store
     for (const [index, name] of IDENTITY_FILES.entries()) await writeDurably(disk, name, backup[index]!)
   })
   await simulation.complete(() => cluster.restartChunkServer(node!, 'process'))
+  const reused = identityOf(node!)
+  expect(startsOf(reused), 'the counter comes to the same number').toBe(startsOf(used))
+  expect(reused.incarnation, 'the lot is another').not.toBe(used.incarnation)
+  let acknowledged = 0
   await simulation.complete(async () => {
     for (let index = 0; index < 10; index += 1) {
       const name = `/after-${index}`
@@ -120,8 +138,10 @@ test('a server restored from a backup acknowledges nothing that it did not store
         () => false,
       )
       if (!isAcknowledged) continue
+      acknowledged += 1
       const read = await getFile(cluster.server(chunkNodes[1]!), name)
       expect(Buffer.from(read).equals(content), name).toBe(true)
     }
   })
+  expect(acknowledged, 'it serves again').toBeGreaterThan(0)
 })

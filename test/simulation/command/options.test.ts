@@ -11,6 +11,7 @@ test('takes a number of seeds, a time, or one seed', () => {
   })
   expect(parseOptions(['--minutes', '0.5'])).toMatchObject({ seedsCount: null, minutes: 0.5 })
   expect(parseOptions(['--seed', 'x', '--shrink'])).toMatchObject({ seed: 'x', isShrinking: true })
+  expect(parseOptions(['--seed', 'x', '--trace', 'y'])).toMatchObject({ seed: 'x', traceFile: 'y' })
 })
 
 test.each([
@@ -19,6 +20,7 @@ test.each([
   [['--minutes', '0']],
   [['--seeds', '1', '--seed', 'x']],
   [['--shrink']],
+  [['--trace', 'events']],
   [['--speed', '1']],
 ])('refuses %j', (argv) => {
   expect(() => parseOptions(argv)).toThrow(/needs|exclude|Unknown/)

@@ -12,14 +12,17 @@ export interface SimulateOptions {
   readonly first: number
   readonly jobs: number
   readonly isShrinking: boolean
+  /** Where the events of that seed are written, or null. */
+  readonly traceFile: string | null
 }
 
-export const USAGE = `usage: npm run simulate -- [--seeds N | --minutes M | --seed S [--shrink]] [--first K] [--jobs J]
+export const USAGE = `usage: npm run simulate -- [--seeds N | --minutes M | --seed S [--shrink] [--trace FILE]] [--first K] [--jobs J]
 
   --seeds N     run N seeds (default 200): the numbers from K on
   --minutes M   run as many as M minutes allow
-  --seed S      run one seed, and say all that is known where it fails
+  --seed S      run one seed twice, and say all that is known where it fails
   --shrink      find the fewest faults with which that seed still fails
+  --trace FILE  write down every event of that seed, and those of its second run in FILE.again
   --first K     the first seed (default 0)
   --jobs J      processes at once (default: one for each processor)`
 
@@ -36,11 +39,14 @@ export function parseOptions(argv: readonly string[]): SimulateOptions {
       first: { type: 'string' },
       jobs: { type: 'string' },
       shrink: { type: 'boolean' },
+      trace: { type: 'string' },
     },
   })
   const given = ['seeds', 'minutes', 'seed'].filter((name) => name in values)
   if (given.length > 1) throw new Error(`--${given.join(' and --')} exclude each other`)
-  if (values.shrink === true && values.seed === undefined) throw new Error('--shrink needs a --seed')
+  for (const name of ['shrink', 'trace'] as const) {
+    if (values[name] !== undefined && values.seed === undefined) throw new Error(`--${name} needs a --seed`)
+  }
   const minutes = values.minutes === undefined ? null : numberOf('minutes', values.minutes)
   const seeds = values.seeds === undefined ? SEEDS_DEFAULT : wholeNumberOf('seeds', values.seeds)
   return {
@@ -50,6 +56,7 @@ export function parseOptions(argv: readonly string[]): SimulateOptions {
     first: values.first === undefined ? 0 : wholeNumberOf('first', values.first, 0),
     jobs: values.jobs === undefined ? availableParallelism() : wholeNumberOf('jobs', values.jobs),
     isShrinking: values.shrink ?? false,
+    traceFile: values.trace ?? null,
   }
 }
 

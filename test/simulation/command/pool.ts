@@ -12,22 +12,28 @@ export interface PoolOptions {
   /** The next task, or null where no more is to begin. */
   readonly next: () => SeedTask | null
   readonly onResult: (result: SeedResult) => void
+  /** Ends everything at once; what is under way has no result then. */
+  readonly signal: AbortSignal
 }
 
 /** Resolves when all workers have ended. */
-export async function runPool({ jobs, next, onResult }: PoolOptions): Promise<void> {
+export async function runPool({ jobs, next, onResult, signal }: PoolOptions): Promise<void> {
   let hasFailed = false
   const serve = async (): Promise<void> => {
     const worker = fork(WORKER, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    const kill = (): void => void worker.kill('SIGKILL')
+    signal.addEventListener('abort', kill)
     try {
       for (let task = next(); task !== null && !hasFailed; task = next()) {
         const result = await runOn(worker, task)
+        if (signal.aborted) break
         hasFailed ||= !result.ok
         onResult(result)
         if (worker.exitCode !== null || worker.signalCode !== null) break
       }
     } finally {
-      worker.kill('SIGKILL')
+      signal.removeEventListener('abort', kill)
+      kill()
     }
   }
   await Promise.all(Array.from({ length: jobs }, serve))
@@ -42,7 +48,7 @@ function runOn(worker: ChildProcess, task: SeedTask): Promise<SeedResult> {
       resolve(result)
     }
     const fail = (reason: string): void =>
-      settle({ seed: task.seed, ok: false, reason, tookMs: SEED_LIMIT_MS })
+      settle({ seed: task.seed, ok: false, kind: 'promise', reason, lastWords: [] })
     const timer = setTimeout(() => fail(`not finished within ${SEED_LIMIT_MS / 1000} s`), SEED_LIMIT_MS)
     worker.on('message', settle)
     worker.on('exit', (code, signal) => fail(`the worker ended: ${signal ?? code}`))

@@ -1,11 +1,25 @@
-/** Adds up what all runs did, and says it: a run of many seeds that exercised nothing shows here. */
+/** Adds up what all runs did, and says it: many seeds that together exercised too little show here. */
+import { FAULT_KINDS } from '../faults/draw-plan.ts'
 import { type RunReport } from '../run/report.ts'
+
+/** Among so many seeds every kind of fault happens, or something is wrong with how faults are drawn or counted. */
+const ALL_KINDS_AFTER_SEEDS = 100
 
 export class Summary {
   readonly #reports: RunReport[] = []
 
   add(report: RunReport): void {
     this.#reports.push(report)
+  }
+
+  /** What these runs lack to prove anything, or null. */
+  whyTooLittle(): string | null {
+    if (this.#reports.length === 0) return 'no seed was run'
+    if (this.#reports.length < ALL_KINDS_AFTER_SEEDS) return null
+    const missing = FAULT_KINDS.filter((kind) => this.#reports.every(({ faults }) => !(kind in faults)))
+    return missing.length === 0
+      ? null
+      : `in ${this.#reports.length} seeds these faults have never happened: ${missing.join(', ')}`
   }
 
   /** Lines for people; `tookMs` is real time. */

@@ -1,7 +1,9 @@
-/** A process that runs one seed after the other, as it is told, and answers with what became of each. */
-import { assertExercised, runSeed } from '../run/run-seed.ts'
-import { type RunReport } from '../run/report.ts'
-import { describeError } from './describe-error.ts'
+/**
+ * A process that runs one seed after the other, as it is told, and answers with what became of each. It ends with the process that
+ * started it, whatever ends that one: a signal to the whole group is that one's to handle.
+ */
+import { planSeed } from '../run/run-seed.ts'
+import { attempt, type Outcome } from './attempt.ts'
 
 export interface SeedTask {
   readonly seed: string
@@ -9,29 +11,13 @@ export interface SeedTask {
   readonly isTwice: boolean
 }
 
-export type SeedResult =
-  | { readonly seed: string; readonly ok: true; readonly report: RunReport; readonly tookMs: number }
-  | { readonly seed: string; readonly ok: false; readonly reason: string; readonly tookMs: number }
+export type SeedResult = Outcome & { readonly seed: string }
 
-async function runTask({ seed, isTwice }: SeedTask): Promise<SeedResult> {
-  const startedMs = performance.now()
-  const took = (): { seed: string; tookMs: number } => ({ seed, tookMs: performance.now() - startedMs })
-  try {
-    const report = await runSeed(seed)
-    assertExercised(report)
-    if (isTwice) await compareWithSecondRun(report)
-    return { ok: true, report, ...took() }
-  } catch (error) {
-    return { ok: false, reason: describeError(error), ...took() }
-  }
-}
-
-async function compareWithSecondRun({ seed, trace }: RunReport): Promise<void> {
-  const second = await runSeed(seed)
-  if (second.trace === trace) return
-  throw new Error(`the run does not depend on its seed alone: traces ${trace} and ${second.trace}`)
-}
-
-process.on('message', (task: SeedTask) => {
-  void runTask(task).then((result) => process.send!(result))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined)
+process.on('disconnect', () => process.exit())
+process.on('message', ({ seed, isTwice }: SeedTask) => {
+  void attempt(planSeed(seed), { isTwice }).then((outcome) => {
+    const result: SeedResult = { ...outcome, seed }
+    if (process.connected) process.send!(result)
+  })
 })

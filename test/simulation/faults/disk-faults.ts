@@ -10,10 +10,20 @@ export class DiskFaults {
   /** Operations that a fault has answered. */
   hitsCount = 0
 
-  begin(disks: readonly SimDisk[], hook: DiskFaultHook): () => void {
-    for (const disk of disks) this.#hooksOf(disk).add(hook)
+  /** `onFirstHit` is called when the fault answers an operation for the first time, if it ever does. */
+  begin(disks: readonly SimDisk[], hook: DiskFaultHook, onFirstHit: () => void): () => void {
+    let hasHit = false
+    const noticed: DiskFaultHook = (operation) => {
+      const fault = hook(operation)
+      if (fault !== null && !hasHit) {
+        hasHit = true
+        onFirstHit()
+      }
+      return fault
+    }
+    for (const disk of disks) this.#hooksOf(disk).add(noticed)
     return () => {
-      for (const disk of disks) this.#hooksOf(disk).delete(hook)
+      for (const disk of disks) this.#hooksOf(disk).delete(noticed)
     }
   }
 

@@ -2,7 +2,7 @@
  * Draws a plan from a seed. Each run has a choice of kinds, not all of them: faults that hide each other (what is down all the
  * time is never damaged) then have runs without each other.
  */
-import { type SimRandom } from '@dfs/sim-runtime'
+import { type DiskOperation, type SimRandom } from '@dfs/sim-runtime'
 import { type Fault, type FaultKind, type Harm, type NodeNumber, type Way } from './fault-plan.ts'
 
 export interface PlanOptions {
@@ -13,23 +13,38 @@ export interface PlanOptions {
 }
 
 /** One way to draw a fault, with the number of chances that it has among all. */
-interface Recipe {
-  readonly kind: FaultKind
+interface Recipe<Kind extends FaultKind = FaultKind> {
   readonly weight: number
-  readonly draw: (random: SimRandom, servers: number) => Harm
+  readonly draw: (random: SimRandom, servers: number) => HarmOf<Kind>
 }
 
+type HarmOf<Kind extends FaultKind> = Harm & { readonly kind: Kind }
+
 export function drawPlan(random: SimRandom, { chunkServers, faultsCount, overMs }: PlanOptions): Fault[] {
-  const chosen = RECIPES.filter(() => random.chance(0.6))
-  const recipes = chosen.length > 0 ? chosen : RECIPES
-  return Array.from({ length: faultsCount }, (_, id) => ({
+  const all: Recipe[] = Object.values(RECIPES)
+  const chosen = all.filter(() => random.chance(0.6))
+  const recipes = chosen.length > 0 ? chosen : all
+  const faults = Array.from({ length: faultsCount }, (_, id) => ({
     ...pickWeighted(recipes, random).draw(random, chunkServers),
     id,
     atMs: random.int(overMs),
     // Short of, around, and beyond the time after which a server counts as dead.
     lastsMs: random.chance(0.2) ? 20_000 + random.int(10_000) : 50 + random.int(8000),
   }))
+  if (faultsCount > FEW || faults.some(({ kind }) => SURE.has(kind))) return faults
+  const { id, atMs, lastsMs } = faults.at(-1)!
+  return faults.with(-1, { ...RECIPES.crash.draw(random, chunkServers), id, atMs, lastsMs })
 }
+
+/** So few faults may all meet nothing, and a run without any fault proves nothing: one of them is of these kinds. */
+const FEW = 4
+const SURE: ReadonlySet<FaultKind> = new Set<FaultKind>([
+  'crash',
+  'orderly restart',
+  'pause',
+  'swapped disks',
+  'clock jump',
+])
 
 const anyNode = (random: SimRandom, servers: number): NodeNumber => random.int(servers + 1)
 const anyServer = (random: SimRandom, servers: number): NodeNumber => 1 + random.int(servers)
@@ -57,12 +72,18 @@ const allWays = (servers: number): Way[] => {
   return between(nodes, nodes).filter(([from, to]) => from !== to)
 }
 
-function drawCut(random: SimRandom, servers: number): Harm {
+/** Two groups that have all nodes between them; neither is empty. */
+function drawHalves(random: SimRandom, nodes: readonly NodeNumber[]): [NodeNumber[], NodeNumber[]] {
+  const drawn = nodes.filter(() => random.chance(0.5))
+  const half = drawn.length > 0 && drawn.length < nodes.length ? drawn : [pick(random, nodes)]
+  return [half, nodes.filter((node) => !half.includes(node))]
+}
+
+function drawCut(random: SimRandom, servers: number): HarmOf<'cut'> {
   const nodes = [0, ...allServers(servers)]
   const one = anyNode(random, servers)
   const others = nodes.filter((node) => node !== one)
-  const half = nodes.filter(() => random.chance(0.5))
-  const rest = nodes.filter((node) => !half.includes(node))
+  const [half, rest] = drawHalves(random, nodes)
   const pair = twoOf(random, nodes)
   const shapes: readonly { shape: string; ways: Way[] }[] = [
     { shape: 'one node', ways: [...between([one], others), ...between(others, [one])] },
@@ -84,13 +105,15 @@ function drawWays(random: SimRandom, servers: number): Way[] {
   return pick(random, choices)
 }
 
-const LOG_OPERATIONS = ['append', 'sync', 'read', 'open'] as const
+/** What may find no room: a disk that gives blocks out late says so only when it is told to sync. */
+const FILLING: ReadonlySet<DiskOperation['kind']> = new Set(['append', 'write', 'sync'])
+const LOG_OPERATIONS = ['append', 'write', 'sync', 'read', 'open'] as const
 const STATE_OPERATIONS = ['append', 'sync', 'read', 'rename', 'syncDirectory', 'remove', 'open'] as const
 
-function drawDiskErrors(random: SimRandom, servers: number): Harm {
+function drawDiskErrors(random: SimRandom, servers: number): HarmOf<'disk errors'> {
   const files = pick(random, ['logs', 'logs', 'states', 'all'] as const)
   const operation = pick(random, files === 'states' ? STATE_OPERATIONS : LOG_OPERATIONS)
-  const isFull = operation === 'append' && random.chance(0.5)
+  const isFull = FILLING.has(operation) && random.chance(0.5)
   return {
     kind: 'disk errors',
     nodes: random.chance(0.15) ? allServers(servers) : [anyServer(random, servers)],
@@ -101,9 +124,9 @@ function drawDiskErrors(random: SimRandom, servers: number): Harm {
   }
 }
 
-const RECIPES: readonly Recipe[] = [
-  {
-    kind: 'crash',
+/** Every kind has one: the compiler asks for it. */
+const RECIPES: { readonly [Kind in FaultKind]: Recipe<Kind> } = {
+  crash: {
     weight: 4,
     draw: (random, servers) => {
       const nodes = [
@@ -117,17 +140,15 @@ const RECIPES: readonly Recipe[] = [
       return { kind: 'crash', nodes: pick(random, nodes), power: random.chance(0.6) }
     },
   },
-  {
-    kind: 'pause',
+  pause: {
     weight: 2,
     draw: (random, servers) => ({
       kind: 'pause',
       nodes: random.chance(0.8) ? [anyNode(random, servers)] : someServers(random, servers),
     }),
   },
-  { kind: 'cut', weight: 4, draw: drawCut },
-  {
-    kind: 'loss',
+  cut: { weight: 4, draw: drawCut },
+  loss: {
     weight: 1,
     draw: (random, servers) => ({
       kind: 'loss',
@@ -135,8 +156,7 @@ const RECIPES: readonly Recipe[] = [
       change: { lossRatio: pick(random, [0.01, 0.05, 0.3]) },
     }),
   },
-  {
-    kind: 'duplicates',
+  duplicates: {
     weight: 2,
     draw: (random, servers) => ({
       kind: 'duplicates',
@@ -144,8 +164,7 @@ const RECIPES: readonly Recipe[] = [
       change: { duplicateRatio: pick(random, [0.05, 0.5]) },
     }),
   },
-  {
-    kind: 'reordering',
+  reordering: {
     weight: 1,
     draw: (random, servers) => ({
       kind: 'reordering',
@@ -153,8 +172,7 @@ const RECIPES: readonly Recipe[] = [
       change: { reorderRatio: 0.2, reorderMs: pick(random, [20, 300, 3000]) },
     }),
   },
-  {
-    kind: 'slow links',
+  'slow links': {
     weight: 1,
     draw: (random, servers) => ({
       kind: 'slow links',
@@ -162,9 +180,8 @@ const RECIPES: readonly Recipe[] = [
       change: { latencyMaxMs: pick(random, [20, 500, 3000]), bytesPerMs: pick(random, [100, 5000]) },
     }),
   },
-  { kind: 'disk errors', weight: 4, draw: drawDiskErrors },
-  {
-    kind: 'slow disk',
+  'disk errors': { weight: 4, draw: drawDiskErrors },
+  'slow disk': {
     weight: 2,
     draw: (random, servers) => ({
       kind: 'slow disk',
@@ -174,8 +191,7 @@ const RECIPES: readonly Recipe[] = [
       ratio: pick(random, [1, 0.1]),
     }),
   },
-  {
-    kind: 'wrong reads',
+  'wrong reads': {
     weight: 1,
     draw: (random, servers) => ({
       kind: 'wrong reads',
@@ -183,8 +199,7 @@ const RECIPES: readonly Recipe[] = [
       ratio: pick(random, [1, 0.2]),
     }),
   },
-  {
-    kind: 'flipped bits',
+  'flipped bits': {
     weight: 4,
     draw: (random, servers) => ({
       kind: 'flipped bits',
@@ -192,8 +207,7 @@ const RECIPES: readonly Recipe[] = [
       at: Array.from({ length: pick(random, [1, 3, 20]) }, () => random.fraction()),
     }),
   },
-  {
-    kind: 'flipped state',
+  'flipped state': {
     weight: 1,
     draw: (random, servers) => ({
       kind: 'flipped state',
@@ -201,8 +215,7 @@ const RECIPES: readonly Recipe[] = [
       at: random.fraction(),
     }),
   },
-  {
-    kind: 'flipped identity',
+  'flipped identity': {
     weight: 1,
     draw: (random, servers) => ({
       kind: 'flipped identity',
@@ -210,21 +223,18 @@ const RECIPES: readonly Recipe[] = [
       at: random.fraction(),
     }),
   },
-  {
-    kind: 'orderly restart',
+  'orderly restart': {
     weight: 2,
     draw: (random, servers) => ({
       kind: 'orderly restart',
       nodes: random.chance(0.8) ? [anyNode(random, servers)] : [0, ...allServers(servers)],
     }),
   },
-  {
-    kind: 'lost writes',
+  'lost writes': {
     weight: 1,
     draw: (random, servers) => ({ kind: 'lost writes', node: anyServer(random, servers), ratio: 0.2 }),
   },
-  {
-    kind: 'misdirected writes',
+  'misdirected writes': {
     weight: 1,
     draw: (random, servers) => ({
       kind: 'misdirected writes',
@@ -232,18 +242,15 @@ const RECIPES: readonly Recipe[] = [
       ratio: 0.2,
     }),
   },
-  {
-    kind: 'swapped disks',
+  'swapped disks': {
     weight: 1,
     draw: (random, servers) => ({ kind: 'swapped disks', nodes: twoOf(random, allServers(servers)) }),
   },
-  {
-    kind: 'emptied disk',
+  'emptied disk': {
     weight: 1,
     draw: (random, servers) => ({ kind: 'emptied disk', node: anyServer(random, servers) }),
   },
-  {
-    kind: 'clock jump',
+  'clock jump': {
     weight: 1,
     draw: (random, servers) => ({
       kind: 'clock jump',
@@ -251,8 +258,7 @@ const RECIPES: readonly Recipe[] = [
       byMs: pick(random, [-1, 1]) * pick(random, [2000, 3_600_000, 10 * 365 * 86_400_000]),
     }),
   },
-  {
-    kind: 'clock drift',
+  'clock drift': {
     weight: 1,
     draw: (random, servers) => ({
       kind: 'clock drift',
@@ -260,9 +266,9 @@ const RECIPES: readonly Recipe[] = [
       rate: pick(random, [0.5, 0.9, 1.1, 3]),
     }),
   },
-]
+}
 
-export const FAULT_KINDS: readonly FaultKind[] = RECIPES.map(({ kind }) => kind)
+export const FAULT_KINDS = Object.keys(RECIPES) as readonly FaultKind[]
 
 function pickWeighted(recipes: readonly Recipe[], random: SimRandom): Recipe {
   let draw = random.int(recipes.reduce((sum, { weight }) => sum + weight, 0))

@@ -1,4 +1,7 @@
-/** Carries out a plan on a cluster: each fault when its time comes, and its end. Counts what has really happened. */
+/**
+ * Carries out a plan on a cluster: each fault when its time comes, and its end. Counts what has really happened: a fault of a disk
+ * or of links when it meets its first operation or message, one of nodes where one of them was up.
+ */
 import { type DiskFaultHook, SimDisk, type SimNode, type SimRandom } from '@dfs/sim-runtime'
 import { type Invariants } from '../invariants/check-invariants.ts'
 import { type Knobs } from '../run/knobs.ts'
@@ -44,7 +47,6 @@ export class FaultInjector {
       simulation.schedule(fault.atMs, `fault: ${fault.kind}`, () => {
         const end = this.#isOver ? null : this.#begin(fault)
         if (end === null) return
-        this.happened.set(fault.kind, (this.happened.get(fault.kind) ?? 0) + 1)
         simulation.schedule(fault.lastsMs, `end of fault: ${fault.kind}`, () => {
           if (!this.#isOver) end()
         })
@@ -66,20 +68,45 @@ export class FaultInjector {
   }
 
   #begin(fault: Fault): End {
+    const count = (): void => void this.happened.set(fault.kind, (this.happened.get(fault.kind) ?? 0) + 1)
     switch (fault.kind) {
       case 'crash':
-        return this.nodes.crash(fault.nodes.map(this.#node), fault.power ? 'power' : 'process')
-      case 'orderly restart':
-        return this.nodes.stop(fault.nodes.map(this.#node))
-      case 'pause':
-        return this.nodes.pause(fault.nodes.map(this.#node))
+        return this.#crash(fault, count)
       case 'cut':
-        return this.#network.begin({ ways: fault.ways, change: { isCut: true } })
+        return this.#network.begin({ ways: fault.ways, change: { isCut: true } }, count)
       case 'loss':
       case 'duplicates':
       case 'reordering':
       case 'slow links':
-        return this.#network.begin(fault)
+        return this.#network.begin(fault, count)
+      case 'disk errors':
+      case 'slow disk':
+      case 'wrong reads':
+      case 'lost writes':
+      case 'misdirected writes':
+        return this.disks.begin(this.#disksOf(fault), this.#hookOf(fault), count)
+      default: {
+        const end = this.#harm(fault)
+        if (end !== null) count()
+        return end
+      }
+    }
+  }
+
+  /** Nodes that are down already stay down for longer, which is no crash. */
+  #crash({ nodes, power }: Extract<Fault, { kind: 'crash' }>, count: () => void): End {
+    const victims = nodes.map(this.#node)
+    if (victims.some((node) => node.isUp)) count()
+    return this.nodes.crash(victims, power ? 'power' : 'process')
+  }
+
+  /** What happens at once or not at all. */
+  #harm(fault: InstantHarm): End {
+    switch (fault.kind) {
+      case 'orderly restart':
+        return this.nodes.stop(fault.nodes.map(this.#node))
+      case 'pause':
+        return this.nodes.pause(fault.nodes.map(this.#node))
       case 'swapped disks':
         return this.#swapDisks(fault.nodes.map(this.#node))
       case 'emptied disk':
@@ -94,12 +121,11 @@ export class FaultInjector {
         return endless(this.#damage.flipState(this.#node(fault.node).disk, fault.at))
       case 'flipped identity':
         return endless(this.#damage.flipIdentity(this.#node(fault.node).disk, fault.at))
-      default:
-        return this.disks.begin(
-          ('nodes' in fault ? fault.nodes : [fault.node]).map((number) => this.#node(number).disk),
-          this.#hookOf(fault),
-        )
     }
+  }
+
+  #disksOf(fault: DiskHarm): SimDisk[] {
+    return ('nodes' in fault ? fault.nodes : [fault.node]).map((number) => this.#node(number).disk)
   }
 
   #hookOf(fault: DiskHarm): DiskFaultHook {
@@ -153,8 +179,10 @@ export class FaultInjector {
   }
 
   #drift(node: SimNode, rate: number): End {
+    const usualRate = this.#options.knobs.clockRates[this.#all.indexOf(node)]!
+    if (rate === usualRate) return null
     node.setClockRate(rate)
-    return () => node.setClockRate(this.#options.knobs.clockRates[this.#all.indexOf(node)]!)
+    return () => node.setClockRate(usualRate)
   }
 
   get #all(): SimNode[] {
@@ -172,3 +200,5 @@ type DiskHarm = Extract<
   Fault,
   { kind: 'disk errors' | 'slow disk' | 'wrong reads' | 'lost writes' | 'misdirected writes' }
 >
+type LinkHarm = Extract<Fault, { kind: 'cut' | 'loss' | 'duplicates' | 'reordering' | 'slow links' }>
+type InstantHarm = Exclude<Fault, DiskHarm | LinkHarm | { kind: 'crash' }>

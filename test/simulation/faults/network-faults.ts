@@ -15,27 +15,60 @@ export class NetworkFaults {
   readonly #cluster: SimCluster
   readonly #nodes: readonly SimNode[]
   readonly #active = new Set<LinkFault>()
+  /** Those that have met no message yet, and what is to be called when they do. */
+  readonly #unmet = new Map<LinkFault, () => void>()
+  #isApplying = false
 
   constructor(cluster: SimCluster) {
     this.#cluster = cluster
     this.#nodes = [cluster.masterNode, ...cluster.chunkNodes]
+    this.#watchTraffic()
   }
 
-  begin(fault: LinkFault): () => void {
+  /** `onFirstMessage` is called when a message first meets the fault, if one ever does. */
+  begin(fault: LinkFault, onFirstMessage: () => void): () => void {
     this.#active.add(fault)
+    this.#unmet.set(fault, onFirstMessage)
     this.#apply(fault.ways)
     return () => {
       this.#active.delete(fault)
+      this.#unmet.delete(fault)
       this.#apply(fault.ways)
     }
   }
 
   endAll(): void {
     this.#active.clear()
+    this.#unmet.clear()
     this.#cluster.network.heal()
   }
 
+  /**
+   * The network asks for a link whenever a message is about to use it. Whether chance then picks this very message, as for a link
+   * that loses some, is not seen here.
+   */
+  #watchTraffic(): void {
+    const { network } = this.#cluster
+    const linkOf = network.linkOf.bind(network)
+    network.linkOf = (from, to) => {
+      if (this.#unmet.size > 0 && !this.#isApplying) this.#meet(from, to)
+      return linkOf(from, to)
+    }
+  }
+
+  #meet(sender: string, receiver: string): void {
+    for (const [fault, tell] of this.#unmet) {
+      const isMet = fault.ways.some(
+        ([from, to]) => this.#nodes[from]!.name === sender && this.#nodes[to]!.name === receiver,
+      )
+      if (!isMet) continue
+      this.#unmet.delete(fault)
+      tell()
+    }
+  }
+
   #apply(ways: readonly Way[]): void {
+    this.#isApplying = true
     for (const [from, to] of ways) {
       let link = HEALTHY_LINK
       for (const { ways: harmed, change } of this.#active) {
@@ -43,6 +76,7 @@ export class NetworkFaults {
       }
       this.#cluster.network.setLink(this.#nodes[from]!.name, this.#nodes[to]!.name, link)
     }
+    this.#isApplying = false
   }
 }
 

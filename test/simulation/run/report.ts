@@ -9,7 +9,7 @@ export interface RunReport {
   /** By kind of operation and outcome, as in `put 200` or `read refused`. */
   readonly operations: Readonly<Record<string, number>>
   readonly acknowledgedWrites: number
-  /** Faults that have happened, by kind; those that found nothing to harm are not counted. */
+  /** Faults that have happened, by kind; those that found nothing to harm, hit or hold up are not counted. */
   readonly faults: Readonly<Record<string, number>>
   /** Disk operations that a fault has answered. */
   readonly diskHits: number

@@ -38,9 +38,13 @@ export function planSeed(seed: string): SeedPlan {
   return { seed, knobs, faults }
 }
 
-/** Throws with an explanation where the cluster broke a promise. */
-export async function runPlan(plan: SeedPlan): Promise<RunReport> {
+/** Throws with an explanation where the cluster broke a promise. `onBegin` is given the cluster before anything happens in it. */
+export async function runPlan(
+  plan: SeedPlan,
+  onBegin: (cluster: SimCluster) => void = () => undefined,
+): Promise<RunReport> {
   const cluster = new SimCluster({ seed: plan.seed, ...plan.knobs })
+  onBegin(cluster)
   try {
     return await runOn(cluster, plan)
   } finally {
