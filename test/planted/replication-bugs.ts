@@ -2,6 +2,8 @@
 import { type PlantedBug } from './planted-bug.ts'
 
 const OPEN_VOLUME = 'services/chunk-server/src/replication/open-volume.ts'
+const PEERS = 'services/chunk-server/src/peer-methods.ts'
+const PEERS_TEST = 'services/chunk-server/test/peer-methods.test.ts'
 const COMMITS = 'services/chunk-server/src/master/commit-channel.ts'
 
 export const REPLICATION_BUGS: readonly PlantedBug[] = [
@@ -18,6 +20,38 @@ export const REPLICATION_BUGS: readonly PlantedBug[] = [
     file: OPEN_VOLUME,
     oldText: "      this.end('a replica did not sync a batch', error)\n",
     newText: '      void error\n',
+  },
+  {
+    name: 'take records from whoever sends them',
+    promise: 'a volume belongs to one incarnation of its primary (R3)',
+    file: PEERS,
+    oldText: 'if (order.primary.server !== server || ',
+    newText: 'if (',
+    test: PEERS_TEST,
+  },
+  {
+    name: 'take records of an old incarnation',
+    promise: 'a volume belongs to one incarnation of its primary (R3)',
+    file: PEERS,
+    oldText: ' || order.primary.incarnation !== incarnation) {',
+    newText: ') {',
+    test: PEERS_TEST,
+  },
+  {
+    name: 'add to a copy of an earlier start',
+    promise: 'a volume belongs to one incarnation of each replica (R3)',
+    file: PEERS,
+    oldText: '  const { order } = copy.state\n  ownReplica(order, identity)\n',
+    newText: '  const { order } = copy.state\n',
+    test: PEERS_TEST,
+  },
+  {
+    name: 'make a copy that an earlier start was to make',
+    promise: 'a volume belongs to one incarnation of each replica (R3)',
+    file: PEERS,
+    oldText: ' || own.incarnation !== identity.incarnation) {',
+    newText: ') {',
+    test: PEERS_TEST,
   },
   {
     name: 'say that nothing happened where nobody knows',

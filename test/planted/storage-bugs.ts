@@ -26,6 +26,14 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
     newText: '      await file.appendv(pieces)\n      await file.sync().catch(() => file.sync())\n',
   },
   {
+    name: 'ask the kernel for a sync after a failed one',
+    promise: 'after a failed sync a file is never trusted or synced again',
+    file: 'packages/node-runtime/src/disk/node-file.ts',
+    oldText: '    if (this.#hasFailedSync) throw',
+    newText: '    if (this.#hasFailedSync && this.#isClosed) throw',
+    test: 'packages/node-runtime/test/node-file.test.ts',
+  },
+  {
     name: 'go on after a failed write',
     promise: 'after a failed sync a file is never trusted or synced again',
     file: COPY,
