@@ -6,9 +6,12 @@ import { IS_LONG, stopAndCheck, WITHIN_MS, withTraffic } from './chaos-run.ts'
 import { Killer } from './processes.ts'
 
 const KILLS = IS_LONG ? 500 : 50
+/** Where no answer was lost by then, clients do not repeat. */
+const KILLS_MAX = 3 * KILLS
 /** After so many the clients must get on before more is broken. */
 const KILLS_PER_BREATH = 5
 const WRITES_PER_BREATH = 25
+const READS_PER_BREATH = 10
 const SERVICES = ['master', 'chunk-server-1', 'chunk-server-2', 'chunk-server-3']
 
 describe.skipIf(inject('whyNoChaos') !== null)('kill -9', () => {
@@ -24,12 +27,18 @@ describe.skipIf(inject('whyNoChaos') !== null)('kill -9', () => {
     async () => {
       const random = new SimRandom('kills')
       const killer = new Killer(cluster)
-      await withTraffic({ cluster, name: 'kills', writesLeast: 200 }, async (traffic) => {
-        while (killer.killsCount < KILLS) {
+      const counts = await withTraffic({ cluster, name: 'kills', writesLeast: 200 }, async (traffic) => {
+        // An answer that is lost after the change was made, so that it is asked for again, takes some luck.
+        const isLacking = (): boolean => traffic.counts.replayed === 0 && killer.killsCount < KILLS_MAX
+        while (killer.killsCount < KILLS || isLacking()) {
           await killer.killOne(SERVICES, (below) => random.int(below))
-          if (killer.killsCount % KILLS_PER_BREATH === 0) await traffic.more(WRITES_PER_BREATH)
+          if (killer.killsCount % KILLS_PER_BREATH === 0) {
+            await Promise.all([traffic.more(WRITES_PER_BREATH), traffic.moreReads(READS_PER_BREATH)])
+          }
         }
       })
+      expect(counts.repeated, 'changes were sent again').toBeGreaterThan(0)
+      expect(counts.replayed, 'and some had been made already').toBeGreaterThan(0)
       expect([...killer.kills.keys()].toSorted(), 'each kind of process has died').toEqual(
         SERVICES.toSorted(),
       )

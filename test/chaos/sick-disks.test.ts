@@ -9,7 +9,7 @@ import { RealCluster } from '../integration/real-cluster.ts'
 import { fetchAll, valueOf } from '../workload/self-describing.ts'
 import { type Traffic } from '../workload/traffic.ts'
 import { pause, stopAndCheck, untilAllCopies, WITHIN_MS, withTraffic } from './chaos-run.ts'
-import { FailingCalls, type Injection } from './strace.ts'
+import { type Injection, WatchedCalls } from './strace.ts'
 
 const SICK = 'chunk-server-2'
 const SYNC = 'fdatasync'
@@ -36,8 +36,8 @@ describe.skipIf(inject('whyNoChaos') !== null)('a disk that fails', () => {
       .filter((name) => name.endsWith('.log'))
       .map((name) => join(volumesDirectory(), name))
 
-  const begin = (calls: readonly string[], error: Injection['error']): Promise<FailingCalls> =>
-    FailingCalls.start({
+  const begin = (calls: readonly string[], error: Injection['error']): Promise<WatchedCalls> =>
+    WatchedCalls.startFailing({
       pid: cluster.pids.get(SICK)!,
       files: logs(),
       calls,
@@ -53,37 +53,42 @@ describe.skipIf(inject('whyNoChaos') !== null)('a disk that fails', () => {
   }
 
   /** Resolves when a call has failed and the clients have got on with it. */
-  const failed = async (failing: FailingCalls, traffic: Traffic): Promise<void> => {
+  const failed = async (failing: WatchedCalls, traffic: Traffic): Promise<void> => {
     const endMs = performance.now() + FAILS_WITHIN_MS
     while (failing.failuresCount === 0) {
       if (performance.now() > endMs) throw new Error(`no call has failed within ${FAILS_WITHIN_MS} ms`)
       await traffic.more(1)
     }
-    await traffic.more(20)
+    await Promise.all([traffic.more(20), traffic.moreReads(5)])
   }
 
   it.each([
-    ['syncs fail', [SYNC], 'EIO'],
-    ['writes fail', WRITES, 'EIO'],
-    ['writes find no room', WRITES, 'ENOSPC'],
+    ['syncs fail', [SYNC], 'EIO', ['failed']],
+    // Whatever the reason, the kernel has dropped what it could not write.
+    ['syncs find no room', [SYNC], 'ENOSPC', ['failed']],
+    ['writes fail', WRITES, 'EIO', ['failed']],
+    // Nothing is lost of what was synced before.
+    ['writes find no room', WRITES, 'ENOSPC', ['sealed', 'failed']],
   ] as const)(
     '%s: the volume ends, is not synced again, and nothing is lost',
-    async (_, calls, error) => {
+    async (_, calls, error, states) => {
       const pid = cluster.pids.get(SICK)!
       const files = new Set<string>()
       await withTraffic({ cluster, name: `${calls[0]}-${error}`, writesLeast: 40 }, async (traffic) => {
         await using failing = await begin(calls, error)
         await failed(failing, traffic)
         const { seen } = failing
-        for (const [index, { name, file, hasFailed }] of seen.entries()) {
+        for (const { name, file, hasFailed, endedAt } of seen) {
           if (!hasFailed) continue
           files.add(file)
-          const after = seen.slice(index + 1).filter((call) => call.file === file && call.name === SYNC)
+          const after = seen.filter(
+            (call) => call.file === file && call.name === SYNC && call.beganAt > endedAt,
+          )
           expect(after, `${file} was synced after its ${name} had failed`).toEqual([])
         }
         expect(files.size, 'the fault happened').toBeGreaterThan(0)
       })
-      for (const file of files) expect(['sealed', 'failed'], file).toContain(stateOf(file))
+      for (const file of files) expect(states, file).toContain(stateOf(file))
       expect(cluster.pids.get(SICK), 'the server lives on').toBe(pid)
       await stopAndCheck(cluster)
     },
@@ -105,6 +110,7 @@ describe.skipIf(inject('whyNoChaos') !== null)('a disk that fails', () => {
         await pause(100)
         expect(failing.failuresCount, 'reads at this server failed').toBeGreaterThan(0)
       })
+      await stopAndCheck(cluster)
     },
     WITHIN_MS,
   )

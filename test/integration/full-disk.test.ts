@@ -11,6 +11,7 @@ import { clock, RealCluster } from './real-cluster.ts'
 
 /** Three volumes of each server must have room, and the floor. */
 const DISK_MIB = 1000
+const NOTICED = { timeout: 20_000 }
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0
 
 describe.skipIf(!isRoot)('a full disk (needs root: it mounts a tmpfs)', () => {
@@ -41,6 +42,15 @@ describe.skipIf(!isRoot)('a full disk (needs root: it mounts a tmpfs)', () => {
     closeSync(file)
   }
 
+  /** Resolves when every node has noticed that there is no room, or that there is some again. */
+  const untilFull = async (isFull: boolean): Promise<void> => {
+    const servers = async (): Promise<boolean[]> => (await cluster.servers()).map((server) => server.isFull)
+    await expect.poll(servers, NOTICED).toEqual(cluster.serverUrls.map(() => isFull))
+    const makeDirectory = (): Promise<Response> =>
+      fetch(`${cluster.masterUrl}/v1/directories/room`, { method: 'PUT' })
+    await expect.poll(async () => (await makeDirectory()).status === 507, NOTICED).toBe(isFull)
+  }
+
   const readsBack = async (): Promise<void> => {
     for (const url of cluster.serverUrls) {
       const reply = await fetch(`${url}/v1/files/kept`)
@@ -53,7 +63,7 @@ describe.skipIf(!isRoot)('a full disk (needs root: it mounts a tmpfs)', () => {
     await using client = cluster.client({ deadlineMs: 8000 })
     await client.put('/kept', content)
     fill()
-    await clock.sleep(1500)
+    await untilFull(true)
     const fromMs = clock.monotonicMs()
     const refused = await fetch(`${cluster.serverUrls[0]}/v1/files/refused`, { method: 'PUT', body: content })
     expect(refused.status).toBe(507)
@@ -69,7 +79,7 @@ describe.skipIf(!isRoot)('a full disk (needs root: it mounts a tmpfs)', () => {
     expect((await fetch(`${cluster.masterUrl}/v1/directories/d`, { method: 'PUT' })).status).toBe(507)
 
     rmSync(ballast())
-    await clock.sleep(3000)
+    await untilFull(false)
     await client.put('/again', content)
   })
 })

@@ -92,7 +92,7 @@ export function answeredRead(bytes: Uint8Array, etag: string): Outcome {
 }
 
 function toldBy(error: unknown, { kind }: Operation): Outcome {
-  if (!(error instanceof DfsError)) throw error
+  if (!(error instanceof DfsError) || isBug(error)) throw error
   const { code, message: reason } = error
   const { status, retry } = ERRORS[code]
   if (kind === 'read') {
@@ -101,3 +101,7 @@ function toldBy(error: unknown, { kind }: Operation): Outcome {
   if (FACTS.has(code)) return { kind: 'answered', status }
   return { kind: retry === 'same-id' ? 'unknown' : 'refused', reason }
 }
+
+/** Also where the client, because it cannot know the outcome, says no more than that. */
+const isBug = (error: unknown): boolean =>
+  error instanceof DfsError && (error.code === 'INTERNAL' || isBug(error.cause))

@@ -7,6 +7,7 @@ import { type Clock } from '@dfs/core'
 import { type History, HistoryRecorder, type Operation, type Outcome } from '@dfs/linearizability'
 import { SimRandom } from '@dfs/sim-runtime'
 import { drawOperation, drawSize } from './draw.ts'
+import { type ExchangeCounts, Exchanges } from './exchanges.ts'
 import { HistoryClient } from './history-client.ts'
 import { valueOfSize } from './self-describing.ts'
 
@@ -28,8 +29,9 @@ export interface TrafficOptions {
   readonly makeClient: (limits: Partial<ClientLimits>) => DfsClient
 }
 
-export interface TrafficCounts {
+export interface TrafficCounts extends ExchangeCounts {
   readonly acknowledgedWrites: number
+  /** Reads that brought a file. */
   readonly reads: number
   readonly unknown: number
   readonly refused: number
@@ -39,6 +41,7 @@ export class Traffic {
   readonly recorder: HistoryRecorder
   readonly #options: TrafficOptions
   readonly #stopped = new AbortController()
+  readonly #exchanges = new Exchanges()
   readonly #working: Promise<unknown>
   readonly #own = new Map<string, string>()
   readonly #refusals = new Map<string, number>()
@@ -59,7 +62,7 @@ export class Traffic {
   }
 
   get counts(): TrafficCounts {
-    return { ...this.#counts }
+    return { ...this.#counts, ...this.#exchanges.counts }
   }
 
   /** How often each kind of refusal came. */
@@ -83,25 +86,41 @@ export class Traffic {
   }
 
   /** Resolves when so many more writes have been acknowledged; rejects where they are not in time, or a worker has failed. */
-  async more(writes: number): Promise<void> {
+  more(writes: number): Promise<void> {
+    return this.#until('acknowledgedWrites', writes)
+  }
+
+  /** The same for reads that bring a file. */
+  moreReads(reads: number): Promise<void> {
+    return this.#until('reads', reads)
+  }
+
+  /**
+   * Resolves when everybody has finished what was under way; rejects where something happened that nobody may see. An answer
+   * that admits a bug is that even where the client tried again and got a better one.
+   */
+  async stop(): Promise<void> {
+    this.#stopped.abort()
+    try {
+      await this.#working
+    } finally {
+      this.#exchanges[Symbol.dispose]()
+    }
+    const { internal } = this.counts
+    if (internal > 0) throw new Error(`${this.#options.seed}: ${internal} answers had the status 500`)
+  }
+
+  async #until(what: 'acknowledgedWrites' | 'reads', more: number): Promise<void> {
     const { clock, seed } = this.#options
-    const goal = this.#counts.acknowledgedWrites + writes
+    const goal = this.#counts[what] + more
     const endMs = clock.monotonicMs() + PATIENCE_MS
-    while (this.#counts.acknowledgedWrites < goal) {
+    while (this.#counts[what] < goal) {
       if (clock.monotonicMs() > endMs) {
         const refusals = JSON.stringify(Object.fromEntries(this.#refusals))
-        throw new Error(
-          `${seed}: no ${writes} writes acknowledged in ${PATIENCE_MS} ms; refusals: ${refusals}`,
-        )
+        throw new Error(`${seed}: no ${more} more ${what} in ${PATIENCE_MS} ms; refusals: ${refusals}`)
       }
       await Promise.race([clock.sleep(20), this.#working])
     }
-  }
-
-  /** Resolves when everybody has finished what was under way; rejects where something happened that nobody may see. */
-  async stop(): Promise<void> {
-    this.#stopped.abort()
-    await this.#working
   }
 
   async #work(name: string, random: SimRandom): Promise<void> {
@@ -132,8 +151,7 @@ export class Traffic {
 
   #count({ kind }: Operation, outcome: Outcome): void {
     if (outcome.kind === 'answered') {
-      if (kind === 'read') this.#counts.reads += 1
-      else if (outcome.status < 300) this.#counts.acknowledgedWrites += 1
+      if (outcome.status < 300) this.#counts[kind === 'read' ? 'reads' : 'acknowledgedWrites'] += 1
       return
     }
     this.#counts[outcome.kind] += 1

@@ -156,7 +156,8 @@ async function tell(work: () => Promise<Outcome>): Promise<Outcome> {
     if (error instanceof TransportError) {
       return { kind: error.wasSent ? 'unknown' : 'refused', reason: error.message }
     }
-    if (!(error instanceof DfsError))
+    // INTERNAL is of the catalogue, but says of itself that it is a bug.
+    if (!(error instanceof DfsError) || error.code === 'INTERNAL')
       throw new Error('a node gave an error of no agreed kind', { cause: error })
     const { status, retry } = ERRORS[error.code]
     if (FACTS.has(error.code)) return { kind: 'answered', status }
