@@ -15,6 +15,14 @@ export const REPLICATION_BUGS: readonly PlantedBug[] = [
     newText: '        ...this.#peers.slice(1).map((peer) => this.#send',
   },
   {
+    name: 'wait for a start that has taken the registration',
+    promise: 'a server that lost an answer finds its way back',
+    file: 'services/chunk-server/src/master/master-session.ts',
+    oldText: ' || this.#newStart !== null',
+    newText: '',
+    test: 'test/simulation/lost-registration.test.ts',
+  },
+  {
     name: 'go on when a replica has failed',
     promise: 'any failed, late or wrong answer ends the volume',
     file: OPEN_VOLUME,

@@ -34,6 +34,7 @@ export class Sessions {
   readonly #startedAtMs: number
   readonly #records = new Map<number, ServerRecord>()
   readonly #sessions = new Map<number, Session>()
+  #hasMajority = false
   #preferred: number | null = null
   #turn = 0
 
@@ -48,6 +49,7 @@ export class Sessions {
   begin(record: ServerRecord, presence: Presence): void {
     this.#records.set(record.id, record)
     this.#hear(record.id, record.incarnation, presence)
+    this.#hasMajority = isMajority(this.#places(this.#sessions), this.#places(this.#records))
   }
 
   withDisk(diskUid: string): ServerRecord | undefined {
@@ -153,13 +155,13 @@ export class Sessions {
       heardAtMs: this.#sessions.get(server)?.heardAtMs ?? null,
       startedAtMs: this.#startedAtMs,
       nowMs: this.#clock.monotonicMs(),
-      hasMajority: isMajority(this.#addresses(this.#sessions.keys()), this.#addresses(this.#records.keys())),
+      hasMajority: this.#hasMajority,
     }
   }
 
-  /** A disk that was replaced leaves a record for good; the server in its place has its address. */
-  #addresses(ids: Iterable<number>): number {
-    return new Set([...ids].map((id) => this.#records.get(id)!.internalAddress)).size
+  /** Counts addresses: a disk that was replaced leaves a record for good, and the server in its place has its address. */
+  #places(servers: ReadonlyMap<number, unknown>): number {
+    return new Set([...servers.keys()].map((id) => this.#records.get(id)!.internalAddress)).size
   }
 
   #coordinators(): Coordinator[] {
