@@ -27,6 +27,7 @@ export interface SimClusterOptions {
   /** Below so much free space a disk counts as full. */
   readonly freeSpaceFloorBytes?: number
   readonly replicas?: number
+  readonly minReplicas?: number
   readonly liveness?: MasterSettings['liveness']
   readonly tuning?: Tuning
   readonly transactions?: Pick<MasterSettings, 'requestsPerTransactionMax' | 'commandsPerTransactionMax'>
@@ -153,8 +154,9 @@ export class SimCluster {
     const { volumeSizeBytes = 512 * KIB, chunkSizeBytes = 64 * KIB } = this.#options
     const { replicas = DEFAULT_SETTINGS.cluster.replicas, liveness = DEFAULT_SETTINGS.liveness } =
       this.#options
+    const { minReplicas = DEFAULT_SETTINGS.cluster.minReplicas } = this.#options
     const { freeSpaceFloorBytes = FREE_SPACE_FLOOR_BYTES } = this.#options
-    const cluster = { ...DEFAULT_SETTINGS.cluster, replicas, volumeSizeBytes, chunkSizeBytes }
+    const cluster = { ...DEFAULT_SETTINGS.cluster, replicas, minReplicas, volumeSizeBytes, chunkSizeBytes }
     return { ...DEFAULT_SETTINGS, ...this.#options.transactions, cluster, liveness, freeSpaceFloorBytes }
   }
 
