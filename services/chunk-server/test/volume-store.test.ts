@@ -101,3 +101,23 @@ it('keeps a copy aside whose state is damaged, for good', async () => {
     expect(store.takeChangedReports()).toEqual([])
   })
 })
+
+it('keeps the length of its first seal, and says so where another one is ordered', async () => {
+  await simulation.complete(async () => {
+    const store = await open()
+    const copy = await store.create(orderOf(80), 180)
+    await copy.append(0, [new Uint8Array(100)], 100)
+    const order = { kind: 'seal' as const, volume: 80, replica: 180 }
+    await store.obey({ ...order, sealedLengthBytes: 100 })
+    const before = node.disk.peek(copyStateName(80))!.slice()
+    const errors = (): number => node.log.lines.filter(({ level }) => level === 'error').length
+    await store.obey({ ...order, sealedLengthBytes: 100 })
+    expect(errors(), 'the same order again').toBe(0)
+    for (const sealedLengthBytes of [0, 99, 101]) {
+      await store.obey({ ...order, sealedLengthBytes })
+      expect(copy.state).toMatchObject({ state: 'sealed', sealedLengthBytes: 100 })
+    }
+    expect(errors()).toBe(3)
+    expect(node.disk.peek(copyStateName(80))).toEqual(before)
+  })
+})

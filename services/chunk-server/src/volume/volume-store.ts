@@ -138,11 +138,20 @@ export class VolumeStore {
 
   /**
    * Seals the copy of a volume that the master has sealed. Where the disk does not take a note of it, the copy is sealed
-   * until the next start, which asks the master again: the seal itself stands in the master's database.
+   * until the next start, which asks the master again: the seal itself stands in the master's database. A length other than
+   * that of an earlier seal changes nothing: to a master that means another length the copy never counts as in-sync (R8).
    */
   async seal(volume: number, sealedLengthBytes: number): Promise<void> {
+    const copy = this.#copies.get(volume)
+    const before = copy?.state.sealedLengthBytes ?? sealedLengthBytes
+    if (before !== sealedLengthBytes) {
+      this.#deps.log.error(
+        { volume: formatId(volume), sealedLengthBytes: before, ordered: sealedLengthBytes },
+        'a sealed volume was ordered to be sealed at another length: its copy stays as it is',
+      )
+    }
     try {
-      await this.#copies.get(volume)?.seal(sealedLengthBytes)
+      await copy?.seal(sealedLengthBytes)
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
       this.#deps.log.error({ volume: formatId(volume), err: error }, 'a seal could not be written down')
