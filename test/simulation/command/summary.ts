@@ -38,6 +38,7 @@ export class Summary {
         `${sum(reports, ({ seals }) => seals)} seals`,
         `${sum(reports, ({ restarts }) => restarts)} restarts`,
         `${sum(reports, ({ repeatedRequests }) => repeatedRequests)} repeated requests`,
+        `${sum(reports, ({ replays }) => replays)} replays under a key`,
         `${sum(reports, ({ checks }) => checks)} checks`,
         `${sum(reports, ({ events }) => events)} events`,
       ].join(', '),

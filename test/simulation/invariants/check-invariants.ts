@@ -23,7 +23,7 @@ import {
 import { type SimCluster } from '../sim-cluster.ts'
 import { Bounds } from './bounds.ts'
 import { CommitRules } from './commits.ts'
-import { DurabilityRules } from './durability.ts'
+import { type Acknowledgement, DurabilityRules } from './durability.ts'
 import { watchLogs } from './log-writes.ts'
 import { type ReadResult, ReadRules } from './reads.ts'
 import { ReplicaRules } from './replicas.ts'
@@ -44,6 +44,7 @@ export class Invariants implements StoreObserver {
   readonly #verification: VerificationRules
   readonly #bounds: Bounds
   #checksCount = 0
+  #replaysCount = 0
 
   constructor(cluster: SimCluster, { isBeyondTolerance }: { isBeyondTolerance: boolean }) {
     this.#cluster = cluster
@@ -61,6 +62,11 @@ export class Invariants implements StoreObserver {
 
   get checksCount(): number {
     return this.#checksCount
+  }
+
+  /** Writes that were answered with what an earlier one under their key has done. */
+  get replaysCount(): number {
+    return this.#replaysCount
   }
 
   /** Requests that the master was asked again. */
@@ -102,7 +108,8 @@ export class Invariants implements StoreObserver {
     return this.#reads.contentOf(info)
   }
 
-  acknowledged(told: { operation: number; copies: number }): void {
+  acknowledged(told: Acknowledgement): void {
+    if (told.isReplay) this.#replaysCount += 1
     this.#verify(() => this.#durability.checkAcknowledged(told))
   }
 

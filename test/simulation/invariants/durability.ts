@@ -12,6 +12,13 @@ const SYNCED = 'what is committed is synced on as many copies as it says'
 const RECEIPT = 'a receipt counts only good copies'
 const TOLD = 'what is acknowledged is committed'
 
+export interface Acknowledgement {
+  readonly operation: number
+  readonly copies: number
+  /** The answer to an earlier request under the same key: disks may have gone since. */
+  readonly isReplay: boolean
+}
+
 export class DurabilityRules {
   readonly #ledger: Ledger
   readonly #atlas: Atlas
@@ -48,13 +55,14 @@ export class DurabilityRules {
   }
 
   /** What a client was told just now. */
-  checkAcknowledged(told: { operation: number; copies: number }): void {
+  checkAcknowledged(told: Acknowledgement): void {
     const version = this.#ledger.versions.get(told.operation)
     expectPromise(
       version?.copies === told.copies,
       TOLD,
       () => `operation ${told.operation} with ${told.copies} copies, but ${version?.copies} in the ledger`,
     )
+    if (told.isReplay) return
     for (const chunk of version!.chunks) this.checkChunk(chunk, told.copies)
   }
 }

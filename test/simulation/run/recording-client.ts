@@ -48,7 +48,22 @@ export interface RecordingClientOptions {
 }
 
 type FileService = ChunkServer['files']
-type Put = Extract<Operation, { kind: 'put' }>
+export type Put = Extract<Operation, { kind: 'put' }>
+
+/** An operation of the history that has begun: tried at one node or at several, and ended once. */
+export interface PendingCall {
+  /** Never rejects where a node gives an error of an agreed kind. */
+  attempt(door: Door, options: AttemptOptions): Promise<Outcome>
+  end(outcome: Outcome): void
+}
+
+interface AttemptOptions {
+  /** Idempotency key, for a write. */
+  readonly key?: string
+  readonly patienceMs: number
+  /** Called with what the node has answered, however late. */
+  readonly onAnswer?: (answer: Outcome) => void
+}
 
 export class RecordingClient {
   readonly #options: RecordingClientOptions
@@ -66,27 +81,45 @@ export class RecordingClient {
 
   /** Carries out one operation at `door`. Resolves to what was told, which is recorded already. */
   async perform(door: Door, operation: Operation): Promise<Outcome> {
-    const { recorder, name } = this.#options
-    const call = recorder.begin(name, operation)
-    const outcome = await this.#orNoAnswer(tell(() => this.#carryOut(door, operation)))
+    const call = this.begin(operation)
+    const outcome = await call.attempt(door, { patienceMs: PATIENCE_MS })
     call.end(outcome)
     return outcome
   }
 
+  /** Records that an operation has begun. */
+  begin(operation: Operation): PendingCall {
+    const { recorder, name } = this.#options
+    const call = recorder.begin(name, operation)
+    return {
+      attempt: (door, { key, patienceMs, onAnswer }) => {
+        const answer = tell(() => this.#carryOut(door, operation, key))
+        return this.#orNoAnswer(
+          answer.then((outcome) => {
+            onAnswer?.(outcome)
+            return outcome
+          }),
+          patienceMs,
+        )
+      },
+      end: (outcome) => call.end(outcome),
+    }
+  }
+
   /** Where the node is gone, its promise never settles; a real client sees a broken connection or gives up. */
-  #orNoAnswer(outcome: Promise<Outcome>): Promise<Outcome> {
+  #orNoAnswer(outcome: Promise<Outcome>, patienceMs: number): Promise<Outcome> {
     return new Promise((resolve, reject) => {
-      const patience = this.#options.simulation.schedule(PATIENCE_MS, 'client gives up', () =>
+      const patience = this.#options.simulation.schedule(patienceMs, 'client gives up', () =>
         resolve({ kind: 'unknown', reason: NO_ANSWER }),
       )
       outcome.then(resolve, reject).finally(() => patience.cancel())
     })
   }
 
-  #carryOut({ namespace, files }: Door, operation: Operation): Promise<Outcome> {
+  #carryOut({ namespace, files }: Door, operation: Operation, key?: string): Promise<Outcome> {
     switch (operation.kind) {
       case 'put':
-        return this.#put(files!, operation)
+        return this.#put(files!, operation, key)
       case 'read':
         return this.#read(files!, operation.name)
       case 'list':
@@ -108,7 +141,11 @@ export class RecordingClient {
     }
   }
 
-  async #put(files: FileService, { name, value, ifMatch, ifNoneMatch }: Put): Promise<Outcome> {
+  async #put(
+    files: FileService,
+    { name, value, ifMatch, ifNoneMatch }: Put,
+    key: string | undefined,
+  ): Promise<Outcome> {
     const { invariants } = this.#options
     const content = contentOf(value)
     invariants.sent(content)
@@ -123,9 +160,10 @@ export class RecordingClient {
       executable: false,
       declaredSize: content.byteLength,
       digests: [],
+      ...(key === undefined ? null : { key }),
     }
-    const { operation, created, copies } = await files.write(request, bodyOf(content), CONTEXT)
-    invariants.acknowledged({ operation, copies })
+    const { operation, created, copies, isReplay } = await files.write(request, bodyOf(content), CONTEXT)
+    invariants.acknowledged({ operation, copies, isReplay: isReplay === true })
     return { kind: 'answered', status: created ? 201 : 200, etag: formatEtag(operation) }
   }
 
@@ -146,7 +184,10 @@ export class RecordingClient {
 }
 
 /** The reason of an outcome that never came. */
-export const NO_ANSWER = 'no answer'
+const NO_ANSWER = 'no answer'
+
+export const isSilent = (outcome: Outcome): boolean =>
+  outcome.kind === 'unknown' && outcome.reason === NO_ANSWER
 
 async function tell(work: () => Promise<Outcome>): Promise<Outcome> {
   try {

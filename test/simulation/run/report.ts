@@ -17,6 +17,8 @@ export interface RunReport {
   readonly seals: number
   readonly restarts: number
   readonly repeatedRequests: number
+  /** Writes that were answered with what an earlier one under their idempotency key has done. */
+  readonly replays: number
   readonly checks: number
 }
 

@@ -103,6 +103,7 @@ async function runOn(cluster: SimCluster, { seed, knobs, faults }: SeedPlan): Pr
     seals: [...invariants.ledger.volumes.values()].filter(({ isSealed }) => isSealed).length,
     restarts: injector.nodes.restartsCount,
     repeatedRequests: invariants.repeatedRequestsCount,
+    replays: invariants.replaysCount,
     checks: invariants.checksCount,
   }
 }

@@ -1,12 +1,14 @@
 /** What clients do while faults come and go: each one operation after the other, at whichever node is up. */
 import { type Operation } from '@dfs/linearizability'
 import { type SimNode, type SimRandom } from '@dfs/sim-runtime'
-import { expectPromise } from '../invariants/broken-promise.ts'
 import { type SimCluster } from '../sim-cluster.ts'
+import { conditionOf, doorOf, expectAnswer } from './doors.ts'
+import { writeUnderKey } from './keyed-write.ts'
 import { type Knobs } from './knobs.ts'
-import { type Door, NO_ANSWER, PATIENCE_MS, type RecordingClient } from './recording-client.ts'
+import { isSilent, type RecordingClient } from './recording-client.ts'
 
-const ANSWERED = 'every request is answered in time'
+/** The share of writes that come with an idempotency key. */
+const KEYED_RATIO = 0.25
 
 export const DIRECTORY = '/files/'
 export const nameOf = (index: number): string => `${DIRECTORY}${index}`
@@ -31,14 +33,12 @@ export async function work({ cluster, client, random, knobs }: Worker): Promise<
     if (door === null) continue
     simulation.note('client', `${operation.kind} begins`)
     const before = conditionOf(node)
-    const outcome = await client.perform(door, operation)
+    const isKeyed = operation.kind === 'put' && random.chance(KEYED_RATIO)
+    const outcome = isKeyed
+      ? await writeUnderKey({ cluster, random, operation, call: client.begin(operation) })
+      : await client.perform(door, operation)
     simulation.note('client', `${operation.kind} ${outcome.kind}`)
-    const isSilent = outcome.kind === 'unknown' && outcome.reason === NO_ANSWER
-    expectPromise(
-      !isSilent || conditionOf(node) !== before,
-      ANSWERED,
-      () => `${node.name}: ${JSON.stringify(operation)} at ${simulation.nowMs - PATIENCE_MS} ms`,
-    )
+    if (!isKeyed && isSilent(outcome)) expectAnswer({ cluster, node, operation, before })
     if (outcome.kind === 'answered' && 'name' in operation && outcome.etag !== undefined) {
       etags.set(operation.name, outcome.etag)
     }
@@ -52,16 +52,6 @@ function drawNode(cluster: SimCluster, random: SimRandom, { kind }: Operation): 
   if (isMetadata && random.chance(0.3)) return cluster.masterNode
   return cluster.chunkNodes[random.int(cluster.chunkNodes.length)]!
 }
-
-/** Null where the node is down. */
-function doorOf(cluster: SimCluster, node: SimNode): Door | null {
-  if (node !== cluster.masterNode) return cluster.serverIfUp(node)
-  const master = cluster.masterIfUp
-  return master === null ? null : { namespace: master.namespace, files: null }
-}
-
-/** Changes when the node stops or crashes: nobody answers for it then. */
-const conditionOf = (node: SimNode): string => `${node.livesCount} ${node.pausesCount} ${node.isUp}`
 
 interface Draw {
   readonly client: RecordingClient
