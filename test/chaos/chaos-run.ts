@@ -4,6 +4,7 @@
  */
 import { createClient } from '@dfs/client'
 import { NodeRandom } from '@dfs/node-runtime'
+import { type ServerListView } from '@dfs/protocol'
 import { clock } from '../integration/real-cluster.ts'
 import { Traffic, type TrafficCounts } from '../workload/traffic.ts'
 import { requireAllKept } from '../workload/verdict.ts'
@@ -33,8 +34,8 @@ export interface ChaosOptions {
 }
 
 /**
- * Lets clients work from some writes before `incident` to some after it, waits until the cluster has recovered, and throws
- * where a promise was broken. `incident` throws where its faults did not happen.
+ * Lets clients work from some writes before `incident` to some writes and reads after it, waits until the cluster has
+ * recovered, and throws where a promise was broken. `incident` throws where its faults did not happen.
  */
 export async function withTraffic(
   { cluster, name, writesLeast }: ChaosOptions,
@@ -50,7 +51,7 @@ export async function withTraffic(
     await traffic.more(10)
     await incident(traffic)
     await cluster.untilReady()
-    await traffic.more(10)
+    await Promise.all([traffic.more(10), traffic.moreReads(5)])
   } finally {
     await traffic.stop()
   }
@@ -75,6 +76,20 @@ export async function untilAllCopies({ masterUrl, serverUrls }: BreakableCluster
     if (durability?.copies === serverUrls.length) return
     if (clock.monotonicMs() > endMs) throw new Error(`a write still has ${durability?.copies} copies`)
     await pause(500)
+  }
+}
+
+/** Resolves when the master has noticed that a server is silent: it is suspect, or dead, as asked. */
+export async function untilSilent(
+  { masterUrl }: BreakableCluster,
+  name: string,
+  least: 'suspect' | 'dead',
+): Promise<void> {
+  for (;;) {
+    const list: ServerListView = JSON.parse(await (await fetch(`${masterUrl}/v1/servers`)).text())
+    const liveness = list.servers.find((server) => server.name === name)?.liveness
+    if (liveness === 'dead' || liveness === least) return
+    await pause(200)
   }
 }
 

@@ -47,7 +47,7 @@ describe.skipIf(inject('whyNoChaos') !== null)('a wall clock that is wrong', () 
           ] as const) {
             clocks.get(name)!.set(offset)
             await expect.poll(() => minutesAhead(name), { timeout: 5000 }).toBeCloseTo(minutes, 0)
-            await Promise.all([pause(WRONG_FOR_MS), traffic.more(5)])
+            await Promise.all([pause(WRONG_FOR_MS), traffic.more(5), traffic.moreReads(2)])
             const servers = await cluster.servers()
             expect(
               servers.map(({ liveness }) => liveness),

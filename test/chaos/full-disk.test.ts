@@ -75,7 +75,7 @@ describe.skipIf(inject('whyNoChaos') !== null)('a disk that is full', () => {
     async () => {
       await withTraffic({ cluster, name: 'one-full', writesLeast: 60 }, async (traffic) => {
         fill(SERVERS[1]!)
-        await traffic.more(40)
+        await Promise.all([traffic.more(40), traffic.moreReads(10)])
         expect(await write((outcome) => outcome === 2)).toBe(2)
         rmSync(ballastOf(SERVERS[1]!))
       })
@@ -95,6 +95,7 @@ describe.skipIf(inject('whyNoChaos') !== null)('a disk that is full', () => {
           const { bytes } = await fetchAll(`${url}/v1/files/probe`)
           expect(bytes.byteLength, `a read at ${url}`).toBe(SOMETHING.byteLength)
         }
+        await traffic.moreReads(5)
         for (const name of SERVERS) rmSync(ballastOf(name))
         expect(await write((outcome) => typeof outcome === 'number')).toBeGreaterThanOrEqual(2)
         await traffic.more(10)

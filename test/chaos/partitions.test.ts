@@ -5,7 +5,15 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { clock } from '../integration/real-cluster.ts'
 import { type Traffic } from '../workload/traffic.ts'
-import { IS_LONG, pause, stopAndCheck, untilAllCopies, WITHIN_MS, withTraffic } from './chaos-run.ts'
+import {
+  IS_LONG,
+  pause,
+  stopAndCheck,
+  untilAllCopies,
+  untilSilent,
+  WITHIN_MS,
+  withTraffic,
+} from './chaos-run.ts'
 import { MASTER, NamespacedCluster, NODES } from './namespaced-cluster.ts'
 import { type Drop } from './network.ts'
 
@@ -15,8 +23,9 @@ const ONE_WAY_MS = IS_LONG ? 25_000 : 1500
 const USED_WITHIN_MS = 4000
 /** Ways between chunk servers that must be in use; the others may just then share no volume, and avoid each other for a while. */
 const WAYS_BETWEEN_SERVERS_LEAST = 3
-/** Longer than a server may be silent before it is suspect; the long variant also than before it counts as dead. */
+/** The least; a chunk server stays cut off until it counts as dead. */
 const PARTITION_MS = IS_LONG ? 60_000 : 6000
+const CUT_OFF = 'chunk-server-2'
 const LOSSY_MS = IS_LONG ? 60_000 : 6000
 
 interface Pair {
@@ -64,7 +73,7 @@ describe.skipIf(inject('whyNoChaos') !== null)('a network', () => {
         const used: Pair[] = []
         for (const pair of PAIRS) {
           const lost = await losing([{ ...pair, how: 'drop' }], async () => {
-            await pause(ONE_WAY_MS)
+            await Promise.all([pause(ONE_WAY_MS), traffic.moreReads(2)])
             const endMs = clock.monotonicMs() + USED_WITHIN_MS
             while (lostCount() === 0 && clock.monotonicMs() < endMs) await traffic.more(1)
           })
@@ -79,11 +88,13 @@ describe.skipIf(inject('whyNoChaos') !== null)('a network', () => {
   )
 
   it(
-    'that cuts a chunk server off: the others go on',
+    'that cuts a chunk server off until it counts as dead: the others go on',
     () =>
       run('server-cut', async (traffic) => {
-        const drops = around('chunk-server-2')
-        const lost = await losing(drops, () => Promise.all([pause(PARTITION_MS), traffic.more(15)]))
+        const lost = await losing(around(CUT_OFF), async () => {
+          await Promise.all([pause(PARTITION_MS), untilSilent(cluster, CUT_OFF, 'dead')])
+          await Promise.all([traffic.more(15), traffic.moreReads(15)])
+        })
         expect(lost).toBeGreaterThan(0)
       }),
     WITHIN_MS,
@@ -107,7 +118,8 @@ describe.skipIf(inject('whyNoChaos') !== null)('a network', () => {
     (_, how, percent) =>
       run(`some-${how}`, async (traffic) => {
         const drops = PAIRS.map((pair) => ({ ...pair, how, percent }))
-        expect(await losing(drops, () => pause(LOSSY_MS))).toBeGreaterThan(10)
+        const lost = await losing(drops, () => Promise.all([pause(LOSSY_MS), traffic.moreReads(2)]))
+        expect(lost).toBeGreaterThan(10)
         await traffic.more(10)
       }),
     WITHIN_MS,

@@ -6,13 +6,13 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { GatewayProcess } from '../integration/line/gateway-process.ts'
 import { LineTraffic } from '../integration/line/line-traffic.ts'
 import { RealCluster } from '../integration/real-cluster.ts'
-import { IS_LONG, pause, stopAndCheck, WITHIN_MS, withTraffic } from './chaos-run.ts'
+import { IS_LONG, pause, stopAndCheck, untilSilent, WITHIN_MS, withTraffic } from './chaos-run.ts'
 import { whileStopped } from './processes.ts'
 
-/** Longer than a server may be silent before it is suspect; the long variant also than before it counts as dead. */
+/** The least; who is to be declared suspect, or dead, stays stopped until that has happened. */
 const PAUSE_MS = IS_LONG ? 60_000 : 6000
 
-describe.skipIf(inject('whyNoChaos') !== null)(`SIGSTOP for ${PAUSE_MS / 1000} s`, () => {
+describe.skipIf(inject('whyNoChaos') !== null)(`SIGSTOP for ${PAUSE_MS / 1000} s or more`, () => {
   let cluster: RealCluster
 
   beforeAll(async () => {
@@ -20,23 +20,23 @@ describe.skipIf(inject('whyNoChaos') !== null)(`SIGSTOP for ${PAUSE_MS / 1000} s
   })
   afterAll(() => cluster?.end())
 
-  const serverPid = async (isPreferred: boolean): Promise<number> => {
-    const servers = await cluster.servers()
-    const { name } = servers.find((server) => server.isPreferred === isPreferred)!
-    return cluster.pids.get(name)!
-  }
+  const serverName = async (isPreferred: boolean): Promise<string> =>
+    (await cluster.servers()).find((server) => server.isPreferred === isPreferred)!.name
 
   it.each([
-    ['the preferred coordinator', true],
-    ['another chunk server', false],
-  ])(
-    '%s: writes go on without it, and it acknowledges nothing that is not so',
-    async (_, isPreferred) => {
-      const pid = await serverPid(isPreferred)
+    ['the preferred coordinator until it is suspect', 'suspect', true],
+    ['another chunk server until it counts as dead', 'dead', false],
+  ] as const)(
+    '%s: writes and reads go on without it, and it acknowledges nothing that is not so',
+    async (_, least, isPreferred) => {
+      const server = await serverName(isPreferred)
+      const pid = cluster.pids.get(server)!
       const name = isPreferred ? 'preferred-paused' : 'other-paused'
       await withTraffic({ cluster, name, writesLeast: 50 }, async (traffic) => {
         await whileStopped(pid, async () => {
-          await Promise.all([pause(PAUSE_MS), traffic.more(20)])
+          await Promise.all([pause(PAUSE_MS), untilSilent(cluster, server, least)])
+          // Only what is done now is surely done without it.
+          await Promise.all([traffic.more(20), traffic.moreReads(20)])
         })
         await traffic.more(10)
       })
