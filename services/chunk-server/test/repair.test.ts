@@ -296,4 +296,24 @@ describe('Open files', () => {
       await files.close()
     })
   })
+
+  it('are closed when what is under way has ended, and nobody gets one after that', async () => {
+    const { simulation, node } = new Bench('closed files')
+    const { clock, disk } = node.runtime
+    await simulation.complete(async () => {
+      await (await disk.open('file', 'create')).appendv([utf8('content')])
+      const files = new OpenFiles(disk, 2)
+      const buffer = new Uint8Array(7)
+      const reading = files.use('file', async (file) => {
+        await clock.sleep(50)
+        return await file.readInto(0, buffer)
+      })
+      const opening = files.use('missing', async () => {})
+      const closing = files.close()
+      await expect(files.use('file', async () => {})).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+      await expect(opening).rejects.toMatchObject({ kind: 'missing' })
+      await closing
+      expect(await reading).toBe(7)
+    })
+  })
 })

@@ -3,17 +3,23 @@
  * first. A server has far more volumes than a process may have files open.
  */
 import { type Disk, type DiskFile } from '@dfs/core'
+import { DfsError } from '@dfs/protocol'
 
 interface Entry {
   readonly file: Promise<DiskFile>
   users: number
+  /** Called when the last user has left, where somebody waits for that. */
+  onIdle: () => void
 }
+
+const entryOf = (file: Promise<DiskFile>): Entry => ({ file, users: 0, onIdle: () => {} })
 
 export class OpenFiles {
   readonly #disk: Disk
   readonly #openMax: number
   /** By name, in the order of their last use. */
   readonly #entries = new Map<string, Entry>()
+  #isClosed = false
 
   constructor(disk: Disk, openMax: number) {
     this.#disk = disk
@@ -26,12 +32,13 @@ export class OpenFiles {
 
   /** Takes a handle over; it may be closed as soon as nobody uses it. */
   adopt(name: string, file: DiskFile): void {
-    this.#entries.set(name, { file: Promise.resolve(file), users: 0 })
+    this.#entries.set(name, entryOf(Promise.resolve(file)))
   }
 
-  /** Runs `work` on the file, which stays open meanwhile. Rejects as opening does, or as `work`. */
+  /** Runs `work` on the file, which stays open meanwhile. Rejects as opening does, or as `work`; UNAVAILABLE once closed. */
   async use<T>(name: string, work: (file: DiskFile) => Promise<T>): Promise<T> {
-    const entry = this.#entries.get(name) ?? { file: this.#disk.open(name, 'existing'), users: 0 }
+    if (this.#isClosed) throw new DfsError('UNAVAILABLE', 'this server is stopping')
+    const entry = this.#entries.get(name) ?? entryOf(this.#disk.open(name, 'existing'))
     entry.users += 1
     this.#entries.delete(name)
     this.#entries.set(name, entry)
@@ -39,15 +46,17 @@ export class OpenFiles {
       return await work(await this.#opened(name, entry))
     } finally {
       entry.users -= 1
+      if (entry.users === 0) entry.onIdle()
       if (this.#entries.size > this.#openMax) await this.#closeIdle()
     }
   }
 
-  /** Closes all of them. Nobody may use one any more. */
+  /** Closes all of them, each when what is under way on it has ended. Nobody gets one any more. */
   async close(): Promise<void> {
-    const files = [...this.#entries.values()].map(({ file }) => file)
+    this.#isClosed = true
+    const entries = [...this.#entries.values()]
     this.#entries.clear()
-    for (const file of files) await (await file).close()
+    for (const entry of entries) await closeIdle(entry)
   }
 
   async #opened(name: string, entry: Entry): Promise<DiskFile> {
@@ -68,4 +77,13 @@ export class OpenFiles {
       await (await entry.file).close()
     }
   }
+}
+
+async function closeIdle(entry: Entry): Promise<void> {
+  if (entry.users > 0) await new Promise<void>((resolve) => (entry.onIdle = resolve))
+  // One that could not be opened has told its users so.
+  await entry.file.then(
+    (file) => file.close(),
+    () => undefined,
+  )
 }
