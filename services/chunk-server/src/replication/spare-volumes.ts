@@ -14,7 +14,8 @@ const QUIET_FAILURES = 5
 const WARN_EVERY_FAILURES = 10
 /**
  * How long a write waits for a volume while none can be had, by the reason; then it answers with that. A master that cannot be
- * reached is waited for as long as the write has time: mostly it restarts. Disks do not empty themselves.
+ * reached is waited for as long as the write has time, and that does not count: mostly it restarts, and then the first servers
+ * that are back find too few others for a moment. Disks do not empty themselves.
  */
 const WAIT_MS: Readonly<Partial<Record<ErrorCode, number>>> = {
   UNAVAILABLE: Infinity,
@@ -84,13 +85,14 @@ export class SpareVolumes {
    */
   async wait(deadlineMs: number): Promise<void> {
     const { clock, closed } = this.#deps
-    const sinceMs = clock.monotonicMs()
+    let sinceMs = clock.monotonicMs()
     for (;;) {
       if (closed.aborted) throw new DfsError('UNAVAILABLE', 'this server is stopping')
       const news = this.#news.promise
       this.fill()
       if (this.#ready.length > 0) return
       const reason = whyNoVolume(this.#lastError)
+      if (reason.code === 'UNAVAILABLE') sinceMs = clock.monotonicMs()
       const untilMs = Math.min(deadlineMs, sinceMs + (WAIT_MS[reason.code] ?? WAIT_OTHERWISE_MS))
       const leftMs = untilMs - clock.monotonicMs()
       if (leftMs <= 0) throw reason
