@@ -37,8 +37,8 @@ async function huntWithSimulator({ seedsMax = SEEDS_MAX }: PlantedBug, root: str
   return `seed ${seed}: ${reason}`
 }
 
-/** The edit has made no program of it. */
-const isNonsense = (output: string): boolean => /SyntaxError|ReferenceError|ERR_MODULE/.test(output)
+/** The edit has made no program of it. What cannot be parsed as JSON is no program, but damaged bytes that were believed. */
+const isNonsense = (output: string): boolean => /SyntaxError(?!.*JSON)|ReferenceError|ERR_MODULE/.test(output)
 
 function run(argv: readonly string[], cwd: string): Promise<{ exitCode: number | null; output: string }> {
   return new Promise((resolve, reject) => {
