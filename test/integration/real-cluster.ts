@@ -127,14 +127,20 @@ export class RealCluster {
 
   /** Resolves when small and large files get as many copies as there are servers: volumes of the first moments have fewer. */
   async untilReplicated(client: DfsClient): Promise<void> {
-    for (const size of [1, 300_000]) {
-      for (;;) {
-        const { durability } = await client.put('/probe', new Uint8Array(size))
-        if (durability?.copies === CHUNK_SERVERS) break
-        await clock.sleep(100)
-      }
-    }
+    for (const size of [1, 300_000]) await this.putEverywhere(client, '/probe', new Uint8Array(size))
     await client.remove('/probe')
+  }
+
+  /**
+   * Writes a file, again and again until the receipt names every server. A volume may have fewer copies: one of the first moments
+   * at another coordinator, or one whose replica was late on a busy machine. Such volumes are soon used no more.
+   */
+  async putEverywhere(client: DfsClient, path: string, content: Uint8Array): Promise<void> {
+    for (;;) {
+      const { durability } = await client.put(path, content)
+      if (durability?.copies === CHUNK_SERVERS) return
+      await clock.sleep(100)
+    }
   }
 
   async servers(): Promise<ServerListView['servers']> {
