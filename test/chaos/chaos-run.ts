@@ -5,7 +5,7 @@
 import { createClient } from '@dfs/client'
 import { NodeRandom } from '@dfs/node-runtime'
 import { type ServerListView } from '@dfs/protocol'
-import { clock } from '../integration/real-cluster.ts'
+import { clock, putOnAll } from '../integration/real-cluster.ts'
 import { Traffic, type TrafficCounts } from '../workload/traffic.ts'
 import { requireAllKept } from '../workload/verdict.ts'
 import { requireSoundData } from './data-directory.ts'
@@ -64,19 +64,10 @@ export async function withTraffic(
   return counts
 }
 
-/** Volumes with too few copies are replaced at most once a minute. */
-const ALL_COPIES_WITHIN_MS = 90_000
-
 /** Resolves when a write gets a copy on every server. */
-export async function untilAllCopies({ masterUrl, serverUrls }: BreakableCluster): Promise<void> {
-  await using client = createClient({ url: masterUrl, clock, random: new NodeRandom() })
-  const endMs = clock.monotonicMs() + ALL_COPIES_WITHIN_MS
-  for (;;) {
-    const { durability } = await client.put('/on-all', new Uint8Array(100))
-    if (durability?.copies === serverUrls.length) return
-    if (clock.monotonicMs() > endMs) throw new Error(`a write still has ${durability?.copies} copies`)
-    await pause(500)
-  }
+export async function untilAllCopies(cluster: BreakableCluster): Promise<void> {
+  await using client = createClient({ url: cluster.masterUrl, clock, random: new NodeRandom() })
+  await putOnAll(cluster, client, '/on-all', new Uint8Array(100))
 }
 
 /** Resolves when the master has noticed that a server is silent: it is suspect, or dead, as asked. */

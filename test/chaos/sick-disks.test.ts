@@ -63,14 +63,15 @@ describe.skipIf(inject('whyNoChaos') !== null)('a disk that fails', () => {
     traffic: Traffic,
   ): Promise<WatchedCalls> => {
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
-      const failing = await begin(calls, error)
+      await using held = new AsyncDisposableStack()
+      const failing = held.use(await begin(calls, error))
       const endMs = performance.now() + FAILS_WITHIN_MS
       while (failing.failuresCount === 0 && performance.now() < endMs) await traffic.more(1)
       if (failing.failuresCount > 0) {
         await Promise.all([traffic.more(20), traffic.moreReads(5)])
+        held.move()
         return failing
       }
-      await failing[Symbol.asyncDispose]()
     }
     throw new Error(`no call has failed in ${ATTEMPTS_MAX} attempts of ${FAILS_WITHIN_MS} ms`)
   }

@@ -22,7 +22,7 @@ import { type FindingKind, FINDINGS, type Report } from '@dfs/fsck'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { checkDataDirectory } from '../../packages/cli/src/local/cluster-at-rest.ts'
 import { until } from './launcher/launched.ts'
-import { RealCluster } from './real-cluster.ts'
+import { putOnAll, RealCluster } from './real-cluster.ts'
 
 let cluster: RealCluster
 let scratch: string
@@ -33,7 +33,7 @@ beforeAll(async () => {
   const client = cluster.client()
   await cluster.untilReplicated(client)
   await client.put('/small', Buffer.from('small'))
-  await cluster.putEverywhere(client, '/dir/deep/large', Buffer.alloc(9_000_000, 'large '))
+  await putOnAll(cluster, client, '/dir/deep/large', Buffer.alloc(9_000_000, 'large '))
   await client.put('/twice', Buffer.alloc(100_000, 'first'))
   await client.put('/twice', Buffer.alloc(200_000, 'second'))
   await client.put('/empty', new Uint8Array())

@@ -127,20 +127,8 @@ export class RealCluster {
 
   /** Resolves when small and large files get as many copies as there are servers: volumes of the first moments have fewer. */
   async untilReplicated(client: DfsClient): Promise<void> {
-    for (const size of [1, 300_000]) await this.putEverywhere(client, '/probe', new Uint8Array(size))
+    for (const size of [1, 300_000]) await putOnAll(this, client, '/probe', new Uint8Array(size))
     await client.remove('/probe')
-  }
-
-  /**
-   * Writes a file, again and again until the receipt names every server. A volume may have fewer copies: one of the first moments
-   * at another coordinator, or one whose replica was late on a busy machine. Such volumes are soon used no more.
-   */
-  async putEverywhere(client: DfsClient, path: string, content: Uint8Array): Promise<void> {
-    for (;;) {
-      const { durability } = await client.put(path, content)
-      if (durability?.copies === CHUNK_SERVERS) return
-      await clock.sleep(100)
-    }
   }
 
   async servers(): Promise<ServerListView['servers']> {
@@ -165,6 +153,28 @@ export class RealCluster {
 
   #urlOf(number: number): string {
     return `http://127.0.0.1:${MASTER_PORT + this.#ports.offset + number}`
+  }
+}
+
+/** Volumes with too few copies are replaced at most once a minute. */
+const ALL_COPIES_WITHIN_MS = 90_000
+
+/**
+ * Writes a file, again and again until the receipt names every server. A volume may have fewer copies: one of the first moments,
+ * or one whose replica was late on a busy machine or away. Such volumes are soon used no more.
+ */
+export async function putOnAll(
+  { serverUrls }: { readonly serverUrls: readonly string[] },
+  client: DfsClient,
+  path: string,
+  content: Uint8Array,
+): Promise<void> {
+  const endMs = clock.monotonicMs() + ALL_COPIES_WITHIN_MS
+  for (;;) {
+    const { durability } = await client.put(path, content)
+    if (durability?.copies === serverUrls.length) return
+    if (clock.monotonicMs() > endMs) throw new Error(`${path} still has ${durability?.copies} copies`)
+    await clock.sleep(100)
   }
 }
 
