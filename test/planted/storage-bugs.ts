@@ -50,6 +50,22 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
     test: 'services/chunk-server/test/repair.test.ts',
   },
   {
+    name: 'believe that a repair was written',
+    promise: 'what was mended is read back (R20)',
+    file: COPY,
+    oldText: '      if (!areEqual(stored, bytes)) throw new DiskError',
+    newText: '      if (stored.byteLength !== bytes.byteLength) throw new DiskError',
+    test: 'services/chunk-server/test/repair.test.ts',
+  },
+  {
+    name: 'call a copy whole that was not read again after its repair',
+    promise: 'what was mended is read back (R20)',
+    file: 'services/chunk-server/src/volume/verifier.ts',
+    oldText: 'const left = await copy.verify({ pause, areErrorsDamage })',
+    newText: 'const left = [...lost]',
+    test: 'services/chunk-server/test/verifier.test.ts',
+  },
+  {
     name: 'go on after a failed write',
     promise: 'after a failed sync a file is never trusted or synced again',
     file: COPY,

@@ -196,6 +196,21 @@ describe('A damaged copy', () => {
     expect(state).toBe('failed')
   })
 
+  it('is not called mended by a disk that keeps other bytes than were written: they are read back', async () => {
+    const bench = await Bench.with(flipped(starts[2]! + 400))
+    let isWritten = false
+    bench.node.disk.faultHook = ({ kind, name, at }) => {
+      if (name !== LOG) return null
+      // The first read after the write finds one bit that is not what was written; no later one does.
+      if (kind === 'read' && isWritten) bench.node.disk.faultHook = null
+      isWritten ||= kind === 'write'
+      return kind === 'read' && isWritten && at === starts[2] ? { kind: 'flip', at: 500, bit: 6 } : null
+    }
+    await expect(bench.mend(other())).rejects.toThrow('the disk keeps other bytes')
+    expect(isWritten).toBe(true)
+    expect(await bench.mend(other()), 'it is still sealed, and read again').toEqual({ left: [], lost: [] })
+  })
+
   it('counts as whole only where the repair is on the disk: not after a write without room', async () => {
     const bench = await Bench.with(flipped(3))
     await bench.simulation.complete(async () => {

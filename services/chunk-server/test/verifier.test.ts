@@ -1,8 +1,9 @@
 /** Sealed copies are verified however often the disk refuses at first, and checked when the master says so. */
+import { concatBytes } from '@dfs/core'
 import { crc32 } from '@dfs/node-runtime'
 import { type VolumeOrder } from '@dfs/protocol'
 import { SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
-import { frameRecord, sumContent } from '@dfs/volume'
+import { frameRecord, type ReadInto, sumContent } from '@dfs/volume'
 import { expect, it } from 'vitest'
 import { FullCheck } from '../src/volume/full-check.ts'
 import { fromHex } from '../src/volume/volume-copy.ts'
@@ -23,6 +24,8 @@ interface World {
   readonly node: SimNode
   readonly store: VolumeStore
   readonly length: number
+  /** The record that the copy consists of. */
+  readonly bytes: Uint8Array
 }
 
 /** A sealed copy with one record, and a verifier at work. */
@@ -52,13 +55,26 @@ async function world(seed: string): Promise<World> {
     await copy.append(0, record.pieces, record.size)
     await store.seal(77, record.size)
   })
-  return { simulation, node, store, length: record.size }
+  return { simulation, node, store, length: record.size, bytes: concatBytes(record.pieces) }
 }
 
-function start({ node: { runtime }, store }: World): { verifier: Verifier; fullCheck: FullCheck } {
+function start(
+  { node: { runtime }, store }: World,
+  others: readonly ReadInto[] = [],
+): { verifier: Verifier; fullCheck: FullCheck } {
   const fullCheck = new FullCheck({ clock: runtime.clock, store, onOpenDamage: () => {} })
-  return { verifier: new Verifier({ ...runtime, store, fullCheck, otherCopies: () => [] }), fullCheck }
+  const otherCopies = (): ReadInto[] => [...others]
+  return { verifier: new Verifier({ ...runtime, store, fullCheck, otherCopies }), fullCheck }
 }
+
+/** A whole copy elsewhere. */
+const whole =
+  (bytes: Uint8Array): ReadInto =>
+  async (at, buffer) => {
+    const part = bytes.subarray(at, at + buffer.byteLength)
+    buffer.set(part)
+    return part.byteLength
+  }
 
 it('tries a copy again that its disk could not read at first', async () => {
   const its = await world('transient')
@@ -124,4 +140,34 @@ it('comes to the end of a check whose last copy makes the disk fail, and counts 
   fullCheck.want(1)
   await simulation.run({ untilMs: simulation.nowMs + 10_000 })
   expect(fullCheck.progress).toMatchObject({ id: 1, isDone: true, damagedRanges: 1 })
+})
+
+it('says that a copy is mended only when all of it was read again, whatever the disk makes of it meanwhile', async () => {
+  const its = await world('does not keep')
+  const { simulation, node, store, length, bytes } = its
+  const says = (text: string): boolean => node.log.lines.some(({ message }) => message.includes(text))
+  node.disk.flipBit(LOG, 500, 0)
+  let [isWritten, isReadBack] = [false, false]
+  node.disk.faultHook = ({ kind, name }) => {
+    if (name !== LOG) return null
+    // What was written comes back right at once, and is spoiled when the next look at the copy begins with a sync.
+    if (kind === 'write') [isWritten, isReadBack] = [true, false]
+    if (kind === 'read') isReadBack = isWritten
+    if (kind === 'sync' && isReadBack) {
+      node.disk.flipBit(LOG, 700, 1)
+      isWritten = isReadBack = false
+    }
+    return null
+  }
+  start(its, [whole(bytes)])
+  const runUntil = async (text: string): Promise<void> => {
+    await simulation.run({ isDone: () => says(text), untilMs: simulation.nowMs + 60_000 })
+    expect(says(text), text).toBe(true)
+  }
+  await runUntil('the disk does not keep')
+  expect(says('was mended')).toBe(false)
+  expect(store.get(77)!.report().verifiedToBytes).toBe(0)
+  node.disk.faultHook = null
+  await runUntil('was mended')
+  expect(store.get(77)!.report().verifiedToBytes).toBe(length)
 })

@@ -136,7 +136,10 @@ export class Verifier {
     const left = await copy.verify({ pause, areErrorsDamage })
     const fields = { volume: formatId(volume), records, bytes }
     if (left.length === 0) log.info(fields, 'a damaged copy was mended from the others')
-    else log.error({ ...fields, ...rangesOf(lost) }, 'no other copy has these ranges now')
+    else if (lost.length > 0)
+      log.error({ ...fields, ...rangesOf(lost) }, 'no other copy has these ranges now')
+    else
+      log.error({ ...fields, ...rangesOf(left) }, 'the disk does not keep what these ranges were mended with')
     return left.length === 0
   }
 
