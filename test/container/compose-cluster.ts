@@ -73,10 +73,18 @@ export class ComposeCluster {
     await this.#started?.down({ removeVolumes: false, timeout: 30_000 })
   }
 
-  /** Everything goes. */
+  /** Everything goes, by the command that the documentation names; what it leaves behind is an error. */
   async end(): Promise<void> {
     for (const client of this.#clients) await client.close()
-    await this.compose('--profile', 'extra', 'down', '--volumes', '--timeout', '1')
+    await this.compose('down', '--volumes', '--timeout', '1')
+    const left = await Promise.all(
+      [
+        ['ps', '--all'],
+        ['volume', 'ls'],
+        ['network', 'ls'],
+      ].map((list) => docker([...list, '--quiet', '--filter', `name=${this.project}`])),
+    )
+    if (left.join('') !== '') throw new Error(`docker compose down left something behind: ${left.join(' ')}`)
   }
 
   /** `docker compose …` for this project. */

@@ -6,8 +6,12 @@ import { createInterface } from 'node:readline'
 const PATIENCE_MS = 30_000
 
 /** Sends the messages on one connection and resolves to their replies, in order. */
-export async function lineSession(port: number, messages: readonly string[]): Promise<string[]> {
-  const socket = connect({ host: '127.0.0.1', port, timeout: PATIENCE_MS })
+export async function lineSession(
+  port: number,
+  messages: readonly string[],
+  host = '127.0.0.1',
+): Promise<string[]> {
+  const socket = connect({ host, port, timeout: PATIENCE_MS })
   socket.once('timeout', () => socket.destroy(new Error(`no reply on port ${port} in ${PATIENCE_MS} ms`)))
   await once(socket, 'connect')
   const replies: string[] = []

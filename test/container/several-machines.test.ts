@@ -67,7 +67,18 @@ describe.skipIf(inject('whyNoContainers') !== null)('docs/deploying.md, on sever
         .replace('image: dfs:dev', `image: ${IMAGE}`)
       await writeFile(join(machine.directory, 'docker-compose.yml'), text)
       await writeFile(join(machine.directory, 'cluster.key'), key, { mode: 0o600 })
-      await docker(['run', '--rm', '--user', '0', '-v', `${machine.directory}:/at`, IMAGE, 'chown', String(NODE_USER), '/at/cluster.key'])
+      await docker([
+        'run',
+        '--rm',
+        '--user',
+        '0',
+        '-v',
+        `${machine.directory}:/at`,
+        IMAGE,
+        'chown',
+        String(NODE_USER),
+        '/at/cluster.key',
+      ])
     }
     await Promise.all([master!, ...others].map((machine) => compose(machine, 'up', '--detach')))
   })
