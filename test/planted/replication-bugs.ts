@@ -72,10 +72,10 @@ export const REPLICATION_BUGS: readonly PlantedBug[] = [
     name: 'answer a look-up from a cache',
     promise: 'a read uses a look-up sent after it arrived (R16)',
     file: 'services/chunk-server/src/master/lookup-channel.ts',
-    oldText: '    return this.#batcher.add({ request, requestId })',
+    oldText: '    return this.#batcher.add({ request, requestId, deadlineMs })',
     newText:
       '    const kept = ((this.#deps as { kept?: Record<string, Promise<LookupResult>> }).kept ??= {})\n' +
-      '    return (kept[JSON.stringify(request)] ??= this.#batcher.add({ request, requestId }))',
+      '    return (kept[JSON.stringify(request)] ??= this.#batcher.add({ request, requestId, deadlineMs }))',
   },
   {
     name: 'never forget that a request is under way',

@@ -14,10 +14,9 @@ import { observeStore } from './ledger/observed-store.ts'
 import { KeyedClient } from './run/keyed-client.ts'
 import { planSeed } from './run/run-seed.ts'
 import { SimCluster } from './sim-cluster.ts'
-import { getFile, putFile, writeFile } from './sim-files.ts'
+import { contextAt, getFile, putFile, writeFile } from './sim-files.ts'
 
 const content = (size: number): Uint8Array => new Uint8Array(size).map((_, index) => index * 31)
-const CONTEXT = { requestId: 'simulated' }
 
 async function started(seed: string): Promise<{ cluster: SimCluster; nodes: readonly SimNode[] }> {
   const cluster = new SimCluster({ seed, chunkServers: 3 })
@@ -88,7 +87,7 @@ test('a commit that is late is settled as given up, and never happens afterwards
   simulation.schedule(17_000, 'heal', () => network.heal())
   const writing = cluster
     .server(node!)
-    .namespace.execute({ kind: 'makeDirectory', path: '/late' as never }, CONTEXT)
+    .namespace.execute({ kind: 'makeDirectory', path: '/late' as never }, contextAt(cluster.server(node!)))
     .catch((error: unknown) => error)
   const outcome = await simulation.complete(() => writing)
   expect(simulation.nowMs - fromMs).toBeLessThan(21_000)
@@ -100,7 +99,7 @@ test('a commit that is late is settled as given up, and never happens afterwards
       .server(other!)
       .namespace.lookup(
         { by: 'path', path: '/late' as never, version: null, fromByte: 0, chunksMax: 0 },
-        CONTEXT,
+        contextAt(cluster.server(other!)),
       ),
   )
   expect(found).toMatchObject({ kind: 'error', code: 'FILE_NOT_FOUND' })

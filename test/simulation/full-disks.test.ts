@@ -6,11 +6,10 @@ import { type DfsError, MIB, parseFilePath, UNCONDITIONAL } from '@dfs/protocol'
 import { type SimNode } from '@dfs/sim-runtime'
 import { expect, test } from 'vitest'
 import { SimCluster } from './sim-cluster.ts'
-import { getFile, putFile } from './sim-files.ts'
+import { contextAt, getFile, putFile } from './sim-files.ts'
 
 const DISK_BYTES = 48 * MIB
 const FLOOR_BYTES = 4 * MIB
-const CONTEXT = { requestId: 'test' }
 const content = (size: number): Uint8Array => new Uint8Array(size).map((_, index) => index * 31)
 
 async function started(seed: string): Promise<SimCluster> {
@@ -40,7 +39,8 @@ async function relieve({ runtime: { disk } }: SimNode): Promise<void> {
 
 const copiesOf = async (cluster: SimCluster, path: string): Promise<number> => {
   const request = { path: parseFilePath(path), version: null }
-  return (await cluster.server(cluster.chunkNodes[0]!).files.read(request, CONTEXT)).info.copies
+  const server = cluster.server(cluster.chunkNodes[0]!)
+  return (await server.files.read(request, contextAt(server))).info.copies
 }
 
 test.each([
@@ -79,7 +79,12 @@ test.each([
     expect(simulation.nowMs - askedMs).toBeLessThan(1000)
     const path = parseFilePath('/before')
     await simulation.complete(() =>
-      cluster.server(full!).namespace.execute({ kind: 'delete', path, precondition: UNCONDITIONAL }, CONTEXT),
+      cluster
+        .server(full!)
+        .namespace.execute(
+          { kind: 'delete', path, precondition: UNCONDITIONAL },
+          contextAt(cluster.server(full!)),
+        ),
     )
 
     await simulation.complete(() => relieve(full!))
@@ -134,7 +139,11 @@ test('a master whose disk is full refuses changes and serves reads, until there 
   await simulation.run({ untilMs: simulation.nowMs + 1500 })
   const changes: (() => Promise<unknown>)[] = [
     () => putFile(server(), '/refused', content(10)),
-    () => cluster.master.namespace.execute({ kind: 'makeDirectory', path: parseFilePath('/d') }, CONTEXT),
+    () =>
+      cluster.master.namespace.execute(
+        { kind: 'makeDirectory', path: parseFilePath('/d') },
+        contextAt(cluster.master),
+      ),
   ]
   for (const refused of changes) {
     const fromMs = simulation.nowMs

@@ -7,7 +7,7 @@ import { type MetadataStore } from '@dfs/master'
 import { type SimNode } from '@dfs/sim-runtime'
 import { expect, test } from 'vitest'
 import { SimCluster } from './sim-cluster.ts'
-import { getFile, putFile } from './sim-files.ts'
+import { contextAt, getFile, putFile } from './sim-files.ts'
 
 const content = (size: number): Uint8Array => new Uint8Array(size).map((_, index) => index * 31)
 
@@ -68,7 +68,7 @@ test('a master on an old backup seals nothing and lists nothing; the right one t
   let isAnswered = false
   const meanwhile = put('/meanwhile').finally(() => (isAnswered = true))
   const request = { path: '/', after: null, entriesMax: 100, recursive: true }
-  const listing = server.namespace.list(request, { requestId: 'x' }).catch((error: unknown) => error)
+  const listing = server.namespace.list(request, contextAt(server)).catch((error: unknown) => error)
   expect(await simulation.complete(() => listing)).toMatchObject({ code: 'UNAVAILABLE' })
   await simulation.run({ untilMs: simulation.nowMs + 10_000 })
   expect(await simulation.complete(() => copyStates(coordinator!)), 'no copy was sealed').toEqual(states)

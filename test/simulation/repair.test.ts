@@ -2,7 +2,7 @@
 import { type SimNode } from '@dfs/sim-runtime'
 import { expect, test } from 'vitest'
 import { SimCluster } from './sim-cluster.ts'
-import { getFile, putFile } from './sim-files.ts'
+import { contextAt, getFile, putFile } from './sim-files.ts'
 
 const BLOCK_BYTES = 64 * 1024
 const content = (size: number, seed: number): Uint8Array =>
@@ -63,7 +63,7 @@ function differingLogs(cluster: SimCluster): string[] {
 }
 
 const repairedOf = async (cluster: SimCluster, name: string): Promise<number> => {
-  const { servers } = await cluster.master.namespace.viewCluster({ requestId: 'simulated' })
+  const { servers } = await cluster.master.namespace.viewCluster(contextAt(cluster.master))
   return servers.find((server) => server.name === name)!.repairedRecords
 }
 

@@ -8,12 +8,12 @@ import { IDENTITY_FILES, parseIdentity, type ServerIdentityRecord } from '@dfs/p
 import { type SimNode } from '@dfs/sim-runtime'
 import { expect, test } from 'vitest'
 import { SimCluster } from './sim-cluster.ts'
-import { getFile, putFile } from './sim-files.ts'
+import { contextAt, getFile, putFile } from './sim-files.ts'
 
 const MINUTE_MS = 60_000
 
 const volumesOf = async (cluster: SimCluster): Promise<{ open: number; all: number }> => {
-  const { totals } = await cluster.master.namespace.viewCluster({ requestId: 'simulated' })
+  const { totals } = await cluster.master.namespace.viewCluster(contextAt(cluster.master))
   return { open: totals.volumesOpen, all: totals.volumesOpen + totals.volumesSealed }
 }
 

@@ -1,7 +1,7 @@
 /** Files as a client of the simulated cluster sees them: whole contents in and out of any chunk server. */
 import { type ChunkServer } from '@dfs/chunk-server'
-import { concatBytes } from '@dfs/core'
-import { parseFilePath } from '@dfs/protocol'
+import { type Clock, concatBytes } from '@dfs/core'
+import { openContext, parseFilePath, type RequestContext } from '@dfs/protocol'
 import { type SimRandom } from '@dfs/sim-runtime'
 
 type Files = ChunkServer['files']
@@ -11,6 +11,10 @@ type WriteReply = Awaited<ReturnType<Files['write']>>
 const UNCONDITIONAL = { ifMatch: null, ifNoneMatch: null, mustCreate: false }
 /** Bodies arrive in pieces of about this size, as from a socket. */
 const PIECE_BYTES = 64 * 1024
+
+/** The context of a request that comes to this node now. */
+export const contextAt = ({ clock }: { readonly clock: Clock }): RequestContext =>
+  openContext(clock, 'simulated')
 
 /** The operation that wrote the file. */
 export async function putFile(server: ChunkServer, path: string, content: Uint8Array): Promise<number> {
@@ -42,12 +46,11 @@ export function writeFile(
     digests: [],
     ...change,
   }
-  return server.files.write(request, body, { requestId: 'simulated' })
+  return server.files.write(request, body, contextAt(server))
 }
 
 export async function getFile(server: ChunkServer, path: string): Promise<Uint8Array> {
-  const context = { requestId: 'simulated' }
-  const file = await server.files.read({ path: parseFilePath(path), version: null }, context)
+  const file = await server.files.read({ path: parseFilePath(path), version: null }, contextAt(server))
   const pieces: Uint8Array[] = []
   // A piece is only lent until the next one is asked for.
   for await (const piece of file.stream(null)) pieces.push(piece.slice())

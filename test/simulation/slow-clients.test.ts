@@ -4,7 +4,7 @@ import { type Clock } from '@dfs/core'
 import { KIB, parseFilePath } from '@dfs/protocol'
 import { expect, test } from 'vitest'
 import { SimCluster } from './sim-cluster.ts'
-import { getFile, putFile } from './sim-files.ts'
+import { contextAt, getFile, putFile } from './sim-files.ts'
 
 const SLOW_CLIENTS = 50
 const UNCONDITIONAL = { ifMatch: null, ifNoneMatch: null, mustCreate: false }
@@ -28,7 +28,7 @@ async function putSlowly(server: ChunkServer, clock: Clock, path: string): Promi
     declaredSize: 2 ** 30,
     digests: [],
   }
-  await server.files.write(request, body, { requestId: 'slow' })
+  await server.files.write(request, body, contextAt(server))
 }
 
 test('a fast long write goes through while fifty slow ones are under way, and all of them end whole', async () => {

@@ -4,7 +4,7 @@
  */
 import { expect, test } from 'vitest'
 import { SimCluster } from './sim-cluster.ts'
-import { getFile, putFile, randomContent } from './sim-files.ts'
+import { contextAt, getFile, putFile, randomContent } from './sim-files.ts'
 
 const FILES = 1000
 const IN_FLIGHT = 16
@@ -49,7 +49,7 @@ async function storeAndRead(seed: string): Promise<Run> {
     }
   })
   const view = await simulation.complete(() =>
-    cluster.master.namespace.viewCluster({ requestId: 'simulated' }),
+    cluster.master.namespace.viewCluster(contextAt(cluster.master)),
   )
   expect(view.totals.files).toBe(FILES)
   expect(view.totals.volumesSealed, 'volumes filled and were sealed').toBeGreaterThan(3)

@@ -2,7 +2,7 @@
 import { type SimNode } from '@dfs/sim-runtime'
 import { expect, test } from 'vitest'
 import { SimCluster } from './sim-cluster.ts'
-import { getFile, putFile } from './sim-files.ts'
+import { contextAt, getFile, putFile } from './sim-files.ts'
 
 const content = (size: number, seed = 1): Uint8Array =>
   new Uint8Array(size).map((_, index) => index * 31 + seed)
@@ -17,9 +17,8 @@ async function started(seed: string): Promise<{ cluster: SimCluster; nodes: read
 }
 
 const copiesOf = async (cluster: SimCluster, path: string): Promise<number> => {
-  const found = await cluster
-    .server(cluster.chunkNodes[0]!)
-    .files.read({ path: path as never, version: null }, { requestId: 'x' })
+  const server = cluster.server(cluster.chunkNodes[0]!)
+  const found = await server.files.read({ path: path as never, version: null }, contextAt(server))
   return found.info.copies
 }
 

@@ -2,15 +2,45 @@
  * The namespace as every node offers it: the master out of its store, a chunk server by asking the master. The public
  * metadata routes are written once, against this interface.
  */
+import { type Clock } from '@dfs/core'
+import { REQUEST_DEADLINE_MS } from './limits.ts'
 import { type ClusterView, type CopyCheck } from './nodes/membership.ts'
 import { type CommandBody, type CommandSuccess } from './nodes/commands.ts'
 import { type ListPage, type ListRequest } from './nodes/listings.ts'
 import { type Lookup, type LookupResult } from './nodes/lookups.ts'
 
+/**
+ * What accompanies one client request on its way through this node. It is made once, at the door, and whatever the request
+ * passes through takes its time from here: steps that each began a deadline of their own would add up to a longer one.
+ */
 export interface RequestContext {
   /** Follows the request through all services, for the logs. */
   readonly requestId: string
+  /**
+   * On this node's monotonic clock: the request is answered by then, come what may. It counts from the moment when the server
+   * has all that it needs of its client ({@link continueContext}).
+   */
+  readonly deadlineMs: number
+  /**
+   * Aborts when the client has left: the request gives up its places in queues. What may have left for the master is settled
+   * nevertheless. Absent where nobody can leave.
+   */
+  readonly signal?: AbortSignal
 }
+
+/** The context of a request that has just arrived: its time, {@link REQUEST_DEADLINE_MS}, begins. */
+export const openContext = (clock: Clock, requestId: string, signal?: AbortSignal): RequestContext => ({
+  requestId,
+  deadlineMs: clock.monotonicMs() + REQUEST_DEADLINE_MS,
+  ...(signal === undefined ? null : { signal }),
+})
+
+/**
+ * The client has just done its part: sent more of its body, or taken what it was given. Its time begins anew, for what needs
+ * that part; a body of 1 GiB takes longer to arrive than any answer may.
+ */
+export const continueContext = (clock: Clock, { requestId, signal }: RequestContext): RequestContext =>
+  openContext(clock, requestId, signal)
 
 export interface Namespace {
   /** Reads the committed state as of some moment after the call. UNAVAILABLE where the master cannot be asked. */

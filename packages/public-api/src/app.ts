@@ -10,6 +10,7 @@ import { addAdmission } from './admission.ts'
 import { type App } from './app-type.ts'
 import { addBodyRouting, type Bodies } from './body-routing.ts'
 import { addClusterRoutes } from './cluster.ts'
+import { addContexts } from './context.ts'
 import { type PublicAppOptions } from './deps.ts'
 import { addDocsPage } from './docs-page.ts'
 import { COMPONENTS } from './documented.ts'
@@ -25,6 +26,7 @@ export async function buildPublicApp(options: PublicAppOptions): Promise<Fastify
   const app = buildHttpServer({ clock, log, random, onFatal })
   const addresses = new Addresses(options.cluster.endpoints, options.allowedHosts)
   addAdmission(app, addresses)
+  addContexts(app, clock)
   const bodies = addBodyRouting(app, clock)
   for (const schema of Object.values(COMPONENTS)) app.addSchema(schema)
   if (hasDocs) {

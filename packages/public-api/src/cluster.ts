@@ -2,6 +2,7 @@
 import { type Namespace } from '@dfs/protocol'
 import { type Addresses } from './addresses.ts'
 import { type App } from './app-type.ts'
+import { contextOf } from './context.ts'
 import { EMPTY_QUERY, errorResponses, ref } from './documented.ts'
 import { clusterStatusView, serverViews } from './views.ts'
 
@@ -26,7 +27,7 @@ export function addClusterRoutes(app: App, { namespace, addresses }: ClusterRout
       },
     },
     async (request, reply) => {
-      const cluster = await namespace.viewCluster({ requestId: request.id })
+      const cluster = await namespace.viewCluster(contextOf(request))
       const { hostName } = request
       return reply
         .header('cache-control', 'no-store')
@@ -46,7 +47,7 @@ export function addClusterRoutes(app: App, { namespace, addresses }: ClusterRout
       },
     },
     async (request, reply) => {
-      const cluster = await namespace.viewCluster({ requestId: request.id })
+      const cluster = await namespace.viewCluster(contextOf(request))
       const { hostName } = request
       return reply
         .header('cache-control', 'no-store')
@@ -69,7 +70,7 @@ function addCheckRoutes(app: App, namespace: Namespace): void {
       },
     },
     async (request, reply) => {
-      const check = await namespace.checkCopies({ start: false }, { requestId: request.id })
+      const check = await namespace.checkCopies({ start: false }, contextOf(request))
       return reply.header('cache-control', 'no-store').send({ check })
     },
   )
@@ -85,7 +86,7 @@ function addCheckRoutes(app: App, namespace: Namespace): void {
       },
     },
     async (request, reply) => {
-      const check = await namespace.checkCopies({ start: true }, { requestId: request.id })
+      const check = await namespace.checkCopies({ start: true }, contextOf(request))
       return reply.code(202).send({ check })
     },
   )

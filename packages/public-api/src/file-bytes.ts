@@ -13,6 +13,7 @@ import { type FastifyReply, type FastifyRequest } from 'fastify'
 import { type App } from './app-type.ts'
 import { type Bodies } from './body-routing.ts'
 import { attributesOf, checkEarly, evaluateRead, isRangeFresh, preconditionOf } from './conditions.ts'
+import { contextOf } from './context.ts'
 import { EMPTY_QUERY } from './documented.ts'
 import { checkDeclaredSize, refuseCodings, writeAttributes } from './file-headers.ts'
 import { type ByteRange, type FileService, type WriteRequest } from './file-service.ts'
@@ -85,7 +86,7 @@ async function putFile(
   reply: FastifyReply,
 ): Promise<FileView> {
   const { headers } = request
-  const context = { requestId: request.id }
+  const context = contextOf(request)
   const path = filePathIn(request.url, 'files')
   refuseCodings(headers)
   const body = bodies.readerOf(request)
@@ -118,7 +119,7 @@ async function getFile(
   reply: FastifyReply,
 ): Promise<void> {
   const path = filePathIn(request.url, 'files')
-  const file = await files.read({ path, version: versionIn(request) }, { requestId: request.id })
+  const file = await files.read({ path, version: versionIn(request) }, contextOf(request))
   const { info } = file
   setFileHeaders(reply, info)
   if (evaluateRead(request.headers, info) === 'not-modified') {

@@ -18,6 +18,7 @@ import Type, { type Static } from 'typebox'
 import { type App } from './app-type.ts'
 import { type Bodies } from './body-routing.ts'
 import { attributesOf, evaluateRead, preconditionOf } from './conditions.ts'
+import { contextOf } from './context.ts'
 import { bytes, CHANGE_ERRORS, EMPTY_QUERY, errorResponses, noContent, ref } from './documented.ts'
 import { refuseCodings, writeAttributes } from './file-headers.ts'
 import { IDEMPOTENCY_HEADER, keyMember, setReplayHeader } from './idempotency.ts'
@@ -137,7 +138,7 @@ export function addFileRoutes(app: App, { namespace, bodies }: FileRoutesOptions
     },
     async (request, reply) => {
       const path = filePathIn(request.url, 'files')
-      const context = { requestId: request.id }
+      const context = contextOf(request)
       const precondition = preconditionOf(request.headers)
       const { operation, isReplay } = await namespace.execute(
         { kind: 'delete', path, precondition, ...keyMember(request.headers) },
@@ -156,14 +157,22 @@ interface NewFile {
 
 async function createEmpty(
   namespace: Namespace,
-  { id, headers }: FastifyRequest,
+  request: FastifyRequest,
   { path, contentType, executable }: NewFile,
 ): Promise<{ info: FileInfo; isReplay: boolean }> {
   const attributes = { contentType, executable, size: 0, crc32: 0, sha256: null }
   const precondition = { ifMatch: null, ifNoneMatch: null, mustCreate: true }
   const { operation, entry, decidedMs, copies, zones, isReplay } = await namespace.execute(
-    { kind: 'write', path, precondition, ...attributes, chunk: null, upload: null, ...keyMember(headers) },
-    { requestId: id },
+    {
+      kind: 'write',
+      path,
+      precondition,
+      ...attributes,
+      chunk: null,
+      upload: null,
+      ...keyMember(request.headers),
+    },
+    contextOf(request),
   )
   // For a write, the operation is the version's id.
   const version = { kind: 'file', file: entry, version: operation, modifiedMs: decidedMs } as const
@@ -173,7 +182,7 @@ async function createEmpty(
 /** The file that a read names, by path and `?version=`. */
 export async function findFile(namespace: Namespace, request: FastifyRequest): Promise<FileInfo> {
   const path = filePathIn(request.url, 'files')
-  const found = await namespace.lookup(attributesOf(path, versionIn(request)), { requestId: request.id })
+  const found = await namespace.lookup(attributesOf(path, versionIn(request)), contextOf(request))
   return requireFile(path, found)
 }
 

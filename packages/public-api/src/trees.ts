@@ -18,6 +18,7 @@ import { type FastifyReply } from 'fastify'
 import Type from 'typebox'
 import { type App } from './app-type.ts'
 import { attributesOf, refuseConditions } from './conditions.ts'
+import { contextOf } from './context.ts'
 import { CHANGE_ERRORS, EMPTY_QUERY, errorResponses, noContent, ref } from './documented.ts'
 import { setChangeHeaders } from './files.ts'
 import { IDEMPOTENCY_HEADER, keyMember, setReplayHeader } from './idempotency.ts'
@@ -72,10 +73,7 @@ function addDirectoryReads(app: App, namespace: Namespace, url: string): void {
     async (request, reply) => {
       const path = directoryPathIn(request.url, 'directories')
       const { limit = LIST_PAGE_ENTRIES_DEFAULT, after = null, recursive = false } = request.query
-      const page = await namespace.list(
-        { path, after, entriesMax: limit, recursive },
-        { requestId: request.id },
-      )
+      const page = await namespace.list({ path, after, entriesMax: limit, recursive }, contextOf(request))
       const next = page.hasMore ? (page.entries.at(-1)?.path ?? null) : null
       return reply.header('cache-control', 'no-cache').send({ path, entries: page.entries, next })
     },
@@ -105,7 +103,7 @@ function addDirectoryChanges(app: App, namespace: Namespace, url: string): void 
       refuseConditions(request.headers)
       const success = await namespace.execute(
         { kind: 'makeDirectory', path, ...keyMember(request.headers) },
-        { requestId: request.id },
+        contextOf(request),
       )
       return reply.code(success.created ? 201 : 200).send(changed(reply, path, success))
     },
@@ -132,7 +130,7 @@ function addDirectoryChanges(app: App, namespace: Namespace, url: string): void 
       const recursive = request.query.recursive ?? false
       const { operation, isReplay } = await namespace.execute(
         { kind: 'deleteDirectory', path, recursive, ...keyMember(request.headers) },
-        { requestId: request.id },
+        contextOf(request),
       )
       return setReplayHeader(setChangeHeaders(reply, operation), isReplay).code(204).send()
     },
@@ -156,7 +154,7 @@ export function addLinkRoutes(app: App, namespace: Namespace): void {
     },
     async (request, reply) => {
       const path = filePathIn(request.url, 'links')
-      const view = entryView(path, await namespace.lookup(attributesOf(path), { requestId: request.id }))
+      const view = entryView(path, await namespace.lookup(attributesOf(path), contextOf(request)))
       if (view.kind !== 'link') throw new DfsError('NOT_A_LINK', `${path} is a ${view.kind}`)
       return reply.header('cache-control', 'no-cache').send(view)
     },
@@ -186,7 +184,7 @@ export function addLinkRoutes(app: App, namespace: Namespace): void {
       checkLinkTarget(target)
       const success = await namespace.execute(
         { kind: 'link', path, target, ...keyMember(request.headers) },
-        { requestId: request.id },
+        contextOf(request),
       )
       return reply.code(success.created ? 201 : 200).send(changed(reply, path, success))
     },
@@ -223,7 +221,7 @@ export function addEntryRoutes(app: App, namespace: Namespace): void {
     },
     async (request, reply) => {
       const path = directoryPathIn(request.url, 'entries')
-      const found = await namespace.lookup(attributesOf(path), { requestId: request.id })
+      const found = await namespace.lookup(attributesOf(path), contextOf(request))
       return reply.header('cache-control', 'no-cache').send(entryView(path, found))
     },
   )
@@ -257,7 +255,7 @@ export function addEntryRoutes(app: App, namespace: Namespace): void {
         throw new DfsError('INVALID_PATH', 'the root cannot be moved or replaced')
       const success = await namespace.execute(
         { kind: 'move', from, to, ...keyMember(request.headers) },
-        { requestId: request.id },
+        contextOf(request),
       )
       return reply.send(changed(reply, to, success))
     },

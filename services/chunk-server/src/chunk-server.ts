@@ -3,7 +3,7 @@
  * arguments, so the same function starts it as a process and inside the simulator. The public REST API is put on top by
  * main.ts.
  */
-import { type Runtime } from '@dfs/core'
+import { type Clock, type Runtime } from '@dfs/core'
 import {
   commits as commitsMethod,
   DfsError,
@@ -53,6 +53,8 @@ export interface ChunkServerOptions {
 }
 
 export interface ChunkServer {
+  /** The deadlines of requests are moments of this clock. */
+  readonly clock: Clock
   readonly files: FileService
   readonly namespace: Namespace
   readonly directory: ServerDirectory
@@ -156,6 +158,7 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
   const content = { crc32, createHasher, chunkSizeBytes, records }
   const uploads = new UploadStager({
     ...content,
+    clock,
     tuning,
     permits: new ChunkPermits(clock, {
       permits: tuning.chunksInMemoryMax,
@@ -163,8 +166,12 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     }),
     releaseVolume: (upload) => openVolumes.release('large', upload),
   })
-  const writer = new FileWriter({ ...content, log, pool: openVolumes, commits, uploads })
-  const reader = new FileReader({ lookup: (request, context) => lookups.lookup(request, context), chunks })
+  const writer = new FileWriter({ ...content, clock, log, pool: openVolumes, commits, uploads })
+  const reader = new FileReader({
+    clock,
+    lookup: (request, context) => lookups.lookup(request, context),
+    chunks,
+  })
 
   const verifier = new Verifier({
     clock,
@@ -175,11 +182,12 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     otherCopies: (copy) => otherCopies(copy, { transport, directory, self }),
   })
   const chunkServer: ChunkServer = {
+    clock,
     files: {
       write: (request, body, context) => writer.write(request, body, context),
       read: (request, context) => reader.open(request, context),
     },
-    namespace: new RemoteNamespace({ session, commits, lookups }),
+    namespace: new RemoteNamespace({ clock, session, commits, lookups }),
     directory,
     whyNotReady: () => {
       const silentForMs = session.silentForMs

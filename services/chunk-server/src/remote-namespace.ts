@@ -1,5 +1,5 @@
 /** The namespace on a chunk server: the master is asked. Look-ups and commands share the batches of the data path. */
-import { TransportError } from '@dfs/core'
+import { type Clock, TransportError } from '@dfs/core'
 import {
   checkCopies,
   type ClusterView,
@@ -24,6 +24,7 @@ import { type MasterSession } from './master/master-session.ts'
 const CALL_TIMEOUT_MS = 5000
 
 export interface RemoteNamespaceDeps {
+  readonly clock: Clock
   readonly session: MasterSession
   readonly commits: CommitChannel
   readonly lookups: LookupChannel
@@ -41,7 +42,7 @@ export class RemoteNamespace implements Namespace {
   }
 
   list(request: ListRequest, context: RequestContext): Promise<ListPage> {
-    return asked((options) => this.#deps.session.callCurrent(listDirectory, request, options), context)
+    return this.#ask((options) => this.#deps.session.callCurrent(listDirectory, request, options), context)
   }
 
   async execute(command: CommandBody, context: RequestContext): Promise<CommandSuccess> {
@@ -50,24 +51,28 @@ export class RemoteNamespace implements Namespace {
 
   viewCluster(context: RequestContext): Promise<ClusterView> {
     // Whatever master there is, outdated or not: this is how one looks at a cluster that is ill.
-    return asked((options) => this.#deps.session.call(viewCluster, {}, options), context)
+    return this.#ask((options) => this.#deps.session.call(viewCluster, {}, options), context)
   }
 
   async checkCopies(request: { start: boolean }, context: RequestContext): Promise<CopyCheck | null> {
-    const ask = (options: { timeoutMs: number; requestId: string }) =>
-      this.#deps.session.call(checkCopies, request, options)
-    return (await asked(ask, context)).check
+    const reply = await this.#ask(
+      (options) => this.#deps.session.call(checkCopies, request, options),
+      context,
+    )
+    return reply.check
   }
-}
 
-async function asked<R>(
-  ask: (options: { timeoutMs: number; requestId: string }) => Promise<R>,
-  { requestId }: RequestContext,
-): Promise<R> {
-  try {
-    return await ask({ timeoutMs: CALL_TIMEOUT_MS, requestId })
-  } catch (error) {
-    if (!(error instanceof TransportError)) throw error
-    throw new DfsError('UNAVAILABLE', `the master does not answer: ${error.message}`, { cause: error })
+  async #ask<R>(
+    ask: (options: { timeoutMs: number; requestId: string }) => Promise<R>,
+    { requestId, deadlineMs }: RequestContext,
+  ): Promise<R> {
+    const leftMs = deadlineMs - this.#deps.clock.monotonicMs()
+    if (leftMs <= 0) throw new DfsError('UNAVAILABLE', 'the master was not asked in time')
+    try {
+      return await ask({ timeoutMs: Math.min(CALL_TIMEOUT_MS, leftMs), requestId })
+    } catch (error) {
+      if (!(error instanceof TransportError)) throw error
+      throw new DfsError('UNAVAILABLE', `the master does not answer: ${error.message}`, { cause: error })
+    }
   }
 }

@@ -8,6 +8,7 @@ import {
   type CommitRequest,
   commits,
   type FilePath,
+  openContext,
   WIRE_BODY_BYTES_MAX,
 } from '@dfs/protocol'
 import { SimNetwork, simNode, Simulation } from '@dfs/sim-runtime'
@@ -16,8 +17,6 @@ import { CommitChannel } from '../src/master/commit-channel.ts'
 import { DEFAULT_TUNING } from '../src/tuning.ts'
 
 const EPOCH = { counter: 1, nonce: '0123456789abcdef', sequence: 1 }
-
-const CONTEXT = { requestId: 'test' }
 
 const success = (operation: number): CommandResult => ({
   ok: true,
@@ -46,7 +45,9 @@ function channelTo(answer: (request: CommitRequest) => Promise<CommitReply>) {
       return answer(request)
     },
   })
-  return { simulation, channel, sent, clock: runtime.clock }
+  const execute = (command: CommandBody): Promise<CommandResult> =>
+    channel.execute(command, openContext(runtime.clock, 'test'))
+  return { simulation, channel, execute, sent, clock: runtime.clock }
 }
 
 const answerAll = async (request: CommitRequest): Promise<CommitReply> => ({
@@ -56,13 +57,13 @@ const answerAll = async (request: CommitRequest): Promise<CommitReply> => ({
 
 test('a batch whose answer got lost is sent again with the same ids, and answered once', async () => {
   let failures = 2
-  const { simulation, channel, sent } = channelTo(async (request) => {
+  const { simulation, execute, sent } = channelTo(async (request) => {
     failures -= 1
     if (failures >= 0) throw new TransportError('the connection broke', { wasSent: true })
     return answerAll(request)
   })
   const results = await simulation.complete(() =>
-    Promise.all(['a', 'b', 'c'].map((name) => channel.execute(makeDirectory(name), CONTEXT))),
+    Promise.all(['a', 'b', 'c'].map((name) => execute(makeDirectory(name)))),
   )
   expect(results).toEqual([success(1), success(2), success(3)])
   expect(sent).toHaveLength(3)
@@ -72,7 +73,7 @@ test('a batch whose answer got lost is sent again with the same ids, and answere
 test('one batch is under way at a time, in the order of the commands', async () => {
   let underWay = 0
   const order: number[] = []
-  const { simulation, channel } = channelTo(async (request) => {
+  const { simulation, execute } = channelTo(async (request) => {
     underWay += 1
     expect(underWay).toBe(1)
     await Promise.resolve()
@@ -81,12 +82,9 @@ test('one batch is under way at a time, in the order of the commands', async () 
     return answerAll(request)
   })
   await simulation.complete(async () => {
-    const first = channel.execute(makeDirectory('first'), CONTEXT)
+    const first = execute(makeDirectory('first'))
     await Promise.resolve()
-    await Promise.all([
-      first,
-      ...Array.from({ length: 20 }, (_, n) => channel.execute(makeDirectory(`${n}`), CONTEXT)),
-    ])
+    await Promise.all([first, ...Array.from({ length: 20 }, (_, n) => execute(makeDirectory(`${n}`)))])
   })
   expect(order).toEqual(Array.from({ length: 21 }, (_, index) => index + 1))
 })
@@ -96,11 +94,11 @@ test('without an answer the outcome is unknown where a batch may have left, and 
     [true, 'TIMEOUT_ERROR'],
     [false, 'UNAVAILABLE'],
   ] as const) {
-    const { simulation, channel } = channelTo(async () => {
+    const { simulation, execute } = channelTo(async () => {
       throw new TransportError('no answer', { wasSent })
     })
     const outcome = await simulation.complete(() =>
-      channel.execute(makeDirectory('x'), CONTEXT).catch((error: unknown) => error),
+      execute(makeDirectory('x')).catch((error: unknown) => error),
     )
     expect(outcome).toMatchObject({ code })
   }
@@ -111,11 +109,11 @@ test('a batch without an answer is settled before its deadline, and what the mas
     success(7),
     { ok: false, code: 'UNAVAILABLE', detail: 'given up' },
   ] as const satisfies CommandResult[]) {
-    const { simulation, channel, sent } = channelTo(async (request) => {
+    const { simulation, execute, sent } = channelTo(async (request) => {
       if (request.commands[0]!.kind !== 'resolve') throw new TransportError('lost', { wasSent: true })
       return { epoch: EPOCH, results: [outcome] }
     })
-    expect(await simulation.complete(() => channel.execute(makeDirectory('x'), CONTEXT))).toEqual(outcome)
+    expect(await simulation.complete(() => execute(makeDirectory('x')))).toEqual(outcome)
     const last = sent.at(-1)!
     expect(last.commands).toEqual([{ kind: 'resolve', id: sent[0]!.commands[0]!.id }])
     expect(last.watermark, 'or its result would be forgotten').toBe(1)
@@ -123,14 +121,14 @@ test('a batch without an answer is settled before its deadline, and what the mas
 })
 
 test('nothing is sent for the first time when there is no time left to settle it', async () => {
-  const { simulation, channel, sent, clock } = channelTo(async () => {
+  const { simulation, execute, sent, clock } = channelTo(async () => {
     throw new TransportError('lost', { wasSent: true })
   })
   const outcomes = await simulation.complete(async () => {
-    const first = channel.execute(makeDirectory('first'), CONTEXT)
+    const first = execute(makeDirectory('first'))
     await clock.sleep(100)
     // It waits until the deadline of the first one, a moment before its own.
-    return Promise.allSettled([first, channel.execute(makeDirectory('second'), CONTEXT)])
+    return Promise.allSettled([first, execute(makeDirectory('second'))])
   })
   expect(outcomes).toMatchObject([{ reason: { code: 'TIMEOUT_ERROR' } }, { reason: { code: 'UNAVAILABLE' } }])
   const names = sent.flatMap(({ commands }) => commands.map((command) => 'path' in command && command.path))
@@ -140,14 +138,14 @@ test('nothing is sent for the first time when there is no time left to settle it
 test('that a newer start has replaced this server says nothing of what may have been done before', async () => {
   let attempts = 0
   const stale = { ok: false, code: 'STALE_INCARNATION', detail: 'replaced' } as const
-  const { simulation, channel } = channelTo(async () => {
+  const { simulation, execute } = channelTo(async () => {
     attempts += 1
     if (attempts === 1) throw new TransportError('lost', { wasSent: true })
     return { epoch: EPOCH, results: [stale] }
   })
   const [unknown, refused] = await simulation.complete(async () => [
-    await channel.execute(makeDirectory('x'), CONTEXT),
-    await channel.execute(makeDirectory('y'), CONTEXT),
+    await execute(makeDirectory('x')),
+    await execute(makeDirectory('y')),
   ])
   expect(unknown).toMatchObject({ code: 'TIMEOUT_ERROR' })
   expect(refused).toMatchObject({ code: 'UNAVAILABLE' })
@@ -156,25 +154,25 @@ test('that a newer start has replaced this server says nothing of what may have 
 test('that the master has no room for a result says nothing of an attempt that may still be under way', async () => {
   let attempts = 0
   const busy = { ok: false, code: 'TOO_BUSY', detail: 'too many results' } as const
-  const { simulation, channel } = channelTo(async () => {
+  const { simulation, execute } = channelTo(async () => {
     attempts += 1
     if (attempts === 1) throw new TransportError('late', { wasSent: true })
     return { epoch: EPOCH, results: [busy] }
   })
   const [unknown, refused] = await simulation.complete(async () => [
-    await channel.execute(makeDirectory('x'), CONTEXT),
-    await channel.execute(makeDirectory('y'), CONTEXT),
+    await execute(makeDirectory('x')),
+    await execute(makeDirectory('y')),
   ])
   expect(unknown).toMatchObject({ code: 'TIMEOUT_ERROR' })
   expect(refused).toEqual(busy)
 })
 
 test('a batch fits a call, however long its commands are', async () => {
-  const { simulation, channel, sent } = channelTo(answerAll)
+  const { simulation, execute, sent } = channelTo(answerAll)
   // Each of these characters takes six bytes as JSON.
   const link = { kind: 'link', path: '/l' as FilePath, target: '\u0001'.repeat(4096) } as const
   await simulation.complete(() =>
-    Promise.all(Array.from({ length: COMMIT_BATCH_COMMANDS_MAX }, () => channel.execute(link, CONTEXT))),
+    Promise.all(Array.from({ length: COMMIT_BATCH_COMMANDS_MAX }, () => execute(link))),
   )
   expect(sent.length).toBeGreaterThan(1)
   for (const request of sent) {
@@ -184,26 +182,26 @@ test('a batch fits a call, however long its commands are', async () => {
 
 test('one attempt that may have left makes the outcome unknown, whatever the later ones were', async () => {
   let attempts = 0
-  const { simulation, channel } = channelTo(async () => {
+  const { simulation, execute } = channelTo(async () => {
     attempts += 1
     throw new TransportError('no answer', { wasSent: attempts === 1 })
   })
   const outcome = await simulation.complete(() =>
-    channel.execute(makeDirectory('x'), CONTEXT).catch((error: unknown) => error),
+    execute(makeDirectory('x')).catch((error: unknown) => error),
   )
   expect(outcome).toMatchObject({ code: 'TIMEOUT_ERROR' })
   expect(attempts).toBeGreaterThan(1)
 })
 
 test('the watermark is the lowest number that somebody still waits for', async () => {
-  const { simulation, channel, sent } = channelTo(answerAll)
+  const { simulation, channel, execute, sent } = channelTo(answerAll)
   await simulation.complete(async () => {
-    await channel.execute(makeDirectory('a'), CONTEXT)
+    await execute(makeDirectory('a'))
     const held = channel.reserve()
-    await channel.execute(makeDirectory('b'), CONTEXT)
-    await channel.execute(makeDirectory('c'), CONTEXT)
+    await execute(makeDirectory('b'))
+    await execute(makeDirectory('c'))
     channel.release(held)
-    await channel.execute(makeDirectory('d'), CONTEXT)
+    await execute(makeDirectory('d'))
   })
   // Number 1 was answered before; 2 was held while 3 and 4 were sent; 5 is the lowest itself.
   expect(sent.map(({ watermark }) => watermark)).toEqual([1, 2, 2, 5])

@@ -1,13 +1,13 @@
 /** However a long body ends, its permits come back: the next one has the memory that it had. */
 import { type Clock } from '@dfs/core'
 import { crc32, createHasher } from '@dfs/node-runtime'
-import { DfsError, KIB, parseFilePath, type RequestId, UNCONDITIONAL } from '@dfs/protocol'
+import { DfsError, KIB, openContext, parseFilePath, type RequestId, UNCONDITIONAL } from '@dfs/protocol'
 import { SimNetwork, simNode, Simulation } from '@dfs/sim-runtime'
 import { beforeEach, expect, it } from 'vitest'
 import { BodyReader } from '../src/files/body-reader.ts'
 import { ChunkPermits } from '../src/files/chunk-permits.ts'
 import { type RecordCommitter } from '../src/files/record-committer.ts'
-import { type Content, UploadStager } from '../src/files/upload-stager.ts'
+import { type Staged, UploadStager } from '../src/files/upload-stager.ts'
 import { DEFAULT_TUNING } from '../src/tuning.ts'
 
 const CHUNK_BYTES = 256 * KIB
@@ -26,6 +26,7 @@ beforeEach(() => {
   permits = new ChunkPermits(clock, { permits: PERMITS, waitingMax: 10 })
   store = () => clock.sleep(5)
   uploads = new UploadStager({
+    clock,
     crc32,
     createHasher,
     tuning: DEFAULT_TUNING,
@@ -37,7 +38,7 @@ beforeEach(() => {
 })
 
 /** Stages a body of these pieces, which come a millisecond apart; an error is what the client's connection ends with. */
-function stage(pieces: readonly (Uint8Array | Error)[]): Promise<Content> {
+function stage(pieces: readonly (Uint8Array | Error)[]): Promise<Staged> {
   let index = 0
   const body = {
     next: async () => {
@@ -56,7 +57,7 @@ function stage(pieces: readonly (Uint8Array | Error)[]): Promise<Content> {
     declaredSize: null,
     digests: [],
   }
-  const upload = { id: 'upload' as unknown as RequestId, request, context: { requestId: 'test' } }
+  const upload = { id: 'upload' as unknown as RequestId, request, context: openContext(clock, 'test') }
   return uploads.stage(upload, new BodyReader(body), [])
 }
 
@@ -100,7 +101,7 @@ it('a body that breaks off while it waits for a permit gives up its turn, and wh
   await simulation.run({ untilMs: simulation.nowMs + 100 })
   first.release()
   expect(await simulation.complete(() => broken)).toBe(gone)
-  expect(await simulation.complete(() => whole)).toMatchObject({ size: 20 * 64 * KIB })
+  expect(await simulation.complete(() => whole)).toMatchObject({ content: { size: 20 * 64 * KIB } })
   second.release()
   expect(await freePermits()).toBe(PERMITS)
 })

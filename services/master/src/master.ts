@@ -3,6 +3,7 @@
  * whoever serves it over HTTP. Its state is the store's, beside who was heard when.
  */
 import {
+  type Clock,
   type Runtime,
   type SpaceWatch,
   type Transport,
@@ -62,6 +63,8 @@ export interface Readiness {
 }
 
 export interface Master {
+  /** The deadlines of requests are moments of this clock. */
+  readonly clock: Clock
   /** For the master's own public routes. */
   readonly namespace: Namespace
   readiness(): Readiness
@@ -210,6 +213,7 @@ function servedMethods({
 }
 
 class RunningMaster implements Master {
+  readonly clock: Clock
   readonly namespace: Namespace
   readonly #parts: Parts
   readonly #server: TransportServer
@@ -219,6 +223,7 @@ class RunningMaster implements Master {
   #stopped: Promise<void> | null = null
 
   constructor(runtime: Runtime, parts: Parts, server: TransportServer) {
+    this.clock = runtime.clock
     this.#parts = parts
     this.#server = server
     this.#transport = runtime.transport

@@ -32,7 +32,7 @@ afterEach(async () => {
   removeTemporaryDirectories()
 })
 
-const context = { requestId: 'test' }
+const context = { requestId: 'test', deadlineMs: Infinity }
 
 /** A sealed volume, and a holder that has verified its copy. */
 async function sealedVolume(

@@ -11,7 +11,7 @@ const ANSWERED = 'every request is answered in time'
 export function doorOf(cluster: SimCluster, node: SimNode): Door | null {
   if (node !== cluster.masterNode) return cluster.serverIfUp(node)
   const master = cluster.masterIfUp
-  return master === null ? null : { namespace: master.namespace, files: null }
+  return master === null ? null : { clock: master.clock, namespace: master.namespace, files: null }
 }
 
 /** Changes when the node stops or crashes: nobody answers for it then. */

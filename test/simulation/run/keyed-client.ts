@@ -8,13 +8,12 @@ import { type HistoryRecorder, type Operation, type Outcome } from '@dfs/lineari
 import { type CommandBody, DfsError, ERRORS, formatEtag, parseFilePath, UNCONDITIONAL } from '@dfs/protocol'
 import { type SimRandom } from '@dfs/sim-runtime'
 import { type SimCluster } from '../sim-cluster.ts'
-import { getFile, writeFile } from '../sim-files.ts'
+import { contextAt, getFile, writeFile } from '../sim-files.ts'
 
 /** How long one attempt is waited for: shorter than a server tries, so that repeated requests overtake each other. */
 const PATIENCE_MS = 3000
 const PAUSE_MS = 500
 const ATTEMPTS_MAX = 500
-const CONTEXT = { requestId: 'simulated' }
 const FACTS: ReadonlySet<string> = new Set(['FILE_NOT_FOUND', 'FILE_EXISTS', 'PRECONDITION_FAILED'])
 
 export interface KeyedClientOptions {
@@ -90,7 +89,7 @@ export class KeyedClient {
   }
 
   async #execute(server: ChunkServer, command: CommandBody): Promise<Outcome> {
-    const { isReplay } = await server.namespace.execute(command, CONTEXT)
+    const { isReplay } = await server.namespace.execute(command, contextAt(server))
     this.replays += isReplay === true ? 1 : 0
     return { kind: 'answered', status: 200 }
   }

@@ -8,6 +8,7 @@ import { checkAtRest } from '../invariants/at-rest.ts'
 import { BrokenPromise, expectPromise } from '../invariants/broken-promise.ts'
 import { type Invariants } from '../invariants/check-invariants.ts'
 import { type SimCluster } from '../sim-cluster.ts'
+import { contextAt } from '../sim-files.ts'
 import { type Knobs } from './knobs.ts'
 import { type RecordingClient } from './recording-client.ts'
 import { DIRECTORY, nameOf } from './workload.ts'
@@ -98,10 +99,10 @@ async function checkListing(quiet: QuietCluster, through: string, readable: stri
 }
 
 async function checkTotals({ cluster, invariants }: QuietCluster): Promise<void> {
-  const { totals } = await cluster.master.namespace.viewCluster({ requestId: 'simulated' })
+  const { totals } = await cluster.master.namespace.viewCluster(contextAt(cluster.master))
   const { entries } = await cluster.master.namespace.list(
     { path: '/files' as never, recursive: false, after: null, entriesMax: 1000 },
-    { requestId: 'simulated' },
+    contextAt(cluster.master),
   )
   assert(invariants.ledger.versions.size > 0, 'something was written')
   // The probe beside them.

@@ -7,7 +7,7 @@
  * is not of the kinds that a node may give fails the run.
  */
 import { type ChunkServer } from '@dfs/chunk-server'
-import { concatBytes, QueueFullError, TransportError } from '@dfs/core'
+import { type Clock, concatBytes, QueueFullError, TransportError } from '@dfs/core'
 import { type HistoryRecorder, type Operation, type Outcome } from '@dfs/linearizability'
 import {
   type CommandBody,
@@ -22,6 +22,7 @@ import {
 } from '@dfs/protocol'
 import { type SimRandom, type Simulation } from '@dfs/sim-runtime'
 import { type Invariants } from '../invariants/check-invariants.ts'
+import { contextAt } from '../sim-files.ts'
 import { contentOf, valueOf } from './content.ts'
 
 /** Longer than any deadline of a node, on the slowest clock: what has no answer by then has none at all. */
@@ -29,12 +30,12 @@ export const PATIENCE_MS = 90_000
 const PIECE_BYTES = 48 * 1024
 /** Small, so that listings have pages. */
 const LIST_ENTRIES = 4
-const CONTEXT = { requestId: 'simulated' }
 /** Answers that are facts about the file and no refusals. */
 const FACTS: ReadonlySet<string> = new Set(['FILE_NOT_FOUND', 'FILE_EXISTS', 'PRECONDITION_FAILED'])
 
 /** A node as clients see it. The master serves no content. */
 export interface Door {
+  readonly clock: Clock
   readonly namespace: Namespace
   readonly files: ChunkServer['files'] | null
 }
@@ -47,7 +48,6 @@ export interface RecordingClientOptions {
   readonly invariants: Invariants
 }
 
-type FileService = ChunkServer['files']
 export type Put = Extract<Operation, { kind: 'put' }>
 
 /** An operation of the history that has begun: tried at one node or at several, and ended once. */
@@ -116,22 +116,22 @@ export class RecordingClient {
     })
   }
 
-  #carryOut({ namespace, files }: Door, operation: Operation, key?: string): Promise<Outcome> {
+  #carryOut(door: Door, operation: Operation, key?: string): Promise<Outcome> {
     switch (operation.kind) {
       case 'put':
-        return this.#put(files!, operation, key)
+        return this.#put(door, operation, key)
       case 'read':
-        return this.#read(files!, operation.name)
+        return this.#read(door, operation.name)
       case 'list':
-        return list(namespace, operation.prefix)
+        return list(door, operation.prefix)
       case 'delete':
-        return command(namespace, {
+        return command(door, {
           kind: 'delete',
           path: parseFilePath(operation.name),
           precondition: UNCONDITIONAL,
         })
       case 'rename':
-        return command(namespace, {
+        return command(door, {
           kind: 'move',
           from: parseFilePath(operation.from),
           to: parseFilePath(operation.to),
@@ -142,7 +142,7 @@ export class RecordingClient {
   }
 
   async #put(
-    files: FileService,
+    door: Door,
     { name, value, ifMatch, ifNoneMatch }: Put,
     key: string | undefined,
   ): Promise<Outcome> {
@@ -162,15 +162,19 @@ export class RecordingClient {
       digests: [],
       ...(key === undefined ? null : { key }),
     }
-    const { operation, created, copies, isReplay } = await files.write(request, bodyOf(content), CONTEXT)
+    const { operation, created, copies, isReplay } = await door.files!.write(
+      request,
+      bodyOf(content),
+      contextAt(door),
+    )
     invariants.acknowledged({ operation, copies, isReplay: isReplay === true })
     return { kind: 'answered', status: created ? 201 : 200, etag: formatEtag(operation) }
   }
 
   /** All of a file, or now and then a range of it. */
-  async #read(files: FileService, name: string): Promise<Outcome> {
+  async #read(door: Door, name: string): Promise<Outcome> {
     const { invariants, random } = this.#options
-    const file = await files.read({ path: parseFilePath(name), version: null }, CONTEXT)
+    const file = await door.files!.read({ path: parseFilePath(name), version: null }, contextAt(door))
     const { info } = file
     const range = random.chance(0.3) ? drawRange(random, info.size) : null
     const pieces: Uint8Array[] = []
@@ -223,8 +227,8 @@ function drawRange(random: SimRandom, size: number): { start: number; end: numbe
   return { start, end: start + 1 + random.int(size - start) }
 }
 
-async function command(namespace: Namespace, body: CommandBody): Promise<Outcome> {
-  const { created } = await namespace.execute(body, CONTEXT)
+async function command(door: Door, body: CommandBody): Promise<Outcome> {
+  const { created } = await door.namespace.execute(body, contextAt(door))
   return { kind: 'answered', status: body.kind === 'move' && created ? 201 : 200 }
 }
 
@@ -235,12 +239,12 @@ function nothingThere(error: unknown): null {
 }
 
 /** All names in the directory that `prefix` is, page by page. */
-async function list(namespace: Namespace, prefix: string): Promise<Outcome> {
+async function list(door: Door, prefix: string): Promise<Outcome> {
   const names: string[] = []
   const path = parseDirectoryPath(prefix.slice(0, -1))
   for (let after: string | null = null; ; after = names.at(-1)!.slice(prefix.length)) {
     const request = { path, recursive: false, after, entriesMax: LIST_ENTRIES }
-    const page: ListPage | null = await namespace.list(request, CONTEXT).catch(nothingThere)
+    const page: ListPage | null = await door.namespace.list(request, contextAt(door)).catch(nothingThere)
     names.push(...(page?.entries ?? []).map(({ path: name }) => `${prefix}${name}`))
     if (page?.hasMore !== true) return { kind: 'answered', status: 200, names }
   }

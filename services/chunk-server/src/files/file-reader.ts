@@ -1,5 +1,7 @@
 /** Reading a file: one look-up at the master, then its chunks in order (file-stream.ts). */
+import { type Clock } from '@dfs/core'
 import {
+  continueContext,
   DfsError,
   type FileInfo,
   type FilePath,
@@ -14,6 +16,7 @@ import { type ChunkReader } from './chunk-reader.ts'
 import { FileStream } from './file-stream.ts'
 
 export interface FileReaderDeps {
+  readonly clock: Clock
   readonly lookup: (request: Lookup, context: RequestContext) => Promise<LookupResult>
   readonly chunks: ChunkReader
 }
@@ -38,7 +41,8 @@ export class FileReader {
       stream: (range) =>
         new FileStream(found, range ?? { start: 0, end: found.info.size }, {
           read: (step) => this.#deps.chunks.read(step.chunk, step.servers, step, context.requestId),
-          page: (info, fromByte) => this.#page(info, fromByte, context),
+          // Whoever asks for more has just taken what there was.
+          page: (info, fromByte) => this.#page(info, fromByte, continueContext(this.#deps.clock, context)),
         }),
     }
   }

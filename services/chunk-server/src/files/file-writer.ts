@@ -3,11 +3,13 @@
  * upload, which one last command makes visible. Either way: first the bytes are synced on every replica, then one
  * transaction of the master shows them. Memory is bounded by the permits for chunks (chunk-permits.ts).
  */
-import { assert, type Log } from '@dfs/core'
+import { assert, type Clock, type Log } from '@dfs/core'
 import {
   type CommandBody,
   type CommandSuccess,
+  continueContext,
   formatId,
+  openContext,
   type RequestContext,
   type RequestId,
   requireSuccess,
@@ -23,6 +25,7 @@ import { type RecordCommitter } from './record-committer.ts'
 import { type Content, type UploadStager } from './upload-stager.ts'
 
 export interface FileWriterDeps {
+  readonly clock: Clock
   readonly log: Log
   readonly crc32: Crc32
   readonly createHasher: CreateHasher
@@ -49,14 +52,15 @@ export class FileWriter {
   }
 
   /** See `FileService.write`. */
-  async write(request: WriteRequest, body: BodySource, context: RequestContext): Promise<WriteReply> {
-    const asked = { request, context }
+  async write(request: WriteRequest, body: BodySource, opened: RequestContext): Promise<WriteReply> {
+    const { clock, chunkSizeBytes } = this.#deps
     const reader = new BodyReader(body)
-    const shortMax = Math.min(SMALL_WRITE_BYTES_MAX, this.#deps.chunkSizeBytes())
+    const shortMax = Math.min(SMALL_WRITE_BYTES_MAX, chunkSizeBytes())
     if ((request.declaredSize ?? 0) > shortMax) {
-      return this.#writeLong(asked, reader, [])
+      return this.#writeLong({ request, context: opened }, reader, [])
     }
     const first = await reader.read(shortMax)
+    const asked = { request, context: continueContext(clock, opened) }
     if (first.isLast) return this.#writeShort(asked, first.pieces)
     return this.#writeLong(asked, reader, first.pieces)
   }
@@ -86,9 +90,9 @@ export class FileWriter {
     const { commits, uploads, pool } = this.#deps
     const id = this.#newUploadId()
     try {
-      const content = await uploads.stage({ id, request, context }, reader, head)
+      const { content, context: whole } = await uploads.stage({ id, request, context }, reader, head)
       const command = writeCommand(request, content, { chunk: null, upload: id })
-      const success = requireSuccess(await commits.execute(command, context))
+      const success = requireSuccess(await commits.execute(command, whole))
       // The file is what an earlier request has stored; of this one nothing is needed.
       if (success.isReplay === true) this.#abandon(id, context)
       return this.#reply(request, content, success)
@@ -109,9 +113,10 @@ export class FileWriter {
   }
 
   /** Nothing will refer to what was staged: the master may forget it. Where that fails, this server's next start ends it. */
-  #abandon(upload: RequestId, context: RequestContext): void {
-    const { commits, log } = this.#deps
-    commits.execute({ kind: 'abandon', upload }, context).catch((error: unknown) => {
+  #abandon(upload: RequestId, { requestId }: RequestContext): void {
+    const { clock, commits, log } = this.#deps
+    // A task of its own: the client may have left, or its time have passed.
+    commits.execute({ kind: 'abandon', upload }, openContext(clock, requestId)).catch((error: unknown) => {
       log.warn({ upload, err: error }, 'an upload could not be abandoned')
     })
   }

@@ -9,7 +9,6 @@ import {
   type CommandResult,
   type CommandSuccess,
   DfsError,
-  REQUEST_DEADLINE_MS,
   type RequestContext,
   requireSuccess,
   type VolumeKind,
@@ -55,7 +54,7 @@ export class RecordCommitter {
     command: (record: AppendedRecord) => CommandBody | Promise<CommandBody>,
   ): Promise<CommandSuccess> {
     const { clock, pool, commits } = this.#deps
-    const deadlineMs = clock.monotonicMs() + REQUEST_DEADLINE_MS
+    const { deadlineMs } = context
     for (;;) {
       const number = commits.reserve()
       try {

@@ -3,7 +3,15 @@
  * the master in order once it is synced. Memory is bounded by the permits for chunks, whatever the size and the number of
  * bodies; a body between two chunks holds neither a permit nor a volume.
  */
-import { DfsError, FILE_BYTES_MAX, KIB, type RequestContext, type RequestId } from '@dfs/protocol'
+import { type Clock } from '@dfs/core'
+import {
+  continueContext,
+  DfsError,
+  FILE_BYTES_MAX,
+  KIB,
+  type RequestContext,
+  type RequestId,
+} from '@dfs/protocol'
 import { type WriteRequest } from '@dfs/public-api'
 import { combineCrc32, type Crc32, sumContent, type SummedContent } from '@dfs/volume'
 import { type Tuning } from '../tuning.ts'
@@ -23,6 +31,7 @@ export interface Content {
 }
 
 export interface UploadStagerDeps {
+  readonly clock: Clock
   readonly crc32: Crc32
   readonly createHasher: CreateHasher
   readonly tuning: Tuning
@@ -40,12 +49,26 @@ export interface Upload {
   readonly context: RequestContext
 }
 
+/** What has become of a whole body. */
+export interface Staged {
+  readonly content: Content
+  /** The request's, its time counted from the last byte. */
+  readonly context: RequestContext
+}
+
 /** The chunks of one upload that are on their way. */
 interface Run {
   readonly upload: Upload
   /** Settles when the latest chunk is staged, and with it all before. */
   last: Promise<void> | undefined
   inFlight: number
+}
+
+/** A chunk that is to be staged, within the time of its own context. */
+interface ReadChunk {
+  readonly start: number
+  readonly summed: SummedContent
+  readonly context: RequestContext
 }
 
 interface GatheredChunk {
@@ -65,19 +88,21 @@ export class UploadStager {
    * Reads the body to its end, `head` being what was read of it before; resolves when every chunk is synced and staged.
    * When it rejects, nothing of the upload is under way any more.
    */
-  async stage(upload: Upload, body: BodyReader, head: readonly Uint8Array[]): Promise<Content> {
-    const { crc32: sum, createHasher, tuning } = this.#deps
+  async stage(upload: Upload, body: BodyReader, head: readonly Uint8Array[]): Promise<Staged> {
+    const { clock, crc32: sum, createHasher, tuning } = this.#deps
     const digests = new ContentDigests(upload.request.digests, createHasher)
     const run: Run = { upload, last: undefined, inFlight: 0 }
     const window: Promise<void>[] = []
     let [size, crc32] = [0, 0]
+    let { context } = upload
     try {
       for (let before = head, isLast = false; !isLast; before = []) {
         const chunk = await this.#gather(body, before)
         isLast = chunk.isLast
+        context = continueContext(clock, context)
         const summed = sumContent(chunk.pieces, sum)
         digests.update(summed.pieces)
-        const staging = this.#stageNext(run, size, summed).finally(chunk.release)
+        const staging = this.#stageNext(run, { start: size, summed, context }).finally(chunk.release)
         // A failure is noticed where it is awaited; until then it must not count as unhandled.
         staging.catch(() => undefined)
         window.push(staging)
@@ -91,7 +116,7 @@ export class UploadStager {
     } finally {
       await Promise.allSettled(window)
     }
-    return { size, crc32, sha256: digests.finish() }
+    return { content: { size, crc32, sha256: digests.finish() }, context }
   }
 
   /** The next chunk, with the permit that it is held under. Smaller than it could be where others wait for a permit. */
@@ -117,10 +142,10 @@ export class UploadStager {
   }
 
   /** Stores one chunk behind those of the run before it; nothing where it is empty. */
-  async #stageNext(run: Run, start: number, summed: SummedContent): Promise<void> {
-    if (summed.length === 0) return run.last
+  async #stageNext(run: Run, chunk: ReadChunk): Promise<void> {
+    if (chunk.summed.length === 0) return run.last
     run.inFlight += 1
-    run.last = this.#stageAfter(run.last, run.upload, start, summed).finally(() => {
+    run.last = this.#stageAfter(run.last, run.upload, chunk).finally(() => {
       run.inFlight -= 1
       if (run.inFlight === 0) this.#deps.releaseVolume(run.upload.id)
     })
@@ -130,9 +155,8 @@ export class UploadStager {
   /** Appends one chunk at once, and stages it when the chunk before it is staged. */
   async #stageAfter(
     before: Promise<void> | undefined,
-    { id, request, context }: Upload,
-    start: number,
-    summed: SummedContent,
+    { id, request }: Upload,
+    { start, summed, context }: ReadChunk,
   ): Promise<void> {
     const target: RecordTarget = { kind: 'large', user: id, path: request.path, start, context }
     await this.#deps.records.store(target, summed, async (record) => {

@@ -14,7 +14,6 @@ import {
   type CommitRequest,
   DfsError,
   failure,
-  REQUEST_DEADLINE_MS,
   type RequestContext,
   type RequestId,
   UNCONDITIONAL,
@@ -92,8 +91,11 @@ export class CommitChannel {
    * is refused because of its volume comes again under a new number. TIMEOUT_ERROR: unknown. UNAVAILABLE: surely not
    * carried out.
    */
-  submit(command: CommandBody, number: number, { requestId }: RequestContext): Promise<CommandResult> {
-    const deadlineMs = this.#deps.clock.monotonicMs() + REQUEST_DEADLINE_MS
+  submit(
+    command: CommandBody,
+    number: number,
+    { requestId, deadlineMs }: RequestContext,
+  ): Promise<CommandResult> {
     return this.#batcher.add({
       command: { ...command, id: this.idOf(number) } as Command,
       deadlineMs,

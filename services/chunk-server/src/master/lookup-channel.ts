@@ -15,7 +15,6 @@ import { nameBatch } from './commit-channel.ts'
 
 const QUEUE_MAX = 16_384
 const IN_FLIGHT_MAX = 2
-const DEADLINE_MS = 15_000
 const RETRY_BACKOFF = { firstMs: 20, mostMs: 500 }
 
 export interface LookupChannelDeps {
@@ -32,6 +31,7 @@ interface Pending {
   readonly request: Lookup
   /** The client's request, for the logs. */
   readonly requestId: string
+  readonly deadlineMs: number
 }
 
 export class LookupChannel {
@@ -50,13 +50,13 @@ export class LookupChannel {
   }
 
   /** UNAVAILABLE where the master does not answer in time. */
-  lookup(request: Lookup, { requestId }: RequestContext): Promise<LookupResult> {
-    return this.#batcher.add({ request, requestId })
+  lookup(request: Lookup, { requestId, deadlineMs }: RequestContext): Promise<LookupResult> {
+    return this.#batcher.add({ request, requestId, deadlineMs })
   }
 
   async #run(batch: Pending[]): Promise<LookupResult[]> {
     const { clock, random, tuning, send } = this.#deps
-    const deadlineMs = clock.monotonicMs() + DEADLINE_MS
+    const deadlineMs = Math.min(...batch.map((pending) => pending.deadlineMs))
     const requests = batch.map((pending) => pending.request)
     for (let attempt = 1; ; attempt += 1) {
       const leftMs = deadlineMs - clock.monotonicMs()
