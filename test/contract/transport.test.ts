@@ -1,4 +1,8 @@
+import { streamsContract } from './streams.contract.ts'
 import { transportContract } from './transport.contract.ts'
 import { WORLDS } from './worlds.ts'
 
-for (const kind of WORLDS) transportContract(kind)
+for (const kind of WORLDS) {
+  transportContract(kind)
+  streamsContract(kind)
+}

@@ -20,7 +20,13 @@ export { type Runtime } from './runtime.ts'
 export { SpaceWatch, type SpaceWatchDeps } from './space-watch.ts'
 export { Semaphore } from './semaphore.ts'
 export {
+  type ByteSource,
   type CallOptions,
+  type InboundStream,
+  type ServedStreams,
+  type StreamHandler,
+  type StreamOptions,
+  type StreamRequest,
   type Transport,
   TransportError,
   type TransportServer,

@@ -79,6 +79,7 @@ function calling(): Transport {
   const answer = methodHandler(peerMethods({ identity, store, crc32, space }))
   return {
     call: (_address, request) => answer(request),
+    stream: () => Promise.reject(new Error('nobody listens')),
     serve: () => Promise.reject(new Error('nobody listens')),
   }
 }

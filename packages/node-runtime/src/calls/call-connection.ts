@@ -4,10 +4,9 @@
  */
 import { type Socket } from 'node:net'
 import { WIRE_BODY_BYTES_MAX } from '@dfs/protocol'
-import { type CallExchange } from './call-exchange.ts'
-import { encodeFrame, FRAME, FrameError, type FrameHead, FrameReader } from './frame.ts'
+import { type Exchange, type Line } from './call-exchange.ts'
+import { countIn, encodeFrame, FRAME, FrameError, type FrameHead, FrameReader } from './frame.ts'
 import { type Opened } from './handshake.ts'
-import { encodeRequestHead } from './request-head.ts'
 
 /** Well below the server's own, so that it is hardly ever the server that closes an idle connection under a new call. */
 const KEEP_ALIVE_MS = 20_000
@@ -19,12 +18,12 @@ export interface ConnectionEvents {
   onClosed(connection: CallConnection): void
 }
 
-export class CallConnection {
+export class CallConnection implements Line {
   readonly #socket: Socket
   readonly #events: ConnectionEvents
   readonly #reader: FrameReader
-  #exchange: CallExchange | null = null
-  #isOk = false
+  #exchange: Exchange | null = null
+  #kind = 0
   #isClosed = false
 
   constructor({ socket, first }: Opened, events: ConnectionEvents) {
@@ -32,7 +31,7 @@ export class CallConnection {
     this.#events = events
     this.#reader = new FrameReader({
       onHead: (frame) => this.#onHead(frame),
-      onEnd: (body) => this.#onAnswer(body),
+      onEnd: (body) => this.#onEnd(body),
     })
     socket.on('data', (bytes: Uint8Array) => this.#onData(bytes))
     socket.on('error', (error) => this.#close(error.message, error))
@@ -42,15 +41,16 @@ export class CallConnection {
     if (first.byteLength > 0) this.#onData(first)
   }
 
-  send(exchange: CallExchange): void {
+  send(exchange: Exchange): void {
     this.#exchange = exchange
-    exchange.onSend(() => this.close())
     // The exchange's own timer covers the whole call.
     this.#socket.setTimeout(0)
-    const { request } = exchange
-    const pieces = encodeFrame(FRAME.request, encodeRequestHead(request), request.body)
+    exchange.begin(this)
+  }
+
+  write(kind: number, head: string, body: readonly Uint8Array[]): void {
     this.#socket.cork()
-    for (const piece of pieces) this.#socket.write(piece)
+    for (const piece of encodeFrame(kind, head, body)) this.#socket.write(piece)
     this.#socket.uncork()
   }
 
@@ -68,21 +68,26 @@ export class CallConnection {
     }
   }
 
-  #onHead({ kind, bodyBytes }: FrameHead): boolean {
+  #onHead({ kind, head, bodyBytes }: FrameHead): boolean {
     if (this.#exchange === null) throw new FrameError('an answer that nobody asked for')
+    this.#kind = kind
+    if (kind === FRAME.credit) {
+      if (bodyBytes > 0) throw new FrameError('credit with a body')
+      this.#exchange.onCredit(countIn(head))
+      return false
+    }
     if (kind !== FRAME.answer && kind !== FRAME.error) throw new FrameError(`a frame of kind ${kind}`)
     if (bodyBytes > WIRE_BODY_BYTES_MAX) throw new FrameError('the answer is too large')
-    this.#isOk = kind === FRAME.answer
     return true
   }
 
-  #onAnswer(body: Uint8Array[]): void {
+  #onEnd(body: Uint8Array[]): void {
     const exchange = this.#exchange
+    if (this.#isClosed || exchange === null || this.#kind === FRAME.credit) return
     this.#exchange = null
-    if (this.#isClosed) return
     this.#socket.setTimeout(KEEP_ALIVE_MS)
-    exchange?.succeed({ ok: this.#isOk, body })
-    this.#events.onIdle(this)
+    if (exchange.succeed({ ok: this.#kind === FRAME.answer, body })) this.#events.onIdle(this)
+    else this.close()
   }
 
   #close(reason: string, cause?: unknown): void {

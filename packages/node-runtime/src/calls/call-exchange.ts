@@ -3,22 +3,43 @@
  * the caller's signal; what comes later is dropped, with the connection where the answer was still to come.
  */
 import { type CallOptions, TransportError, type WireReply, type WireRequest } from '@dfs/core'
+import { FRAME, FrameError } from './frame.ts'
+import { encodeRequestHead } from './request-head.ts'
 
-export class CallExchange {
-  readonly request: WireRequest
+/** The caller's end of the connection on which an exchange takes place. */
+export interface Line {
+  write(kind: number, head: string, body: readonly Uint8Array[]): void
+  /** Idempotent. */
+  close(): void
+}
+
+/** What a connection carries, one at a time: a call, or a streamed one (stream-exchange.ts). */
+export interface Exchange {
+  readonly isSettled: boolean
+  /** Sends the request. From here on it may be carried out. */
+  begin(line: Line): void
+  /** The peer asks for more of a stream. Throws {@link FrameError} where there is none. */
+  onCredit(bytes: number): void
+  /** The answer has come. Returns whether the connection can take another exchange. */
+  succeed(reply: WireReply): boolean
+  fail(reason: string, cause?: unknown): void
+}
+
+export class CallExchange implements Exchange {
+  readonly #request: WireRequest
   readonly reply: Promise<WireReply>
   readonly #what: string
   readonly #resolve: (reply: WireReply) => void
   readonly #reject: (error: TransportError) => void
   readonly #signal: AbortSignal | undefined
   readonly #timer: NodeJS.Timeout
-  /** Ends the connection on which it was sent; null before that. */
-  #disconnect: (() => void) | null = null
+  /** The connection on which it was sent; null before that. */
+  #line: Line | null = null
   #isSettled = false
 
   constructor(request: WireRequest, address: string, { timeoutMs, signal }: CallOptions) {
     const { promise, resolve, reject } = Promise.withResolvers<WireReply>()
-    this.request = request
+    this.#request = request
     this.#what = `${request.route} at ${address}`
     this.reply = promise
     this.#resolve = resolve
@@ -33,20 +54,25 @@ export class CallExchange {
     return this.#isSettled
   }
 
-  /** To be called right before it is written. From here on it may have been carried out. */
-  onSend(disconnect: () => void): void {
-    this.#disconnect = disconnect
+  begin(line: Line): void {
+    this.#line = line
+    line.write(FRAME.request, encodeRequestHead(this.#request), this.#request.body)
   }
 
-  succeed(reply: WireReply): void {
+  onCredit(): void {
+    throw new FrameError('credit for a call without a stream')
+  }
+
+  succeed(reply: WireReply): boolean {
     if (this.#settle()) this.#resolve(reply)
+    return true
   }
 
   fail(reason: string, cause?: unknown): void {
     if (!this.#settle()) return
-    const wasSent = this.#disconnect !== null
+    const wasSent = this.#line !== null
     this.#reject(new TransportError(`${this.#what}: ${reason}`, { wasSent, cause }))
-    this.#disconnect?.()
+    this.#line?.close()
   }
 
   readonly #onAbort = (): void => this.fail('the caller gave up', this.#signal?.reason)

@@ -12,14 +12,17 @@ import {
   type Clock,
   InvariantError,
   type Log,
+  type ServedStreams,
   type TransportServer,
   type WireHandler,
   type WireReply,
+  type WireRequest,
 } from '@dfs/core'
 import { DfsError, ERRORS, WIRE_BODY_BYTES_MAX } from '@dfs/protocol'
 import { type CallProof } from './call-proof.ts'
-import { type Admission, CallSession } from './call-session.ts'
+import { type Admission, type AskedCall, CallSession } from './call-session.ts'
 import { answerUpgrade, errorReply } from './handshake.ts'
+import { type InboundBody } from './inbound-body.ts'
 import { type RequestHead } from './request-head.ts'
 
 const SERVER_OPTIONS = Object.freeze({
@@ -33,6 +36,8 @@ const SERVER_OPTIONS = Object.freeze({
 const CONNECTIONS_MAX = 1024
 /** Bodies of calls under way, all together. */
 const BODY_BYTES_MAX = 16 * WIRE_BODY_BYTES_MAX
+/** Streamed calls under way; each may keep a window of its stream here. */
+const STREAMS_MAX = 256
 /** How long `close` waits for calls under way, and then for their answers to be read. */
 const DRAIN_MS = 5000
 const FAREWELL_MS = 500
@@ -45,32 +50,40 @@ export interface CallServerOptions {
   readonly log: Log
 }
 
+/** What is answered: calls, and streamed calls where there are any. */
+export interface Served {
+  readonly handler: WireHandler
+  readonly routes: readonly string[]
+  readonly streams: ServedStreams | null
+}
+
 export class CallServer implements TransportServer {
   readonly #options: CallServerOptions
   readonly #handler: WireHandler
   readonly #routes: ReadonlySet<string>
+  readonly #streams: ServedStreams | null
+  readonly #streamRoutes: ReadonlySet<string>
   readonly #server: Server
   readonly #sessions = new Set<CallSession>()
   #bodyBytes = 0
+  #streamsCount = 0
   #closing: Promise<void> | null = null
   #onProgress: (() => void) | null = null
 
-  private constructor(options: CallServerOptions, handler: WireHandler, routes: readonly string[]) {
+  private constructor(options: CallServerOptions, { handler, routes, streams }: Served) {
     this.#options = options
     this.#handler = handler
     this.#routes = new Set(routes)
+    this.#streams = streams
+    this.#streamRoutes = new Set(streams?.routes)
     this.#server = createServer(SERVER_OPTIONS, (request, response) => this.#refuse(request, response))
     this.#server.maxConnections = CONNECTIONS_MAX
     this.#server.on('upgrade', (request, socket, first) => this.#upgrade(request, socket, first))
   }
 
   /** Resolves when calls are accepted; rejects where the address cannot be listened on. */
-  static async listen(
-    options: CallServerOptions,
-    handler: WireHandler,
-    routes: readonly string[],
-  ): Promise<CallServer> {
-    const server = new CallServer(options, handler, routes)
+  static async listen(options: CallServerOptions, served: Served): Promise<CallServer> {
+    const server = new CallServer(options, served)
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     server.#server.once('error', reject)
     server.#server.listen({ host: options.listenHost, port: options.listenPort }, resolve)
@@ -118,8 +131,8 @@ export class CallServer implements TransportServer {
     }
     const session = new CallSession(socket, first, {
       isConfirmed: (confirmation) => proof.isConfirmed(confirmation, nonces.caller, nonces.own.nonce),
-      admit: (head, bodyBytes) => this.#admit(head, bodyBytes),
-      answer: (head, body) => this.#answer(head, body),
+      admit: (asked) => this.#admit(asked),
+      answer: (head, body, stream) => this.#answer(head, body, stream),
       onClosed: (closed) => {
         this.#sessions.delete(closed)
         this.#onProgress?.()
@@ -131,34 +144,45 @@ export class CallServer implements TransportServer {
     if (this.#closing !== null) session.end()
   }
 
-  #admit({ route }: RequestHead, bodyBytes: number): Admission | DfsError {
-    const refusal = this.#refusalOf(route, bodyBytes)
+  #admit(asked: AskedCall): Admission | DfsError {
+    const refusal = this.#refusalOf(asked)
+    const { bodyBytes, isStreamed } = asked
     if (refusal !== null) {
-      this.#options.log.warn({ code: refusal.code, route }, 'refused a call')
+      this.#options.log.warn({ code: refusal.code, route: asked.head.route }, 'refused a call')
       return refusal
     }
-    this.#bodyBytes += bodyBytes
-    return { release: () => (this.#bodyBytes -= bodyBytes) }
+    const count = (sign: 1 | -1): void => {
+      this.#bodyBytes += sign * bodyBytes
+      this.#streamsCount += isStreamed ? sign : 0
+    }
+    count(1)
+    return { release: () => count(-1) }
   }
 
-  #refusalOf(route: string, bodyBytes: number): DfsError | null {
-    if (!this.#routes.has(route)) return new DfsError('ROUTE_NOT_FOUND', route)
+  #refusalOf({ head: { route }, bodyBytes, isStreamed }: AskedCall): DfsError | null {
+    const routes = isStreamed ? this.#streamRoutes : this.#routes
+    if (!routes.has(route)) return new DfsError('ROUTE_NOT_FOUND', route)
     if (bodyBytes > WIRE_BODY_BYTES_MAX) {
       return new DfsError('PAYLOAD_TOO_LARGE', `a call has at most ${WIRE_BODY_BYTES_MAX} bytes`)
     }
     if (this.#closing !== null) return new DfsError('UNAVAILABLE', 'this node is stopping')
-    if (this.#bodyBytes + bodyBytes > BODY_BYTES_MAX)
+    if (this.#bodyBytes + bodyBytes > BODY_BYTES_MAX || (isStreamed && this.#streamsCount >= STREAMS_MAX)) {
       return new DfsError('TOO_BUSY', 'too many calls at once')
+    }
     return null
   }
 
-  async #answer(head: RequestHead, body: readonly Uint8Array[]): Promise<WireReply> {
+  async #answer(
+    head: RequestHead,
+    body: readonly Uint8Array[],
+    stream: InboundBody | null,
+  ): Promise<WireReply> {
     const { clock, log } = this.#options
     const { route, requestId } = head
     const startedMs = clock.monotonicMs()
     let reply: WireReply
     try {
-      reply = await this.#handler({ ...head, body })
+      reply = await this.#handle({ ...head, body }, stream)
     } catch (error) {
       // What can only be a bug ends the process, as a rejection that nobody handles.
       if (error instanceof InvariantError) throw error
@@ -167,6 +191,12 @@ export class CallServer implements TransportServer {
     }
     log.debug({ id: requestId, route, isOk: reply.ok, ms: clock.monotonicMs() - startedMs }, 'call')
     return reply
+  }
+
+  #handle(request: WireRequest, stream: InboundBody | null): Promise<WireReply> {
+    if (stream === null) return this.#handler(request)
+    assert(this.#streams !== null, 'a streamed call is admitted only where they are served')
+    return this.#streams.handler({ ...request, stream, signal: stream.signal })
   }
 
   async #shutDown(): Promise<void> {

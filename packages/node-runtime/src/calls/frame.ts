@@ -1,15 +1,29 @@
 /**
  * The frames in which calls travel, both ways, once a connection has been upgraded:
  *
- *   0 u32 kind (1 request, 2 answer, 3 error)    8 u32 bytes of the body
- *   4 u32 bytes of the head                     12 head, UTF-8, then the body
+ *   0 u32 kind                   8 u32 bytes of the body
+ *   4 u32 bytes of the head     12 head, UTF-8, then the body
+ *
+ *   1 request   2 answer   3 error
+ *   4 request of a streamed call: its stream follows, as far as the peer asks for it
+ *   5 credit: the peer has room for so many more bytes of the stream (in the head)
+ *   6 a piece of the stream, in the body
+ *   7 its end, with the bytes of the whole stream (in the head)
  *
  * Little-endian. The reader takes the bytes in whatever pieces they come, and hands on a body in those pieces, without a copy.
  */
 import { byteCount, concatBytes, fromUtf8, utf8 } from '@dfs/core'
 import { joinSmallPieces } from './pieces.ts'
 
-export const FRAME = Object.freeze({ request: 1, answer: 2, error: 3 })
+export const FRAME = Object.freeze({
+  request: 1,
+  answer: 2,
+  error: 3,
+  stream: 4,
+  credit: 5,
+  piece: 6,
+  end: 7,
+})
 
 const PREFIX_BYTES = 12
 const HEAD_BYTES_MAX = 16 * 1024
@@ -30,6 +44,13 @@ export function encodeFrame(kind: number, head: string, body: readonly Uint8Arra
   view.setUint32(8, byteCount(body), true)
   start.set(headBytes, PREFIX_BYTES)
   return joinSmallPieces([start, ...body])
+}
+
+/** A head that is a count of bytes. Throws {@link FrameError}. */
+export function countIn(head: string): number {
+  const count = /^\d{1,16}$/.test(head) ? Number(head) : Number.NaN
+  if (!Number.isSafeInteger(count)) throw new FrameError('a head that is no count')
+  return count
 }
 
 export interface FrameHead {

@@ -4,6 +4,9 @@ import {
   type CallOptions,
   type Clock,
   type Log,
+  type ServedStreams,
+  type StreamOptions,
+  type StreamRequest,
   type Transport,
   type TransportServer,
   type WireHandler,
@@ -41,10 +44,19 @@ export class NodeTransport implements Transport, AsyncDisposable {
     return this.#client.call(address, request, options)
   }
 
+  stream(address: string, request: StreamRequest, options: StreamOptions): Promise<WireReply> {
+    return this.#client.stream(address, request, options)
+  }
+
   /** Once only. Rejects where the port is taken. */
-  async serve(handler: WireHandler, routes: readonly string[]): Promise<TransportServer> {
+  async serve(
+    handler: WireHandler,
+    routes: readonly string[],
+    streams: ServedStreams | null = null,
+  ): Promise<TransportServer> {
     assert(this.#server === null, 'a transport serves once')
-    this.#server = await CallServer.listen({ ...this.#options, proof: this.#proof }, handler, routes)
+    const served = { handler, routes, streams }
+    this.#server = await CallServer.listen({ ...this.#options, proof: this.#proof }, served)
     return this.#server
   }
 

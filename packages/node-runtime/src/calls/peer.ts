@@ -4,26 +4,33 @@
  */
 import { TransportError } from '@dfs/core'
 import { CallConnection } from './call-connection.ts'
-import { type CallExchange } from './call-exchange.ts'
+import { type Exchange } from './call-exchange.ts'
 import { type CallProof } from './call-proof.ts'
 import { openConnection, RefusedError } from './handshake.ts'
 
-const CONNECTIONS_MAX = 16
 /** Calls that wait for a connection. Callers batch, so more than this means that something runs away. */
 const WAITING_MAX = 1024
+
+export interface PeerOptions {
+  readonly address: string
+  readonly proof: CallProof
+  readonly connectionsMax: number
+}
 
 export class Peer {
   readonly #address: string
   readonly #proof: CallProof
+  readonly #connectionsMax: number
   readonly #connections = new Set<CallConnection>()
   readonly #idle: CallConnection[] = []
   readonly #closed = new AbortController()
-  #waiting: CallExchange[] = []
+  #waiting: Exchange[] = []
   #openingCount = 0
 
-  constructor(address: string, proof: CallProof) {
+  constructor({ address, proof, connectionsMax }: PeerOptions) {
     this.#address = address
     this.#proof = proof
+    this.#connectionsMax = connectionsMax
   }
 
   /** Whether no call is under way or waits. */
@@ -31,7 +38,7 @@ export class Peer {
     return this.#waiting.length === 0 && this.#idle.length === this.#connections.size
   }
 
-  send(exchange: CallExchange): void {
+  send(exchange: Exchange): void {
     const connection = this.#idle.pop()
     if (connection !== undefined) {
       connection.send(exchange)
@@ -56,7 +63,7 @@ export class Peer {
   }
 
   #open(): void {
-    if (this.#connections.size + this.#openingCount >= CONNECTIONS_MAX) return
+    if (this.#connections.size + this.#openingCount >= this.#connectionsMax) return
     this.#openingCount += 1
     openConnection(this.#address, this.#proof, this.#closed.signal)
       .finally(() => (this.#openingCount -= 1))
@@ -86,7 +93,7 @@ export class Peer {
     else connection.send(next)
   }
 
-  #nextWaiting(): CallExchange | null {
+  #nextWaiting(): Exchange | null {
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
       if (!next.isSettled) return next
     }

@@ -1,7 +1,9 @@
 /** The answering end of a simulated node: one life's handler and the calls on their way to it. */
 import {
+  type InboundStream,
   InvariantError,
   type Log,
+  type ServedStreams,
   type TransportServer,
   utf8,
   type WireHandler,
@@ -35,6 +37,7 @@ export interface SimListenerOptions {
   readonly log: Log
   readonly handler: WireHandler
   readonly routes: readonly string[]
+  readonly streams: ServedStreams | null
 }
 
 export class SimListener implements TransportServer {
@@ -67,16 +70,31 @@ export class SimListener implements TransportServer {
   }
 
   /** Answers as the real listener does. Never settles where the process ends before. */
-  async answer(request: WireRequest): Promise<WireReply> {
+  answer(request: WireRequest): Promise<WireReply> {
+    return this.#answer(request, this.#routes, () => this.#options.handler(request))
+  }
+
+  /** The same for a streamed call. */
+  answerStream(request: InboundStream): Promise<WireReply> {
+    const { streams } = this.#options
+    const routes = new Set(streams?.routes)
+    return this.#answer(request, routes, () => streams!.handler(request))
+  }
+
+  async #answer(
+    request: WireRequest,
+    routes: ReadonlySet<string>,
+    handle: () => Promise<WireReply>,
+  ): Promise<WireReply> {
     const { route, body } = request
-    if (!this.#routes.has(route)) return errorReply('ROUTE_NOT_FOUND', route)
+    if (!routes.has(route)) return errorReply('ROUTE_NOT_FOUND', route)
     if (byteCount(body) > WIRE_BODY_BYTES_MAX) {
       return errorReply('PAYLOAD_TOO_LARGE', `a call has at most ${WIRE_BODY_BYTES_MAX} bytes`)
     }
     if (this.#closing !== null) return errorReply('UNAVAILABLE', 'this node is stopping')
     this.#answeringCount += 1
     try {
-      return await this.#handle(request)
+      return await this.#handle(request, handle)
     } finally {
       this.#answeringCount -= 1
       if (this.#answeringCount === 0) this.#onDrained?.()
@@ -88,9 +106,9 @@ export class SimListener implements TransportServer {
     return this.#closing
   }
 
-  async #handle(request: WireRequest): Promise<WireReply> {
+  async #handle(request: WireRequest, handle: () => Promise<WireReply>): Promise<WireReply> {
     try {
-      return await this.#options.handler(request)
+      return await handle()
     } catch (error) {
       if (error instanceof InvariantError) {
         // In production this ends the process; here it ends the run, as it is a bug.

@@ -3,6 +3,9 @@ import {
   assert,
   type CallOptions,
   type Log,
+  type ServedStreams,
+  type StreamOptions,
+  type StreamRequest,
   type Transport,
   type TransportServer,
   type WireHandler,
@@ -14,6 +17,7 @@ import { type Life } from '../life.ts'
 import { SimCall } from './sim-call.ts'
 import { SimListener } from './sim-listener.ts'
 import { type SimNetwork } from './sim-network.ts'
+import { SimStream } from './sim-stream.ts'
 
 export interface SimTransportOptions {
   readonly network: SimNetwork
@@ -39,10 +43,21 @@ export class SimTransport implements Transport {
     return new SimCall({ ...options, timeoutMs, network, life, from, to: address, request }).reply
   }
 
-  async serve(handler: WireHandler, routes: readonly string[]): Promise<TransportServer> {
+  stream(address: string, request: StreamRequest, options: StreamOptions): Promise<WireReply> {
+    const { network, life, skew, address: from } = this.#options
+    if (life.isOver) return new Promise<never>(() => {})
+    const silenceMs = skew.trueMs(options.silenceMs)
+    return new SimStream({ ...options, silenceMs, network, life, from, to: address, request }).reply
+  }
+
+  async serve(
+    handler: WireHandler,
+    routes: readonly string[],
+    streams: ServedStreams | null = null,
+  ): Promise<TransportServer> {
     const { network, address, life } = this.#options
     assert(!life.isOver, 'a crashed node serves nothing')
-    const listener = new SimListener({ ...this.#options, handler, routes })
+    const listener = new SimListener({ ...this.#options, handler, routes, streams })
     await life.complete(0, 'listen', () => network.listen(address, listener))
     return listener
   }
