@@ -76,6 +76,9 @@ export class HttpConnections {
       // undici takes any iterable as a body; its type names streams alone.
       const body = request.body as Uint8Array | Readable | null
       const reply = await this.#poolFor(origin).request({ method, path, headers, body, signal })
+      // Whoever reads the body is told of its end. One that is given up unread, by its reader or by the signal, has nobody
+      // who could be told, and without a listener that would end the process.
+      reply.body.on('error', nobodyReads)
       return { origin, status: reply.statusCode, headers: singleValues(reply.headers), body: reply.body }
     } catch (error) {
       throw signal.aborted ? signal.reason : connectionError(origin, error)
@@ -98,6 +101,8 @@ export class HttpConnections {
     return pool
   }
 }
+
+const nobodyReads = (): void => {}
 
 /** A whole body as text. Rejects with {@link ConnectionError} where it breaks off or is unreasonably long. */
 export async function readText(reply: HttpReply): Promise<string> {

@@ -1,6 +1,6 @@
 /** What the client does when servers refuse, vanish or answer too late; and that it never claims to know what it cannot. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { CLIENT_LIMITS, createClient, type DfsClient, RequestError } from '../src/index.ts'
+import { CLIENT_LIMITS, createClient, type DfsClient, type Download, RequestError } from '../src/index.ts'
 import { patienceMs } from '../src/options.ts'
 import { FakeCluster, type Mishap, type SeenRequest, TestClock, testRandom } from './fake/index.ts'
 
@@ -318,5 +318,27 @@ describe('Downloads', () => {
       break
     }
     await closed.promise
+  })
+
+  test.each([
+    ['cancelled', async (download: Download) => download.cancel()],
+    ['disposed of', async (download: Download) => await download[Symbol.asyncDispose]()],
+    [
+      'ended by its signal',
+      async (_: Download, ending: AbortController) => ending.abort(new Error('enough')),
+    ],
+    ['still open when the client closes', async () => await client.close()],
+  ])('A small download that is %s unread disturbs nobody.', async (_, giveUp) => {
+    await client.put('/small', HELLO)
+    const uncaught: unknown[] = []
+    const note = (error: unknown): void => void uncaught.push(error)
+    process.on('uncaughtExceptionMonitor', note)
+    const ending = new AbortController()
+    await giveUp(await client.get('/small', { signal: ending.signal }), ending)
+    // Another one takes many turns of the event loop: whatever the first one leaves behind has shown by then.
+    await using other = createClient({ url: cluster.url, clock, random: testRandom() })
+    expect((await bytesOf((await other.get('/small')).body)).equals(HELLO)).toBe(true)
+    process.off('uncaughtExceptionMonitor', note)
+    expect(uncaught).toEqual([])
   })
 })
