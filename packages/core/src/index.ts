@@ -15,6 +15,7 @@ export {
 export { giveUpReserve, keepReserve, writeEssential } from './disk-reserve.ts'
 export { readWhole, writeDurably } from './durable-file.ts'
 export { type Log, type LogFields, silentLog } from './log.ts'
+export { printable, printableJson, printableLine } from './printable.ts'
 export { type Random } from './random.ts'
 export { type Runtime } from './runtime.ts'
 export { SpaceWatch, type SpaceWatchDeps } from './space-watch.ts'

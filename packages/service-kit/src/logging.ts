@@ -4,7 +4,7 @@
  * gathered for a moment before they are written, since one system call for each request costs more than the request's
  * own log line; `flush` is for the end of the process.
  */
-import { type Clock, type Log } from '@dfs/core'
+import { type Clock, type Log, printableLine } from '@dfs/core'
 import { Writable } from 'node:stream'
 import { pino, stdSerializers } from 'pino'
 import pretty from 'pino-pretty'
@@ -59,7 +59,9 @@ export function createLog({ clock, level, format, service, write }: LogOptions):
         headers: hideAuthorization,
       },
     },
-    isPretty ? pretty({ destination: output, singleLine: true, ignore: 'pid,hostname', sync: true }) : output,
+    isPretty
+      ? pretty({ destination: forPeople(output), singleLine: true, ignore: 'pid,hostname', sync: true })
+      : output,
   )
   const flush = (): void => standardOutput?.flush()
   return {
@@ -119,6 +121,10 @@ const toStream = (write: (line: string) => void): Writable =>
       done()
     },
   })
+
+/** Names in a line are those of strangers: a terminal is shown nothing that turns or hides what stands beside it. */
+const forPeople = (output: { write(line: string): unknown }): Writable =>
+  toStream((line) => void output.write(printableLine(line)))
 
 const hide = (): string => '[hidden]'
 

@@ -49,6 +49,12 @@ test('the readable form is one line each', () => {
   expect(lines.join('')).toContain('request')
 })
 
+test('a name in a line for people turns no direction of writing', () => {
+  const { log, lines } = logTo('pretty')
+  log.warn({ path: '/evil\u202egpj.exe' }, 'request')
+  expect(lines.join('')).toContain('/evil\\u{202e}gpj.exe')
+})
+
 test('the readable form is for people', () => {
   expect([chooseLogFormat(undefined, true), chooseLogFormat(undefined, false)]).toEqual(['pretty', 'json'])
   expect([chooseLogFormat('json', true), chooseLogFormat('pretty', false)]).toEqual(['json', 'pretty'])
