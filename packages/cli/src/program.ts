@@ -9,6 +9,7 @@ import { EXIT, exitCodeOf, UsageError } from './exit-codes.ts'
 import { DEFAULT_URL, GLOBAL_OPTIONS, helpOf, overview } from './help.ts'
 import { Output } from './output.ts'
 import { Progress } from './progress.ts'
+import { type OutputWritable, ReaderGoneError } from './result-stream.ts'
 
 export interface ProgramOptions {
   /** Without the names of the interpreter and the program. */
@@ -18,7 +19,7 @@ export interface ProgramOptions {
   readonly clock: Clock
   readonly random: Random
   readonly stdin: Readable
-  readonly stdout: Writable
+  readonly stdout: OutputWritable
   readonly stderr: Writable
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal
@@ -30,13 +31,19 @@ export async function runProgram(options: ProgramOptions): Promise<number> {
   const isQuiet = options.argv.includes('--quiet') || options.argv.includes('-q')
   const output = new Output({ ...options, isJson, isQuiet })
   const name = options.argv[commandIndex(options.argv)]
-  try {
-    return await dispatch(options, output)
-  } catch (error) {
+  const told = (error: unknown): number => {
     output.beforeMessage()
     if (options.signal.aborted) return EXIT.interrupted
+    if (error instanceof ReaderGoneError) return EXIT.ok
     output.failure(name ?? 'dfs', error)
     return exitCodeOf(error)
+  }
+  try {
+    const exitCode = await dispatch(options, output)
+    output.finish()
+    return exitCode
+  } catch (error) {
+    return told(error)
   }
 }
 

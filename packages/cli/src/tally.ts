@@ -15,10 +15,10 @@ export class Tally {
     this.#signal = signal
   }
 
-  /** An entry was left out, for a reason that is no error of the catalogue. */
-  skip(subject: string, reason: string): void {
+  /** An entry was left out. */
+  skip(subject: string, reason: unknown): void {
     this.#failures += 1
-    this.#output.failure(subject, new Error(reason))
+    this.#output.failure(subject, reason)
   }
 
   /** Runs the work for one entry. Rejects only where the whole run must end. */

@@ -20,27 +20,22 @@ export const formatCount = (count: number, noun: string): string =>
 /** Milliseconds since 1970, to the second, in UTC. */
 export const formatTime = (wallMs: number): string => `${new Date(wallMs).toISOString().slice(0, 19)}Z`
 
-/** Local names may hold what a terminal acts on, or no text at all; shown, they are harmless. */
-export function printable(name: string): string {
-  // oxlint-disable-next-line no-control-regex
-  return name.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, (character) => {
-    return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`
-  })
-}
+/** How a name is shown. */
+export type Shown = (name: string) => string
 
 /** A row of `ls -l`: kind and executable bit, size, time, name. */
-export function longRow(entry: ListedEntry): string {
+export function longRow(entry: ListedEntry, shown: Shown): string {
   const kind = { directory: 'd ', link: 'l ', file: entry.executable === true ? '-x' : '- ' }[entry.kind]
   const size = entry.size === undefined ? '-' : String(entry.size)
-  return `${kind} ${size.padStart(12)} ${formatTime(entry.modifiedMs)} ${shortRow(entry)}${arrowOf(entry)}`
+  return `${kind} ${size.padStart(12)} ${formatTime(entry.modifiedMs)} ${shortRow(entry, shown)}${arrowOf(entry, shown)}`
 }
 
 /** A row of `ls`: the name, with a slash after a directory's. */
-export const shortRow = (entry: ListedEntry): string =>
-  entry.kind === 'directory' && !entry.path.endsWith('/') ? `${entry.path}/` : entry.path
+export const shortRow = ({ kind, path }: ListedEntry, shown: Shown): string =>
+  kind === 'directory' && !path.endsWith('/') ? `${shown(path)}/` : shown(path)
 
-const arrowOf = (entry: ListedEntry): string =>
-  entry.target === undefined ? '' : ` -> ${printable(entry.target)}`
+const arrowOf = ({ target }: ListedEntry, shown: Shown): string =>
+  target === undefined ? '' : ` -> ${shown(target)}`
 
 /** Rows of cells, in columns. */
 export function columns(rows: readonly (readonly string[])[]): string {

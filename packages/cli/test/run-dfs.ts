@@ -42,9 +42,31 @@ export async function runDfs(args: readonly string[], { url, input, started }: R
   return { exitCode, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString() }
 }
 
+/** A line of shell in which `"$@"` starts the program, so that its streams are what a shell makes of them. */
+export async function runShell(script: string, args: readonly string[], url: string): Promise<Ended> {
+  const child = spawn('sh', ['-c', script, 'sh', process.execPath, PROGRAM, ...args], {
+    env: { ...process.env, DFS_URL: url },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const ended = Promise.withResolvers<number | null>()
+  child.on('error', ended.reject)
+  child.on('close', ended.resolve)
+  const [stdout, stderr, exitCode] = await Promise.all([
+    Array.fromAsync(child.stdout as AsyncIterable<Buffer>),
+    Array.fromAsync(child.stderr as AsyncIterable<Buffer>),
+    ended.promise,
+  ])
+  return { exitCode, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString() }
+}
+
 /** The same in this process, where only what it says and how it ends matters: a process for each takes a second. */
-export async function runHere(args: readonly string[], url: string): Promise<Ended> {
-  const [stdin, stdout, stderr] = [Readable.from([]), new PassThrough(), new PassThrough()]
+export async function runHere(
+  args: readonly string[],
+  url: string,
+  { isTerminal = false }: { readonly isTerminal?: boolean } = {},
+): Promise<Ended> {
+  const [stdin, stderr] = [Readable.from([]), new PassThrough()]
+  const stdout = Object.assign(new PassThrough(), { isTTY: isTerminal })
   const { signal } = new AbortController()
   programsRun += 1
   const [clock, random, version] = [new TestClock(), testRandom(programsRun), '0']

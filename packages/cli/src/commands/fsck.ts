@@ -2,12 +2,15 @@
  * `dfs fsck`: whether everything that was stored is there and whole. On a running cluster its servers read all that they
  * have; of a stopped one this program reads everything itself and compares it with the metadata.
  */
+import { printable } from '@dfs/core'
 import { FINDINGS, type Report } from '@dfs/fsck'
 import { type CopyCheck, DfsError } from '@dfs/protocol'
 import { type Command, type Context } from '../command.ts'
 import { UsageError } from '../exit-codes.ts'
+import { type Output } from '../output.ts'
+import { ReaderGoneError } from '../result-stream.ts'
 import { checkDataDirectory } from '../local/cluster-at-rest.ts'
-import { columns, formatBytes, formatCount, printable } from '../text.ts'
+import { columns, formatBytes, formatCount, type Shown } from '../text.ts'
 
 /** What the program ends with, as checkers of file systems do. */
 const CLEAN = 0
@@ -44,6 +47,13 @@ export const fsck: Command = {
   },
 }
 
+/** Where nobody reads the report any more, the exit code still is the verdict. */
+async function tell(output: Output, value: unknown, text: () => string): Promise<void> {
+  await output.result(value, text).catch((error: unknown) => {
+    if (!(error instanceof ReaderGoneError)) throw error
+  })
+}
+
 async function checkRunning(context: Context): Promise<number> {
   const { client, clock, output, signal } = context
   let check = await client.startCheck({ signal })
@@ -61,7 +71,7 @@ async function checkRunning(context: Context): Promise<number> {
     shownBytes = sum(check, 'bytesDone')
   }
   const done = check
-  await output.result(done, () => textOfCheck(done))
+  await tell(output, done, () => textOfCheck(done, output.shown))
   const isClean = done.servers.every(({ state, damagedRanges }) => state === 'done' && damagedRanges === 0)
   return isClean ? CLEAN : FOUND
 }
@@ -69,9 +79,9 @@ async function checkRunning(context: Context): Promise<number> {
 const sum = ({ servers }: CopyCheck, name: 'bytesDone' | 'bytesTotal' | 'damagedRanges'): number =>
   servers.reduce((total, server) => total + server[name], 0)
 
-function textOfCheck(check: CopyCheck): string {
+function textOfCheck(check: CopyCheck, shown: Shown): string {
   const rows = check.servers.map(({ name, state, copies, bytesDone, damagedRanges }) => [
-    name,
+    shown(name),
     state === 'done' ? 'read' : state,
     String(copies),
     formatBytes(bytesDone),
@@ -88,7 +98,7 @@ function textOfCheck(check: CopyCheck): string {
 async function checkStopped({ output, progress, signal }: Context, directory: string): Promise<number> {
   const onBytes = (count: number): void => progress.addBytes(count)
   const report = await checkDataDirectory(directory, { onBytes, signal })
-  await output.result(report, () => textOfReport(report))
+  await tell(output, report, () => textOfReport(report))
   return report.findingsCount === 0 ? CLEAN : FOUND
 }
 

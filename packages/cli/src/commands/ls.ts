@@ -13,6 +13,7 @@ export const ls: Command = {
   summary: 'List a directory, the root by default.',
   description: [
     'Entries come in order of their names, one a line; a directory has a "/" at its end. Where PATH is a file or a link, it is listed itself.',
+    'On a terminal, and in every message, what turns the direction of writing in a name, what is invisible and what is a control character is shown as its number, for example \\u{202e} or \\x1b. To a file or another program names go exactly as they are; --json has them exactly in any case.',
     'With -l each line begins with the kind ("d" directory, "l" link, "-" file, "-x" executable file), the size in bytes, and the time of the last change in UTC.',
   ],
   options: { recursive: RECURSIVE, long: { short: 'l', summary: 'Kind, size and time of each entry.' } },
@@ -21,12 +22,12 @@ export const ls: Command = {
     const row = flags.has('long') ? longRow : shortRow
     try {
       for await (const entry of client.list(path, { recursive: flags.has('recursive'), signal })) {
-        await output.result(entry, () => row(entry))
+        await output.result(entry, () => row(entry, output.shown))
       }
     } catch (error) {
       if (!(error instanceof DfsError && ['NOT_A_DIRECTORY', 'IS_A_LINK'].includes(error.code))) throw error
       const entry = listedAs(await client.stat(path, { signal }))
-      await output.result(entry, () => row(entry))
+      await output.result(entry, () => row(entry, output.shown))
     }
     return EXIT.ok
   },

@@ -3,8 +3,9 @@ import { basename, resolve } from 'node:path'
 import { DfsError, type FilePath, joinPath, parseFilePath } from '@dfs/protocol'
 import { type Arguments, type Command, type Context, RECURSIVE } from '../command.ts'
 import { EXIT, UsageError } from '../exit-codes.ts'
-import { linkTarget, type LocalEntry, localKind, walk } from '../local/walk.ts'
-import { localFile } from '../local/source.ts'
+import { namedKind, namesInput } from '../local/named-source.ts'
+import { localFile, streamBytes } from '../local/source.ts'
+import { linkTarget, type LocalEntry, walk } from '../local/walk.ts'
 import { forEachParallel } from '../parallel.ts'
 import { below, destinationOf, namesDirectory } from '../remote-names.ts'
 import { Tally } from '../tally.ts'
@@ -19,14 +20,15 @@ export const put: Command = {
   description: [
     'LOCAL is stored under the name REMOTE. Where REMOTE ends with "/", or several LOCAL are given, each keeps its own name inside of that directory; so does a single file where REMOTE turns out to be a directory. Missing directories are made.',
     'With -r the content of the directory LOCAL becomes the content of REMOTE itself: "put -r photos /photos" may be repeated and gives the same tree. What REMOTE holds already stays, files of the same name are replaced.',
-    'Links are stored as links and never followed. The executable bit is kept. Sockets, pipes and devices, and names that are not UTF-8, are left out with a message, and the exit code is then 1.',
-    'LOCAL may be "-": standard input, of any length, stored under the name REMOTE.',
+    'LOCAL itself may be a link, which is followed; with -r it is stored as a link. It may be a pipe or a device, which is read to its end: "put <(command) /name" and "put /dev/fd/3 /name" store the bytes, with -r too. LOCAL may be "-", or /dev/stdin: standard input, of any length, stored under the name REMOTE.',
+    'Inside of a tree links are stored as links and never followed. The executable bit is kept. Sockets, pipes and devices in there, names that are not UTF-8, and what cannot be read are left out with a message each; the rest is stored, and the exit code is then 1.',
+    'A file that grows while it is read is stored with the size that it had; of one that shrinks or is replaced meanwhile nothing is stored.',
   ],
   options: { recursive: RECURSIVE },
   async run(context, args) {
     const locals = args.operands.slice(0, -1)
     const operand = args.operands.at(-1)!
-    if (locals.includes('-')) return await putInput(context, locals, operand)
+    if (locals.some(namesInput)) return await putInput(context, locals, operand)
     const tally = new Tally(context.output, context.signal)
     const into = locals.length > 1 && !namesDirectory(operand) ? `${operand}/` : operand
     for (const local of locals) {
@@ -46,7 +48,7 @@ interface OneOperand {
 }
 
 async function putInput(context: Context, locals: readonly string[], operand: string): Promise<number> {
-  if (locals.length > 1) throw new UsageError('"-" cannot be combined with other sources')
+  if (locals.length > 1) throw new UsageError('standard input cannot be combined with other sources')
   if (namesDirectory(operand)) throw new UsageError('standard input needs a name to be stored under')
   await putFile(context, counted(context), { path: parseFilePath(operand), executable: false })
   context.output.notice(context.progress.summary('stored'))
@@ -65,11 +67,12 @@ async function putOperand(
   args: Arguments,
   { local, operand, tally }: OneOperand,
 ): Promise<void> {
-  const kind = await localKind(local)
+  const isTree = args.flags.has('recursive')
+  const kind = await namedKind(local, { isTree })
   const name = basename(resolve(local))
   switch (kind) {
     case 'directory': {
-      if (!args.flags.has('recursive')) throw new UsageError(`${local} is a directory: use -r`)
+      if (!isTree) throw new UsageError(`${local} is a directory: use -r`)
       const root = destinationOf(operand, name)
       await putTree(context, local, root, tally)
       return
@@ -80,8 +83,10 @@ async function putOperand(
     case 'file':
       await putNamedFile(context, local, { operand, name })
       return
-    case 'other':
-      throw new UsageError(`${local} is neither a file nor a directory nor a link`)
+    case 'stream': {
+      const source = streamBytes(local, (count) => context.progress.addBytes(count))
+      await putFile(context, source, { path: destinationOf(operand, name), executable: false })
+    }
   }
 }
 
@@ -93,11 +98,11 @@ async function putNamedFile(
 ): Promise<void> {
   const path = destinationOf(operand, name)
   try {
-    await putLocalFile(context, local, path)
+    await putLocalFile(context, { local, path, isNamed: true })
   } catch (error) {
     const isDirectory = error instanceof DfsError && error.code === 'IS_A_DIRECTORY'
     if (!isDirectory || namesDirectory(operand)) throw error
-    await putLocalFile(context, local, joinPath(path, name))
+    await putLocalFile(context, { local, path: joinPath(path, name), isNamed: true })
   }
 }
 
@@ -120,14 +125,21 @@ async function putEntry(
     return
   }
   const path = below(root, entry.relative)
-  if (entry.kind === 'file') return await putLocalFile(context, entry.path, path)
+  if (entry.kind === 'file') return await putLocalFile(context, { local: entry.path, path, isNamed: false })
   if (entry.kind === 'link') return await putLink(context, path, entry.target)
   await context.client.makeDirectory(path, context)
   await context.output.record({ kind: 'directory', path })
 }
 
-async function putLocalFile(context: Context, local: string, path: FilePath): Promise<void> {
-  const { source, size, executable } = localFile(local, (count) => context.progress.addBytes(count))
+interface OneFile {
+  readonly local: string
+  readonly path: FilePath
+  readonly isNamed: boolean
+}
+
+async function putLocalFile(context: Context, { local, path, isNamed }: OneFile): Promise<void> {
+  const onBytes = (count: number): void => context.progress.addBytes(count)
+  const { source, size, executable } = localFile(local, { isNamed, onBytes })
   await slotFor(size, () => putFile(context, source, { path, executable, size }))
 }
 

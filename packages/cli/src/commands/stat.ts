@@ -2,7 +2,7 @@
 import { type EntryView } from '@dfs/protocol'
 import { type Command } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
-import { columns, formatTime, printable } from '../text.ts'
+import { columns, formatTime, type Shown } from '../text.ts'
 
 export const stat: Command = {
   name: 'stat',
@@ -14,20 +14,20 @@ export const stat: Command = {
   options: {},
   async run({ client, output, signal }, { operands }) {
     const view = await client.stat(operands[0]!, { signal })
-    await output.result(view, () => columns(rowsOf(view)))
+    await output.result(view, () => columns(rowsOf(view, output.shown)))
     return EXIT.ok
   },
 }
 
-function rowsOf(view: EntryView): string[][] {
+function rowsOf(view: EntryView, shown: Shown): string[][] {
   const rows = [
-    ['path', view.path],
+    ['path', shown(view.path)],
     ['kind', view.kind],
     ['modified', formatTime(view.modifiedMs)],
   ]
-  if (view.kind === 'link') rows.push(['target', printable(view.target)])
+  if (view.kind === 'link') rows.push(['target', shown(view.target)])
   if (view.kind !== 'file') return rows
-  rows.push(['size', `${view.size} bytes`], ['etag', view.etag], ['type', view.contentType])
+  rows.push(['size', `${view.size} bytes`], ['etag', view.etag], ['type', shown(view.contentType)])
   rows.push(['executable', view.executable ? 'yes' : 'no'], ['crc32', view.crc32])
   if (view.sha256 !== undefined) rows.push(['sha256', view.sha256])
   rows.push(['copies', String(view.copies)])

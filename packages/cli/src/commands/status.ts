@@ -2,7 +2,7 @@
 import { type ClusterStatusView } from '@dfs/protocol'
 import { type Command } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
-import { columns, formatBytes, formatCount } from '../text.ts'
+import { columns, formatBytes, formatCount, type Shown } from '../text.ts'
 
 export const status: Command = {
   name: 'status',
@@ -14,7 +14,7 @@ export const status: Command = {
   options: {},
   async run({ client, output, signal }) {
     const view = await client.status({ signal })
-    await output.result(view, () => `${summaryOf(view)}\n\n${columns(rowsOf(view))}`)
+    await output.result(view, () => `${summaryOf(view)}\n\n${columns(rowsOf(view, output.shown))}`)
     return EXIT.ok
   },
 }
@@ -26,12 +26,12 @@ function summaryOf({ clusterId, settings, totals }: ClusterStatusView): string {
   ].join('\n')
 }
 
-function rowsOf({ servers }: ClusterStatusView): string[][] {
+function rowsOf({ servers }: ClusterStatusView, shown: Shown): string[][] {
   const rows = servers.map((server) => [
-    server.isPreferred ? `${server.name} *` : server.name,
+    shown(server.isPreferred ? `${server.name} *` : server.name),
     server.liveness,
-    server.url,
-    server.zone,
+    shown(server.url),
+    shown(server.zone),
     `${formatBytes(server.freeBytes)} free of ${formatBytes(server.totalBytes)}`,
   ])
   return [['server', 'state', 'address', 'zone', 'space'], ...rows]

@@ -31,7 +31,7 @@ export async function landFile(path: string, content: Content, random: Random): 
     }
     await rename(temporary, path)
   } catch (error) {
-    await rm(temporary, { force: true })
+    await discard(temporary)
     throw error
   }
 }
@@ -43,9 +43,16 @@ export async function landLink(path: string, target: string, random: Random): Pr
   try {
     await rename(temporary, path)
   } catch (error) {
-    await rm(temporary, { force: true })
+    await discard(temporary)
     throw error
   }
+}
+
+/** Takes a temporary file away after a failure, which is what the user hears of even where this fails as well. */
+async function discard(temporary: string): Promise<void> {
+  await rm(temporary, { force: true }).catch((error: unknown) => {
+    if (!isLocalError(error)) throw error
+  })
 }
 
 /**

@@ -7,6 +7,7 @@ import { connect, type Socket } from 'node:net'
 import { clearLine, createInterface, cursorTo } from 'node:readline'
 import { type Readable, type Writable } from 'node:stream'
 import { DfsError } from '@dfs/protocol'
+import { ReaderGoneError } from '../result-stream.ts'
 
 export interface LineSessionOptions {
   readonly host: string
@@ -21,13 +22,19 @@ const HISTORY_LINES = 1000
 
 /**
  * Resolves when both sides have ended the conversation. Rejects with UNAVAILABLE where nobody answers or the connection
- * breaks.
+ * breaks, and with the error of the system where input or output does.
  */
 export async function runLineSession(options: LineSessionOptions): Promise<void> {
-  const { host, port, signal, stdin } = options
+  const { host, port, signal, stdin, stdout } = options
   const socket = connect({ host, port, allowHalfOpen: true, noDelay: true })
   const stop = (): void => void socket.destroy()
+  const local: Error[] = []
+  const stopWith = (error: Error): void => {
+    local.push(error)
+    stop()
+  }
   signal.addEventListener('abort', stop)
+  for (const stream of [stdin, stdout]) stream.once('error', stopWith)
   try {
     await once(socket, 'connect')
     const ended = once(socket, 'close')
@@ -36,13 +43,20 @@ export async function runLineSession(options: LineSessionOptions): Promise<void>
     socket.on('end', () => leave())
     await ended
     leave()
+    if (local[0] !== undefined) throw local[0]
   } catch (error) {
+    if (local[0] !== undefined) throw ownFailure(local[0])
     const reason = error instanceof Error ? error.message : String(error)
     throw new DfsError('UNAVAILABLE', `${host}:${port}: ${reason}`, { cause: error })
   } finally {
     signal.removeEventListener('abort', stop)
+    for (const stream of [stdin, stdout]) stream.off('error', stopWith)
   }
 }
+
+/** What went wrong on this side; a reader that has gone is none of it. */
+const ownFailure = (error: NodeJS.ErrnoException): Error =>
+  error.code === 'EPIPE' ? new ReaderGoneError('nobody reads the replies', { cause: error }) : error
 
 /** Returns how to stop asking for lines. */
 function converse(socket: Socket, { stdin, stdout }: LineSessionOptions): () => void {

@@ -3,24 +3,15 @@
  * reported rather than stored under another one. Memory is bounded by the depth of the tree and its largest directory.
  */
 import { type Dirent } from 'node:fs'
-import { lstat, readdir, readlink } from 'node:fs/promises'
-import { fromUtf8 } from '@dfs/core'
-import { printable } from '../text.ts'
+import { readdir, readlink } from 'node:fs/promises'
+import { fromUtf8, printable } from '@dfs/core'
 
 export type LocalEntry =
   | { readonly kind: 'file'; readonly path: string; readonly relative: string }
   | { readonly kind: 'emptyDirectory'; readonly path: string; readonly relative: string }
   | { readonly kind: 'link'; readonly path: string; readonly relative: string; readonly target: string }
   /** Cannot be stored; `reason` says why. */
-  | { readonly kind: 'skipped'; readonly path: string; readonly reason: string }
-
-/** The kind of one path, links not followed. Rejects with the error of the file system. */
-export async function localKind(path: string): Promise<'file' | 'directory' | 'link' | 'other'> {
-  const stats = await lstat(path)
-  if (stats.isFile()) return 'file'
-  if (stats.isDirectory()) return 'directory'
-  return stats.isSymbolicLink() ? 'link' : 'other'
-}
+  | { readonly kind: 'skipped'; readonly path: string; readonly reason: unknown }
 
 /** The target of a link; rejects where it is not UTF-8. */
 export async function linkTarget(path: string): Promise<string> {
@@ -34,7 +25,7 @@ export async function* walk(root: string, prefix = ''): AsyncGenerator<LocalEntr
     names = await readdir(root, { withFileTypes: true, encoding: 'buffer' })
   } catch (error) {
     if (prefix === '') throw error
-    yield { kind: 'skipped', path: root, reason: error instanceof Error ? error.message : String(error) }
+    yield { kind: 'skipped', path: root, reason: error }
     return
   }
   if (names.length === 0) yield { kind: 'emptyDirectory', path: root, relative: prefix }
@@ -42,7 +33,7 @@ export async function* walk(root: string, prefix = ''): AsyncGenerator<LocalEntr
     const name = decodeName(entry.name)
     if (name === null) {
       const shown = printable(entry.name.toString('latin1'))
-      yield { kind: 'skipped', path: `${root}/${shown}`, reason: 'the name is not valid UTF-8' }
+      yield { kind: 'skipped', path: `${root}/${shown}`, reason: new Error('the name is not valid UTF-8') }
       continue
     }
     const path = root.endsWith('/') ? root + name : `${root}/${name}`
@@ -55,12 +46,13 @@ export async function* walk(root: string, prefix = ''): AsyncGenerator<LocalEntr
 async function describe(entry: Dirent<Buffer>, path: string, relative: string): Promise<LocalEntry> {
   if (entry.isFile()) return { kind: 'file', path, relative }
   if (!entry.isSymbolicLink()) {
-    return { kind: 'skipped', path, reason: 'neither a file nor a directory nor a link, so it is left out' }
+    const reason = new Error('neither a file nor a directory nor a link, so it is left out')
+    return { kind: 'skipped', path, reason }
   }
   try {
     return { kind: 'link', path, relative, target: await linkTarget(path) }
   } catch (error) {
-    return { kind: 'skipped', path, reason: `the link cannot be read: ${String(error)}` }
+    return { kind: 'skipped', path, reason: error }
   }
 }
 
