@@ -1,0 +1,15 @@
+export { copyIntact, copyReadable } from './copy.ts'
+export { offsetOfFrame } from './format.ts'
+export { type DamagedLog, inspectLog, type LogState } from './inspect.ts'
+export {
+  keepAside,
+  type KeepWish,
+  type Kept,
+  type KeptFile,
+  type KeptReason,
+  listKept,
+  removeKept,
+} from './kept.ts'
+export { type BitFlip, type LogBytes, withFlips } from './log-bytes.ts'
+export { cutLog, mendLog } from './replace.ts'
+export { type LogScan } from './scan.ts'

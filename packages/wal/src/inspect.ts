@@ -1,0 +1,72 @@
+/**
+ * What a log is worth: to be called before SQLite opens it, which would take the first frame that does not add up for the
+ * end, and empty the log.
+ */
+import { type Fault } from './fault.ts'
+import { LOG_HEADER_BYTES, parseLogHeader } from './format.ts'
+import { type BitFlip, type LogBytes, withFlips } from './log-bytes.ts'
+import { mendsOfFrame, mendsOfHeader } from './mend.ts'
+import { FAULTS_KEPT_MAX, type LogScan, scanFrames } from './scan.ts'
+
+export type LogState =
+  /** No log, or one that nothing was written to yet. */
+  | { readonly kind: 'empty' }
+  | { readonly kind: 'whole'; readonly scan: LogScan }
+  /** The last transaction is not all there: it was not acknowledged, unless bytes of it were lost later. */
+  | { readonly kind: 'torn'; readonly scan: LogScan }
+  | DamagedLog
+
+/** Something is wrong that no power cut leaves. */
+export interface DamagedLog {
+  readonly kind: 'damaged'
+  /** Null where the header is damaged beyond mending, so that nothing else can be read. */
+  readonly scan: LogScan | null
+  /** The bits to turn, where there is exactly one way to make everything valid. */
+  readonly mend: readonly BitFlip[] | null
+}
+
+/** Reads all of the log, changes nothing. Rejects as reading does. */
+export async function inspectLog(file: LogBytes): Promise<LogState> {
+  const head = new Uint8Array(LOG_HEADER_BYTES * 2)
+  const count = await file.readInto(0, head)
+  if (count < LOG_HEADER_BYTES) return { kind: 'empty' }
+  const header = parseLogHeader(head.subarray(0, LOG_HEADER_BYTES))
+  if (header !== null) return judge(file, await scanFrames(file, header))
+  // Room that was made ahead of the log is zeros.
+  if (head.every((byte) => byte === 0)) return { kind: 'empty' }
+  const flips = await mendsOfHeader(file)
+  if (flips.length !== 1) return { kind: 'damaged', scan: null, mend: null }
+  return mended(file, flips)
+}
+
+async function judge(file: LogBytes, scan: LogScan): Promise<LogState> {
+  if (scan.ownFrames === scan.intactFrames) return { kind: 'whole', scan }
+  const damage = faultsToMend(scan)
+  if (damage.length === 0) return { kind: 'torn', scan }
+  const mends = damage.map((fault) => mendsOfFrame(scan.header, fault))
+  const isCertain = scan.faultCount <= FAULTS_KEPT_MAX && mends.every((flips) => flips.length === 1)
+  if (!isCertain) return { kind: 'damaged', scan, mend: null }
+  const { mend } = await mended(file, mends.flat())
+  return { kind: 'damaged', scan, mend }
+}
+
+/**
+ * The faults that are damage. In the last transaction they are a tear, unless each of them is explained by a turned bit: a
+ * page that did not reach the disk differs from what stands in its place in more than one.
+ */
+function faultsToMend(scan: LogScan): readonly Fault[] {
+  if (scan.isDamaged) return scan.faults
+  const isFlip = scan.tailFaults.every((fault) => mendsOfFrame(scan.header, fault).length > 0)
+  return isFlip && scan.hasEndBehind ? scan.tailFaults : []
+}
+
+/** The log with these bits turned, where it is sound then; what is found only now is mended likewise. */
+async function mended(file: LogBytes, flips: readonly BitFlip[]): Promise<DamagedLog> {
+  if (flips.length > FAULTS_KEPT_MAX) return { kind: 'damaged', scan: null, mend: null }
+  const copy = withFlips(file, flips)
+  const state = await inspectLog(copy)
+  if (state.kind === 'empty') return { kind: 'damaged', scan: null, mend: null }
+  if (state.kind !== 'damaged') return { kind: 'damaged', scan: state.scan, mend: flips }
+  const mend = state.mend === null ? null : [...flips, ...state.mend]
+  return { kind: 'damaged', scan: state.scan, mend }
+}
