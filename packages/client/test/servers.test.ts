@@ -22,6 +22,7 @@ const view = (url: string): ServerView => ({
   silentForMs: 0,
   damagedRanges: 0,
   repairedRecords: 0,
+  featureLevel: 2,
 })
 
 let clock: TestClock

@@ -313,6 +313,13 @@ export const ERRORS = Object.freeze({
     'The data belongs to another cluster',
     'Start the server with the data directory of this cluster, or an empty one.',
   ),
+  OUTDATED_PROGRAM: entry(
+    409,
+    'STORAGE_ERROR',
+    'no',
+    'The program is too old for what the cluster has written',
+    'Start the version that the other nodes run, or a newer one.',
+  ),
 } satisfies Record<string, ErrorEntry>)
 
 export type ErrorCode = keyof typeof ERRORS

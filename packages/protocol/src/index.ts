@@ -1,4 +1,5 @@
 export * from './errors.ts'
+export * from './feature-levels.ts'
 export * from './ids.ts'
 export * from './limits.ts'
 export { type LineEvent, LineDecoder } from './line/decoder.ts'

@@ -150,6 +150,11 @@ export const ServerView = Type.Object({
     description: 'Records that were mended from other copies since it started.',
     examples: [0],
   }),
+  featureLevel: Type.Integer({
+    minimum: 1,
+    description: 'The highest feature level that its program reads.',
+    examples: [2],
+  }),
 })
 export type ServerView = Static<typeof ServerView>
 
@@ -160,6 +165,12 @@ export const ClusterStatusView = Type.Object({
   clusterId: Type.String(),
   epoch: EpochSchema,
   settings: ClusterSettings,
+  featureLevel: Type.Integer({
+    minimum: 1,
+    description:
+      'The feature level in use: every registered server reads it, and programs that read less are refused.',
+    examples: [2],
+  }),
   servers: Type.Array(ServerView),
   totals: Type.Object({
     files: Type.Integer({ minimum: 0 }),

@@ -4,6 +4,7 @@ import {
   type ClusterView,
   DfsError,
   type EntryView,
+  FEATURE_LEVEL_UNSAID,
   type FileInfo,
   type FilePath,
   type FileView,
@@ -82,12 +83,14 @@ export const serverViews = (
     silentForMs: server.silentForMs,
     damagedRanges: server.damagedRanges,
     repairedRecords: server.repairedRecords,
+    featureLevel: server.featureLevel ?? FEATURE_LEVEL_UNSAID,
   }))
 
 export const clusterStatusView = (cluster: ClusterView, caller: Caller): ClusterStatusView => ({
   clusterId: cluster.clusterId,
   epoch: cluster.epoch,
   settings: cluster.settings,
+  featureLevel: cluster.featureLevel ?? FEATURE_LEVEL_UNSAID,
   servers: serverViews(cluster, caller),
   totals: cluster.totals,
 })

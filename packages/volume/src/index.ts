@@ -9,7 +9,6 @@ export {
   type FramedRecord,
   frameRecord,
   HEADER_BYTES_MOST,
-  headerSizeOf,
   isExpected,
   parseHeader,
   type RecordHeader,
@@ -25,3 +24,4 @@ export {
   surveyVolume,
   type VolumeSurvey,
 } from './scan.ts'
+export { isNewer, newest, type Witness } from './witness.ts'

@@ -6,7 +6,10 @@
  *   4 u16 format version    24 f64 offset in the volume     56 f64 first byte of the chunk in its file
  *   6 u16 header size       32 f64 server of the primary    64 f64 committed end known to the primary
  *   8 u32 bytes of content  40 f64 incarnation              72 u16 bytes of path
- *  12 u32 header CRC                                        74 u16 blocks, then path, then table
+ *  12 u32 header CRC                                        74 u16 blocks
+ *
+ * Version 1 goes on with the path and the table; version 2 has a witness (witness.ts) before them. Which one is written is up
+ * to the caller: the second only where every server reads it. Both are read for ever.
  *
  * Little endian; ids are doubles (integers below 2^53). The header's CRC covers the volume's salt and the header with that
  * field zero: file content that looks like a record does not scan as one. Server, incarnation and number together are the
@@ -14,15 +17,18 @@
  */
 import { assert, fromUtf8, utf8 } from '@dfs/core'
 import { combineCrc32, type Crc32 } from './crc32.ts'
+import { readWitness, type Witness, WITNESS_BYTES, writeWitness } from './witness.ts'
 
 export const BLOCK_BYTES = 65_536
+/** What no header has less of. */
 export const FIXED_HEADER_BYTES = 76
 const MAGIC = 0x52534644
-const FORMAT_VERSION = 1
+const WITHOUT_WITNESS = 1
+const WITH_WITNESS = 2
 const PATH_BYTES_MOST = 4096
 const BLOCKS_MOST = 64
 /** No header is longer: enough to read to be sure to have all of it. */
-export const HEADER_BYTES_MOST = FIXED_HEADER_BYTES + PATH_BYTES_MOST + 4 * BLOCKS_MOST
+export const HEADER_BYTES_MOST = FIXED_HEADER_BYTES + WITNESS_BYTES + PATH_BYTES_MOST + 4 * BLOCKS_MOST
 export const CONTENT_BYTES_MOST = BLOCKS_MOST * BLOCK_BYTES
 
 /** What a header says besides its checksums. */
@@ -36,6 +42,8 @@ export interface RecordIdentity {
   readonly start: number
   readonly committedEnd: number
   readonly path: string
+  /** What the primary had seen of the master; null in a record of version 1. */
+  readonly witness: Witness | null
 }
 
 export interface RecordHeader extends RecordIdentity {
@@ -95,21 +103,27 @@ export function combineBlocks(blockCrcs: Uint32Array, length: number): number {
   return crc
 }
 
-/** How long the header of such a record is. */
-export const headerSizeOf = (pathBytes: number, length: number): number =>
-  FIXED_HEADER_BYTES + pathBytes + 4 * Math.ceil(length / BLOCK_BYTES)
+/** Where the path starts, by the version of the format; undefined for one that is not known. */
+const pathAtOf = (version: number): number | undefined =>
+  version === WITHOUT_WITNESS
+    ? FIXED_HEADER_BYTES
+    : version === WITH_WITNESS
+      ? FIXED_HEADER_BYTES + WITNESS_BYTES
+      : undefined
 
-/** Frames content as a record. `salt` has 8 bytes. */
+/** Frames content as a record, in the version that its witness asks for. `salt` has 8 bytes. */
 export function frameRecord(
   identity: RecordIdentity,
   content: SummedContent,
   context: { salt: Uint8Array; crc32: Crc32 },
 ): FramedRecord {
   const path = utf8(identity.path)
-  const header = new Uint8Array(headerSizeOf(path.byteLength, content.length))
+  const version = identity.witness === null ? WITHOUT_WITNESS : WITH_WITNESS
+  const pathAt = pathAtOf(version)!
+  const header = new Uint8Array(pathAt + path.byteLength + 4 * content.blockCrcs.length)
   const view = new DataView(header.buffer)
   view.setUint32(0, MAGIC, true)
-  view.setUint16(4, FORMAT_VERSION, true)
+  view.setUint16(4, version, true)
   view.setUint16(6, header.byteLength, true)
   view.setUint32(8, content.length, true)
   view.setFloat64(16, identity.volume, true)
@@ -121,8 +135,9 @@ export function frameRecord(
   view.setFloat64(64, identity.committedEnd, true)
   view.setUint16(72, path.byteLength, true)
   view.setUint16(74, content.blockCrcs.length, true)
-  header.set(path, FIXED_HEADER_BYTES)
-  let at = FIXED_HEADER_BYTES + path.byteLength
+  if (identity.witness !== null) writeWitness(view, FIXED_HEADER_BYTES, identity.witness)
+  header.set(path, pathAt)
+  let at = pathAt + path.byteLength
   for (const crc of content.blockCrcs) {
     view.setUint32(at, crc, true)
     at += 4
@@ -147,21 +162,25 @@ export function parseHeader(
 ): RecordHeader | null {
   if (bytes.byteLength < FIXED_HEADER_BYTES) return null
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (view.getUint32(0, true) !== MAGIC || view.getUint16(4, true) !== FORMAT_VERSION) return null
+  const version = view.getUint16(4, true)
+  const pathAt = pathAtOf(version)
+  if (view.getUint32(0, true) !== MAGIC || pathAt === undefined) return null
   const headerSize = view.getUint16(6, true)
   const length = view.getUint32(8, true)
   const pathBytes = view.getUint16(72, true)
   const blocks = view.getUint16(74, true)
   if (pathBytes > PATH_BYTES_MOST || blocks > BLOCKS_MOST || blocks !== Math.ceil(length / BLOCK_BYTES))
     return null
-  if (headerSize !== headerSizeOf(pathBytes, length) || headerSize > bytes.byteLength) return null
+  const tableAt = pathAt + pathBytes
+  if (headerSize !== tableAt + 4 * blocks || headerSize > bytes.byteLength) return null
   if (context !== null && headerCrc(bytes.subarray(0, headerSize), context) !== view.getUint32(12, true))
     return null
   const numbers = [16, 24, 32, 40, 48, 56, 64].map((at) => view.getFloat64(at, true))
   if (!numbers.every((value) => Number.isSafeInteger(value) && value >= 0)) return null
-  const path = decodePath(bytes.subarray(FIXED_HEADER_BYTES, FIXED_HEADER_BYTES + pathBytes))
+  const witness = version === WITH_WITNESS ? readWitness(view, FIXED_HEADER_BYTES) : null
+  if (version === WITH_WITNESS && witness === null) return null
+  const path = decodePath(bytes.subarray(pathAt, tableAt))
   if (path === null) return null
-  const tableAt = FIXED_HEADER_BYTES + pathBytes
   const blockCrcs = Uint32Array.from({ length: blocks }, (_, index) =>
     view.getUint32(tableAt + 4 * index, true),
   )
@@ -183,6 +202,7 @@ export function parseHeader(
     start,
     committedEnd,
     path,
+    witness,
     headerSize,
     length,
     blockCrcs,

@@ -15,6 +15,7 @@ import {
   parseHeader,
   type RecordHeader,
 } from './record.ts'
+import { newest, type Witness } from './witness.ts'
 
 /** Fills `buffer` from position `at`; resolves to the bytes read, fewer only at the end. */
 export type ReadInto = (at: number, buffer: Uint8Array) => Promise<number>
@@ -65,6 +66,8 @@ export interface VolumeSurvey {
   readonly recordCount: number
   /** End of the last valid record of all. */
   readonly lastEnd: number
+  /** The newest that any record says; null where none has a witness. */
+  readonly witness: Witness | null
 }
 
 /**
@@ -79,12 +82,14 @@ export async function surveyVolume(
   const invalid: { at: number; end: number }[] = []
   let recordCount = 0
   let lastEnd = options.from
+  let witness: Witness | null = null
   for await (const found of scanVolume(read, options)) {
     if (found.kind === 'invalid') {
       invalid.push({ at: found.at, end: found.end })
     } else {
       recordCount += 1
       lastEnd = found.end
+      witness = newest(found.header.witness, witness)
     }
   }
   const last = invalid.at(-1)
@@ -95,6 +100,7 @@ export async function surveyVolume(
     tailAt: tail?.at ?? null,
     recordCount,
     lastEnd,
+    witness,
   }
 }
 

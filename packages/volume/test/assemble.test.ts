@@ -7,7 +7,16 @@ import { assembleRecord, BLOCK_BYTES, frameRecord, type ReadInto, sumContent } f
 const crc32 = (bytes: Uint8Array, before = 0): number => zlibCrc32(bytes, before)
 const salt = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8)
 const content = new Uint8Array(3 * BLOCK_BYTES - 100).map((_, index) => index * 7)
-const where = { volume: 9, offset: 0, server: 1, incarnation: 1, requestNumber: 1, start: 0, committedEnd: 0 }
+const where = {
+  volume: 9,
+  offset: 0,
+  server: 1,
+  incarnation: 1,
+  requestNumber: 1,
+  start: 0,
+  committedEnd: 0,
+  witness: null,
+}
 const framed = frameRecord({ ...where, path: '/a' }, sumContent([content], crc32), { salt, crc32 })
 const whole = concatBytes(framed.pieces)
 const headerSize = whole.byteLength - content.byteLength

@@ -1,5 +1,5 @@
 /**
- * A log of 160 KiB with one bit flipped at a time. Two readers must notice each of them: the survey, which reads a volume
+ * A log of 160 KiB, of records of both versions, with one bit flipped at a time. Two readers must notice each of them: the survey, which reads a volume
  * from end to end, and the reader of a single chunk, who knows from the metadata what to expect.
  */
 import { crc32 } from 'node:zlib'
@@ -17,6 +17,7 @@ import {
 
 const context = { salt: new Uint8Array(8).map((_, at) => at * 17), crc32 }
 const VOLUME = 5
+const WITNESS = { counter: 3, nonce: '0123456789abcdef', sequence: 4711 }
 
 interface Placed {
   readonly at: number
@@ -31,7 +32,8 @@ function makeLog(sizes: readonly number[]): { bytes: Uint8Array; records: Placed
   for (const [requestNumber, size] of sizes.entries()) {
     const content = new Uint8Array(size).map((_, at) => Math.imul(at + offset, 2654435761) >>> 24)
     const summed = sumContent([content], crc32)
-    const origin = { server: 1, incarnation: 1, requestNumber, start: 0, committedEnd: 0 }
+    const witness = requestNumber % 2 === 0 ? WITNESS : null
+    const origin = { server: 1, incarnation: 1, requestNumber, start: 0, committedEnd: 0, witness }
     const framed = frameRecord({ ...origin, volume: VOLUME, offset, path: '/a/file' }, summed, context)
     pieces.push(...framed.pieces)
     const expected = { volume: VOLUME, offset, recordSize: framed.size, length: size, crc32: summed.crc32 }

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   areBlocksValid,
   BLOCK_BYTES,
@@ -9,6 +9,7 @@ import {
   isExpected,
   parseHeader,
   sumContent,
+  type Witness,
 } from '../src/index.ts'
 
 const salt = new Uint8Array([1, 2, 3, 4, 5, 6, 7, 8])
@@ -24,35 +25,74 @@ const identity = {
   path: '/dir/näme',
 }
 
-const frame = (content: Uint8Array) => {
+const VERSIONS = [
+  { version: 1, witness: null },
+  { version: 2, witness: { counter: 12, nonce: '00000000000000ab', sequence: 2 ** 41 } },
+]
+
+const frame = (content: Uint8Array, witness: Witness | null = null) => {
   const summed = sumContent([content], crc32)
-  const framed = frameRecord(identity, summed, context)
+  const framed = frameRecord({ ...identity, witness }, summed, context)
   return { summed, framed, bytes: new Uint8Array(Buffer.concat(framed.pieces)) }
 }
 
-test('a record says where it belongs and verifies', () => {
-  fc.assert(
-    fc.property(fc.integer({ min: 0, max: 3 * BLOCK_BYTES + 1 }), (length) => {
-      const content = new Uint8Array(length).map((_, index) => index * 31)
-      const { summed, framed, bytes } = frame(content)
-      expect(framed.crc32).toBe(crc32(bytes))
-      expect(summed.crc32).toBe(crc32(content))
-      const header = parseHeader(bytes, context)!
-      expect(header).toMatchObject(identity)
-      expect(areBlocksValid(header, 0, bytes.subarray(header.headerSize), crc32)).toBe(true)
-      const expected = {
-        volume: identity.volume,
-        offset: 4711,
-        recordSize: framed.size,
-        length,
-        crc32: summed.crc32,
-      }
-      expect(isExpected(header, expected)).toBe(true)
-      expect(isExpected(header, { ...expected, offset: 4712 })).toBe(false)
-      expect(isExpected(header, { ...expected, crc32: summed.crc32 ^ 1 })).toBe(false)
-    }),
-    { numRuns: 30 },
-  )
+describe.each(VERSIONS)('version $version', ({ version, witness }) => {
+  test('is known by its number', () => {
+    expect(frame(new Uint8Array(1), witness).bytes[4]).toBe(version)
+  })
+
+  test('a record says where it belongs and verifies', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 3 * BLOCK_BYTES + 1 }), (length) => {
+        const content = new Uint8Array(length).map((_, index) => index * 31)
+        const { summed, framed, bytes } = frame(content, witness)
+        expect(framed.crc32).toBe(crc32(bytes))
+        expect(summed.crc32).toBe(crc32(content))
+        const header = parseHeader(bytes, context)!
+        expect(header).toMatchObject({ ...identity, witness })
+        expect(areBlocksValid(header, 0, bytes.subarray(header.headerSize), crc32)).toBe(true)
+        const expected = {
+          volume: identity.volume,
+          offset: 4711,
+          recordSize: framed.size,
+          length,
+          crc32: summed.crc32,
+        }
+        expect(isExpected(header, expected)).toBe(true)
+        expect(isExpected(header, { ...expected, offset: 4712 })).toBe(false)
+        expect(isExpected(header, { ...expected, crc32: summed.crc32 ^ 1 })).toBe(false)
+      }),
+      { numRuns: 30 },
+    )
+  })
+
+  test('every flipped bit of a record is noticed', () => {
+    const { framed, bytes, summed } = frame(new Uint8Array(500).fill(7), witness)
+    for (let bit = 0; bit < bytes.length * 8; bit += 1) {
+      bytes[bit >> 3]! ^= 1 << (bit & 7)
+      const header = parseHeader(bytes, context)
+      const isAccepted =
+        header !== null &&
+        isExpected(header, {
+          volume: identity.volume,
+          offset: 4711,
+          recordSize: framed.size,
+          length: 500,
+          crc32: summed.crc32,
+        }) &&
+        areBlocksValid(header, 0, bytes.subarray(header.headerSize), crc32)
+      expect(isAccepted, `bit ${bit}`).toBe(false)
+      bytes[bit >> 3]! ^= 1 << (bit & 7)
+    }
+  })
+
+  test('a header of another volume (another salt) does not parse, and a cut one neither', () => {
+    const { bytes } = frame(new Uint8Array(10), witness)
+    expect(parseHeader(bytes, { salt: new Uint8Array(8), crc32 })).toBeNull()
+    for (let size = 0; size < bytes.length - 10; size += 1) {
+      expect(parseHeader(bytes.subarray(0, size), context)).toBeNull()
+    }
+  })
 })
 
 test('pieces of any sizes sum to the same record', () => {
@@ -65,34 +105,6 @@ test('pieces of any sizes sum to the same record', () => {
     }),
     { numRuns: 50 },
   )
-})
-
-test('every flipped bit of a record is noticed', () => {
-  const { framed, bytes, summed } = frame(new Uint8Array(500).fill(7))
-  for (let bit = 0; bit < bytes.length * 8; bit += 1) {
-    bytes[bit >> 3]! ^= 1 << (bit & 7)
-    const header = parseHeader(bytes, context)
-    const isAccepted =
-      header !== null &&
-      isExpected(header, {
-        volume: identity.volume,
-        offset: 4711,
-        recordSize: framed.size,
-        length: 500,
-        crc32: summed.crc32,
-      }) &&
-      areBlocksValid(header, 0, bytes.subarray(header.headerSize), crc32)
-    expect(isAccepted, `bit ${bit}`).toBe(false)
-    bytes[bit >> 3]! ^= 1 << (bit & 7)
-  }
-})
-
-test('a header of another volume (another salt) does not parse, and a cut one neither', () => {
-  const { bytes } = frame(new Uint8Array(10))
-  expect(parseHeader(bytes, { salt: new Uint8Array(8), crc32 })).toBeNull()
-  for (let size = 0; size < bytes.length - 10; size += 1) {
-    expect(parseHeader(bytes.subarray(0, size), context)).toBeNull()
-  }
 })
 
 test('the largest chunk fits one record', () => {

@@ -1,10 +1,13 @@
 import { crc32 } from 'node:zlib'
 import { expect, test } from 'vitest'
-import { frameRecord, type ScanOptions, sumContent, surveyVolume } from '../src/index.ts'
+import { frameRecord, type ScanOptions, sumContent, surveyVolume, type Witness } from '../src/index.ts'
 
 const salt = new Uint8Array(8).fill(9)
 
-function makeLog(sizes: number[]): { bytes: Uint8Array; starts: number[] } {
+function makeLog(
+  sizes: number[],
+  witnesses: readonly (Witness | null)[] = [],
+): { bytes: Uint8Array; starts: number[] } {
   const pieces: Uint8Array[] = []
   const starts: number[] = []
   let offset = 0
@@ -18,6 +21,7 @@ function makeLog(sizes: number[]): { bytes: Uint8Array; starts: number[] } {
       requestNumber: index,
       start: 0,
       committedEnd: 0,
+      witness: witnesses[index] ?? null,
       path: `/f${index}`,
     }
     const framed = frameRecord(identity, sumContent([content], crc32), { salt, crc32 })
@@ -67,6 +71,20 @@ test('below a promised length an unreadable end is damage', async () => {
   expect(await survey(bytes, starts[1])).toMatchObject({ damaged: [], tailAt: starts[1] })
 })
 
+test('the newest witness of all valid records counts, wherever it stands', async () => {
+  const at = (counter: number, sequence: number): Witness => ({
+    counter,
+    nonce: 'ab'.repeat(8),
+    sequence,
+  })
+  const witnesses = [at(3, 70), at(4, 60), null, at(4, 59)]
+  const { bytes, starts } = makeLog([10, 20, 30, 40], witnesses)
+  expect((await survey(bytes)).witness).toEqual(at(4, 60))
+  bytes[starts[1]! + 70]! ^= 1
+  expect((await survey(bytes)).witness, 'the other one is damaged').toEqual(at(4, 59))
+  expect((await survey(makeLog([10, 20]).bytes)).witness, 'an old log has none').toBeNull()
+})
+
 test('content that looks like a record is not one', async () => {
   const inner = makeLog([40]).bytes
   const framed = frameRecord(
@@ -78,6 +96,7 @@ test('content that looks like a record is not one', async () => {
       requestNumber: 0,
       start: 0,
       committedEnd: 0,
+      witness: null,
       path: '/x',
     },
     sumContent([inner], crc32),

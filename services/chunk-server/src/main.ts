@@ -24,8 +24,8 @@ const SERVICE = {
 runService(SERVICE, start)
 
 /** The master will have nothing to do with this data or this process: no bug, and another start would end like this one. */
-const isRefusal = (error: Error): boolean =>
-  error instanceof DfsError && (error.code === 'WRONG_CLUSTER' || error.code === 'STALE_INCARNATION')
+const isRefusal = (error: Error): boolean => error instanceof DfsError && REFUSALS.has(error.code)
+const REFUSALS: ReadonlySet<string> = new Set(['WRONG_CLUSTER', 'STALE_INCARNATION', 'OUTDATED_PROGRAM'])
 
 async function start({ lifecycle, config, log }: ServiceContext<typeof ChunkServerConfig>): Promise<void> {
   const internalPort = config.internalPort ?? config.port + 100

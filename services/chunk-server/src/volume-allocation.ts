@@ -106,6 +106,7 @@ async function makeCopies(deps: VolumeAllocationDeps, order: VolumeOrder): Promi
     crc32,
     tuning,
     addressOf: (server) => directory.addressOf(server),
+    witness: () => (directory.allows('recordWitness') ? identity.seenEpoch : null),
     appendHere: async (bytes, append) => {
       requireRoom(space, bytes)
       const length = await appending(space, append)

@@ -37,6 +37,7 @@ it('stores a record where its placement says, also after others were refused bec
       crc32,
       tuning: DEFAULT_TUNING,
       addressOf,
+      witness: () => null,
       appendHere: (_bytes: number, append: () => Promise<number>) => append(),
       onPeerSuccess: () => {},
       onPeerFailure: () => {},

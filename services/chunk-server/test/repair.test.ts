@@ -33,7 +33,7 @@ function makeLog(): { log: Uint8Array; starts: readonly number[] } {
     const content = new Uint8Array(size).map((_, at) => at * 13 + index)
     const identity = { volume: 77, offset, server: 1, incarnation: 1, requestNumber: index, start: 0 }
     const { pieces } = frameRecord(
-      { ...identity, committedEnd: 0, path: `/file ${index}` },
+      { ...identity, committedEnd: 0, witness: null, path: `/file ${index}` },
       sumContent([content], crc32),
       { salt: fromHex(SALT), crc32 },
     )

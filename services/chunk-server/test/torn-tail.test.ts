@@ -43,7 +43,14 @@ function makeLog(): { readonly bytes: Uint8Array; readonly lastStart: number } {
   let lastStart = 0
   for (const [index, content] of CONTENTS.entries()) {
     lastStart = bytes.byteLength
-    const identity = { server: 1, incarnation: 1, requestNumber: index, start: 0, committedEnd: 0 }
+    const identity = {
+      server: 1,
+      incarnation: 1,
+      requestNumber: index,
+      start: 0,
+      committedEnd: 0,
+      witness: null,
+    }
     const { pieces } = frameRecord(
       { ...identity, volume: VOLUME, offset: lastStart, path: `/files/${index}` },
       sumContent([content], crc32),

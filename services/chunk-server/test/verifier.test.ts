@@ -45,6 +45,7 @@ async function world(seed: string): Promise<World> {
       requestNumber: 1,
       start: 0,
       committedEnd: 0,
+      witness: null,
       path: '/a',
     },
     sumContent([new Uint8Array(1000).fill(7)], crc32),

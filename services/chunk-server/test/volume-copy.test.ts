@@ -37,6 +37,7 @@ const record = (offset: number): Uint8Array =>
         requestNumber: 1,
         start: 0,
         committedEnd: 0,
+        witness: null,
         path: '/a',
       },
       sumContent([utf8('some content')], crc32),

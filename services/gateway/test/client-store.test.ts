@@ -17,6 +17,7 @@ const server = (id: number, url: string, rest: Partial<ServerView> = {}): Server
   silentForMs: 0,
   damagedRanges: 0,
   repairedRecords: 0,
+  featureLevel: 2,
   ...rest,
 })
 

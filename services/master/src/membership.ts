@@ -8,6 +8,7 @@ import {
   type ClusterView,
   DfsError,
   type Epoch,
+  FEATURE_LEVEL_UNSAID,
   type HeartbeatReply,
   type HeartbeatRequest,
   type RegisterReply,
@@ -48,7 +49,7 @@ export class Membership {
     this.#checks = checks
   }
 
-  /** Throws WRONG_CLUSTER, STALE_INCARNATION, and STALE_EPOCH where the server has seen more than this database knows. */
+  /** Throws WRONG_CLUSTER, STALE_INCARNATION, OUTDATED_PROGRAM, and STALE_EPOCH where the server has seen more than this database knows. */
   async register(request: RegisterRequest): Promise<RegisterReply> {
     const { clusterId } = this.#store
     if (request.clusterId !== null && request.clusterId !== clusterId) {
@@ -56,11 +57,18 @@ export class Membership {
     }
     await this.#requireSeen(request.seenEpoch)
     const { diskUid, name, incarnation, internalAddress, publicPort, advertisedUrl, zone } = request
-    const who = { diskUid, name, incarnation, internalAddress, publicPort, advertisedUrl, zone }
+    const { featureLevel = FEATURE_LEVEL_UNSAID } = request
+    const who = { diskUid, name, incarnation, internalAddress, publicPort, advertisedUrl, zone, featureLevel }
     const known = this.#sessions.withDisk(diskUid)
     const isNews = known === undefined || this.#sessions.isNews(known.id, incarnation, request.number)
     const reports = isNews ? request.replicas : []
-    const outcome = await this.#store.registerServer({ ...who, reports }, this.#runtime.clock.wallMs())
+    const levelBefore = this.#store.featureLevel()
+    const outcome = await this.#store
+      .registerServer({ ...who, reports }, this.#runtime.clock.wallMs())
+      .catch((error: unknown) => {
+        throw request.featureLevel === undefined ? inOldWords(error) : error
+      })
+    this.#logLevel(levelBefore)
     const { server, isNewServer, isNewIncarnation } = outcome
     if (isNews)
       this.#sessions.begin({ id: server, ...who }, { ...request, unreachable: [], oldestDiskCallMs: 0 })
@@ -90,6 +98,7 @@ export class Membership {
       clusterId: this.#store.clusterId,
       epoch: this.#store.epoch(),
       settings: this.#settings.cluster,
+      featureLevel: this.#store.featureLevel(),
       servers: this.#sessions.view(),
       preferred: this.#sessions.preferred(),
       totals: await this.#store.totals(),
@@ -114,8 +123,27 @@ export class Membership {
       preferred: this.#sessions.preferred(),
       orders,
       check: this.#checks.wanted,
+      featureLevel: this.#store.featureLevel(),
     }
   }
+
+  #logLevel(before: number): void {
+    const featureLevel = this.#store.featureLevel()
+    if (featureLevel === before) return
+    this.#runtime.log.info(
+      { featureLevel, before },
+      'every server reads this feature level: it is in use now',
+    )
+  }
+}
+
+/**
+ * A program that is older than levels does not know their error either. This one it knows, and ends with the text, which says
+ * what is the matter.
+ */
+function inOldWords(error: unknown): unknown {
+  if (!(error instanceof DfsError) || error.code !== 'OUTDATED_PROGRAM') return error
+  return new DfsError('WRONG_CLUSTER', `${error.detail}: start a newer program`, { cause: error })
 }
 
 /** Unknown copies are kept: a database that was restored, or a copy that came late, must not cost data (R7). */

@@ -48,8 +48,16 @@ export class Sessions {
   /** Begins a session, or ends the one of an earlier incarnation. */
   begin(record: ServerRecord, presence: Presence): void {
     this.#records.set(record.id, record)
+    this.#spreadLevel(record)
     this.#hear(record.id, record.incarnation, presence)
     this.#hasMajority = isMajority(this.#places(this.#sessions), this.#places(this.#records))
+  }
+
+  /** As the store does: the program at an address counts for every disk that was there. */
+  #spreadLevel({ internalAddress, featureLevel }: ServerRecord): void {
+    for (const [id, record] of this.#records) {
+      if (record.internalAddress === internalAddress) this.#records.set(id, { ...record, featureLevel })
+    }
   }
 
   withDisk(diskUid: string): ServerRecord | undefined {
@@ -193,6 +201,7 @@ export class Sessions {
       silentForMs: Math.floor(silenceMs(hearing)),
       damagedRanges: session?.damagedRanges ?? 0,
       repairedRecords: session?.repairedRecords ?? 0,
+      featureLevel: record.featureLevel,
     }
   }
 }

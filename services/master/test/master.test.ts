@@ -62,39 +62,6 @@ const emptyFile = (path: string): Omit<WriteCommand, 'id'> => ({
   upload: null,
 })
 
-describe('registration', () => {
-  it('gives each disk an id of its own, the same each time', async () => {
-    const b = await start()
-    const [first, second] = [await b.register(0), await b.register(1)]
-    expect(second.serverId).not.toBe(first.serverId)
-    expect((await b.register(0, { name: 'renamed' })).serverId).toBe(first.serverId)
-    expect(first).toMatchObject({ clusterId: b.store.clusterId, settings: { replicas: 3, minReplicas: 2 } })
-    expect(first.preferred).toBe(first.serverId)
-  })
-
-  it('refuses another cluster, a lower incarnation, and a server that has seen a later master (R6)', async () => {
-    const b = await start()
-    await expect(b.register(0, { clusterId: 'another' })).rejects.toMatchObject({ code: 'WRONG_CLUSTER' })
-    await b.register(0, { incarnation: 3, clusterId: b.store.clusterId })
-    await expect(b.register(0, { incarnation: 2 })).rejects.toMatchObject({ code: 'STALE_INCARNATION' })
-    const seenEpoch = { ...b.store.epoch(), nonce: '0123456789abcdef' }
-    await expect(b.register(1, { seenEpoch })).rejects.toMatchObject({ code: 'STALE_EPOCH' })
-    const older = { ...seenEpoch, counter: 9 }
-    await expect(b.register(1, { seenEpoch: older })).rejects.toMatchObject({ code: 'STALE_EPOCH' })
-    expect((await b.store.servers()).length).toBe(1)
-  })
-
-  it('logs copies that it does not know, and orders nothing about them (R7)', async () => {
-    const b = await start()
-    const copy = { volume: 5, replica: 6, state: 'open', lengthBytes: 1, verifiedToBytes: 0 } as const
-    const reply = await b.register(0, { replicas: [copy] })
-    expect(reply.orders).toEqual([])
-    expect(b.world.log.lines).toContainEqual(
-      expect.objectContaining({ level: 'warn', fields: expect.objectContaining({ copies: [copy] }) }),
-    )
-  })
-})
-
 describe('a report of damage', () => {
   it('makes the holder read the record again, until it says that it did', async () => {
     const b = await start()

@@ -14,16 +14,30 @@ export const status: Command = {
   options: {},
   async run({ client, output, signal }) {
     const view = await client.status({ signal })
-    await output.result(view, () => `${summaryOf(view)}\n\n${columns(rowsOf(view, output.shown))}`)
+    await output.result(
+      view,
+      () => `${summaryOf(view, output.shown)}\n\n${columns(rowsOf(view, output.shown))}`,
+    )
     return EXIT.ok
   },
 }
 
-function summaryOf({ clusterId, settings, totals }: ClusterStatusView): string {
+function summaryOf(view: ClusterStatusView, shown: Shown): string {
+  const { clusterId, settings, totals } = view
   return [
     `cluster ${clusterId}, ${settings.replicas} copies (at least ${settings.minReplicas} to accept a write)`,
     `${formatCount(totals.files, 'file')}, ${formatBytes(totals.fileBytes)}; directories ${totals.directories}, links ${totals.links}; volumes ${totals.volumesOpen} open, ${totals.volumesSealed} sealed`,
+    levelOf(view, shown),
   ].join('\n')
+}
+
+/** Which servers keep the cluster from writing what the others could read. */
+function levelOf({ featureLevel: inUse, servers }: ClusterStatusView, shown: Shown): string {
+  const behind = servers.filter(
+    ({ featureLevel }) => featureLevel === inUse && servers.some((other) => other.featureLevel > inUse),
+  )
+  const names = behind.map(({ name }) => shown(name)).join(', ')
+  return `feature level ${inUse}${names === '' ? '' : `, held back by ${names}: start a newer program there`}`
 }
 
 function rowsOf({ servers }: ClusterStatusView, shown: Shown): string[][] {

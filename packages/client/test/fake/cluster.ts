@@ -63,6 +63,7 @@ export class FakeCluster implements AsyncDisposable {
       silentForMs: 12,
       damagedRanges: 0,
       repairedRecords: 0,
+      featureLevel: 2,
     }))
   }
 

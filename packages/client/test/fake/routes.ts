@@ -169,6 +169,7 @@ function statusOf(cluster: FakeNodes): unknown {
     clusterId: 'fake',
     epoch: { counter: 1, nonce: '0123456789abcdef', sequence: 1 },
     settings: { replicas: 3, minReplicas: 2, chunkSizeBytes: 4194304, volumeSizeBytes: 268435456 },
+    featureLevel: 2,
     servers: cluster.servers(),
     totals: {
       files: count('file'),

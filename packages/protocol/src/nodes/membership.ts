@@ -11,6 +11,9 @@ export const EpochSchema = Type.Object({
   sequence: Count,
 })
 
+/** See feature-levels.ts. A program that is older than levels leaves it out: FEATURE_LEVEL_UNSAID. */
+const FeatureLevel = Type.Optional(Type.Integer({ minimum: 1 }))
+
 /** What one server knows about its copy of one volume. */
 export const ReplicaReport = Type.Object({
   volume: Id,
@@ -70,6 +73,8 @@ export const ServerInfo = Type.Object({
   /** Since its start: ranges found damaged in its copies, and records mended. */
   damagedRanges: Count,
   repairedRecords: Count,
+  /** What it reads. */
+  featureLevel: FeatureLevel,
 })
 export type ServerInfo = Static<typeof ServerInfo>
 
@@ -110,6 +115,8 @@ const SessionReply = {
   orders: Type.Array(Order),
   /** The check of all copies to carry out, if it is not done yet. */
   check: Type.Union([Id, Type.Null()]),
+  /** What every registered server reads: up to here new formats may be written. */
+  featureLevel: FeatureLevel,
 }
 
 const Presence = {
@@ -126,7 +133,7 @@ const Presence = {
 
 /**
  * A server that starts, or that the master does not know any more. The reports name every copy it has. Answers
- * WRONG_CLUSTER and STALE_INCARNATION are final: the server must end.
+ * WRONG_CLUSTER, STALE_INCARNATION and OUTDATED_PROGRAM are final: the server must end.
  */
 export const register = jsonMethod(
   'POST /v1/servers/registrations',
@@ -141,6 +148,8 @@ export const register = jsonMethod(
     advertisedUrl: Type.Union([Type.String(), Type.Null()]),
     zone: Type.String({ maxLength: 255 }),
     seenEpoch: Type.Union([EpochSchema, Type.Null()]),
+    /** What it reads. */
+    featureLevel: FeatureLevel,
   }),
   Type.Object({
     ...SessionReply,
@@ -177,6 +186,7 @@ export const ClusterView = Type.Object({
   clusterId: Type.String(),
   epoch: EpochSchema,
   settings: ClusterSettings,
+  featureLevel: FeatureLevel,
   servers: Type.Array(ServerInfo),
   preferred: Type.Union([Id, Type.Null()]),
   totals: Type.Object({

@@ -132,8 +132,12 @@ function decodeError(body: Pieces): DfsError {
   try {
     const { code, detail } = JSON.parse(fromUtf8(concatBytes(body))) as Record<string, unknown>
     if (isErrorCode(code)) return new DfsError(code, String(detail))
+    // Of a newer program: what it says is for people all the same.
+    return new DfsError(
+      'INTERNAL',
+      `the peer answered with an unknown error: ${String(code)}: ${String(detail)}`,
+    )
   } catch (error) {
     return new DfsError('INTERNAL', 'the peer answered with an error that cannot be read', { cause: error })
   }
-  return new DfsError('INTERNAL', 'the peer answered with an unknown error')
 }

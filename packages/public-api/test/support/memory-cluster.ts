@@ -256,6 +256,7 @@ const CLUSTER: ClusterView = {
   clusterId: 'c0ffee',
   epoch: { counter: 1, nonce: '0123456789abcdef', sequence: 7 },
   settings: { replicas: 3, minReplicas: 2, chunkSizeBytes: 4194304, volumeSizeBytes: 268435456 },
+  featureLevel: 2,
   servers: [
     {
       id: 1,
@@ -272,6 +273,7 @@ const CLUSTER: ClusterView = {
       silentForMs: 3,
       damagedRanges: 0,
       repairedRecords: 0,
+      featureLevel: 2,
     },
   ],
   preferred: 1,

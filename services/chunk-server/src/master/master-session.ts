@@ -9,6 +9,8 @@ import {
   type CheckProgress,
   DfsError,
   type Epoch,
+  FEATURE_LEVEL,
+  FEATURE_LEVEL_UNSAID,
   heartbeat,
   HEARTBEAT_MS,
   type HeartbeatReply,
@@ -28,7 +30,7 @@ const RETRY_BACKOFF = { firstMs: 100, mostMs: 1000 }
  * all servers start anew together with a master on an older backup.
  */
 const WRITE_DOWN_EVERY_MS = 10_000
-const FATAL = new Set(['WRONG_CLUSTER', 'STALE_INCARNATION'])
+const FATAL = new Set(['WRONG_CLUSTER', 'STALE_INCARNATION', 'OUTDATED_PROGRAM'])
 
 /** How clients and other nodes reach this server, and what it is called. */
 export interface ServerAddresses {
@@ -192,6 +194,7 @@ export class MasterSession {
         clusterId: identity.clusterId,
         diskUid: identity.diskUid,
         seenEpoch: identity.seenEpoch,
+        featureLevel: FEATURE_LEVEL,
       },
       { timeoutMs: this.#deps.tuning.sessionTimeoutMs * 5 },
     )
@@ -283,6 +286,7 @@ export class MasterSession {
     const { directory, store, runtime } = this.#deps
     this.#lastAnswerMs = runtime.clock.monotonicMs()
     directory.update(reply.servers)
+    directory.noteFeatureLevel(reply.featureLevel ?? FEATURE_LEVEL_UNSAID)
     this.#deps.onServers()
     if (reply.check !== null) this.#deps.fullCheck.want(reply.check)
     for (const order of reply.orders) await store.obey(order)

@@ -1,6 +1,14 @@
 /** The cluster as the master last described it: which servers there are, and where. */
 import { type Clock } from '@dfs/core'
-import { type ClusterSettings, DfsError, type PublicAddress, type ServerInfo } from '@dfs/protocol'
+import {
+  type ClusterSettings,
+  DfsError,
+  FEATURE_LEVEL,
+  FEATURE_LEVEL_UNSAID,
+  FEATURES,
+  type PublicAddress,
+  type ServerInfo,
+} from '@dfs/protocol'
 
 const UNREACHABLE_FIRST_MS = 1000
 const UNREACHABLE_MOST_MS = 30_000
@@ -20,6 +28,7 @@ export class ServerDirectory {
   #servers = new Map<number, ServerInfo>()
   #settings: ClusterSettings | null = null
   #master: NodeAddresses | null = null
+  #featureLevel = FEATURE_LEVEL_UNSAID
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -32,6 +41,16 @@ export class ServerDirectory {
   configure(settings: ClusterSettings, master: NodeAddresses): void {
     this.#settings = settings
     this.#master = master
+  }
+
+  /** The level that every registered server reads, as the master says; it never falls. */
+  noteFeatureLevel(level: number): void {
+    this.#featureLevel = Math.max(this.#featureLevel, Math.min(level, FEATURE_LEVEL))
+  }
+
+  /** Whether every server reads what belongs to this feature, so that it may be written. */
+  allows(feature: keyof typeof FEATURES): boolean {
+    return this.#featureLevel >= FEATURES[feature]
   }
 
   /** Addresses of all nodes known, the master first. */

@@ -8,7 +8,14 @@
  */
 import { assert, Batcher, type Clock, type Transport, TransportError, withDeadline } from '@dfs/core'
 import { appendRecords, callMethod, type ChunkPlacement, formatId, type VolumeOrder } from '@dfs/protocol'
-import { combineCrc32, type Crc32, type FramedRecord, frameRecord, type SummedContent } from '@dfs/volume'
+import {
+  combineCrc32,
+  type Crc32,
+  type FramedRecord,
+  frameRecord,
+  type SummedContent,
+  type Witness,
+} from '@dfs/volume'
 import { type Tuning } from '../tuning.ts'
 import { fromHex, type VolumeCopy } from '../volume/volume-copy.ts'
 
@@ -20,6 +27,8 @@ export interface OpenVolumeDeps {
   readonly crc32: Crc32
   readonly tuning: Tuning
   readonly addressOf: (server: number) => string
+  /** What this server has seen of the master, for the next record; null where not every server reads it there. */
+  readonly witness: () => Witness | null
   /** Does an append of so many bytes to this server's own copy, unless its disk is full. */
   readonly appendHere: (bytes: number, append: () => Promise<number>) => Promise<number>
   /** A peer that has synced a batch. That it makes an empty copy says nothing yet: its disk may take no records. */
@@ -89,8 +98,9 @@ export class OpenVolume {
     if (this.#ended !== null) throw this.#ended
     const { volume, primary, replicas } = this.order
     const offset = this.#nextOffset
+    const witness = this.#deps.witness()
     const record = frameRecord(
-      { ...origin, ...primary, volume, offset, committedEnd: this.#committedEnd },
+      { ...origin, ...primary, volume, offset, committedEnd: this.#committedEnd, witness },
       content,
       { salt: this.#salt, crc32: this.#deps.crc32 },
     )

@@ -61,6 +61,8 @@ export interface Registration {
   readonly publicPort: number
   readonly advertisedUrl: string | null
   readonly zone: string
+  /** What its program reads. */
+  readonly featureLevel: number
   /** Every copy that it has. */
   readonly reports: readonly ReplicaReport[]
 }
@@ -130,6 +132,8 @@ export interface MetadataStore {
   readonly clusterId: string
   /** The epoch of this opening, with the number of transactions committed so far. */
   epoch(): Epoch
+  /** The feature level that is in use: what is written down before anybody is told never falls. */
+  featureLevel(): number
   /** Whether everything that somebody saw of a start of the master is here: not so where this is a restored backup (R6). */
   includes(seen: Epoch): Promise<boolean>
 
@@ -157,7 +161,8 @@ export interface MetadataStore {
 
   /**
    * Records a server that starts, or starts anew. A new incarnation seals every open volume with a copy on the server and
-   * makes its other copies unverified, those it does not report any more lost. Throws STALE_INCARNATION.
+   * makes its other copies unverified, those it does not report any more lost. Throws STALE_INCARNATION, and
+   * OUTDATED_PROGRAM where it reads less than the level in use; that rises to what all servers read.
    */
   registerServer(registration: Registration, nowWallMs: number): Promise<RegistrationOutcome>
   /** Every server that ever registered, by id. */

@@ -72,6 +72,7 @@ export function applyRegistration(
   const server = known?.id ?? tables.state.nextId()
   const isNewIncarnation = known !== undefined && known.incarnation < registration.incarnation
   tables.servers.put(server, registration, nowWallMs)
+  tables.state.raiseFeatureLevel(tables.servers.featureLevel)
   const endedVolumes = isNewIncarnation
     ? endIncarnation(
         tables,

@@ -188,7 +188,13 @@ const STARTS = `
 CREATE TABLE starts (counter INTEGER PRIMARY KEY, nonce TEXT NOT NULL, sequence INTEGER NOT NULL) STRICT;
 `
 
-export const MIGRATIONS: readonly string[] = [FIRST, GRANTS, KEYS, STARTS]
+/** What each server reads, and what all of them do: before this they said nothing, and read level 1. */
+const FEATURE_LEVELS = `
+ALTER TABLE servers ADD COLUMN feature_level INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE state ADD COLUMN feature_level INTEGER NOT NULL DEFAULT 1;
+`
+
+export const MIGRATIONS: readonly string[] = [FIRST, GRANTS, KEYS, STARTS, FEATURE_LEVELS]
 
 /** Takes the steps that are missing, each in a transaction of its own. Throws UNAVAILABLE on a schema of a newer program. */
 export function migrate(database: DatabaseSync): void {

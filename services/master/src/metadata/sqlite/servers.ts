@@ -13,17 +13,20 @@ interface ServerRow {
   readonly public_port: number
   readonly advertised_url: string | null
   readonly zone: string
+  readonly feature_level: number
 }
 
 export class Servers {
   readonly #byId = new Map<number, ServerRecord>()
   readonly #put: Query
+  readonly #putLevel: Query
 
   constructor(database: DatabaseSync) {
     for (const row of new Query<ServerRow>(database, 'SELECT * FROM servers ORDER BY id').all()) {
       this.#byId.set(row.id, recordOf(row))
     }
-    this.#put = new Query(database, 'INSERT OR REPLACE INTO servers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)')
+    this.#put = new Query(database, 'INSERT OR REPLACE INTO servers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+    this.#putLevel = new Query(database, 'UPDATE servers SET feature_level = ? WHERE internal_address = ?')
   }
 
   all(): ServerRecord[] {
@@ -52,7 +55,22 @@ export class Servers {
       server.advertisedUrl,
       server.zone,
       nowWallMs,
+      server.featureLevel,
     )
+    this.#spreadLevel(server)
+  }
+
+  /** What every program reads that runs with the disk of a server. */
+  get featureLevel(): number {
+    return Math.min(...[...this.#byId.values()].map(({ featureLevel }) => featureLevel))
+  }
+
+  /** A disk that was replaced leaves a record for good. Its program is the one that has its address now: that one counts for it. */
+  #spreadLevel({ internalAddress, featureLevel }: ServerRecord): void {
+    for (const [id, server] of this.#byId) {
+      if (server.internalAddress === internalAddress) this.#byId.set(id, { ...server, featureLevel })
+    }
+    this.#putLevel.run(featureLevel, internalAddress)
   }
 
   isCurrent(placement: Placement): boolean {
@@ -85,4 +103,5 @@ const recordOf = (row: ServerRow): ServerRecord => ({
   publicPort: row.public_port,
   advertisedUrl: row.advertised_url,
   zone: row.zone,
+  featureLevel: row.feature_level,
 })

@@ -109,6 +109,10 @@ export class SqliteStore implements MetadataStore {
     return this.#tables.state.epoch
   }
 
+  featureLevel(): number {
+    return this.#tables.state.featureLevel
+  }
+
   async includes(seen: Epoch): Promise<boolean> {
     return this.#read(() => this.#tables.state.includes(seen))
   }
@@ -137,7 +141,12 @@ export class SqliteStore implements MetadataStore {
   }
 
   async registerServer(registration: Registration, nowWallMs: number): Promise<RegistrationOutcome> {
-    const { incarnation, diskUid } = registration
+    const { incarnation, diskUid, featureLevel } = registration
+    const inUse = this.featureLevel()
+    if (featureLevel < inUse) {
+      const reads = `the program of ${registration.name} reads level ${featureLevel}`
+      throw new DfsError('OUTDATED_PROGRAM', `this cluster uses feature level ${inUse}, ${reads}`)
+    }
     const known = this.#tables.servers.withDisk(diskUid)
     if (known !== undefined && known.incarnation > incarnation) {
       throw new DfsError('STALE_INCARNATION', `server ${known.id} has started anew since ${incarnation}`)

@@ -4,7 +4,7 @@
  * which this database is a restored copy (R6).
  */
 import { type Random } from '@dfs/core'
-import { type Epoch, makeId } from '@dfs/protocol'
+import { DfsError, type Epoch, FEATURE_LEVEL, makeId } from '@dfs/protocol'
 import { type Connection } from './connection.ts'
 import { Query } from './query.ts'
 import { Starts } from './starts.ts'
@@ -21,6 +21,7 @@ interface StateRow {
   readonly key_generation: number
   readonly key_generation_since_ms: number
   readonly key_count: number
+  readonly feature_level: number
 }
 
 export interface Counters {
@@ -50,22 +51,25 @@ export class State {
   #clusterMs: number
   #sequence: number
   #idsMade = 0
+  #featureLevel: number
 
-  /** Reads the row, or makes it, and raises the epoch durably. */
+  /** Reads the row, or makes it, and raises the epoch durably. Throws UNAVAILABLE where a newer program is in use. */
   constructor(connection: Connection, random: Random) {
     const { database } = connection
     this.#starts = new Starts(database)
     this.#save = new Query(
       database,
       `UPDATE state SET sequence = ?, files = ?, directories = ?, links = ?, file_bytes = ?, cluster_ms = ?,
-       key_generation = ?, key_generation_since_ms = ?, key_count = ?`,
+       key_generation = ?, key_generation_since_ms = ?, key_count = ?, feature_level = ?`,
     )
     const row = connection.write(() => {
-      const first = `INSERT OR IGNORE INTO state VALUES (1, ?, 0, '', 0, 0, 0, 0, 0, 0, 0, 0, 0)`
+      const first = `INSERT OR IGNORE INTO state VALUES (1, ?, 0, '', 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)`
       new Query(database, first).run(hexadecimal(random.bytes(16)))
       return new Query<StateRow>(database, 'SELECT * FROM state').first()!
     })
+    requireReadable(row.feature_level)
     this.clusterId = row.cluster_id
+    this.#featureLevel = row.feature_level
     this.#epoch = row.epoch + 1
     this.#nonce = hexadecimal(random.bytes(8))
     this.#sequence = row.sequence
@@ -98,6 +102,16 @@ export class State {
     return this.#starts.include(seen, this.#epoch)
   }
 
+  /** What the servers may write: every one of them reads it. */
+  get featureLevel(): number {
+    return this.#featureLevel
+  }
+
+  /** All servers read up to this level: what is newer than the level so far may be written once this is committed. */
+  raiseFeatureLevel(level: number): void {
+    this.#featureLevel = Math.max(this.#featureLevel, Math.min(level, FEATURE_LEVEL))
+  }
+
   /** Cluster time as it will be saved. */
   get clusterMs(): number {
     return this.#clusterMs
@@ -123,7 +137,8 @@ export class State {
     const { files, directories, links, fileBytes } = this.counters
     const { number, sinceMs, keysCount } = this.keyGeneration
     const counters = [files, directories, links, fileBytes] as const
-    this.#save.run(this.nextSequence, ...counters, this.#clusterMs, number, sinceMs, keysCount)
+    const keys = [number, sinceMs, keysCount] as const
+    this.#save.run(this.nextSequence, ...counters, this.#clusterMs, ...keys, this.#featureLevel)
   }
 
   /**
@@ -133,6 +148,14 @@ export class State {
   noteCommitted(): void {
     this.#sequence += 1
   }
+}
+
+function requireReadable(featureLevel: number): void {
+  if (featureLevel <= FEATURE_LEVEL) return
+  throw new DfsError(
+    'UNAVAILABLE',
+    `the cluster uses feature level ${featureLevel}, this program knows ${FEATURE_LEVEL}: start a newer program`,
+  )
 }
 
 export const hexadecimal = (bytes: Uint8Array): string => bytes.toHex()
