@@ -64,18 +64,38 @@ export const REPLICATION_BUGS: readonly PlantedBug[] = [
   {
     name: 'say that nothing happened where nobody knows',
     promise: 'an error without "unknown" means no effect (R14)',
-    file: COMMITS,
-    oldText: '      if (leftMs <= 0 || (isSettling && !mayHaveLeft)) throw noAnswer(mayHaveLeft)\n',
-    newText: '      if (leftMs <= 0 || isSettling) throw noAnswer(false)\n',
+    file: 'services/chunk-server/src/master/pending-command.ts',
+    oldText: '    this.fail(noAnswer(this.mayHaveLeft || this.isUnderWay))\n',
+    newText: '    this.fail(noAnswer(false))\n',
+  },
+  {
+    name: 'give the commit a time of its own',
+    promise: 'a client request has one deadline, whatever it passes through',
+    file: 'services/chunk-server/src/files/record-committer.ts',
+    oldText: '          commits.submit(await command(record), number, context),\n',
+    newText:
+      '          commits.submit(await command(record), number, {\n' +
+      '            ...context,\n' +
+      '            deadlineMs: clock.monotonicMs() + 20_000,\n' +
+      '          }),\n',
+    test: 'services/chunk-server/test/request-deadline.test.ts',
+  },
+  {
+    name: 'end a batch of look-ups with its earliest',
+    promise: 'each request is answered by its own deadline, whatever batch it travels in',
+    file: 'services/chunk-server/src/master/lookup-channel.ts',
+    oldText: '    const deadlineMs = Math.max(',
+    newText: '    const deadlineMs = Math.min(',
+    test: 'services/chunk-server/test/request-deadline.test.ts',
   },
   {
     name: 'answer a look-up from a cache',
     promise: 'a read uses a look-up sent after it arrived (R16)',
     file: 'services/chunk-server/src/master/lookup-channel.ts',
-    oldText: '    return this.#batcher.add({ request, requestId, deadlineMs })',
+    oldText: '    const found = this.#batcher.add({ request, context })',
     newText:
       '    const kept = ((this.#deps as { kept?: Record<string, Promise<LookupResult>> }).kept ??= {})\n' +
-      '    return (kept[JSON.stringify(request)] ??= this.#batcher.add({ request, requestId, deadlineMs }))',
+      '    const found = (kept[JSON.stringify(request)] ??= this.#batcher.add({ request, context }))',
   },
   {
     name: 'never forget that a request is under way',

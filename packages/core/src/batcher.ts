@@ -15,6 +15,11 @@ export interface BatcherOptions<Item, Result> {
   readonly inFlightMax: number
   /** Items waiting at most; beyond it `add` throws {@link QueueFullError}. */
   readonly queueMax: number
+  /**
+   * Why an item need not leave any more; null where somebody waits for it. It is rejected with that when its turn comes, or
+   * when its place is needed.
+   */
+  readonly whyOver?: (item: Item) => Error | null
   /** Weight of an item (its bytes) and the most a batch may weigh; a single heavier item still goes, alone. */
   readonly weigh?: (item: Item) => number
   readonly weightMax?: number
@@ -48,6 +53,7 @@ export class Batcher<Item, Result> {
 
   /** Resolves with the item's own result, once its batch is done. */
   add(item: Item): Promise<Result> {
+    if (this.#queue.length >= this.#options.queueMax) this.#queue = this.#wanted(this.#queue)
     if (this.#queue.length >= this.#options.queueMax) throw new QueueFullError('too much is waiting')
     const { promise, resolve, reject } = Promise.withResolvers<Result>()
     this.#queue.push({ item, resolve, reject })
@@ -60,13 +66,14 @@ export class Batcher<Item, Result> {
     this.#isGathering = true
     void this.#options.gather().then(() => {
       this.#isGathering = false
-      void this.#send(this.#take())
+      const batch = this.#take()
+      if (batch.length > 0) void this.#send(batch)
       this.#pump()
     })
   }
 
   #take(): Waiting<Item, Result>[] {
-    const { itemsMax, weigh, weightMax = Infinity } = this.#options
+    const { itemsMax, weigh, weightMax = Infinity, whyOver } = this.#options
     let count = 0
     let weight = 0
     while (count < this.#queue.length && count < itemsMax) {
@@ -74,7 +81,18 @@ export class Batcher<Item, Result> {
       if (count > 0 && weight > weightMax) break
       count += 1
     }
-    return this.#queue.splice(0, count)
+    const taken = this.#queue.splice(0, count)
+    return whyOver === undefined ? taken : this.#wanted(taken)
+  }
+
+  /** Those that somebody waits for; the others are told. */
+  #wanted(waiting: Waiting<Item, Result>[]): Waiting<Item, Result>[] {
+    const { whyOver } = this.#options
+    return waiting.filter(({ item, reject }) => {
+      const reason = whyOver?.(item) ?? null
+      if (reason !== null) reject(reason)
+      return reason === null
+    })
   }
 
   async #send(batch: Waiting<Item, Result>[]): Promise<void> {

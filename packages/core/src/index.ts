@@ -4,6 +4,7 @@ export { Batcher, type BatcherOptions, QueueFullError } from './batcher.ts'
 export { byteCount, ByteReader, ByteWriter, concatBytes, fromUtf8, MalformedError, utf8 } from './bytes.ts'
 export { decodeCheckedJson, decodeUncheckedJson, encodeCheckedJson, type Sum } from './checked-json.ts'
 export { type Clock, DeadlineError, withDeadline } from './clock.ts'
+export { Deadlines, type Due } from './deadlines.ts'
 export {
   type Disk,
   DiskError,

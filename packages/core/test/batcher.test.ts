@@ -57,6 +57,35 @@ describe('Batcher', () => {
     expect(runs.map(({ items }) => items)).toEqual([['a', 'b']])
   })
 
+  it('takes nothing along that nobody waits for, and keeps no place for it', async () => {
+    const over = new Set<string>()
+    const { batcher, runs } = controlled({
+      queueMax: 2,
+      whyOver: (item) => (over.has(item) ? new Error(`${item} is over`) : null),
+    })
+    const first = batcher.add('a')
+    await settle()
+    const [left, stays] = [batcher.add('b'), batcher.add('c')]
+    expect(() => batcher.add('d')).toThrow(QueueFullError)
+    over.add('b')
+    const next = batcher.add('d')
+    await expect(left).rejects.toThrow('b is over')
+    over.add('d')
+    const dropped = next.catch((error: unknown) => error)
+    await finish(runs[0])
+    expect(await dropped).toMatchObject({ message: 'd is over' })
+    expect(runs.map(({ items }) => items)).toEqual([['a'], ['c']])
+    await finish(runs[1])
+    expect(await Promise.all([first, stays])).toEqual(['A', 'C'])
+    // A batch of which nothing is left is none, and whoever comes then is not kept waiting by it.
+    over.add('e')
+    await expect(batcher.add('e')).rejects.toThrow('e is over')
+    const last = batcher.add('f')
+    await settle()
+    await finish(runs[2])
+    expect(await last).toBe('F')
+  })
+
   it('ends a batch before the item that would make it too heavy; a heavier one goes alone', async () => {
     const { batcher, runs } = controlled({ weigh: (item) => item.length, weightMax: 4 })
     for (const item of ['aa', 'bb', 'c', 'dddddd', 'e']) void batcher.add(item)

@@ -55,7 +55,13 @@ export const SUSPECT_AFTER_MS = 4000
 export const DEAD_AFTER_MS = 20_000
 /** A replica that has not answered by then is late, and its volume is sealed. */
 export const REPLICATION_TIMEOUT_MS = 2000
-/** How long a coordinator tries to finish one client request before it answers. */
+/**
+ * How long one client request takes at most, whatever it passes through, from the moment when the server has all that it needs
+ * of the client: the head, the parsed JSON body, or the last byte of a file's body. While a body arrives, each part that was
+ * read has as long to be stored, and the server keeps no client waiting for longer before it reads on; how long the client
+ * itself may pause is the body reader's own limit. An answer that has begun goes on for as long as its client takes it, and
+ * each look-up for more of it has as long again.
+ */
 export const REQUEST_DEADLINE_MS = 20_000
 
 assert(BLOCK_SIZE_BYTES * 64 === CHUNK_SIZE_BYTES, 'a chunk is 64 blocks')

@@ -3,6 +3,7 @@
  * metadata routes are written once, against this interface.
  */
 import { type Clock } from '@dfs/core'
+import { DfsError } from './errors.ts'
 import { REQUEST_DEADLINE_MS } from './limits.ts'
 import { type ClusterView, type CopyCheck } from './nodes/membership.ts'
 import { type CommandBody, type CommandSuccess } from './nodes/commands.ts'
@@ -41,6 +42,10 @@ export const openContext = (clock: Clock, requestId: string, signal?: AbortSigna
  */
 export const continueContext = (clock: Clock, { requestId, signal }: RequestContext): RequestContext =>
   openContext(clock, requestId, signal)
+
+/** Ends what was still waiting for its turn when its client left; nobody reads it but the logs. */
+export const clientHasLeft = (): DfsError =>
+  new DfsError('UNAVAILABLE', 'the client left before this was begun; nothing was changed')
 
 export interface Namespace {
   /** Reads the committed state as of some moment after the call. UNAVAILABLE where the master cannot be asked. */

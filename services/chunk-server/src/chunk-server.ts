@@ -3,7 +3,7 @@
  * arguments, so the same function starts it as a process and inside the simulator. The public REST API is put on top by
  * main.ts.
  */
-import { type Clock, type Runtime } from '@dfs/core'
+import { type Clock, Deadlines, type Runtime } from '@dfs/core'
 import {
   commits as commitsMethod,
   DfsError,
@@ -113,8 +113,10 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     methods.map(({ route }) => route),
   )
 
+  const deadlines = new Deadlines(clock)
   const commits = new CommitChannel({
     clock,
+    deadlines,
     random: random.fork('commits'),
     tuning,
     sender: () => ({ server: identity.serverId, incarnation: identity.incarnation }),
@@ -122,6 +124,7 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
   })
   const lookups = new LookupChannel({
     clock,
+    deadlines,
     random: random.fork('lookups'),
     tuning,
     send: (requests, options) => session.callCurrent(lookupsMethod, requests, options),
@@ -154,13 +157,15 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
   const onDamage = (damage: Damage): void => damages.report(damage)
   const chunks = new ChunkReader({ clock, transport, tuning, store, directory, crc32, log, self, onDamage })
   const chunkSizeBytes = (): number => directory.settings.chunkSizeBytes
-  const records = new RecordCommitter({ clock, pool: openVolumes, commits })
+  const records = new RecordCommitter({ clock, deadlines, pool: openVolumes, commits })
   const content = { crc32, createHasher, chunkSizeBytes, records }
   const uploads = new UploadStager({
     ...content,
     clock,
     tuning,
-    permits: new ChunkPermits(clock, {
+    permits: new ChunkPermits({
+      clock,
+      deadlines,
       permits: tuning.chunksInMemoryMax,
       waitingMax: LONG_BODIES_WAITING_MAX,
     }),
@@ -187,7 +192,7 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
       write: (request, body, context) => writer.write(request, body, context),
       read: (request, context) => reader.open(request, context),
     },
-    namespace: new RemoteNamespace({ clock, session, commits, lookups }),
+    namespace: new RemoteNamespace({ clock, deadlines, session, commits, lookups }),
     directory,
     whyNotReady: () => {
       const silentForMs = session.silentForMs

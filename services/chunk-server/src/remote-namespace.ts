@@ -1,5 +1,5 @@
 /** The namespace on a chunk server: the master is asked. Look-ups and commands share the batches of the data path. */
-import { type Clock, TransportError } from '@dfs/core'
+import { type Clock, type Deadlines, TransportError } from '@dfs/core'
 import {
   checkCopies,
   type ClusterView,
@@ -12,6 +12,7 @@ import {
   type ListRequest,
   type Lookup,
   type LookupResult,
+  type MethodCallOptions,
   type Namespace,
   type RequestContext,
   requireSuccess,
@@ -25,6 +26,7 @@ const CALL_TIMEOUT_MS = 5000
 
 export interface RemoteNamespaceDeps {
   readonly clock: Clock
+  readonly deadlines: Deadlines
   readonly session: MasterSession
   readonly commits: CommitChannel
   readonly lookups: LookupChannel
@@ -63,16 +65,21 @@ export class RemoteNamespace implements Namespace {
   }
 
   async #ask<R>(
-    ask: (options: { timeoutMs: number; requestId: string }) => Promise<R>,
-    { requestId, deadlineMs }: RequestContext,
+    ask: (options: MethodCallOptions) => Promise<R>,
+    { requestId, deadlineMs, signal }: RequestContext,
   ): Promise<R> {
     const leftMs = deadlineMs - this.#deps.clock.monotonicMs()
-    if (leftMs <= 0) throw new DfsError('UNAVAILABLE', 'the master was not asked in time')
+    if (leftMs <= 0) throw noAnswer('there was no time left to ask it')
+    const options = { timeoutMs: Math.min(CALL_TIMEOUT_MS, leftMs), requestId, ...(signal && { signal }) }
     try {
-      return await ask({ timeoutMs: Math.min(CALL_TIMEOUT_MS, leftMs), requestId })
+      // What an answer says of the master is written down before it counts, and a disk may hang.
+      return await this.#deps.deadlines.within(deadlineMs, ask(options), () => noAnswer('the time is over'))
     } catch (error) {
       if (!(error instanceof TransportError)) throw error
-      throw new DfsError('UNAVAILABLE', `the master does not answer: ${error.message}`, { cause: error })
+      throw noAnswer(error.message, error)
     }
   }
 }
+
+const noAnswer = (reason: string, cause?: unknown): DfsError =>
+  new DfsError('UNAVAILABLE', `the master does not answer: ${reason}`, { cause })

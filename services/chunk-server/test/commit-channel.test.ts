@@ -1,5 +1,5 @@
 /** Exactly once, and never a definite answer about what may have happened: the promises of the commit channel. */
-import { byteCount, TransportError } from '@dfs/core'
+import { byteCount, Deadlines, TransportError } from '@dfs/core'
 import {
   type CommandBody,
   type CommandResult,
@@ -37,6 +37,7 @@ function channelTo(answer: (request: CommitRequest) => Promise<CommitReply>) {
   const sent: CommitRequest[] = []
   const channel = new CommitChannel({
     clock: runtime.clock,
+    deadlines: new Deadlines(runtime.clock),
     random: runtime.random,
     tuning: DEFAULT_TUNING,
     sender: () => ({ server: 7, incarnation: 3 }),
@@ -121,14 +122,17 @@ test('a batch without an answer is settled before its deadline, and what the mas
 })
 
 test('nothing is sent for the first time when there is no time left to settle it', async () => {
-  const { simulation, execute, sent, clock } = channelTo(async () => {
+  const { simulation, channel, execute, sent, clock } = channelTo(async () => {
     throw new TransportError('lost', { wasSent: true })
   })
   const outcomes = await simulation.complete(async () => {
-    const first = execute(makeDirectory('first'))
+    const opened = openContext(clock, 'test')
     await clock.sleep(100)
-    // It waits until the deadline of the first one, a moment before its own.
-    return Promise.allSettled([first, execute(makeDirectory('second'))])
+    // It waits behind the first one, whose time to be settled comes later than its own.
+    return Promise.allSettled([
+      execute(makeDirectory('first')),
+      clock.sleep(10).then(() => channel.execute(makeDirectory('second'), opened)),
+    ])
   })
   expect(outcomes).toMatchObject([{ reason: { code: 'TIMEOUT_ERROR' } }, { reason: { code: 'UNAVAILABLE' } }])
   const names = sent.flatMap(({ commands }) => commands.map((command) => 'path' in command && command.path))

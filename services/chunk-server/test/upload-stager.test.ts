@@ -1,5 +1,5 @@
 /** However a long body ends, its permits come back: the next one has the memory that it had. */
-import { type Clock } from '@dfs/core'
+import { type Clock, Deadlines } from '@dfs/core'
 import { crc32, createHasher } from '@dfs/node-runtime'
 import { DfsError, KIB, openContext, parseFilePath, type RequestId, UNCONDITIONAL } from '@dfs/protocol'
 import { SimNetwork, simNode, Simulation } from '@dfs/sim-runtime'
@@ -23,7 +23,7 @@ let uploads: UploadStager
 beforeEach(() => {
   simulation = new Simulation('upload stager')
   clock = simNode(new SimNetwork(simulation), 'node').runtime.clock
-  permits = new ChunkPermits(clock, { permits: PERMITS, waitingMax: 10 })
+  permits = new ChunkPermits({ clock, deadlines: new Deadlines(clock), permits: PERMITS, waitingMax: 10 })
   store = () => clock.sleep(5)
   uploads = new UploadStager({
     clock,
@@ -67,7 +67,8 @@ const piecesOf = (count: number): Uint8Array[] =>
 /** How many permits can be had now without waiting for anybody. */
 async function freePermits(): Promise<number> {
   let free = 0
-  for (let count = 0; count <= PERMITS; count += 1) void permits.acquire().then(() => (free += 1))
+  for (let count = 0; count <= PERMITS; count += 1)
+    void permits.acquire({ deadlineMs: Infinity }).then(() => (free += 1))
   await simulation.run({ untilMs: simulation.nowMs })
   return free
 }
@@ -95,7 +96,10 @@ it('a body that cannot be stored gives its permits back', async () => {
 })
 
 it('a body that breaks off while it waits for a permit gives up its turn, and whoever waits behind it goes on', async () => {
-  const [first, second] = [await permits.acquire(), await permits.acquire()]
+  const [first, second] = [
+    await permits.acquire({ deadlineMs: Infinity }),
+    await permits.acquire({ deadlineMs: Infinity }),
+  ]
   const broken = stage([...piecesOf(2), gone]).catch((error: unknown) => error)
   const whole = stage(piecesOf(20))
   await simulation.run({ untilMs: simulation.nowMs + 100 })

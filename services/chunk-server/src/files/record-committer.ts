@@ -3,8 +3,9 @@
  * Where the volume ends in between, the same content goes to the next one: the bytes are kept until the request is
  * answered (R1).
  */
-import { type Clock } from '@dfs/core'
+import { type Clock, type Deadlines } from '@dfs/core'
 import {
+  clientHasLeft,
   type CommandBody,
   type CommandResult,
   type CommandSuccess,
@@ -15,7 +16,13 @@ import {
 } from '@dfs/protocol'
 import { type SummedContent } from '@dfs/volume'
 import { type CommitChannel } from '../master/commit-channel.ts'
-import { type AppendedRecord, type VolumePool, type VolumeUser } from '../replication/volume-pool.ts'
+import { type RecordOrigin } from '../replication/open-volume.ts'
+import {
+  type AppendedRecord,
+  type AppendTarget,
+  type VolumePool,
+  type VolumeUser,
+} from '../replication/volume-pool.ts'
 
 /** Where a record goes, and what it is about. */
 export interface RecordTarget {
@@ -29,6 +36,7 @@ export interface RecordTarget {
 
 export interface RecordCommitterDeps {
   readonly clock: Clock
+  readonly deadlines: Deadlines
   readonly pool: VolumePool
   readonly commits: CommitChannel
 }
@@ -46,20 +54,21 @@ export class RecordCommitter {
   /**
    * Appends content and submits the command that names it, until the master has decided. A volume that ended before the
    * commit, or a record that others have overtaken there, costs another round under a new number: the refusal is definite.
-   * Throws the master's refusal, TIMEOUT_ERROR (unknown), and what `VolumePool.append` throws.
+   * Throws the master's refusal, TIMEOUT_ERROR (unknown), and what `VolumePool.append` throws; by the deadline of the context.
    */
   async store(
     { kind, user, context, ...origin }: RecordTarget,
     content: SummedContent,
     command: (record: AppendedRecord) => CommandBody | Promise<CommandBody>,
   ): Promise<CommandSuccess> {
-    const { clock, pool, commits } = this.#deps
+    const { clock, commits } = this.#deps
     const { deadlineMs } = context
     for (;;) {
+      if (context.signal?.aborted === true) throw clientHasLeft()
       const number = commits.reserve()
       try {
         const target = { kind, user, deadlineMs }
-        const record = await pool.append(target, { ...origin, requestNumber: number }, content)
+        const record = await this.#append(target, { ...origin, requestNumber: number }, content)
         const result = await settle(record, async () =>
           commits.submit(await command(record), number, context),
         )
@@ -70,6 +79,19 @@ export class RecordCommitter {
         commits.release(number)
       }
     }
+  }
+
+  /** A record that is appended too late is garbage: nothing will refer to it. */
+  #append(target: AppendTarget, origin: RecordOrigin, content: SummedContent): Promise<AppendedRecord> {
+    const { pool, deadlines } = this.#deps
+    const appending = pool.append(target, origin, content)
+    return deadlines.within(target.deadlineMs, appending, () => {
+      appending.then(
+        (record) => record.settle(false),
+        () => undefined,
+      )
+      return new DfsError('COPY_ERROR', 'the copies were not made in time')
+    })
   }
 }
 

@@ -74,6 +74,8 @@ interface ReadChunk {
 interface GatheredChunk {
   readonly pieces: readonly Uint8Array[]
   readonly isLast: boolean
+  /** The request's, its time counted from the last byte of the chunk. */
+  readonly context: RequestContext
   readonly release: () => void
 }
 
@@ -89,7 +91,7 @@ export class UploadStager {
    * When it rejects, nothing of the upload is under way any more.
    */
   async stage(upload: Upload, body: BodyReader, head: readonly Uint8Array[]): Promise<Staged> {
-    const { clock, crc32: sum, createHasher, tuning } = this.#deps
+    const { crc32: sum, createHasher, tuning } = this.#deps
     const digests = new ContentDigests(upload.request.digests, createHasher)
     const run: Run = { upload, last: undefined, inFlight: 0 }
     const window: Promise<void>[] = []
@@ -97,9 +99,9 @@ export class UploadStager {
     let { context } = upload
     try {
       for (let before = head, isLast = false; !isLast; before = []) {
-        const chunk = await this.#gather(body, before)
+        const chunk = await this.#gather(body, before, context)
         isLast = chunk.isLast
-        context = continueContext(clock, context)
+        context = chunk.context
         const summed = sumContent(chunk.pieces, sum)
         digests.update(summed.pieces)
         const staging = this.#stageNext(run, { start: size, summed, context }).finally(chunk.release)
@@ -120,12 +122,16 @@ export class UploadStager {
   }
 
   /** The next chunk, with the permit that it is held under. Smaller than it could be where others wait for a permit. */
-  async #gather(body: BodyReader, before: readonly Uint8Array[]): Promise<GatheredChunk> {
-    const { permits, chunkSizeBytes } = this.#deps
+  async #gather(
+    body: BodyReader,
+    before: readonly Uint8Array[],
+    context: RequestContext,
+  ): Promise<GatheredChunk> {
+    const { clock, permits, chunkSizeBytes } = this.#deps
     const most = chunkSizeBytes()
     const first = await body.read(Math.max(0, Math.min(most, UNPERMITTED_BYTES) - lengthOf(before)))
     const pieces = [...before, ...first.pieces]
-    const permit = await permits.acquire()
+    const permit = await permits.acquire(continueContext(clock, context))
     try {
       const room = most - lengthOf(pieces)
       const rest = first.isLast || room <= 0 ? null : await body.read(room, permit.hurry)
@@ -133,6 +139,7 @@ export class UploadStager {
       return {
         pieces: rest === null ? pieces : [...pieces, ...rest.pieces],
         isLast: first.isLast || rest?.isLast === true,
+        context: continueContext(clock, context),
         release: () => permit.release(),
       }
     } catch (error) {

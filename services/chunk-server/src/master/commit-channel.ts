@@ -1,37 +1,42 @@
 /**
  * Commands to the master, in batches and exactly once. One batch is under way at a time, so a volume's commits arrive in
  * the order of their records. A batch whose answer got lost is sent again with the same request ids; the master answers a
- * repeated id with the stored result. Once a batch may have left, only the master's word is definite (R14): before the
- * deadline it is asked to settle the requests, which gives those up that it knows nothing of. Where no answer comes even
- * then, the outcome is unknown and the error says so.
+ * repeated id with the stored result. Each command keeps its own deadline: one whose time is over leaves the batch, and the
+ * others go on. Once a command may have left, only the master's word is definite (R14): before its deadline the master is
+ * asked to settle it (settlement.ts). Where no answer comes even then, the outcome is unknown and the error says so.
  */
-import { assert, backoffMs, Batcher, type Clock, type Random, TransportError } from '@dfs/core'
 import {
+  assert,
+  backoffMs,
+  Batcher,
+  type Clock,
+  type Deadlines,
+  type Random,
+  TransportError,
+} from '@dfs/core'
+import {
+  clientHasLeft,
   type Command,
   type CommandBody,
   type CommandResult,
   type CommitReply,
   type CommitRequest,
-  DfsError,
-  failure,
   type RequestContext,
   type RequestId,
-  UNCONDITIONAL,
   WIRE_BODY_BYTES_MAX,
 } from '@dfs/protocol'
 import { type Tuning } from '../tuning.ts'
+import { encodedBytesMax, isWorthRetrying, noAnswer, PendingCommand } from './pending-command.ts'
+import { Settlement } from './settlement.ts'
 
 const QUEUE_MAX = 16_384
 const RETRY_BACKOFF = { firstMs: 20, mostMs: 500 }
-/** So long before its deadline a batch without an answer is settled instead of repeated. */
-const SETTLE_MS = 4000
-const SETTLE_CALL_TIMEOUT_MS = 1000
-/** What a batch, and a command, have besides text whose length varies. */
+/** What a batch has besides its commands. */
 const BATCH_HEAD_BYTES = 1024
-const COMMAND_BYTES = 1024
 
 export interface CommitChannelDeps {
   readonly clock: Clock
+  readonly deadlines: Deadlines
   readonly random: Random
   readonly tuning: Tuning
   /** This process: half of every request id. */
@@ -43,16 +48,10 @@ export interface CommitChannelDeps {
   ) => Promise<CommitReply>
 }
 
-interface Pending {
-  readonly command: Command
-  /** The client's request, for the logs. */
-  readonly requestId: string
-  readonly deadlineMs: number
-}
-
 export class CommitChannel {
   readonly #deps: CommitChannelDeps
-  readonly #batcher: Batcher<Pending, CommandResult>
+  readonly #batcher: Batcher<PendingCommand, void>
+  readonly #settlement: Settlement
   /** Numbers given out and not answered yet, in the order given out. */
   readonly #outstanding = new Set<number>()
   #nextNumber = 1
@@ -67,6 +66,13 @@ export class CommitChannel {
       queueMax: QUEUE_MAX,
       weigh: ({ command }) => encodedBytesMax(command),
       weightMax: WIRE_BODY_BYTES_MAX - BATCH_HEAD_BYTES,
+      whyOver: (pending) => this.#whyOver(pending),
+    })
+    this.#settlement = new Settlement({
+      ...deps,
+      commandsMax: deps.tuning.commitsPerCallMax,
+      queueMax: QUEUE_MAX,
+      call: (pending, commands, timeoutMs) => this.#call(pending, commands, timeoutMs),
     })
   }
 
@@ -89,18 +95,14 @@ export class CommitChannel {
   /**
    * The master's decision on a command: made once for its number, and repeated to whoever asks again under it. A write that
    * is refused because of its volume comes again under a new number. TIMEOUT_ERROR: unknown. UNAVAILABLE: surely not
-   * carried out.
+   * carried out. Either by the deadline of `context`.
    */
-  submit(
-    command: CommandBody,
-    number: number,
-    { requestId, deadlineMs }: RequestContext,
-  ): Promise<CommandResult> {
-    return this.#batcher.add({
-      command: { ...command, id: this.idOf(number) } as Command,
-      deadlineMs,
-      requestId,
-    })
+  submit(command: CommandBody, number: number, context: RequestContext): Promise<CommandResult> {
+    const identified = { ...command, id: this.idOf(number) } as Command
+    const pending = new PendingCommand(identified, context, this.#deps.deadlines)
+    this.#batcher.add(pending).catch((error: unknown) => pending.fail(error))
+    pending.onDue(pending.settleAtMs, () => this.#settle(pending))
+    return pending.answer
   }
 
   /** Submits a command under a number of its own. */
@@ -113,81 +115,70 @@ export class CommitChannel {
     }
   }
 
-  async #run(batch: Pending[]): Promise<CommandResult[]> {
-    const { clock, random, tuning } = this.#deps
-    const deadlineMs = Math.min(...batch.map((pending) => pending.deadlineMs))
-    let mayHaveLeft = false
+  /** Nothing is sent for the first time when there is no time left to settle it, or nobody left to be told. */
+  #whyOver(pending: PendingCommand): Error | null {
+    if (!pending.isOpen(this.#deps.clock.monotonicMs())) return noAnswer(false)
+    return pending.context.signal?.aborted === true ? clientHasLeft() : null
+  }
+
+  /** A client that has left is of no account from here on: what may have left is settled. */
+  async #run(batch: readonly PendingCommand[]): Promise<void[]> {
+    const { clock, random } = this.#deps
     for (let attempt = 1; ; attempt += 1) {
-      const leftMs = deadlineMs - clock.monotonicMs()
-      const isSettling = leftMs <= SETTLE_MS
-      if (leftMs <= 0 || (isSettling && !mayHaveLeft)) throw noAnswer(mayHaveLeft)
-      const timeoutMs = isSettling
-        ? Math.min(SETTLE_CALL_TIMEOUT_MS, leftMs)
-        : Math.min(tuning.commitTimeoutMs, leftMs - SETTLE_MS)
-      try {
-        const results = await this.#send(batch, { isSettling, timeoutMs })
-        return results.map((result) => definite(result, mayHaveLeft))
-      } catch (error) {
-        if (!isWorthRetrying(error)) throw mayHaveLeft ? noAnswer(true) : error
-        mayHaveLeft ||= !(error instanceof TransportError) || error.wasSent
-      }
+      const nowMs = clock.monotonicMs()
+      const open = batch.filter((pending) => pending.isOpen(nowMs))
+      if (open.length > 0) await this.#attempt(open, nowMs)
+      if (open.every(({ isAnswered }) => isAnswered)) return batch.map(() => undefined)
       await clock.sleep(backoffMs(attempt, RETRY_BACKOFF, random))
     }
   }
 
-  async #send(
-    batch: Pending[],
-    { isSettling, timeoutMs }: { isSettling: boolean; timeoutMs: number },
+  async #attempt(open: readonly PendingCommand[], nowMs: number): Promise<void> {
+    const leftMs = Math.max(...open.map(({ settleAtMs }) => settleAtMs)) - nowMs
+    const commands = open.map(({ command }) => command)
+    for (const pending of open) pending.isUnderWay = true
+    try {
+      const results = await this.#call(open, commands, Math.min(this.#deps.tuning.commitTimeoutMs, leftMs))
+      for (const [index, pending] of open.entries()) pending.resolve(results[index]!)
+    } catch (error) {
+      for (const pending of open) noteFailure(pending, error)
+    } finally {
+      for (const pending of open) pending.isUnderWay = false
+    }
+  }
+
+  #settle(pending: PendingCommand): void {
+    if (!pending.isUnderWay && !pending.mayHaveLeft) {
+      pending.giveUp()
+      return
+    }
+    pending.isSettling = true
+    pending.onDue(pending.context.deadlineMs, () => pending.giveUp())
+    void this.#settlement.settle(pending)
+  }
+
+  async #call(
+    pending: readonly PendingCommand[],
+    commands: readonly Command[],
+    timeoutMs: number,
   ): Promise<CommandResult[]> {
-    const commands = batch.map(({ command }): Command => {
-      return isSettling ? { kind: 'resolve', id: command.id } : command
-    })
     const [lowest = this.#nextNumber] = this.#outstanding
-    const request = { ...this.#deps.sender(), watermark: lowest, commands }
-    const { results } = await this.#deps.send(request, { timeoutMs, requestId: nameBatch(batch) })
+    const request = { ...this.#deps.sender(), watermark: lowest, commands: [...commands] }
+    const requestId = nameBatch(pending.map(({ context }) => context))
+    const { results } = await this.#deps.send(request, { timeoutMs, requestId })
     assert(results.length === commands.length, 'the master answers each command')
     return [...results]
   }
 }
 
-/**
- * More than a command has when it travels. A batch that is too large for a call is refused whole: whoever sends hundreds of
- * the longest commands at once must not take others' along.
- */
-const encodedBytesMax = (command: Command): number =>
-  command.kind === 'stage'
-    ? COMMAND_BYTES
-    : command.kind === 'write' && command.precondition === UNCONDITIONAL
-      ? COMMAND_BYTES + 3 * (command.path.length + command.contentType.length)
-      : COMMAND_BYTES + 3 * JSON.stringify(command).length
+function noteFailure(pending: PendingCommand, error: unknown): void {
+  const isLost = isWorthRetrying(error)
+  pending.mayHaveLeft ||= isLost && (!(error instanceof TransportError) || error.wasSent)
+  if (!isLost) pending.fail(pending.mayHaveLeft ? noAnswer(true) : error)
+  // It was the only attempt, and it surely did not leave: what is being settled was never there.
+  else if (pending.isSettling && !pending.mayHaveLeft) pending.fail(noAnswer(false))
+}
 
 /** A batch is known by its first request, and by how many more it carries. */
 export const nameBatch = (batch: readonly { readonly requestId: string }[]): string =>
   batch.length === 1 ? batch[0]!.requestId : `${batch[0]!.requestId}+${batch.length - 1}`
-
-/** Without an answer, or with one that says nothing of what was done with the batch. */
-const isWorthRetrying = (error: unknown): boolean =>
-  error instanceof TransportError ||
-  (error instanceof DfsError &&
-    (error.code === 'UNAVAILABLE' || error.code === 'TOO_BUSY' || error.code === 'INTERNAL'))
-
-/** Refusals for want of room, which may be there when an earlier attempt arrives. */
-const WANT_OF_ROOM: ReadonlySet<string> = new Set(['TOO_BUSY', 'INSUFFICIENT_SPACE'])
-
-/**
- * What the master says of a sender that a newer start has replaced is true of now alone: that start's registration has
- * removed the results of earlier attempts. And where it has no room for a result, an earlier attempt that is still under
- * way may find some.
- */
-function definite(result: CommandResult, mayHaveLeft: boolean): CommandResult {
-  if (result.ok) return result
-  const isOfNow = result.code === 'STALE_INCARNATION' || result.code === 'UNKNOWN_SERVER'
-  if (!isOfNow && !(WANT_OF_ROOM.has(result.code) && mayHaveLeft)) return result
-  const { code, detail } = noAnswer(mayHaveLeft)
-  return failure(code, `${detail} (${result.detail})`)
-}
-
-const noAnswer = (mayHaveLeft: boolean): DfsError =>
-  mayHaveLeft
-    ? new DfsError('TIMEOUT_ERROR', 'the master did not confirm the change in time')
-    : new DfsError('UNAVAILABLE', 'the master took no change from here; nothing was changed')

@@ -1,9 +1,10 @@
 /**
  * Look-ups at the master, in batches. A look-up joins only a batch that leaves after it was asked (R16): it sees
- * everything that was committed before.
+ * everything that was committed before. Each is answered by its own deadline, whatever batch it travels in.
  */
-import { backoffMs, Batcher, type Clock, type Random, TransportError } from '@dfs/core'
+import { backoffMs, Batcher, type Clock, type Deadlines, type Random, TransportError } from '@dfs/core'
 import {
+  clientHasLeft,
   DfsError,
   type Lookup,
   type LookupResult,
@@ -19,6 +20,7 @@ const RETRY_BACKOFF = { firstMs: 20, mostMs: 500 }
 
 export interface LookupChannelDeps {
   readonly clock: Clock
+  readonly deadlines: Deadlines
   readonly random: Random
   readonly tuning: Tuning
   readonly send: (
@@ -29,9 +31,7 @@ export interface LookupChannelDeps {
 
 interface Pending {
   readonly request: Lookup
-  /** The client's request, for the logs. */
-  readonly requestId: string
-  readonly deadlineMs: number
+  readonly context: RequestContext
 }
 
 export class LookupChannel {
@@ -46,25 +46,34 @@ export class LookupChannel {
       itemsMax: deps.tuning.lookupsPerCallMax,
       inFlightMax: IN_FLIGHT_MAX,
       queueMax: QUEUE_MAX,
+      whyOver: ({ context }) => this.#whyOver(context),
     })
   }
 
   /** UNAVAILABLE where the master does not answer in time. */
-  lookup(request: Lookup, { requestId, deadlineMs }: RequestContext): Promise<LookupResult> {
-    return this.#batcher.add({ request, requestId, deadlineMs })
+  lookup(request: Lookup, context: RequestContext): Promise<LookupResult> {
+    const found = this.#batcher.add({ request, context })
+    return this.#deps.deadlines.within(context.deadlineMs, found, noAnswer)
   }
 
-  async #run(batch: Pending[]): Promise<LookupResult[]> {
+  #whyOver({ deadlineMs, signal }: RequestContext): Error | null {
+    if (this.#deps.clock.monotonicMs() >= deadlineMs) return noAnswer()
+    return signal?.aborted === true ? clientHasLeft() : null
+  }
+
+  /** Goes on until the latest deadline: those who had to be told before are told. */
+  async #run(batch: readonly Pending[]): Promise<LookupResult[]> {
     const { clock, random, tuning, send } = this.#deps
-    const deadlineMs = Math.min(...batch.map((pending) => pending.deadlineMs))
-    const requests = batch.map((pending) => pending.request)
+    const deadlineMs = Math.max(...batch.map(({ context }) => context.deadlineMs))
+    const requests = batch.map(({ request }) => request)
+    const requestId = nameBatch(batch.map(({ context }) => context))
     for (let attempt = 1; ; attempt += 1) {
       const leftMs = deadlineMs - clock.monotonicMs()
-      if (leftMs <= 0) throw new DfsError('UNAVAILABLE', 'the master does not answer')
+      if (leftMs <= 0) throw noAnswer()
       try {
         const { results } = await send(requests, {
           timeoutMs: Math.min(leftMs, tuning.lookupTimeoutMs),
-          requestId: nameBatch(batch),
+          requestId,
         })
         return [...results]
       } catch (error) {
@@ -74,3 +83,5 @@ export class LookupChannel {
     }
   }
 }
+
+const noAnswer = (): DfsError => new DfsError('UNAVAILABLE', 'the master does not answer')

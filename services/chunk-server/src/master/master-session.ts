@@ -15,6 +15,7 @@ import {
   HEARTBEAT_MS,
   type HeartbeatReply,
   type Method,
+  type MethodCallOptions,
   register,
   type RegisterRequest,
   type ReplicaReport,
@@ -108,11 +109,7 @@ export class MasterSession {
   }
 
   /** Calls the master; fatal answers end the process, whatever was asked. */
-  async call<Q, R>(
-    method: Method<Q, R>,
-    request: Q,
-    options: { timeoutMs: number; requestId?: string },
-  ): Promise<R> {
+  async call<Q, R>(method: Method<Q, R>, request: Q, options: MethodCallOptions): Promise<R> {
     try {
       return await callMethod(
         this.#deps.runtime.transport,
@@ -135,7 +132,7 @@ export class MasterSession {
   async callCurrent<Q, R extends { readonly epoch: Epoch }>(
     method: Method<Q, R>,
     request: Q,
-    options: { timeoutMs: number; requestId?: string },
+    options: MethodCallOptions,
   ): Promise<R> {
     const reply = await this.call(method, request, options)
     await this.#observe(reply.epoch, () => {
