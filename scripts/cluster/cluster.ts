@@ -41,6 +41,7 @@ export class Cluster {
   readonly #givenUp = Promise.withResolvers<never>()
   #looking: NodeJS.Timeout | null = null
   #isStarted = false
+  #missing: string | null = null
   #stopped: Promise<void> | null = null
 
   private constructor(options: ClusterOptions) {
@@ -77,6 +78,11 @@ export class Cluster {
     return new Map(running.map((service) => [service.plan.name, service.pid!]))
   }
 
+  /** What the cluster lacked when it became ready, in the master's words; null where nothing. */
+  get missing(): string | null {
+    return this.#missing
+  }
+
   /** Rejects with {@link LaunchError} when the cluster has lost a service it cannot be without; never resolves. */
   get lost(): Promise<never> {
     return this.#givenUp.promise
@@ -103,6 +109,9 @@ export class Cluster {
     }
     for (const service of this.plan.services.filter((each) => !isMaster(each))) this.#launch(service)
     await Promise.all(this.plan.services.map((service) => this.#until(service, '/readyz')))
+    for (const { port } of this.plan.services.filter(isMaster)) {
+      this.#missing = (await askHealth(this.plan.reachHost, port, '/readyz')).missing
+    }
     this.#isStarted = true
   }
 

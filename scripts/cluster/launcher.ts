@@ -66,6 +66,7 @@ async function runCluster(plan: ClusterPlan, stopRequest: AbortSignal): Promise<
     throw error
   }
   say(boardText(plan))
+  if (cluster.missing !== null) say(`warning: ${cluster.missing}`)
   say('ready')
   try {
     await Promise.race([aborted(stopRequest), cluster.lost])

@@ -50,6 +50,14 @@ describe('a launcher that runs', () => {
     expect(wereStoppedInOrder()).toEqual(SERVICES)
   })
 
+  it('says what the master lacks although it is ready', async () => {
+    mkdirSync(join(directory, 'master'))
+    writeFileSync(join(directory, 'master/lacks-copies'), '')
+    const each = await launch()
+    await each.saw('ready')
+    expect(each.lines.slice(-2)).toEqual(['warning: writes get 2 of 3 copies', 'ready'])
+  })
+
   it('starts a service again that died, and says so', async () => {
     const each = await launch()
     await each.saw('ready')

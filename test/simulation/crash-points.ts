@@ -218,13 +218,14 @@ async function restart(cluster: SimCluster, watch: CrashWatch): Promise<void> {
 
 async function untilReady(cluster: SimCluster): Promise<void> {
   const { simulation, chunkNodes } = cluster
-  const isReady = (): boolean => chunkNodes.every((node) => cluster.serverIfUp(node)?.whyNotReady() === null)
+  const isReady = (): boolean =>
+    chunkNodes.every((node) => cluster.serverIfUp(node)?.readiness().whyNot === null)
   await simulation.run({ untilMs: simulation.nowMs + READY_WITHIN_MS, isDone: isReady })
   for (const node of chunkNodes) {
     const server = cluster.serverIfUp(node)
     assert(
-      server !== null && server.whyNotReady() === null,
-      `${node.name} did not become ready: ${server === null ? 'it has not started' : server.whyNotReady()}`,
+      server !== null && server.readiness().whyNot === null,
+      `${node.name} did not become ready: ${server === null ? 'it has not started' : server.readiness().whyNot}`,
     )
   }
 }

@@ -44,7 +44,7 @@ test('a lost answer to a registration, after the master started anew, strands no
   await simulation.run({ untilMs: simulation.nowMs + PATIENCE_MS })
   for (const node of chunkNodes) {
     const server = cluster.server(node)
-    expect(server.whyNotReady(), node.name).toBe(null)
+    expect(server.readiness().whyNot, node.name).toBe(null)
     await simulation.complete(() => putFile(server, `/through ${node.name}`, new Uint8Array(100)))
   }
 })

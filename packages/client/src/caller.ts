@@ -29,6 +29,8 @@ export interface Call {
   readonly isContent: boolean
   /** Whether it changes anything, so that it needs a key, and a lost answer must be told. */
   readonly isChange: boolean
+  /** A refusal is the answer that was asked for: no second attempt. */
+  readonly isOnce?: boolean
   readonly signal?: AbortSignal | undefined
 }
 
@@ -111,9 +113,10 @@ export class Caller {
       // A long upload that breaks near its end has used its time with progress; it gets another attempt all the same.
       const spentMs = Math.min(clock.monotonicMs() - startedMs, attempt * limits.attemptTimeoutMs)
       const deadlineMs = servers.hasAnswered ? limits.deadlineMs : limits.firstContactMs
+      const isOver = !outcome.mayRetry || call.isOnce === true
       const isLate = spentMs + pauseMs >= deadlineMs || attempt >= limits.attemptsMax
       const isHopeless = LASTING.has(outcome.error.code) && attempt >= LASTING_FAILURE_ATTEMPTS_MAX
-      if (!outcome.mayRetry || isLate || isHopeless) {
+      if (isOver || isLate || isHopeless) {
         throw isUnknown && !outcome.isSettled ? unknownOutcome(outcome.error) : outcome.error
       }
       await clock.sleep(pauseMs, call.signal)

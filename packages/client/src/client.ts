@@ -220,6 +220,12 @@ class HttpClient implements DfsClient {
     return servers
   }
 
+  async readiness(options: CallOptions = {}): Promise<string | null> {
+    const call: Call = { ...read, isOnce: true, method: 'GET', target: '/readyz', signal: options.signal }
+    const { missing } = await this.#caller.run(call, (answer) => readJson<{ missing?: string }>(answer))
+    return missing ?? null
+  }
+
   async startCheck({ signal }: CallOptions = {}): Promise<CopyCheck> {
     const call: Call = { ...change, method: 'POST', target: '/v1/checks', signal }
     const headers = { 'content-length': '0' }

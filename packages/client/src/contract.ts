@@ -104,6 +104,8 @@ export interface DfsClient extends AsyncDisposable {
   readLink(path: string, options?: CallOptions): Promise<LinkView>
   status(options?: CallOptions): Promise<ClusterStatusView>
   servers(options?: CallOptions): Promise<readonly ServerView[]>
+  /** Resolves where a node is ready, to what is missing all the same or null. UNAVAILABLE with the reason where none is. */
+  readiness(options?: CallOptions): Promise<string | null>
   /** Has every server read every block that it has, unless that is under way. */
   startCheck(options?: CallOptions): Promise<CopyCheck>
   /** How far the last check is; null where there was none since the master started. */

@@ -21,6 +21,7 @@ export { type Random } from './random.ts'
 export { type Runtime } from './runtime.ts'
 export { SpaceWatch, type SpaceWatchDeps } from './space-watch.ts'
 export { Semaphore } from './semaphore.ts'
+export { type Attainment, StartWait } from './start-wait.ts'
 export {
   type ByteSource,
   type CallOptions,

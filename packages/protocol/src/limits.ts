@@ -55,6 +55,8 @@ export const SUSPECT_AFTER_MS = 4000
 export const DEAD_AFTER_MS = 20_000
 /** A replica that has not answered by then is late, and its volume is sealed. */
 export const REPLICATION_TIMEOUT_MS = 2000
+/** How long a node that starts waits for volumes with all copies before it is ready without them. */
+export const START_WAIT_MS = 30_000
 /**
  * How long one client request takes at most, whatever it passes through, from the moment when the server has all that it needs
  * of the client: the head, the parsed JSON body, or the last byte of a file's body. While a body arrives, each part that was

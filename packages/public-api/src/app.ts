@@ -39,7 +39,7 @@ export async function buildPublicApp(options: PublicAppOptions): Promise<Fastify
   addLinkRoutes(typed, namespace)
   addEntryRoutes(typed, namespace)
   addClusterRoutes(typed, { namespace, addresses })
-  addHealthRoutes(app, options.notReadyReason)
+  addHealthRoutes(app, options.readiness)
   if (hasDocs) addOpenApiDocument(app)
   await app.ready()
   return app

@@ -1,6 +1,6 @@
 /** What the public application is made of; every group of routes takes what it needs of it. */
 import { type Clock, type Log, type Random } from '@dfs/core'
-import { type Namespace } from '@dfs/protocol'
+import { type Namespace, type Readiness } from '@dfs/protocol'
 import { type Endpoints } from './addresses.ts'
 import { type RedirectTarget } from './file-redirects.ts'
 import { type FileService } from './file-service.ts'
@@ -25,8 +25,8 @@ export interface PublicAppOptions {
   readonly log: Log
   /** Names under which this service may be called, besides its own addresses and the advertised ones. */
   readonly allowedHosts: readonly string[]
-  /** Null when ready, otherwise why not: `Lifecycle.notReadyReason`. */
-  readonly notReadyReason: () => string | null
+  /** What `/readyz` says. */
+  readonly readiness: () => Readiness | Promise<Readiness>
   /** Whether `/docs` and `/openapi.json` exist; they cost a third of a second at the start. Default true. */
   readonly hasDocs?: boolean
   /** Told about bugs; the process should end. By default the error becomes an uncaught exception. */

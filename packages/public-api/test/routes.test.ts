@@ -94,7 +94,9 @@ test('servers are named by addresses that the caller can reach', async () => {
 })
 
 test('readiness says why not, health answers all the same', async () => {
-  const { app } = await buildTestApp('serve', { notReadyReason: () => 'starting: opening volumes' })
+  const { app } = await buildTestApp('serve', {
+    readiness: () => ({ whyNot: 'starting: opening volumes', missing: null }),
+  })
   const reply = await app.inject('/readyz')
   expect(reply.statusCode).toBe(503)
   expect(reply.json()).toMatchObject({ code: 'UNAVAILABLE', detail: 'starting: opening volumes' })

@@ -1,13 +1,23 @@
-/** `/healthz`: this process answers at all. `/readyz`: it can do its work, or the reason why not. */
-import { DfsError, Problem } from '@dfs/protocol'
+/** `/healthz`: this process answers at all. `/readyz`: it can do its work and what it lacks, or the reason why it cannot. */
+import { DfsError, Problem, type Readiness } from '@dfs/protocol'
 import { type FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import { sendProblem } from './problem.ts'
 
 const Health = Type.Object({ status: Type.Literal('ok') }, { description: 'Yes' })
 
-/** `notReadyReason` returns null when the service is ready. */
-export function addHealthRoutes(app: FastifyInstance, notReadyReason: () => string | null): void {
+const Ready = Type.Object(
+  {
+    status: Type.Literal('ok'),
+    missing: Type.Optional(
+      Type.String({ description: 'What is lacking all the same, such as copies that new files do not get' }),
+    ),
+  },
+  { description: 'Yes' },
+)
+
+/** `readiness` is asked for each request of `/readyz`. */
+export function addHealthRoutes(app: FastifyInstance, readiness: () => Readiness | Promise<Readiness>): void {
   app.get(
     '/healthz',
     {
@@ -28,7 +38,7 @@ export function addHealthRoutes(app: FastifyInstance, notReadyReason: () => stri
         tags: ['health'],
         summary: 'Whether the service can do its work',
         response: {
-          200: Health,
+          200: Ready,
           503: {
             description: '`UNAVAILABLE`: not now; `detail` says why',
             content: { 'application/problem+json': { schema: Problem } },
@@ -36,10 +46,11 @@ export function addHealthRoutes(app: FastifyInstance, notReadyReason: () => stri
         },
       },
     },
-    (_request, reply) => {
-      const reason = notReadyReason()
-      if (reason !== null) return sendProblem(reply, new DfsError('UNAVAILABLE', reason))
-      return reply.header('cache-control', 'no-store').send({ status: 'ok' })
+    async (_request, reply) => {
+      const { whyNot, missing } = await readiness()
+      if (whyNot !== null) return sendProblem(reply, new DfsError('UNAVAILABLE', whyNot))
+      const body = { status: 'ok', ...(missing !== null && { missing }) }
+      return reply.header('cache-control', 'no-store').send(body)
     },
   )
 }

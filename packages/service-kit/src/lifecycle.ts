@@ -7,6 +7,7 @@
  * a second signal exits at once.
  */
 import { type Clock, withDeadline } from '@dfs/core'
+import { type Readiness } from '@dfs/protocol'
 import { ConfigError } from './config.ts'
 import { ClusterKeyError } from './cluster-key.ts'
 import { type ServiceLog } from './logging.ts'
@@ -54,6 +55,12 @@ export class Lifecycle {
   readonly notReadyReason = (): string | null => {
     if (this.#state === 'ready') return null
     return this.#state === 'starting' ? `starting: ${this.#stepName}` : this.#state
+  }
+
+  /** The same, for a service that has more to say when it is ready. */
+  readonly unreadiness = (): Readiness | null => {
+    const whyNot = this.notReadyReason()
+    return whyNot === null ? null : { whyNot, missing: null }
   }
 
   /** Runs one step of the start. Throws what it throws, and refuses to go on once stopping has begun. */

@@ -1,5 +1,5 @@
 /** Health checks come every few seconds for ever: the log has only those that found something. */
-import { type Random } from '@dfs/core'
+import { type Random, silentLog } from '@dfs/core'
 import { NodeClock } from '@dfs/node-runtime'
 import { expect, test } from 'vitest'
 import { addHealthRoutes } from '../src/health.ts'
@@ -11,6 +11,17 @@ const zeroRandom: Random = {
   fork: () => zeroRandom,
 }
 
+test('a service that is ready says what it lacks', async () => {
+  const app = buildHttpServer({ clock: new NodeClock(), log: silentLog, random: zeroRandom, onFatal: crash })
+  let missing: string | null = null
+  addHealthRoutes(app, async () => ({ whyNot: null, missing }))
+  expect((await app.inject('/readyz')).json()).toEqual({ status: 'ok' })
+  missing = 'writes get 2 of 3 copies'
+  const reply = await app.inject('/readyz')
+  expect([reply.statusCode, reply.json()]).toEqual([200, { status: 'ok', missing }])
+  await app.close()
+})
+
 test('what a health check is told is news only when something is wrong', async () => {
   const lines: [level: string, path: unknown, status: unknown][] = []
   const note =
@@ -20,7 +31,7 @@ test('what a health check is told is news only when something is wrong', async (
   const log = { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') }
   const app = buildHttpServer({ clock: new NodeClock(), log, random: zeroRandom, onFatal: crash })
   let reason: string | null = null
-  addHealthRoutes(app, () => reason)
+  addHealthRoutes(app, () => ({ whyNot: reason, missing: null }))
 
   await app.inject('/healthz')
   await app.inject('/readyz')

@@ -11,6 +11,8 @@ import {
   lookups as lookupsMethod,
   methodHandler,
   type Namespace,
+  type Readiness,
+  type VolumeOrder,
 } from '@dfs/protocol'
 import { type FileService } from '@dfs/public-api'
 import { type Crc32 } from '@dfs/volume'
@@ -29,6 +31,7 @@ import { LookupChannel } from './master/lookup-channel.ts'
 import { MasterSession, type ServerAddresses } from './master/master-session.ts'
 import { ServerDirectory } from './master/server-directory.ts'
 import { peerMethods } from './peer-methods.ts'
+import { ServerReadiness } from './readiness.ts'
 import { RemoteNamespace } from './remote-namespace.ts'
 import { VolumePool } from './replication/volume-pool.ts'
 import { sealUntilDone, VolumeAllocator } from './volume-allocation.ts'
@@ -58,15 +61,11 @@ export interface ChunkServer {
   readonly files: FileService
   readonly namespace: Namespace
   readonly directory: ServerDirectory
-  /** Why it cannot serve now, or null when it can. */
-  whyNotReady(): string | null
+  readiness(): Readiness
   stop(): Promise<void>
 }
 
 const LONG_BODIES_WAITING_MAX = 1000
-
-/** A session is trusted for this long without an answer; afterwards the server says that it is not ready. */
-const SESSION_SILENCE_MS = 10_000
 
 /** Recovers what is on the disk, answers peers, opens its doors, registers; resolves when it is registered. */
 export async function startChunkServer(runtime: Runtime, options: ChunkServerOptions): Promise<ChunkServer> {
@@ -74,6 +73,7 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
   const { crc32, createHasher, tuning = DEFAULT_TUNING } = options
   const identity = await ServerIdentity.open({ disk, crc32, log }, random.fork('identity'))
   let pool: VolumePool | null = null
+  let readiness: ServerReadiness | null = null
   const store = await VolumeStore.open({
     clock,
     disk,
@@ -104,10 +104,21 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     directory,
     space,
     fullCheck,
-    onServers: () => pool?.renew(Math.min(directory.settings.replicas, directory.usableCount())),
+    onServers: () => {
+      // Looked at here as well: whether it was ready must not depend on somebody who asks.
+      readiness?.look()
+      const copies = Math.min(directory.settings.replicas, directory.usableCount())
+      pool?.renew(copies, readiness?.wasReady === false)
+    },
   })
   nudge = () => session.nudge()
-  const methods = peerMethods({ identity, store, crc32, space })
+  const methods = peerMethods({
+    identity,
+    store,
+    crc32,
+    space,
+    onOrder: (order) => meetServers(order, directory, session),
+  })
   const server = await transport.serve(
     methodHandler(methods),
     methods.map(({ route }) => route),
@@ -152,6 +163,8 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     seal: (order, reason) => sealUntilDone(allocation, order, reason),
   })
   pool = openVolumes
+  const ready = new ServerReadiness({ clock, log, session, directory, space, pool })
+  readiness = ready
   const self = (): number => identity.serverId
   const damages = new DamageReporter({ clock, log, session })
   const onDamage = (damage: Damage): void => damages.report(damage)
@@ -194,11 +207,7 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     },
     namespace: new RemoteNamespace({ clock, deadlines, session, commits, lookups }),
     directory,
-    whyNotReady: () => {
-      const silentForMs = session.silentForMs
-      if (silentForMs === null) return 'not registered with the master yet'
-      return silentForMs > SESSION_SILENCE_MS ? 'the master does not answer' : null
-    },
+    readiness: () => ready.look(),
     stop: async () => {
       stopped.abort(new DfsError('UNAVAILABLE', 'this server is stopping'))
       await openVolumes.close()
@@ -212,4 +221,13 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
   await session.start()
   openVolumes.prepare()
   return chunkServer
+}
+
+/** An order that names a server of which the master has not told yet, or no longer as alive: it knows more by now. */
+function meetServers({ replicas }: VolumeOrder, directory: ServerDirectory, session: MasterSession): void {
+  const isNews = replicas.some(({ server, incarnation }) => {
+    const known = directory.get(server)
+    return known?.incarnation !== incarnation || known.liveness !== 'alive'
+  })
+  if (isNews) session.nudge()
 }

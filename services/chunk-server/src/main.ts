@@ -61,7 +61,7 @@ async function start({ lifecycle, config, log }: ServiceContext<typeof ChunkServ
       random: new NodeRandom(),
       log,
       allowedHosts: config.allowedHosts,
-      notReadyReason: () => lifecycle.notReadyReason() ?? server.whyNotReady(),
+      readiness: () => lifecycle.unreadiness() ?? server.readiness(),
       onFatal,
     })
     lifecycle.onStop('listeners', 'public API', () => app.close())

@@ -23,14 +23,17 @@ export interface PeerMethodDeps {
   readonly store: VolumeStore
   readonly crc32: Crc32
   readonly space: SpaceWatch
+  /** A primary has given this order. */
+  readonly onOrder: (order: VolumeOrder) => void
 }
 
 export function peerMethods(deps: PeerMethodDeps): ServedMethod[] {
-  const { identity, store, space } = deps
+  const { identity, store, space, onOrder } = deps
   return [
     serveMethod(createReplica, async ({ server, order }) => {
       const own = ownReplica(order, identity)
       if (server !== own.server) throw new DfsError('STALE_INCARNATION', `the order is for server ${server}`)
+      onOrder(order)
       requireRoom(space, 0)
       await appending(space, () => store.create(order, own.replica))
       return {}

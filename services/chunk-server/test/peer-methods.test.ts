@@ -76,7 +76,7 @@ function orderOf(change: Partial<VolumeOrder> = {}, incarnation = identity.incar
 
 /** Calls come from the primary, by way of the wire's encoding. */
 function calling(): Transport {
-  const answer = methodHandler(peerMethods({ identity, store, crc32, space }))
+  const answer = methodHandler(peerMethods({ identity, store, crc32, space, onOrder: () => {} }))
   return {
     call: (_address, request) => answer(request),
     stream: () => Promise.reject(new Error('nobody listens')),

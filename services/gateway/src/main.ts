@@ -18,6 +18,7 @@ const STOP_DEADLINE_MS = 8000
 const GIVE_UP_EARLIER_MS = 5000
 /** How often, and for how long, the cluster is asked whether it is there. */
 const ASK_EVERY_MS = 2000
+const ASK_EVERY_MS_AT_START = 200
 const ASK_WITHIN_MS = 3000
 /** How long one server is waited for, so that several can be asked within that time. */
 const ASK_ONE_SERVER_MS = 800
@@ -53,7 +54,9 @@ async function start({ lifecycle, config, log }: ServiceContext<typeof GatewaySe
   lifecycle.onStop('clients', 'questions to the cluster', () => questions.close())
   const store = clientStore(client, questions)
   const watch = new StorageWatch({
+    askReady: (signal) => questions.readiness({ signal }),
     ask: (signal) => store.primary(signal),
+    everyMsAtStart: ASK_EVERY_MS_AT_START,
     everyMs: ASK_EVERY_MS,
     withinMs: ASK_WITHIN_MS,
     clock,
@@ -72,7 +75,7 @@ async function start({ lifecycle, config, log }: ServiceContext<typeof GatewaySe
   const ports = await lifecycle.step('open the ports of the line protocol', () => gateway.start())
 
   const health = buildHttpServer({ clock, log, random, onFatal: crash })
-  addHealthRoutes(health, () => lifecycle.notReadyReason() ?? watch.whyNotReady())
+  addHealthRoutes(health, () => lifecycle.unreadiness() ?? watch.readiness())
   lifecycle.onStop('listeners', 'health', () => health.close())
   await lifecycle.step('listen', () => health.listen({ host: config.listenHost, port: config.port }))
   log.info({ url: `http://${config.listenHost}:${config.port}`, ...ports }, 'listening')

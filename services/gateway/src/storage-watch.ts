@@ -1,14 +1,19 @@
 /**
- * Whether the cluster can be asked, for `/readyz`: one question every few seconds, never two at once, and the last
- * outcome in between. Requests are not looked at: a gateway that nobody uses must tell as well, and a busy one must not
- * ask more often.
+ * Whether the cluster can be used, for `/readyz`: one question every few seconds, never two at once, and the last outcome in
+ * between. Until the cluster has said for the first time that it is ready it is asked for that, more often; afterwards only
+ * whether it can be reached. Requests are not looked at: a gateway that nobody uses must tell as well, and a busy one must
+ * not ask more often.
  */
 import { type Clock, InvariantError, type Log, withDeadline } from '@dfs/core'
+import { type Readiness } from '@dfs/protocol'
 
 export interface StorageWatchOptions {
+  /** Whether the cluster is ready: what is missing all the same, or null; rejects where it is not. */
+  readonly askReady: (signal: AbortSignal) => Promise<string | null>
   /** Rejects where the cluster cannot be asked; it may be given up after `withinMs`. */
   readonly ask: (signal: AbortSignal) => Promise<unknown>
-  /** From the end of one question to the next. */
+  /** From the end of one question to the next; the first until the cluster was ready. */
+  readonly everyMsAtStart: number
   readonly everyMs: number
   readonly withinMs: number
   readonly clock: Clock
@@ -19,14 +24,15 @@ export class StorageWatch {
   readonly #options: StorageWatchOptions
   readonly #stopped = new AbortController()
   #reason: string | null = 'the master was not asked yet'
+  #wasReady = false
   #isReached = true
 
   constructor(options: StorageWatchOptions) {
     this.#options = options
   }
 
-  /** Why the cluster cannot be used, as of the last answer; null when it can. */
-  readonly whyNotReady = (): string | null => this.#reason
+  /** As of the last answer. */
+  readonly readiness = (): Readiness => ({ whyNot: this.#reason, missing: null })
 
   /** Begins to ask. Call it once. */
   start(): void {
@@ -39,27 +45,39 @@ export class StorageWatch {
   }
 
   async #run(): Promise<void> {
-    const { clock, everyMs } = this.#options
+    const { clock, everyMs, everyMsAtStart } = this.#options
     const { signal } = this.#stopped
     while (!signal.aborted) {
       await this.#look()
-      await clock.sleep(everyMs, signal).catch(() => {})
+      await clock.sleep(this.#wasReady ? everyMs : everyMsAtStart, signal).catch(() => {})
     }
   }
 
   async #look(): Promise<void> {
-    const { ask, clock, withinMs, log } = this.#options
-    const failure = await withDeadline(clock, withinMs, ask).then(
+    const { ask, askReady, clock, log, withinMs } = this.#options
+    const failure = await withDeadline(clock, withinMs, async (signal) => {
+      if (this.#wasReady) return void (await ask(signal))
+      const missing = await askReady(signal)
+      this.#wasReady = true
+      log.info({ missing }, 'the cluster is ready')
+    }).then(
       () => null,
       (error: unknown) => ({ error }),
     )
     if (failure?.error instanceof InvariantError) throw failure.error
     if (this.#stopped.signal.aborted) return
+    this.#note(failure === null ? null : detailOf(failure.error))
+  }
+
+  #note(failure: string | null): void {
+    const { log } = this.#options
     const isReached = failure === null
-    this.#reason = isReached ? null : `the master cannot be reached: ${detailOf(failure.error)}`
+    this.#reason = isReached
+      ? null
+      : `${this.#wasReady ? 'the master cannot be reached' : 'the cluster is not ready'}: ${failure}`
     if (isReached === this.#isReached) return
     this.#isReached = isReached
-    if (isReached) log.info({}, 'the master answers again')
+    if (isReached) log.info({}, 'the cluster can be used again')
     else log.warn({ reason: this.#reason }, 'files cannot be served')
   }
 }

@@ -5,6 +5,7 @@ import { StorageWatch } from '../src/storage-watch.ts'
 import { ManualClock } from './support/manual-clock.ts'
 
 const EVERY_MS = 2000
+const EVERY_MS_AT_START = 200
 const WITHIN_MS = 3000
 
 class Cluster {
@@ -24,7 +25,9 @@ class Cluster {
 function watchOf(cluster: Cluster): { clock: ManualClock; watch: StorageWatch } {
   const clock = new ManualClock()
   const watch = new StorageWatch({
+    askReady: async () => (await cluster.ask(), null),
     ask: cluster.ask,
+    everyMsAtStart: EVERY_MS_AT_START,
     everyMs: EVERY_MS,
     withinMs: WITHIN_MS,
     clock,
@@ -37,12 +40,26 @@ const refusing = (): Promise<never> => Promise.reject(new Error('connect ECONNRE
 const silence = (): Promise<never> => new Promise(() => {})
 
 describe('the watch', () => {
+  it('waits at a start until the cluster says that it is ready, and asks often', async () => {
+    const cluster = new Cluster()
+    cluster.answer = () => Promise.reject(new Error('writes get 2 of 3 copies'))
+    const { clock, watch } = watchOf(cluster)
+    watch.start()
+    await clock.advance(10 * EVERY_MS_AT_START)
+    expect(watch.readiness().whyNot).toBe('the cluster is not ready: writes get 2 of 3 copies')
+    expect(cluster.questions).toBe(11)
+    cluster.answer = () => Promise.resolve()
+    await clock.advance(EVERY_MS_AT_START)
+    expect(watch.readiness().whyNot).toBeNull()
+    watch.stop()
+  })
+
   it('calls the gateway ready once the cluster has answered, and not before', async () => {
     const { clock, watch } = watchOf(new Cluster())
-    expect(watch.whyNotReady()).toBe('the master was not asked yet')
+    expect(watch.readiness().whyNot).toBe('the master was not asked yet')
     watch.start()
     await clock.settle()
-    expect(watch.whyNotReady()).toBeNull()
+    expect(watch.readiness().whyNot).toBeNull()
     watch.stop()
   })
 
@@ -53,10 +70,10 @@ describe('the watch', () => {
     await clock.settle()
     cluster.answer = refusing
     await clock.advance(EVERY_MS)
-    expect(watch.whyNotReady()).toBe('the master cannot be reached: connect ECONNREFUSED')
+    expect(watch.readiness().whyNot).toBe('the master cannot be reached: connect ECONNREFUSED')
     cluster.answer = () => Promise.resolve()
     await clock.advance(EVERY_MS)
-    expect(watch.whyNotReady()).toBeNull()
+    expect(watch.readiness().whyNot).toBeNull()
     watch.stop()
   })
 
@@ -66,7 +83,7 @@ describe('the watch', () => {
     const { clock, watch } = watchOf(cluster)
     watch.start()
     await clock.advance(WITHIN_MS)
-    expect(watch.whyNotReady()).toBe(`the master cannot be reached: no result within ${WITHIN_MS} ms`)
+    expect(watch.readiness().whyNot).toBe(`the cluster is not ready: no result within ${WITHIN_MS} ms`)
     watch.stop()
   })
 

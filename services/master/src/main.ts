@@ -70,7 +70,7 @@ async function start({ lifecycle, config, log }: ServiceContext<typeof MasterCon
     random,
     log,
     allowedHosts: config.allowedHosts,
-    notReadyReason: () => lifecycle.notReadyReason() ?? master.readiness().reason,
+    readiness: () => lifecycle.unreadiness() ?? master.readiness(),
     onFatal,
   })
   lifecycle.onStop('listeners', 'public API', () => app.close())

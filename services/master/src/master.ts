@@ -24,6 +24,7 @@ import {
   methodHandler,
   type Namespace,
   ping,
+  type Readiness,
   register,
   reportDamage,
   sealVolume,
@@ -42,6 +43,7 @@ import { Membership } from './membership.ts'
 import { type MetadataStore } from './metadata/store.ts'
 import { runMonitor } from './monitor.ts'
 import { OwnCommands } from './own-commands.ts'
+import { MasterReadiness } from './readiness.ts'
 import { Sessions } from './sessions.ts'
 import { checkSettings, type MasterSettings } from './settings.ts'
 
@@ -56,18 +58,12 @@ export interface MasterOptions {
   readonly onFatal: (error: Error) => void
 }
 
-export interface Readiness {
-  readonly isReady: boolean
-  /** Why not; null where it is. */
-  readonly reason: string | null
-}
-
 export interface Master {
   /** The deadlines of requests are moments of this clock. */
   readonly clock: Clock
   /** For the master's own public routes. */
   readonly namespace: Namespace
-  readiness(): Readiness
+  readiness(): Promise<Readiness>
   /** Where to send the next content request: coordinators that are alive and answer take turns. Null where none is. */
   redirectTarget(): Promise<ServerInfo | null>
   /** The coordinator to name when asked for one. Null where no server is alive. */
@@ -218,6 +214,7 @@ class RunningMaster implements Master {
   readonly #parts: Parts
   readonly #server: TransportServer
   readonly #transport: Transport
+  readonly #readiness: MasterReadiness
   readonly #background = new AbortController()
   readonly #monitor: Promise<void>
   #stopped: Promise<void> | null = null
@@ -227,16 +224,17 @@ class RunningMaster implements Master {
     this.#parts = parts
     this.#server = server
     this.#transport = runtime.transport
+    this.#readiness = new MasterReadiness({ clock: runtime.clock, ...parts })
     this.namespace = this.#makeNamespace()
     const monitor = { runtime, ...parts, everyMs: parts.settings.monitorEveryMs }
     this.#monitor = runMonitor(monitor, this.#background.signal).catch(parts.failure.report)
   }
 
-  readiness(): Readiness {
-    if (this.#stopped !== null) return { isReady: false, reason: 'the master is stopping' }
-    return this.#parts.failure.hasHappened
-      ? { isReady: false, reason: 'the metadata store has failed' }
-      : { isReady: true, reason: null }
+  async readiness(): Promise<Readiness> {
+    const { failure } = this.#parts
+    if (this.#stopped !== null) return { whyNot: 'the master is stopping', missing: null }
+    if (failure.hasHappened) return { whyNot: 'the metadata store has failed', missing: null }
+    return await reporting(failure.report, () => this.#readiness.look())
   }
 
   /** One that has answered just now: a server that died since its last heartbeat would cost a caller who follows an error. */

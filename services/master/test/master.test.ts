@@ -342,9 +342,8 @@ describe('redirects', () => {
 describe('the end', () => {
   it('stops once, says so, and answers nothing afterwards', async () => {
     const b = await start()
-    expect(b.master.readiness()).toEqual({ isReady: true, reason: null })
     const stopped = b.master.stop()
-    expect(b.master.readiness().isReady).toBe(false)
+    expect((await b.master.readiness()).whyNot).toBe('the master is stopping')
     await stopped
     await b.master.stop()
     await expect(b.master.namespace.execute(emptyFile('/a'), context)).rejects.toMatchObject({
@@ -360,6 +359,6 @@ describe('the end', () => {
     for (const write of writes) await expect(write).rejects.toThrow(InvariantError)
     await expect(b.master.namespace.execute(emptyFile('/3'), context)).rejects.toThrow(InvariantError)
     expect(b.fatal).toHaveLength(1)
-    expect(b.master.readiness().isReady).toBe(false)
+    expect((await b.master.readiness()).whyNot).toBe('the metadata store has failed')
   })
 })

@@ -23,7 +23,8 @@ if (existsSync(join(directory, 'die-at-start'))) {
 const server = createServer((request, response) => {
   const isReady = request.url !== '/readyz' || !existsSync(join(directory, 'never-ready'))
   response.statusCode = isReady ? 200 : 503
-  response.end(JSON.stringify({ pid: process.pid, port: process.env['DFS_PORT'] }))
+  const missing = existsSync(join(directory, 'lacks-copies')) ? 'writes get 2 of 3 copies' : undefined
+  response.end(JSON.stringify({ pid: process.pid, port: process.env['DFS_PORT'], missing }))
   if (request.url === '/warn') log(40, 'a warning for the terminal')
   if (request.url === '/die') process.exit(3)
 })

@@ -41,7 +41,7 @@ export interface QuietCluster {
 export async function checkServing(quiet: QuietCluster): Promise<void> {
   for (const node of quiet.cluster.chunkNodes) {
     const server = quiet.cluster.serverIfUp(node)
-    const trouble = server === null ? 'it is down' : server.whyNotReady()
+    const trouble = server === null ? 'it is down' : server.readiness().whyNot
     expectPromise(trouble === null, SERVES, () => `${node.name}: ${trouble}`)
     const probe = { kind: 'put', name: '/probe', value: quiet.client.nextValue(100) } as const
     const outcome = await quiet.client.perform(server!, probe)

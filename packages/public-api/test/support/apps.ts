@@ -32,7 +32,7 @@ export async function buildTestApp(kind: Content['kind'], options: Partial<Publi
     random: zeroRandom,
     log: { debug: note, info: note, warn: note, error: note },
     allowedHosts: ['dfs.test'],
-    notReadyReason: () => null,
+    readiness: () => ({ whyNot: null, missing: null }),
     hasDocs: false,
     ...options,
   })

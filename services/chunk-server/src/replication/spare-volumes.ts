@@ -55,6 +55,11 @@ export class SpareVolumes {
     return this.#ready
   }
 
+  /** Why the last attempt to make one failed; null after one that worked. */
+  get whyNone(): DfsError | null {
+    return this.#lastError === null ? null : whyNoVolume(this.#lastError)
+  }
+
   /** A volume for the caller alone, or undefined where none is ready; the next one is being made in any case. */
   take(): OpenVolume | undefined {
     const volume = this.#ready.shift()

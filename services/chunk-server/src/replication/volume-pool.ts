@@ -126,13 +126,13 @@ export class VolumePool {
 
   /**
    * Retires volumes with fewer than `copies` replicas: so many servers can be had now (R19). Once a minute on average, since
-   * every renewal leaves a short volume behind.
+   * every renewal leaves a short volume behind; as often as it is asked where `isStarting`, which lasts half a minute.
    */
-  renew(copies: number): void {
+  renew(copies: number, isStarting = false): void {
     const nowMs = this.#deps.clock.monotonicMs()
     const sinceMs = nowMs - RENEWALS_AT_ONCE * RENEW_EVERY_MS
     this.#renewedMs = this.#renewedMs.filter((renewedMs) => renewedMs > sinceMs)
-    if (this.#renewedMs.length >= RENEWALS_AT_ONCE) return
+    if (this.#renewedMs.length >= RENEWALS_AT_ONCE && !isStarting) return
     let hasRenewed = false
     for (const lane of Object.values(this.#lanes)) {
       const short = keptBy(lane).filter(({ order }) => order.replicas.length < copies)
@@ -142,7 +142,21 @@ export class VolumePool {
         if (!lane.unsettled.has(volume)) this.#seal(volume, 'more copies are possible now')
       }
     }
-    if (hasRenewed) this.#renewedMs = [...this.#renewedMs, nowMs]
+    if (hasRenewed && !isStarting) this.#renewedMs = [...this.#renewedMs, nowMs]
+  }
+
+  /** Copies that the next write of any kind gets, with the volumes that are there now; 0 where one kind has none. */
+  get copiesNow(): number {
+    const copiesOf = (lane: Lane): number =>
+      Math.min(...keptBy(lane).map(({ order }) => order.replicas.length))
+    const kept = Object.values(this.#lanes).filter((lane) => keptBy(lane).length > 0)
+    return kept.length < Object.keys(this.#lanes).length ? 0 : Math.min(...kept.map(copiesOf))
+  }
+
+  /** Why a kind of which there is no volume has none, as far as that is known. */
+  get whyNone(): DfsError | null {
+    const lacking = Object.values(this.#lanes).filter((lane) => keptBy(lane).length === 0)
+    return lacking.map(({ spare }) => spare.whyNone).find((reason) => reason !== null) ?? null
   }
 
   /** The master has sealed this volume: it takes no more records, and its successor is made before a write needs it. */

@@ -74,8 +74,11 @@ function isReachable(
   return !unreachable.includes(candidate.server) && !candidate.unreachable.includes(primary)
 }
 
-const hasRoom = (candidate: Candidate, volumeSizeBytes: number): boolean =>
-  !candidate.isFull && candidate.freeBytes >= (RESERVED_VOLUMES + 1) * volumeSizeBytes
+/** Whether a server may get one more volume. */
+export const hasRoom = (
+  { isFull, freeBytes }: Pick<Candidate, 'isFull' | 'freeBytes'>,
+  volumeSizeBytes: number,
+): boolean => !isFull && freeBytes >= (RESERVED_VOLUMES + 1) * volumeSizeBytes
 
 /** Of the rest, the one in the zone least used by the set, and of those the least loaded; the first where they are equal. */
 function best(rest: readonly Candidate[], set: readonly Candidate[]): Candidate {

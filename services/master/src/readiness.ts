@@ -1,0 +1,75 @@
+/**
+ * Whether the master is ready. At a start it waits for volumes with all promised copies at every server that it would send a
+ * write to: files of the first moment would otherwise have fewer for good. After a while it is ready if writes are possible
+ * at all. From then on only what keeps it from answering counts.
+ */
+import { type Clock, type SpaceWatch, type Attainment, StartWait } from '@dfs/core'
+import { missingCopies, type Readiness, type ServerInfo, START_WAIT_MS, type VolumeKind } from '@dfs/protocol'
+import { hasRoom } from './domain/placement.ts'
+import { type MetadataStore, type OpenVolume } from './metadata/store.ts'
+import { type Sessions } from './sessions.ts'
+import { type MasterSettings } from './settings.ts'
+
+const KINDS: readonly VolumeKind[] = ['small', 'large']
+
+export interface MasterReadinessDeps {
+  readonly clock: Clock
+  readonly store: MetadataStore
+  readonly sessions: Sessions
+  readonly settings: MasterSettings
+  readonly space: SpaceWatch
+}
+
+export class MasterReadiness {
+  readonly #deps: MasterReadinessDeps
+  readonly #startWait: StartWait
+
+  constructor(deps: MasterReadinessDeps) {
+    this.#deps = deps
+    this.#startWait = new StartWait(deps.clock, START_WAIT_MS)
+  }
+
+  /** Asks the store until the master was ready for the first time, and nobody afterwards. */
+  async look(): Promise<Readiness> {
+    const missing = this.#missing()
+    if (this.#startWait.isReady || this.#startWait.look(await this.#attained())) {
+      return { whyNot: null, missing }
+    }
+    return { whyNot: `starting: ${missing ?? 'volumes with all copies are being made'}`, missing: null }
+  }
+
+  #missing(): string | null {
+    const { sessions, settings, space } = this.#deps
+    if (space.isFull) return 'changes are refused: the disk of the master is full'
+    return missingCopies(sessions.view(), settings.cluster)
+  }
+
+  async #attained(): Promise<Attainment> {
+    const { sessions, settings, space } = this.#deps
+    const { replicas, minReplicas, volumeSizeBytes } = settings.cluster
+    const known = sessions.view()
+    const alive = known.filter(({ liveness }) => liveness === 'alive')
+    const writers = alive.filter((server) => hasRoom(server, volumeSizeBytes))
+    if (space.isFull || writers.length < minReplicas) {
+      // Full disks do not empty themselves, and what is there can be read: with all servers back there is nothing to wait for.
+      const areBack = alive.length === known.length && alive.length >= replicas
+      if (areBack) return 'all'
+      return alive.length >= minReplicas ? 'enough' : 'too little'
+    }
+    const isAlive = (id: number): boolean => alive.some((server) => server.id === id)
+    const usable = ({ servers }: OpenVolume): boolean => servers.every(isAlive)
+    const open = await Promise.all(writers.map((writer) => this.#openedBy(writer)))
+    const isWhole = (volume: OpenVolume): boolean => volume.servers.length >= replicas && usable(volume)
+    // A server gives its short volumes up before it asks for others: with a whole one of each kind it uses no other.
+    const hasAll = (volumes: readonly OpenVolume[]): boolean =>
+      KINDS.every((kind) => volumes.some((volume) => volume.kind === kind && isWhole(volume)))
+    if (open.length > 0 && open.every(hasAll)) return 'all'
+    return open.flat().some(usable) ? 'enough' : 'too little'
+  }
+
+  /** Open volumes that this start of the server appends to. */
+  async #openedBy({ id, incarnation }: ServerInfo): Promise<readonly OpenVolume[]> {
+    const volumes = await this.#deps.store.openVolumesOf(id)
+    return volumes.filter(({ primary }) => primary.server === id && primary.incarnation === incarnation)
+  }
+}
