@@ -5,11 +5,16 @@ import { DfsError, MIB, REPLICATION_BATCH_BYTES_MAX } from '@dfs/protocol'
 export interface DiskSpaceOptions {
   readonly disk: Disk
   readonly floorBytes: number
-  readonly onChange: () => void
+  readonly onChange: (isFull: boolean) => void
 }
 
 export const watchSpace = (options: DiskSpaceOptions): Promise<SpaceWatch> =>
-  SpaceWatch.open({ ...options, againBytes: 2 * REPLICATION_BATCH_BYTES_MAX, reserveBytes: MIB })
+  SpaceWatch.open({
+    ...options,
+    largestBytes: REPLICATION_BATCH_BYTES_MAX,
+    againBytes: REPLICATION_BATCH_BYTES_MAX,
+    reserveBytes: MIB,
+  })
 
 /** INSUFFICIENT_SPACE where so many bytes more would leave less than the floor. */
 export function requireRoom(space: SpaceWatch, bytes: number): void {

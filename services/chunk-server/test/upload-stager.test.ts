@@ -25,17 +25,20 @@ beforeEach(() => {
   clock = simNode(new SimNetwork(simulation), 'node').runtime.clock
   permits = new ChunkPermits({ clock, deadlines: new Deadlines(clock), permits: PERMITS, waitingMax: 10 })
   store = () => clock.sleep(5)
-  uploads = new UploadStager({
+  uploads = stagerWith(permits)
+})
+
+const stagerWith = (its: ChunkPermits): UploadStager =>
+  new UploadStager({
     clock,
     crc32,
     createHasher,
     tuning: DEFAULT_TUNING,
     chunkSizeBytes: () => CHUNK_BYTES,
     records: { store: () => store() } as unknown as RecordCommitter,
-    permits,
+    permits: its,
     releaseVolume: () => {},
   })
-})
 
 /** Stages a body of these pieces, which come a millisecond apart; an error is what the client's connection ends with. */
 function stage(pieces: readonly (Uint8Array | Error)[]): Promise<Staged> {
@@ -108,4 +111,18 @@ it('a body that breaks off while it waits for a permit gives up its turn, and wh
   expect(await simulation.complete(() => whole)).toMatchObject({ content: { size: 20 * 64 * KIB } })
   second.release()
   expect(await freePermits()).toBe(PERMITS)
+})
+
+it('no more chunks of a body are on their way at once than its share, while the next one is read', async () => {
+  let [underWay, most] = [0, 0]
+  permits = new ChunkPermits({ clock, deadlines: new Deadlines(clock), permits: 12, waitingMax: 10 })
+  uploads = stagerWith(permits)
+  store = async () => {
+    underWay += 1
+    most = Math.max(most, underWay)
+    await clock.sleep(500)
+    underWay -= 1
+  }
+  await simulation.complete(() => stage(piecesOf(60)))
+  expect(most).toBe(DEFAULT_TUNING.chunksInFlightMax)
 })

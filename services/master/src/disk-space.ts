@@ -28,11 +28,17 @@ export async function lookAtDisk(disk: Disk, space: SpaceWatch): Promise<void> {
 }
 
 export function watchSpace(disk: Disk, floorBytes: number, log: Log): Promise<SpaceWatch> {
-  let isFull = false
-  const onChange = (): void => {
-    isFull = !isFull
+  const onChange = (isFull: boolean): void => {
     if (isFull) log.error({ floorBytes }, 'the disk is full: changes are refused, reads go on')
     else log.info({}, 'the disk has room again')
   }
-  return SpaceWatch.open({ disk, floorBytes, onChange, againBytes: AGAIN_BYTES, reserveBytes: RESERVE_BYTES })
+  return SpaceWatch.open({
+    disk,
+    floorBytes,
+    // Its transactions are small against the floor.
+    largestBytes: 0,
+    againBytes: AGAIN_BYTES,
+    reserveBytes: RESERVE_BYTES,
+    onChange,
+  })
 }

@@ -91,7 +91,7 @@ export class UploadStager {
    * When it rejects, nothing of the upload is under way any more.
    */
   async stage(upload: Upload, body: BodyReader, head: readonly Uint8Array[]): Promise<Staged> {
-    const { crc32: sum, createHasher, tuning } = this.#deps
+    const { crc32: sum, createHasher } = this.#deps
     const digests = new ContentDigests(upload.request.digests, createHasher)
     const run: Run = { upload, last: undefined, inFlight: 0 }
     const window: Promise<void>[] = []
@@ -104,6 +104,7 @@ export class UploadStager {
         context = chunk.context
         const summed = sumContent(chunk.pieces, sum)
         digests.update(summed.pieces)
+        await this.#placeIn(window, chunk)
         const staging = this.#stageNext(run, { start: size, summed, context }).finally(chunk.release)
         // A failure is noticed where it is awaited; until then it must not count as unhandled.
         staging.catch(() => undefined)
@@ -112,13 +113,23 @@ export class UploadStager {
         crc32 = combineCrc32(crc32, summed.crc32, summed.length)
         if (size > FILE_BYTES_MAX)
           throw new DfsError('PAYLOAD_TOO_LARGE', `files have at most ${FILE_BYTES_MAX} bytes`)
-        if (window.length > tuning.chunksInFlightMax) await window.shift()
       }
       await window.at(-1)
     } finally {
       await Promise.allSettled(window)
     }
     return { content: { size, crc32, sha256: digests.finish() }, context }
+  }
+
+  /** Waits until one more chunk may be on its way. Where that fails, this one is given up. */
+  async #placeIn(window: Promise<void>[], chunk: GatheredChunk): Promise<void> {
+    if (window.length < this.#deps.tuning.chunksInFlightMax) return
+    try {
+      await window.shift()
+    } catch (error) {
+      chunk.release()
+      throw error
+    }
   }
 
   /** The next chunk, with the permit that it is held under. Smaller than it could be where others wait for a permit. */
