@@ -35,6 +35,8 @@ export default defineConfig({
       ),
       // The old protocol while processes die and people type: at a person's pace, so not part of `npm test`.
       serialProject('line', ['test/integration/line-*.test.ts'], 240_000),
+      // Programs of an earlier commit beside today's: needs the repository's history.
+      serialProject('upgrade', ['test/upgrade/**/*.test.ts'], 600_000),
       // Processes killed, stopped, cut off and lied to: Linux, root and some tools (see docs/durability.md).
       serialProject('chaos', ['test/chaos/**/*.test.ts'], 1_200_000, ['test/chaos/global-setup.ts']),
       serialProject('container', ['test/container/**/*.test.ts'], 600_000, [

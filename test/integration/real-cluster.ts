@@ -178,7 +178,7 @@ export async function putOnAll(
   }
 }
 
-interface ReservedPorts {
+export interface ReservedPorts {
   readonly offset: number
   /** Held as long as the cluster lives. */
   readonly reservation: Server
@@ -191,7 +191,7 @@ const RESERVATION_PORT = MASTER_PORT - 1
  * A free offset that no other test takes, though the services listen only seconds later, and not at all while the cluster
  * is stopped.
  */
-async function reservePorts(): Promise<ReservedPorts> {
+export async function reservePorts(): Promise<ReservedPorts> {
   for (let attempt = 1; ; attempt += 1) {
     const offset = await findFreeOffset()
     const reservation = createServer().listen(RESERVATION_PORT + offset, '127.0.0.1')

@@ -1,0 +1,172 @@
+/**
+ * A cluster of processes of which each may run another program: an earlier one, or today's. A service is replaced as an
+ * operator does it: stopped in order, and started again on the same directory and ports.
+ */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createClient, type ClientLimits, type DfsClient } from '@dfs/client'
+import { NodeClock, NodeRandom } from '@dfs/node-runtime'
+import { type ServerListView } from '@dfs/protocol'
+import { LogFile } from '../../scripts/cluster/log-file.ts'
+import { ManagedService } from '../../scripts/cluster/managed-service.ts'
+import { planCluster, type ServicePlan, type ServicePrograms } from '../../scripts/cluster/plan.ts'
+import { reservePorts, type ReservedPorts } from '../integration/real-cluster.ts'
+
+const CHUNK_SERVERS = 3
+const STOP_WITHIN_MS = 30_000
+const READY_WITHIN_MS = 120_000
+const POLL_MS = 100
+
+export const clock = new NodeClock()
+
+interface Running {
+  readonly service: ManagedService
+  readonly log: LogFile
+}
+
+export class MixedCluster {
+  readonly directory = mkdtempSync(join(tmpdir(), 'dfs-mixed-'))
+  /** What the launcher would have shown. */
+  readonly lines: string[] = []
+  readonly #ports: ReservedPorts
+  readonly #running = new Map<string, Running>()
+  #plans: readonly ServicePlan[] = []
+  #failure: Error | null = null
+
+  private constructor(ports: ReservedPorts) {
+    this.#ports = ports
+  }
+
+  /** A cluster that is ready, every service of it with one of `programs`. */
+  static async start(programs: ServicePrograms): Promise<MixedCluster> {
+    const cluster = new MixedCluster(await reservePorts())
+    cluster.#plans = cluster.#planned(programs)
+    try {
+      // The master makes the key that all others need.
+      const [master, ...others] = cluster.#plans
+      cluster.#launch(master!)
+      await cluster.#until(() => cluster.#isReady(master!.name))
+      for (const plan of others) cluster.#launch(plan)
+      await cluster.untilReady()
+    } catch (error) {
+      await cluster.end()
+      throw error
+    }
+    return cluster
+  }
+
+  /** In the order in which an upgrade replaces them: those with the bytes, then the one with the names. */
+  get names(): readonly string[] {
+    return this.#plans
+      .map(({ name }) => name)
+      .toSorted((a, b) => Number(a === 'master') - Number(b === 'master'))
+  }
+
+  get dataDirectory(): string {
+    return join(this.directory, 'data')
+  }
+
+  get masterUrl(): string {
+    return this.#urlOf('master')
+  }
+
+  get serverUrls(): readonly string[] {
+    return this.names.filter((name) => name !== 'master').map((name) => this.#urlOf(name))
+  }
+
+  /** Stops a service and starts the one of `programs` in its place; resolves when the whole cluster is ready. */
+  async replace(name: string, programs: ServicePrograms): Promise<void> {
+    const plan = this.#planned(programs).find((each) => each.name === name)
+    if (plan === undefined) throw new Error(`there is no service ${name}`)
+    await this.#stop(name)
+    this.#launch(plan)
+    await this.untilReady()
+  }
+
+  /** Resolves when every node says that it is ready and the master sees all servers alive. */
+  untilReady(): Promise<void> {
+    return this.#until(async () => {
+      const ready = await Promise.all(this.names.map((name) => this.#isReady(name)))
+      return ready.every(Boolean) && (await this.servers()).every(({ liveness }) => liveness === 'alive')
+    })
+  }
+
+  async servers(): Promise<ServerListView['servers']> {
+    const response = await fetch(`${this.masterUrl}/v1/servers`)
+    const text = await response.text()
+    if (!response.ok) throw new Error(`GET /v1/servers: ${response.status} ${text}`)
+    const list: ServerListView = JSON.parse(text)
+    return list.servers
+  }
+
+  /** Close it. */
+  client(limits: Partial<ClientLimits> = {}): DfsClient {
+    return createClient({ url: this.masterUrl, clock, random: new NodeRandom(), ...limits })
+  }
+
+  /** Ends all processes at once, without a chance to tidy up. */
+  async kill(): Promise<void> {
+    for (const { service } of this.#running.values()) service.kill()
+    for (const name of this.names) await this.#stop(name)
+  }
+
+  /** Stops everything and removes the data. */
+  async end(): Promise<void> {
+    for (const name of this.names) await this.#stop(name)
+    this.#ports.reservation.close()
+    rmSync(this.directory, { recursive: true, force: true })
+  }
+
+  #planned(programs: ServicePrograms): readonly ServicePlan[] {
+    const { dataDirectory } = this
+    const input = { dataDirectory, chunkServers: CHUNK_SERVERS, portOffset: this.#ports.offset }
+    return planCluster({ ...input, programs, environment: {} }).services
+  }
+
+  #launch(plan: ServicePlan): void {
+    mkdirSync(plan.env['DFS_DATA_DIR']!, { recursive: true, mode: 0o700 })
+    const log = new LogFile(join(this.directory, `${plan.name}.log`))
+    const service = new ManagedService({
+      plan,
+      log,
+      say: (line) => this.lines.push(line),
+      onGivenUp: (name) => {
+        this.#failure = new Error(`${name} was given up:\n${this.#lastWords()}`)
+      },
+    })
+    this.#running.set(plan.name, { service, log })
+    service.start()
+  }
+
+  async #stop(name: string): Promise<void> {
+    const running = this.#running.get(name)
+    if (running === undefined) return
+    this.#running.delete(name)
+    await running.service.stop(STOP_WITHIN_MS)
+    running.log.close()
+  }
+
+  async #until(holds: () => Promise<boolean>): Promise<void> {
+    const endMs = clock.monotonicMs() + READY_WITHIN_MS
+    while (!(await holds())) {
+      if (this.#failure !== null) throw this.#failure
+      if (clock.monotonicMs() > endMs) throw new Error(`not ready: ${this.#lastWords()}`)
+      await clock.sleep(POLL_MS)
+    }
+  }
+
+  #lastWords(): string {
+    return [...this.lines, ...[...this.#running.values()].flatMap(({ log }) => log.lastLines(2))].join('\n')
+  }
+
+  async #isReady(name: string): Promise<boolean> {
+    const response = await fetch(`${this.#urlOf(name)}/readyz`).catch(() => null)
+    await response?.arrayBuffer()
+    return response?.ok ?? false
+  }
+
+  #urlOf(name: string): string {
+    return `http://127.0.0.1:${this.#plans.find((plan) => plan.name === name)!.port}`
+  }
+}
