@@ -17,7 +17,7 @@ export function boardText(plan: ClusterPlan): string {
     line('copies', `${plan.replicas} of each file, ${plan.minReplicas} needed to accept a write`),
     '',
     'Try (Ctrl-C stops the cluster, the data stays):',
-    `  curl -L -T README.md ${file}`,
+    `  curl -T README.md ${file}`,
     `  curl -L ${file}`,
     `  ${client}`,
     '',

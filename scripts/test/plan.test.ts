@@ -128,7 +128,7 @@ describe('the board', () => {
         copies          1 of each file, 1 needed to accept a write
 
       Try (Ctrl-C stops the cluster, the data stays):
-        curl -L -T README.md http://localhost:9070/v1/files/hello.md
+        curl -T README.md http://localhost:9070/v1/files/hello.md
         curl -L http://localhost:9070/v1/files/hello.md
         DFS_URL=http://localhost:9070 npx dfs ls /
       "

@@ -50,7 +50,7 @@ describe('a request under an idempotency key', () => {
     expect(await put(second!)).toEqual({ ...answer, replayed: '?1' })
     await cluster.killAndAwait('master')
     expect(await put(third!)).toEqual({ ...answer, replayed: '?1' })
-    expect(await put(cluster.masterUrl), 'redirected').toEqual({ ...answer, replayed: '?1' })
+    expect(await put(cluster.masterUrl), 'passed on').toEqual({ ...answer, replayed: '?1' })
   })
 
   it('refuses another request under the same key with 422', async () => {

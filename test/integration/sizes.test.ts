@@ -61,7 +61,7 @@ type Way = (sample: Sample, path: string) => Promise<ProgramEnd>
 
 const curl = (operands: readonly string[], input: Sample | null = null): Promise<ProgramEnd> =>
   run(
-    ['curl', '-sS', '--fail-with-body', '-L', ...operands],
+    ['curl', '-sS', '--fail-with-body', ...operands],
     {},
     input === null ? null : createReadStream(input.path),
   )
@@ -78,9 +78,8 @@ const WAYS: readonly (readonly [string, Way])[] = [
     ({ path }, to) => curl([...EXPECTING, '-T', path, fileUrl(cluster.masterUrl, to)]),
   ],
   [
-    // Without Expect curl has sent the start of its pipe before it learns of a redirection, so it goes there at once.
     'curl -T - of a pipe',
-    (sample, to) => curl([...NOT_EXPECTING, '-T', '-', fileUrl(cluster.serverUrls[0]!, to)], sample),
+    (sample, to) => curl([...NOT_EXPECTING, '-T', '-', fileUrl(cluster.masterUrl, to)], sample),
   ],
   [
     'curl -T - of a pipe with Expect',

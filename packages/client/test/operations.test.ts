@@ -38,7 +38,7 @@ test('A put returns the version, the receipt and whether the path was new.', asy
   expect(second.operation).not.toBeNull()
 })
 
-test('Content goes straight to the preferred chunk server: no redirect is ever met.', async () => {
+test('Content goes straight to the preferred chunk server, never through the master.', async () => {
   await client.put('/x', bytes('1'))
   const { body } = await client.get('/x')
   await textOf(body)

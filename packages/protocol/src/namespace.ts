@@ -9,6 +9,7 @@ import { type ClusterView, type CopyCheck } from './nodes/membership.ts'
 import { type CommandBody, type CommandSuccess } from './nodes/commands.ts'
 import { type ListPage, type ListRequest } from './nodes/listings.ts'
 import { type Lookup, type LookupResult } from './nodes/lookups.ts'
+import { type Caller } from './nodes/passed-writes.ts'
 
 /**
  * What accompanies one client request on its way through this node. It is made once, at the door, and whatever the request
@@ -27,6 +28,8 @@ export interface RequestContext {
    * nevertheless. Absent where nobody can leave.
    */
   readonly signal?: AbortSignal
+  /** Who asks; absent for what this node does of itself. */
+  readonly caller?: Caller
 }
 
 /** The context of a request that has just arrived: its time, {@link REQUEST_DEADLINE_MS}, begins. */

@@ -16,6 +16,7 @@ import { addDocsPage } from './docs-page.ts'
 import { COMPONENTS } from './documented.ts'
 import { addFileBytes } from './file-bytes.ts'
 import { addFileRedirects } from './file-redirects.ts'
+import { addFileWrites } from './file-writes.ts'
 import { addFileRoutes } from './files.ts'
 import { addOpenApi, addOpenApiDocument } from './openapi.ts'
 import { addDirectoryRoutes, addEntryRoutes, addLinkRoutes } from './trees.ts'
@@ -62,11 +63,13 @@ function addContentRoutes(
   app.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined))
   // Readers of the document meet the routes in this order.
   switch (content.kind) {
-    case 'redirect':
+    case 'pass-on':
+      addFileWrites(app, { namespace, bodies, write: content.write })
       addFileRedirects(app, { namespace, addresses, target: content.target })
       break
     case 'serve':
-      addFileBytes(app, { namespace, bodies, log, onFatal, files: content.files })
+      addFileWrites(app, { namespace, bodies, write: (...asked) => content.files.write(...asked) })
+      addFileBytes(app, { log, onFatal, files: content.files })
   }
   addFileRoutes(app, { namespace, bodies })
 }

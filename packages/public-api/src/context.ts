@@ -25,6 +25,9 @@ export function addContexts(app: FastifyInstance, clock: Clock): void {
 export function contextOf(request: FastifyRequest): RequestContext {
   // Node makes the signal when it is asked for. Requests that were injected have no connection, and none.
   const { signal } = request.raw as { readonly signal?: AbortSignal }
-  request.openedContext ??= openContext(request.server.deadlineClock, request.id, signal)
+  request.openedContext ??= {
+    ...openContext(request.server.deadlineClock, request.id, signal),
+    caller: { address: request.ip, scheme: 'http', host: request.hostName },
+  }
   return request.openedContext
 }

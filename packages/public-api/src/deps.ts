@@ -6,11 +6,11 @@ import { type RedirectTarget } from './file-redirects.ts'
 import { type FileService } from './file-service.ts'
 
 /**
- * How this node answers requests for a file's bytes: it sends the caller to a chunk server (`target` names one,
- * or null where none is alive), or it carries the bytes itself.
+ * How this node answers requests for a file's bytes: it has them itself; or it sends readers to a chunk server (`target`
+ * names one, or null where none is alive) and passes on what is written.
  */
 export type Content =
-  | { readonly kind: 'redirect'; readonly target: RedirectTarget }
+  | { readonly kind: 'pass-on'; readonly target: RedirectTarget; readonly write: FileService['write'] }
   | { readonly kind: 'serve'; readonly files: FileService }
 
 export interface PublicAppOptions {

@@ -1,67 +1,31 @@
-/** A file's bytes on a node that carries them: PUT and GET through the {@link FileService}. */
+/** Reading a file's bytes on a node that has them, through the {@link FileService}. */
 import { type Log } from '@dfs/core'
-import {
-  DfsError,
-  type FileInfo,
-  type FileView,
-  formatEtag,
-  HEADERS,
-  type Namespace,
-  UNCONDITIONAL,
-} from '@dfs/protocol'
+import { DfsError, type FileInfo } from '@dfs/protocol'
 import { type FastifyReply, type FastifyRequest } from 'fastify'
 import { type App } from './app-type.ts'
-import { type Bodies } from './body-routing.ts'
-import { attributesOf, checkEarly, evaluateRead, isRangeFresh, preconditionOf } from './conditions.ts'
+import { evaluateRead, isRangeFresh } from './conditions.ts'
 import { contextOf } from './context.ts'
-import { EMPTY_QUERY } from './documented.ts'
-import { checkDeclaredSize, refuseCodings, writeAttributes } from './file-headers.ts'
-import { type ByteRange, type FileService, type WriteRequest } from './file-service.ts'
+import { type ByteRange, type FileService } from './file-service.ts'
 import {
   READ_DESCRIPTION,
   READ_RESPONSES,
   ReadHeaders,
-  setChangeHeaders,
   setFileHeaders,
   versionIn,
   VersionQuery,
-  WRITE_DESCRIPTION,
-  WRITE_RESPONSES,
-  WriteHeaders,
 } from './files.ts'
-import { keyMember, setReplayHeader } from './idempotency.ts'
 import { contentRange, parseRange } from './range.ts'
 import { sendFile } from './send-file.ts'
-import { expectedDigests, formatReceipt } from './structured-field.ts'
 import { filePathIn } from './target.ts'
-import { fileView } from './views.ts'
 
 export interface FileBytesOptions {
-  readonly namespace: Namespace
   readonly files: FileService
-  readonly bodies: Bodies
   readonly log: Log
   readonly onFatal: (error: Error) => void
 }
 
-/** Adds PUT and GET. `app` must not parse bodies: every content type is one that a file may have. */
+/** Adds GET. */
 export function addFileBytes(app: App, options: FileBytesOptions): void {
-  app.put(
-    '/v1/files/*',
-    {
-      config: { takesContent: true },
-      schema: {
-        operationId: 'writeFile',
-        tags: ['files'],
-        summary: 'Write a file',
-        description: WRITE_DESCRIPTION,
-        headers: WriteHeaders,
-        querystring: EMPTY_QUERY,
-        response: WRITE_RESPONSES,
-      },
-    },
-    (request, reply) => putFile(options, request, reply),
-  )
   app.get(
     '/v1/files/*',
     {
@@ -78,39 +42,6 @@ export function addFileBytes(app: App, options: FileBytesOptions): void {
     },
     (request, reply) => getFile(options, request, reply),
   )
-}
-
-async function putFile(
-  { namespace, files, bodies }: FileBytesOptions,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<FileView> {
-  const { headers } = request
-  const context = contextOf(request)
-  const path = filePathIn(request.url, 'files')
-  refuseCodings(headers)
-  const body = bodies.readerOf(request)
-  checkDeclaredSize(body.declaredSize)
-  const write: WriteRequest = {
-    path,
-    precondition: preconditionOf(headers),
-    ...writeAttributes(headers),
-    ...keyMember(headers),
-    declaredSize: body.declaredSize,
-    digests: expectedDigests(headers),
-  }
-  // Under a key, what stands there now may be what this very request has made before.
-  const isConditional = write.precondition !== UNCONDITIONAL && write.key === undefined
-  if (bodies.isAwaited(request) && isConditional) {
-    checkEarly(write.precondition, await namespace.lookup(attributesOf(path), context))
-  }
-  const { info, created, operation, copies, zones, isReplay } = await files.write(write, body, context)
-  setReplayHeader(reply, isReplay)
-  setChangeHeaders(reply, operation)
-  reply.header('etag', formatEtag(info.version))
-  reply.header(HEADERS.durability, formatReceipt({ copies, zones, crc32: info.crc32 }))
-  reply.code(created ? 201 : 200)
-  return fileView(path, info)
 }
 
 async function getFile(

@@ -1,7 +1,7 @@
 /**
- * A file's bytes on a node that never carries them: PUT and GET are answered with 307 to a chunk server, at an address
- * that the caller can reach. What metadata alone can decide about a GET is answered here, since a client that is told
- * 404 or 304 has saved a connection. Of a PUT not a byte is read.
+ * A file's bytes on a node that has none: GET is answered with 307 to a chunk server, at an address that the caller can
+ * reach. What metadata alone can decide is answered here, since a client that is told 404 or 304 has saved a connection.
+ * A request with a body is never redirected (file-writes.ts).
  */
 import { DfsError, type Namespace } from '@dfs/protocol'
 import { type FastifyReply, type FastifyRequest } from 'fastify'
@@ -9,8 +9,6 @@ import Type, { type Static } from 'typebox'
 import { type Addresses, type PublicEndpoint } from './addresses.ts'
 import { type App } from './app-type.ts'
 import { evaluateRead } from './conditions.ts'
-import { EMPTY_QUERY } from './documented.ts'
-import { refuseCodings, writeAttributes } from './file-headers.ts'
 import {
   findFile,
   READ_DESCRIPTION,
@@ -18,11 +16,7 @@ import {
   ReadHeaders,
   setFileHeaders,
   VersionQuery,
-  WRITE_DESCRIPTION,
-  WRITE_RESPONSES,
-  WriteHeaders,
 } from './files.ts'
-import { filePathIn } from './target.ts'
 
 const HINT = 'A chunk server has the bytes: send the same request to this location. curl does so with -L.'
 
@@ -35,7 +29,7 @@ const RedirectView = Type.Object(
 )
 
 const REDIRECT_DESCRIPTION =
-  'The master carries no bytes: it answers 307, and the same request goes to the chunk server in `Location`. Browsers and `curl -L` do that by themselves.'
+  'The master has no bytes to read: it answers 307, and the same request goes to the chunk server in `Location`. Browsers and `curl -L` do that by themselves.'
 
 /** Where to send a caller; null where no chunk server can be had. */
 export type RedirectTarget = () => PublicEndpoint | null | Promise<PublicEndpoint | null>
@@ -46,30 +40,9 @@ export interface FileRedirectsOptions {
   readonly target: RedirectTarget
 }
 
-/** Adds PUT and GET. */
+/** Adds GET. */
 export function addFileRedirects(app: App, { namespace, addresses, target }: FileRedirectsOptions): void {
   const redirect = redirector(addresses, target)
-  app.put(
-    '/v1/files/*',
-    {
-      config: { takesContent: true },
-      schema: {
-        operationId: 'writeFile',
-        tags: ['files'],
-        summary: 'Write a file',
-        description: `${WRITE_DESCRIPTION}\n\n${REDIRECT_DESCRIPTION}`,
-        headers: WriteHeaders,
-        querystring: EMPTY_QUERY,
-        response: { 307: RedirectView, ...WRITE_RESPONSES },
-      },
-    },
-    async (request, reply) => {
-      filePathIn(request.url, 'files')
-      refuseCodings(request.headers)
-      writeAttributes(request.headers)
-      return redirect(request, reply)
-    },
-  )
   app.get(
     '/v1/files/*',
     {

@@ -6,7 +6,13 @@
  * Refused: handing the implementation Node's own request (it would then know about HTTP), and a plain AsyncIterable for
  * the body (an iterator costs three promises a piece, and a body of 1 KiB is one piece).
  */
-import { type FileInfo, type FilePath, type Precondition, type RequestContext } from '@dfs/protocol'
+import {
+  type FileInfo,
+  type FilePath,
+  type Precondition,
+  type RequestContext,
+  type WriteTicket,
+} from '@dfs/protocol'
 
 /** A digest of the whole content that the client has sent along (RFC 9530), to be compared before the commit. */
 export interface ExpectedDigest {
@@ -27,6 +33,8 @@ export interface WriteRequest {
   readonly key?: string
   /** All must match the content, DIGEST_MISMATCH otherwise. Mostly empty; never more than one of each algorithm. */
   readonly digests: readonly ExpectedDigest[]
+  /** The attempt that this is, where the master passes the write on. Never from a client. */
+  readonly ticket?: WriteTicket
 }
 
 /** The body of a request, pulled piece by piece: nothing more than one socket buffer is read ahead. */

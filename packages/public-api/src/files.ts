@@ -1,6 +1,6 @@
 /**
  * `/v1/files/{path}`: what master and chunk servers answer alike, from metadata alone: create, delete, and the head of
- * a file. The bytes are in `file-bytes.ts` and `file-redirects.ts`.
+ * a file. The bytes are in `file-writes.ts`, `file-bytes.ts` and `file-redirects.ts`.
  */
 import {
   DfsError,
@@ -236,7 +236,7 @@ export const READ_RESPONSES = {
 }
 
 export const WRITE_DESCRIPTION =
-  'Creates the file, with missing directories, or makes a new version of it. The answer comes when the bytes are synced on all copies that `Durability` names. The `Content-Type` is kept with the file. `If-None-Match: *` creates only; `If-Match` overwrites only the version you know; `Content-Digest` is verified before the commit.'
+  'Creates the file, with missing directories, or makes a new version of it. The answer comes when the bytes are synced on all copies that `Durability` names. The `Content-Type` is kept with the file. `If-None-Match: *` creates only; `If-Match` overwrites only the version you know; `Content-Digest` is verified before the commit. Every node takes the body, and none sends it to another place: the master passes it on to a chunk server. Where too many bodies are under way the answer is 503 with `Retry-After`, before a client that sent `Expect: 100-continue` is asked for its own.'
 
 /** The answers of PUT, for the document. */
 export const WRITE_RESPONSES = {
@@ -252,6 +252,8 @@ export const WRITE_RESPONSES = {
     'PAYLOAD_TOO_LARGE',
     'UNSUPPORTED_ENCODING',
     'COPY_ERROR',
+    'UNAVAILABLE',
+    'TOO_BUSY',
     'INSUFFICIENT_SPACE',
     ...CHANGE_ERRORS,
   ),

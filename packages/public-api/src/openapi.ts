@@ -25,8 +25,8 @@ const TAGS = [
 
 const DESCRIPTION = `Files in directories, kept on several servers and synced before a write is acknowledged.
 
-**Any node answers.** The master sends requests for bytes on to a chunk server with 307, which browsers and \`curl -L\`
-follow; chunk servers carry them. To try it: *files*, *PUT*, **Try it out**, choose a file, **Execute**.
+**Any node answers.** The master passes what is written on to a chunk server, and sends readers there with 307, which
+browsers and \`curl -L\` follow; a request with a body is never redirected. To try it: *files*, *PUT*, **Try it out**, choose a file, **Execute**.
 
 **Nothing happens twice.** Send a change with an \`Idempotency-Key\` of your own, and you may repeat it at any node until you
 hear: it happens once, and the answer is always the first one. Another request under the same key is refused with 422.

@@ -2,7 +2,7 @@
  * What arrives is hostile until checked: odd requests byte by byte, each with the status that it must get, or `closed`
  * where silence is the only truthful answer. Every refusal is a problem of the catalogue, and none is a 5xx.
  */
-import { CHUNK_SIZE_BYTES, ERRORS, isErrorCode } from '@dfs/protocol'
+import { CHUNK_SIZE_BYTES, DfsError, ERRORS, isErrorCode } from '@dfs/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { buildTestApp, type TestApp } from './support/apps.ts'
 import { converse, listen, statusOf } from './support/raw-socket.ts'
@@ -14,7 +14,7 @@ let masterPort: number
 
 beforeAll(async () => {
   chunkServer = await buildTestApp('serve', { hasDocs: false })
-  master = await buildTestApp('redirect')
+  master = await buildTestApp('pass-on')
   chunkServer.memory.store('/f', Buffer.from('content'))
   master.memory.store('/f', Buffer.from('content'))
   port = await listen(chunkServer.app)
@@ -227,17 +227,18 @@ describe('bodies', () => {
 
   test('a body that an answer came before is read to its end, and the connection goes on', async () => {
     const body = 'x'.repeat(200_000)
-    const conversation = converse(masterPort, put('/v1/files/f', '', body) + request('HEAD /v1/files/f'))
+    const refused = put('/v1/files/f', 'Content-Encoding: br\r\n', body)
+    const conversation = converse(masterPort, refused + request('HEAD /v1/files/f'))
     const text = await conversation.waitFor(/HTTP\/1\.1 200 /)
-    expect(text).toMatch(/^HTTP\/1\.1 307 /)
+    expect(text).toMatch(/^HTTP\/1\.1 415 /)
     conversation.socket.destroy()
     await conversation.closed
   })
 
   test('of an unwanted body no more than a bounded amount is read', async () => {
-    const head = request('PUT /v1/files/f', `${HOST}Content-Length: 1000000000\r\n`)
+    const head = request('PUT /v1/files/f', `${HOST}Content-Encoding: br\r\nContent-Length: 1000000000\r\n`)
     const conversation = converse(masterPort, head)
-    await conversation.waitFor(/^HTTP\/1\.1 307 /)
+    await conversation.waitFor(/^HTTP\/1\.1 415 /)
     const piece = 'x'.repeat(CHUNK_SIZE_BYTES)
     for (let count = 0; count < 8; count += 1) conversation.socket.write(piece)
     await expect.poll(() => conversation.socket.bytesWritten > CHUNK_SIZE_BYTES / 8).toBe(true)
@@ -287,10 +288,12 @@ describe('Expect: 100-continue', () => {
     await conversation.closed
   })
 
-  test('the master sends the caller on without asking', async () => {
+  test('the master refuses what it has no place for without asking, and says when to come again', async () => {
+    master.memory.failure = new DfsError('TOO_BUSY', 'no place')
     const conversation = converse(masterPort, expecting('/v1/files/x'))
     const text = await conversation.waitFor(/\}$/)
-    expect(text).toMatch(/^HTTP\/1\.1 307 [\s\S]*location: http:\/\/localhost:7071\/v1\/files\/x\r\n/)
+    expect(text).toMatch(/^HTTP\/1\.1 503 [\s\S]*retry-after: 1\r\n/i)
+    expect(text).toMatch(/connection: close\r\n/i)
     await conversation.closed
   })
 })

@@ -157,15 +157,14 @@ describe('browsers', () => {
 describe('the master', () => {
   let master: TestApp
   beforeAll(async () => {
-    master = await buildTestApp('redirect')
+    master = await buildTestApp('pass-on')
     master.memory.store('/f', Buffer.from('content'))
   })
   afterAll(() => master.app.close())
 
-  test('sends requests for bytes on, to a name that the caller knows', async () => {
+  test('sends readers on, to a name that they know', async () => {
     for (const [method, status] of [
       ['GET', 307],
-      ['PUT', 307],
       ['HEAD', 200],
     ] as const) {
       const reply = await master.app.inject({
@@ -193,16 +192,31 @@ describe('the master', () => {
     expect(await status('/v1/files/f', { 'if-match': String(etag) })).toBe(307)
   })
 
+  test('takes what is written as a chunk server does, and never sends a body to another place', async () => {
+    const put = (headers: Record<string, string>) =>
+      master.app.inject({ method: 'PUT', url: '/v1/files/new', headers, payload: 'content' })
+    const first = await put({})
+    expect(first.statusCode).toBe(201)
+    expect(first.headers).toMatchObject({ etag: expect.any(String), durability: expect.any(String) })
+    expect(first.headers.location).toBeUndefined()
+    expect((await put({ 'if-none-match': '*' })).statusCode).toBe(412)
+    expect((await put({ 'content-encoding': 'gzip' })).statusCode).toBe(415)
+    expect((await put({ 'content-digest': 'sha-256=:AAAA:' })).statusCode).toBe(400)
+  })
+
   test('goes to the advertised URL, or says that nobody is there', async () => {
     const [, , advertised = null] = ENDPOINTS
     for (const [target, status] of [
       [advertised, 307],
       [null, 503],
     ] as const) {
-      const { app } = await buildTestApp('redirect', { content: { kind: 'redirect', target: () => target } })
-      const reply = await app.inject({ method: 'PUT', url: '/v1/files/x' })
+      const write = () => Promise.reject(new Error('nothing is written'))
+      const content = { kind: 'pass-on', target: () => target, write } as const
+      const { app, memory } = await buildTestApp('pass-on', { content })
+      memory.store('/f', Buffer.from('content'))
+      const reply = await app.inject({ url: '/v1/files/f' })
       expect(reply.statusCode).toBe(status)
-      expect(reply.headers.location).toBe(target === null ? undefined : 'https://files.example/v1/files/x')
+      expect(reply.headers.location).toBe(target === null ? undefined : 'https://files.example/v1/files/f')
       expect(reply.headers['retry-after']).toBe(target === null ? '2' : undefined)
       await app.close()
     }
@@ -211,7 +225,7 @@ describe('the master', () => {
 
 describe('the API document', () => {
   test('is OpenAPI 3.1, names its components, and every operation', async () => {
-    for (const kind of ['serve', 'redirect'] as const) {
+    for (const kind of ['serve', 'pass-on'] as const) {
       const { app } = await buildTestApp(kind, { hasDocs: true })
       const document = (await app.inject('/openapi.json')).json()
       expect(document.openapi).toBe('3.1.0')
@@ -258,7 +272,7 @@ describe('the API document', () => {
     ['localhost:7071', "'self' http://localhost:7070 http://localhost:7071 https://files.example"],
     ['[::1]:7071', "'self' http://*:7070 http://*:7071 https://files.example"],
   ])('is shown at %s by a page that may talk to the nodes of the cluster alone', async (host, sources) => {
-    const { app } = await buildTestApp('redirect', { hasDocs: true })
+    const { app } = await buildTestApp('pass-on', { hasDocs: true })
     for (const url of ['/docs', '/docs/static/oauth2-redirect.html']) {
       const { headers } = await app.inject({ url, headers: { host } })
       expect(headers['content-security-policy'], url).toContain(`connect-src ${sources};`)
@@ -267,7 +281,7 @@ describe('the API document', () => {
   })
 
   test('lets a page offer a file or a text as the content to write', async () => {
-    const { app } = await buildTestApp('redirect', { hasDocs: true })
+    const { app } = await buildTestApp('pass-on', { hasDocs: true })
     const { paths } = (await app.inject('/openapi.json')).json()
     const { put, get, head } = paths['/v1/files/{path}']
     expect(Object.keys(put.requestBody.content)).toEqual(['application/octet-stream', 'text/plain'])

@@ -12,6 +12,7 @@ import {
   methodHandler,
   type Namespace,
   type Readiness,
+  servedStreams,
   type VolumeOrder,
 } from '@dfs/protocol'
 import { type FileService } from '@dfs/public-api'
@@ -30,6 +31,7 @@ import { type Damage, DamageReporter } from './master/damage-reporter.ts'
 import { LookupChannel } from './master/lookup-channel.ts'
 import { MasterSession, type ServerAddresses } from './master/master-session.ts'
 import { ServerDirectory } from './master/server-directory.ts'
+import { passedWrites } from './passed-writes.ts'
 import { peerMethods } from './peer-methods.ts'
 import { ServerReadiness } from './readiness.ts'
 import { RemoteNamespace } from './remote-namespace.ts'
@@ -119,9 +121,11 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     space,
     onOrder: (order) => meetServers(order, directory, session),
   })
+  let files: FileService | null = null
   const server = await transport.serve(
     methodHandler(methods),
     methods.map(({ route }) => route),
+    servedStreams([passedWrites({ clock, log, files: () => files })]),
   )
 
   const deadlines = new Deadlines(clock)
@@ -199,12 +203,13 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     fullCheck,
     otherCopies: (copy) => otherCopies(copy, { transport, directory, self }),
   })
+  files = {
+    write: (request, body, context) => writer.write(request, body, context),
+    read: (request, context) => reader.open(request, context),
+  }
   const chunkServer: ChunkServer = {
     clock,
-    files: {
-      write: (request, body, context) => writer.write(request, body, context),
-      read: (request, context) => reader.open(request, context),
-    },
+    files,
     namespace: new RemoteNamespace({ clock, deadlines, session, commits, lookups }),
     directory,
     readiness: () => ready.look(),

@@ -16,6 +16,7 @@ import {
 import { type ClusterTime } from './cluster-time.ts'
 import { type CommitBatchRequest, type MetadataStore } from './metadata/store.ts'
 import { type Sessions } from './sessions.ts'
+import { type PassedWrites } from './passed-writes.ts'
 import { COMMIT_QUEUE_MAX, LOOKUP_QUEUE_MAX, type MasterSettings } from './settings.ts'
 
 export interface GroupsOptions {
@@ -25,20 +26,23 @@ export interface GroupsOptions {
   readonly settings: MasterSettings
   readonly time: ClusterTime
   readonly space: SpaceWatch
+  readonly passed: PassedWrites
   /** Told once of a failure that the process must not survive. */
   readonly onFatal: (error: Error) => void
 }
 
 export class Groups {
   readonly #sessions: Sessions
+  readonly #passed: PassedWrites
   readonly #commits: Batcher<CommitBatchRequest, readonly CommandResult[]>
   readonly #lookups: Batcher<readonly Lookup[], LookupResult[]>
 
-  constructor({ runtime, store, sessions, settings, time, space, onFatal }: GroupsOptions) {
+  constructor({ runtime, store, sessions, settings, time, space, passed, onFatal }: GroupsOptions) {
     const { clock } = runtime
     const { requestsPerTransactionMax: itemsMax, commandsPerTransactionMax: weightMax } = settings
     const shared = { gather: () => clock.turn(), inFlightMax: 1, itemsMax, weightMax }
     this.#sessions = sessions
+    this.#passed = passed
     this.#commits = new Batcher<CommitBatchRequest, readonly CommandResult[]>({
       ...shared,
       run: (requests) =>
@@ -61,7 +65,7 @@ export class Groups {
   /** The results, durable. Throws TOO_BUSY, and INVALID_REQUEST for a batch that is too long. */
   async commit(request: CommitBatchRequest): Promise<readonly CommandResult[]> {
     requireAtMost(request.commands.length, COMMIT_BATCH_COMMANDS_MAX)
-    return waitIn(this.#commits, request)
+    return this.#passed.guard(request, (allowed) => waitIn(this.#commits, allowed))
   }
 
   /** The committed state as of some moment after the call; servers that are dead come last among locations. */

@@ -64,7 +64,11 @@ async function start({ lifecycle, config, log }: ServiceContext<typeof MasterCon
   lifecycle.onStop('stores', 'master', () => master.stop())
   const app = await buildPublicApp({
     namespace: master.namespace,
-    content: { kind: 'redirect', target: () => master.redirectTarget() },
+    content: {
+      kind: 'pass-on',
+      target: () => master.redirectTarget(),
+      write: (...asked) => master.write(...asked),
+    },
     cluster: { endpoints: () => [own, ...master.servers()] },
     clock,
     random,

@@ -2,17 +2,9 @@
  * The master without its public listener: it answers the other nodes over the transport and offers the namespace to
  * whoever serves it over HTTP. Its state is the store's, beside who was heard when.
  */
-import {
-  type Clock,
-  type Runtime,
-  type SpaceWatch,
-  type Transport,
-  TransportError,
-  type TransportServer,
-} from '@dfs/core'
+import { type Clock, type Runtime, type SpaceWatch, type TransportServer } from '@dfs/core'
 import {
   allocateVolumes,
-  callMethod,
   checkCopies,
   type CommitReply,
   type CommitRequest,
@@ -23,18 +15,20 @@ import {
   lookups,
   methodHandler,
   type Namespace,
-  ping,
   type Readiness,
   register,
   reportDamage,
+  type RequestContext,
   sealVolume,
   type ServedMethod,
   type ServerInfo,
   serveMethod,
   viewCluster,
 } from '@dfs/protocol'
+import { type BodySource, type WriteReply, type WriteRequest } from '@dfs/public-api'
 import { Allocation } from './allocation.ts'
 import { ClusterTime } from './cluster-time.ts'
+import { Coordinators } from './coordinators.ts'
 import { CopyChecks } from './copy-checks.ts'
 import { DamageReports } from './damage-reports.ts'
 import { watchSpace } from './disk-space.ts'
@@ -43,12 +37,11 @@ import { Membership } from './membership.ts'
 import { type MetadataStore } from './metadata/store.ts'
 import { runMonitor } from './monitor.ts'
 import { OwnCommands } from './own-commands.ts'
+import { PassOn } from './pass-on.ts'
+import { PassedWrites } from './passed-writes.ts'
 import { MasterReadiness } from './readiness.ts'
 import { Sessions } from './sessions.ts'
 import { checkSettings, type MasterSettings } from './settings.ts'
-
-/** How long a chunk server may take to say that it is there, before a caller is sent to another one. */
-const PING_TIMEOUT_MS = 300
 
 export interface MasterOptions {
   /** Owned by the master from now on: `stop` closes it. */
@@ -66,6 +59,8 @@ export interface Master {
   readiness(): Promise<Readiness>
   /** Where to send the next content request: coordinators that are alive and answer take turns. Null where none is. */
   redirectTarget(): Promise<ServerInfo | null>
+  /** Has a chunk server carry out a client's write: `FileService.write`, through here. */
+  write(request: WriteRequest, body: BodySource, context: RequestContext): Promise<WriteReply>
   /** The coordinator to name when asked for one. Null where no server is alive. */
   preferredCoordinator(): ServerInfo | null
   /** All chunk servers that ever registered, with their addresses. */
@@ -118,6 +113,8 @@ interface Parts {
   readonly allocation: Allocation
   readonly damages: DamageReports
   readonly checks: CopyChecks
+  readonly coordinators: Coordinators
+  readonly passOn: PassOn
   readonly failure: Failure
 }
 
@@ -130,11 +127,16 @@ async function assemble(
   const time = new ClusterTime(runtime.clock, store)
   const space = await watchSpace(runtime.disk, settings.freeSpaceFloorBytes, runtime.log)
   const shared = { runtime, store, sessions, settings, time, space }
-  const groups = new Groups({ ...shared, onFatal: failure.report })
+  const passed = new PassedWrites(store.epoch().counter)
+  const groups = new Groups({ ...shared, passed, onFatal: failure.report })
+  const { clock, log, transport } = runtime
+  const coordinators = new Coordinators(sessions, transport)
+  const passOn = new PassOn({ clock, log, transport, coordinators, passed })
   const damages = new DamageReports(shared)
   const checks = new CopyChecks({ clock: runtime.clock, sessions, epoch: store.epoch().counter })
   const [membership, allocation] = [new Membership({ ...shared, damages, checks }), new Allocation(shared)]
-  return { store, settings, sessions, time, space, groups, membership, allocation, damages, checks, failure }
+  const workers = { membership, allocation, damages, checks, coordinators, passOn }
+  return { store, settings, sessions, time, space, groups, ...workers, failure }
 }
 
 function servedMethods({
@@ -213,7 +215,6 @@ class RunningMaster implements Master {
   readonly namespace: Namespace
   readonly #parts: Parts
   readonly #server: TransportServer
-  readonly #transport: Transport
   readonly #readiness: MasterReadiness
   readonly #background = new AbortController()
   readonly #monitor: Promise<void>
@@ -223,7 +224,6 @@ class RunningMaster implements Master {
     this.clock = runtime.clock
     this.#parts = parts
     this.#server = server
-    this.#transport = runtime.transport
     this.#readiness = new MasterReadiness({ clock: runtime.clock, ...parts })
     this.namespace = this.#makeNamespace()
     const monitor = { runtime, ...parts, everyMs: parts.settings.monitorEveryMs }
@@ -237,26 +237,12 @@ class RunningMaster implements Master {
     return await reporting(failure.report, () => this.#readiness.look())
   }
 
-  /** One that has answered just now: a server that died since its last heartbeat would cost a caller who follows an error. */
-  async redirectTarget(): Promise<ServerInfo | null> {
-    const { sessions } = this.#parts
-    for (let tries = sessions.view().length; tries > 0; tries -= 1) {
-      const target = sessions.nextCoordinator()
-      if (target === null || (await this.#answers(target))) return target
-    }
-    return sessions.nextCoordinator()
+  redirectTarget(): Promise<ServerInfo | null> {
+    return this.#parts.coordinators.next()
   }
 
-  async #answers({ internalAddress }: ServerInfo): Promise<boolean> {
-    try {
-      await callMethod(this.#transport, internalAddress, ping, {}, { timeoutMs: PING_TIMEOUT_MS })
-      return true
-    } catch (error) {
-      // Any answer is one, a refusal too.
-      if (error instanceof DfsError) return true
-      if (error instanceof TransportError) return false
-      throw error
-    }
+  write(request: WriteRequest, body: BodySource, context: RequestContext): Promise<WriteReply> {
+    return this.#serving(() => this.#parts.passOn.write(request, body, context))
   }
 
   preferredCoordinator(): ServerInfo | null {
@@ -281,13 +267,15 @@ class RunningMaster implements Master {
     await this.#parts.store.close()
   }
 
+  #serving<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#stopped !== null) return Promise.reject(new DfsError('UNAVAILABLE', 'the master is stopping'))
+    return reporting(this.#parts.failure.report, work)
+  }
+
   #makeNamespace(): Namespace {
-    const { store, groups, membership, checks, failure } = this.#parts
+    const { store, groups, membership, checks } = this.#parts
     const own = new OwnCommands(groups, store.epoch().counter)
-    const serving = <T>(work: () => Promise<T>): Promise<T> => {
-      if (this.#stopped !== null) return Promise.reject(new DfsError('UNAVAILABLE', 'the master is stopping'))
-      return reporting(failure.report, work)
-    }
+    const serving = <T>(work: () => Promise<T>): Promise<T> => this.#serving(work)
     return {
       lookup: (lookup) => serving(async () => (await groups.lookup([lookup]))[0]!),
       list: (request) => serving(() => store.list(request)),

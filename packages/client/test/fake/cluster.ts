@@ -71,12 +71,12 @@ export class FakeCluster implements AsyncDisposable {
     await Promise.all(this.#nodes.map((node) => closeNode(node)))
   }
 
-  /** The first answer for each idempotency key; a redirect is none. */
+  /** The first answer for each idempotency key. */
   async #answerOnce(fake: FakeRequest): Promise<FakeReply> {
     const key = fake.headers[HEADERS.idempotencyKey]
     if (key === undefined) return await answer(this, fake)
     const kept = this.#kept.get(String(key))
-    if (kept !== undefined && !(fake.isMaster && fake.method === 'PUT')) {
+    if (kept !== undefined) {
       await bodyBytes(fake.request, Infinity)
       return { ...kept, headers: { ...kept.headers, [HEADERS.idempotencyReplayed]: '?1' } }
     }

@@ -38,8 +38,8 @@ export async function answer(cluster: FakeNodes, fake: FakeRequest): Promise<Fak
       return json(200, statusOf(cluster))
     case 'PUT files':
     case 'GET files':
-      if (fake.isMaster) return redirect(cluster, fake.target)
-      return fake.method === 'PUT' ? await put(cluster, fake, path) : get(cluster, fake, path)
+      if (fake.method === 'PUT') return await put(cluster, fake, path)
+      return fake.isMaster ? redirect(cluster, fake.target) : get(cluster, fake, path)
     default:
       return await metadata(cluster, fake, { resource, path, query: url.searchParams })
   }

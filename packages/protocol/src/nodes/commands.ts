@@ -5,6 +5,7 @@
 import { DfsError, type ErrorCode } from '../errors.ts'
 import { type RequestId } from '../ids.ts'
 import { type FilePath } from '../path.ts'
+import { type WriteTicket } from './passed-writes.ts'
 
 /** Where one chunk of a file stands: one record in one volume. */
 export interface ChunkPlacement {
@@ -65,6 +66,8 @@ export interface WriteCommand extends Keyed {
   readonly chunk: ChunkPlacement | null
   /** The upload under which a long file's chunks were staged. Both are null for an empty file. */
   readonly upload: RequestId | null
+  /** The attempt that it belongs to, where the master has passed the write on. */
+  readonly ticket?: WriteTicket
 }
 
 /** One more chunk of the large write `upload`. Accepted in order only: `start` must be the end of what is staged. */

@@ -97,6 +97,8 @@ function encodeCommand(writer: ByteWriter, command: Command): void {
       writer.u8(command.upload === null ? 0 : 1)
       if (command.upload !== null) encodeRequestId(writer, command.upload)
       writer.text(command.key ?? null)
+      writer.u8(command.ticket === undefined ? 0 : 1)
+      if (command.ticket !== undefined) writer.integer(command.ticket.epoch).integer(command.ticket.number)
       return
     case 'stage':
       encodeRequestId(encodeRequestId(writer.u8(STAGE), command.id), command.upload).integer(command.start)
@@ -143,7 +145,12 @@ function decodeWrite(reader: ByteReader): Command {
     upload: reader.u8() === 0 ? null : decodeRequestId(reader),
   } as const
   const key = reader.text()
-  return key === null ? command : { ...command, key }
+  const ticket = reader.u8() === 0 ? null : { epoch: reader.integer(), number: reader.integer() }
+  return {
+    ...command,
+    ...(key === null ? null : { key }),
+    ...(ticket === null ? null : { ticket }),
+  }
 }
 
 const encodeRequestId = (writer: ByteWriter, id: RequestId): ByteWriter =>

@@ -124,14 +124,15 @@ export function methodHandler(methods: readonly ServedMethod[]): WireHandler {
   }
 }
 
-const encodeError = (error: DfsError): Pieces => [
-  utf8(JSON.stringify({ code: error.code, detail: error.detail })),
+/** The body of an answer that is an error. */
+export const encodeError = ({ code, detail, isReplay }: DfsError): Pieces => [
+  utf8(JSON.stringify({ code, detail, ...(isReplay ? { isReplay } : null) })),
 ]
 
-function decodeError(body: Pieces): DfsError {
+export function decodeError(body: Pieces): DfsError {
   try {
-    const { code, detail } = JSON.parse(fromUtf8(concatBytes(body))) as Record<string, unknown>
-    if (isErrorCode(code)) return new DfsError(code, String(detail))
+    const { code, detail, isReplay } = JSON.parse(fromUtf8(concatBytes(body))) as Record<string, unknown>
+    if (isErrorCode(code)) return new DfsError(code, String(detail), { isReplay: isReplay === true })
     // Of a newer program: what it says is for people all the same.
     return new DfsError(
       'INTERNAL',

@@ -26,7 +26,11 @@ export async function buildTestApp(kind: Content['kind'], options: Partial<Publi
     content:
       kind === 'serve'
         ? { kind, files: memory }
-        : { kind, target: () => ({ publicPort: 7071, advertisedUrl: null }) },
+        : {
+            kind,
+            target: () => ({ publicPort: 7071, advertisedUrl: null }),
+            write: (request, body) => memory.write(request, body),
+          },
     cluster: { endpoints: () => ENDPOINTS },
     clock,
     random: zeroRandom,

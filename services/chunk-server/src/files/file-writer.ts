@@ -15,7 +15,7 @@ import {
   requireSuccess,
   SMALL_WRITE_BYTES_MAX,
 } from '@dfs/protocol'
-import { type BodySource, type WriteReply, type WriteRequest } from '@dfs/public-api'
+import { type BodySource, type WriteReply, writeReply, type WriteRequest } from '@dfs/public-api'
 import { type Crc32, sumContent } from '@dfs/volume'
 import { type CommitChannel } from '../master/commit-channel.ts'
 import { type VolumePool, type VolumeUser } from '../replication/volume-pool.ts'
@@ -123,18 +123,10 @@ export class FileWriter {
 
   #reply(request: WriteRequest, content: Content, success: CommandSuccess): WriteReply {
     assert(success.operation > 0, 'a write has a version')
-    const { operation, entry, decidedMs, created, copies, zones } = success
-    const { contentType, executable } = request
+    const reply = writeReply({ ...content, ...request }, success)
+    const { operation, copies } = success
     this.#deps.log.debug({ path: request.path, version: formatId(operation), copies }, 'written')
-    const version = { kind: 'file', file: entry, version: operation, modifiedMs: decidedMs } as const
-    return {
-      info: { ...version, ...content, contentType, executable, copies, zones },
-      created,
-      operation,
-      copies,
-      zones,
-      isReplay: success.isReplay === true,
-    }
+    return reply
   }
 }
 
@@ -143,7 +135,16 @@ function writeCommand(
   content: Content,
   place: Pick<Extract<CommandBody, { kind: 'write' }>, 'chunk' | 'upload'>,
 ): CommandBody {
-  const { path, precondition, contentType, executable, key } = request
-  const attributes = { path, precondition, contentType, executable }
-  return { kind: 'write', ...attributes, ...content, ...place, ...(key === undefined ? null : { key }) }
+  const { path, precondition, contentType, executable, key, ticket } = request
+  return {
+    kind: 'write',
+    path,
+    precondition,
+    contentType,
+    executable,
+    ...content,
+    ...place,
+    ...(key === undefined ? null : { key }),
+    ...(ticket === undefined ? null : { ticket }),
+  }
 }

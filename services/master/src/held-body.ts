@@ -1,0 +1,74 @@
+/**
+ * A body on its way through the master. As long as no more of it than a short write has come, all of it is kept, so that
+ * it can begin anew at another server; beyond that, each piece is let go when it has been handed on.
+ */
+import { assert, type ByteSource, type Clock } from '@dfs/core'
+import { SMALL_WRITE_BYTES_MAX } from '@dfs/protocol'
+
+export class HeldBody {
+  readonly #source: ByteSource
+  readonly #clock: Clock
+  #pieces: Uint8Array[] = []
+  #heldBytes = 0
+  #isTooLong = false
+  #isWhole = false
+  /** Asked of the source and not there yet: an attempt that broke off may have left it behind. */
+  #coming: Promise<void> | null = null
+  #attempt = 0
+  #movedMs: number
+
+  constructor(source: ByteSource, clock: Clock) {
+    this.#source = source
+    this.#clock = clock
+    this.#movedMs = clock.monotonicMs()
+  }
+
+  /** Whether all that has come is still here. */
+  get canBegin(): boolean {
+    return !this.#isTooLong
+  }
+
+  /** When the client has last done its part, on the monotonic clock. */
+  get movedMs(): number {
+    return this.#movedMs
+  }
+
+  /** The body from its beginning. Whoever read it before reads no more. Its pieces must not be changed. */
+  begin(): ByteSource {
+    assert(this.canBegin, 'a body begins anew only while all of it is held')
+    this.#attempt += 1
+    const attempt = this.#attempt
+    let at = 0
+    return {
+      next: async () => {
+        if (at === this.#pieces.length && !this.#isWhole) await this.#pull()
+        // The one that took over finds the piece among the others.
+        if (attempt !== this.#attempt || at === this.#pieces.length) return null
+        const piece = this.#pieces[at]!
+        at += 1
+        if (this.#isTooLong && at === this.#pieces.length) {
+          this.#pieces = []
+          at = 0
+        }
+        return piece
+      },
+    }
+  }
+
+  #pull(): Promise<void> {
+    this.#coming ??= this.#take().finally(() => (this.#coming = null))
+    return this.#coming
+  }
+
+  async #take(): Promise<void> {
+    const piece = await this.#source.next()
+    this.#movedMs = this.#clock.monotonicMs()
+    if (piece === null) {
+      this.#isWhole = true
+      return
+    }
+    this.#pieces.push(piece)
+    this.#heldBytes += piece.byteLength
+    this.#isTooLong ||= this.#heldBytes > SMALL_WRITE_BYTES_MAX
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * A client's body on its way through the master to a chunk server. The master holds no more of it than a window, beside what
+ * may have to begin anew: as long as no more has come than a short write has, a server that breaks off costs the client
+ * nothing but time, since the body goes to another one. What an attempt has done is settled before the next one
+ * begins (passed-writes.ts), so a write happens once, and whatever is answered is true.
+ */
+import { assert, type Clock, type Log, type Transport, TransportError } from '@dfs/core'
+import {
+  callStreamed,
+  DfsError,
+  type ErrorCode,
+  passWrite,
+  REQUEST_DEADLINE_MS,
+  type RequestContext,
+  type ServerInfo,
+} from '@dfs/protocol'
+import { type BodySource, type WriteReply, writeReply, type WriteRequest } from '@dfs/public-api'
+import { type Coordinators } from './coordinators.ts'
+import { HeldBody } from './held-body.ts'
+import { type PassedWrites } from './passed-writes.ts'
+import { PASSED_BODIES_MAX } from './settings.ts'
+
+/** How often a server that has a body is asked whether it is there, and how long it may take to say so. */
+const LOOK_EVERY_MS = 2500
+const LOOK_TIMEOUT_MS = 2000
+/** With less of its time left, a request does not begin anew. */
+const ATTEMPT_MS_MIN = 1000
+
+/** What a chunk server says of itself rather than of the write: another one may take it. */
+const OF_THE_SERVER: ReadonlySet<ErrorCode> = new Set([
+  'UNAVAILABLE',
+  'TOO_BUSY',
+  'TIMEOUT_ERROR',
+  'INTERNAL',
+  'ROUTE_NOT_FOUND',
+  'ACCESS_DENIED',
+  'STALE_INCARNATION',
+  'UNKNOWN_SERVER',
+])
+
+export interface PassOnDeps {
+  readonly clock: Clock
+  readonly log: Log
+  readonly transport: Transport
+  readonly coordinators: Coordinators
+  readonly passed: PassedWrites
+}
+
+/** One client's write. */
+interface Asked {
+  readonly request: WriteRequest
+  readonly body: HeldBody
+  readonly context: RequestContext
+}
+
+export class PassOn {
+  readonly #deps: PassOnDeps
+  #underWayCount = 0
+
+  constructor(deps: PassOnDeps) {
+    this.#deps = deps
+  }
+
+  /** See `FileService.write`. TOO_BUSY before the body is asked for. */
+  async write(request: WriteRequest, source: BodySource, context: RequestContext): Promise<WriteReply> {
+    if (this.#underWayCount >= PASSED_BODIES_MAX) {
+      throw new DfsError('TOO_BUSY', `the master passes on ${PASSED_BODIES_MAX} bodies at once`)
+    }
+    this.#underWayCount += 1
+    try {
+      return await this.#pass({ request, body: new HeldBody(source, this.#deps.clock), context })
+    } finally {
+      this.#underWayCount -= 1
+    }
+  }
+
+  async #pass(asked: Asked): Promise<WriteReply> {
+    const { coordinators, log } = this.#deps
+    const tried = new Set<number>()
+    let failed = new DfsError('UNAVAILABLE', 'no chunk server is alive')
+    for (;;) {
+      const server = await coordinators.next(tried)
+      if (server === null) throw failed
+      tried.add(server.id)
+      const outcome = await this.#attempt(server, asked)
+      if (!(outcome instanceof DfsError)) return outcome
+      failed = outcome
+      const isRepeated = asked.body.canBegin && this.#leftMs(asked) >= ATTEMPT_MS_MIN
+      const fields = { id: asked.context.requestId, server: server.name, reason: failed.message, isRepeated }
+      log.warn(fields, 'a chunk server did not carry out a write that was passed on')
+      if (!isRepeated || asked.context.signal?.aborted === true) throw failed
+    }
+  }
+
+  /** The answer, or why this server gives none: then it has stored nothing, and never will. Throws what is final. */
+  async #attempt(server: ServerInfo, asked: Asked): Promise<WriteReply | DfsError> {
+    const { passed } = this.#deps
+    const ticket = passed.open()
+    let reply: WriteReply
+    try {
+      reply = await this.#send(server, asked, ticket)
+    } catch (error) {
+      const written = await passed.settle(ticket)
+      if (written !== null) return writeReply(written.command, written.success)
+      return ofTheServer(error, server)
+    }
+    passed.close(ticket)
+    return reply
+  }
+
+  async #send(
+    server: ServerInfo,
+    asked: Asked,
+    ticket: ReturnType<PassedWrites['open']>,
+  ): Promise<WriteReply> {
+    const { request, body, context } = asked
+    const leftMs = this.#leftMs(asked)
+    const gone = new AbortController()
+    const onLeave = (): void => gone.abort(context.signal?.reason)
+    context.signal?.addEventListener('abort', onLeave)
+    if (context.signal?.aborted === true) onLeave()
+    const over = new AbortController()
+    void this.#watch(server, gone, over.signal)
+    try {
+      return await callStreamed(
+        this.#deps.transport,
+        server.internalAddress,
+        passWrite,
+        { ...request, ticket, leftMs, caller: context.caller ?? null },
+        { stream: body.begin(), silenceMs: leftMs, signal: gone.signal, requestId: context.requestId },
+      )
+    } finally {
+      over.abort()
+      context.signal?.removeEventListener('abort', onLeave)
+    }
+  }
+
+  /** Breaks off where the server shows no sign of life: its part may take long, but not that. */
+  async #watch(server: ServerInfo, gone: AbortController, over: AbortSignal): Promise<void> {
+    const { clock, coordinators } = this.#deps
+    while (!over.aborted) {
+      await clock.sleep(LOOK_EVERY_MS, over).catch(() => {
+        assert(over.aborted, 'only an abort ends a sleep early')
+      })
+      if (over.aborted) return
+      if (!(await coordinators.answers(server, LOOK_TIMEOUT_MS))) {
+        gone.abort(new Error(`${server.name} shows no sign of life`))
+        return
+      }
+    }
+  }
+
+  /** What is left of the request's time; it counts from when the client has last done its part. */
+  #leftMs({ context, body }: Asked): number {
+    const deadlineMs = Math.max(context.deadlineMs, body.movedMs + REQUEST_DEADLINE_MS)
+    return Math.max(0, deadlineMs - this.#deps.clock.monotonicMs())
+  }
+}
+
+/** Rethrows what is an answer to the client, or the fault of its body. */
+function ofTheServer(error: unknown, { name }: ServerInfo): DfsError {
+  if (error instanceof TransportError) {
+    return new DfsError('UNAVAILABLE', `chunk server ${name} broke off; nothing was stored`, { cause: error })
+  }
+  if (!(error instanceof DfsError) || !OF_THE_SERVER.has(error.code)) throw error
+  if (error.code === 'TOO_BUSY') return error
+  return new DfsError('UNAVAILABLE', `chunk server ${name} did not store it: ${error.detail}`, {
+    cause: error,
+  })
+}
