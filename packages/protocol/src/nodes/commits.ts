@@ -10,6 +10,7 @@ import {
   failure,
   type Precondition,
   UNCONDITIONAL,
+  type WriteCommand,
 } from './commands.ts'
 import { type Method } from './method.ts'
 
@@ -84,11 +85,14 @@ export const decodeChunk = (reader: ByteReader): ChunkPlacement => ({
 const WRITE = 1
 const STAGE = 2
 const OTHER = 3
+/** As a write, behind its ticket: a master that gives out none is never sent one. */
+const PASSED_WRITE = 4
 
 function encodeCommand(writer: ByteWriter, command: Command): void {
   switch (command.kind) {
     case 'write':
-      writer.u8(WRITE)
+      writer.u8(command.ticket === undefined ? WRITE : PASSED_WRITE)
+      if (command.ticket !== undefined) writer.integer(command.ticket.epoch).integer(command.ticket.number)
       encodeRequestId(writer, command.id).text(command.path).text(encodeCondition(command.precondition))
       writer.text(command.contentType).u8(command.executable ? 1 : 0)
       writer.integer(command.size).u32(command.crc32).bytes(command.sha256)
@@ -97,8 +101,6 @@ function encodeCommand(writer: ByteWriter, command: Command): void {
       writer.u8(command.upload === null ? 0 : 1)
       if (command.upload !== null) encodeRequestId(writer, command.upload)
       writer.text(command.key ?? null)
-      writer.u8(command.ticket === undefined ? 0 : 1)
-      if (command.ticket !== undefined) writer.integer(command.ticket.epoch).integer(command.ticket.number)
       return
     case 'stage':
       encodeRequestId(encodeRequestId(writer.u8(STAGE), command.id), command.upload).integer(command.start)
@@ -114,6 +116,10 @@ function decodeCommand(reader: ByteReader): Command {
   switch (tag) {
     case WRITE:
       return decodeWrite(reader)
+    case PASSED_WRITE: {
+      const ticket = { epoch: reader.integer(), number: reader.integer() }
+      return { ...decodeWrite(reader), ticket }
+    }
     case STAGE:
       return {
         kind: 'stage',
@@ -130,7 +136,7 @@ function decodeCommand(reader: ByteReader): Command {
   }
 }
 
-function decodeWrite(reader: ByteReader): Command {
+function decodeWrite(reader: ByteReader): WriteCommand {
   const command = {
     kind: 'write',
     id: decodeRequestId(reader),
@@ -145,12 +151,7 @@ function decodeWrite(reader: ByteReader): Command {
     upload: reader.u8() === 0 ? null : decodeRequestId(reader),
   } as const
   const key = reader.text()
-  const ticket = reader.u8() === 0 ? null : { epoch: reader.integer(), number: reader.integer() }
-  return {
-    ...command,
-    ...(key === null ? null : { key }),
-    ...(ticket === null ? null : { ticket }),
-  }
+  return key === null ? command : { ...command, key }
 }
 
 const encodeRequestId = (writer: ByteWriter, id: RequestId): ByteWriter =>
