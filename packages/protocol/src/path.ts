@@ -24,6 +24,12 @@ export function parseDirectoryPath(text: string): FilePath {
   return parse(text !== '/' && text.endsWith('/') ? text.slice(0, -1) : text)
 }
 
+const SEGMENT_PATTERN = '(?!\\.{1,2}(?:/|$))[^/\\u0000-\\u001f\\u007f-\\u009f]+'
+/** What {@link parseFilePath} takes without its leading slash, but for the lengths in bytes; for the document of the API. */
+export const FILE_PATH_PATTERN = `^${SEGMENT_PATTERN}(?:/${SEGMENT_PATTERN})*$`
+/** The same for {@link parseDirectoryPath}. */
+export const DIRECTORY_PATH_PATTERN = `^${SEGMENT_PATTERN}(?:/${SEGMENT_PATTERN})*/?$`
+
 /** The segments of a path; none for the root. */
 export function segmentsOf(path: FilePath): string[] {
   return path === ROOT ? [] : path.slice(1).split('/')

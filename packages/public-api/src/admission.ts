@@ -20,7 +20,8 @@ declare module 'fastify' {
   }
 }
 
-const METHODS_WITH_BODY = new Set(['PUT', 'POST', 'PATCH'])
+/** What other methods mean is not known here: they are refused as such. */
+const METHODS_WITHOUT_BODY = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS'])
 
 /** Has every request checked, and answers the preflights of the cluster's own pages. */
 export function addAdmission(app: FastifyInstance, addresses: Addresses): void {
@@ -32,7 +33,8 @@ export function addAdmission(app: FastifyInstance, addresses: Addresses): void {
       reply.header('cross-origin-resource-policy', 'same-origin')
       request.hostName = addresses.checkHost(onlyHost(raw))
       // Before the rest, so that pages of the cluster can read why they are refused.
-      if (raw.headers.origin !== undefined) checkOrigin(request, reply, addresses)
+      if (raw.headers.origin === undefined) checkSite(request)
+      else checkOrigin(request, reply, addresses)
       checkTarget(raw.url ?? '')
       checkFraming(raw)
       done()
@@ -75,7 +77,7 @@ function checkFraming(raw: IncomingMessage): void {
   if (headers.expect !== undefined && headers.expect.toLowerCase() !== '100-continue') {
     throw new DfsError('INVALID_REQUEST', '100-continue is the only expectation')
   }
-  if (!METHODS_WITH_BODY.has(method) && hasBody(raw)) {
+  if (METHODS_WITHOUT_BODY.has(method) && hasBody(raw)) {
     throw new DfsError('INVALID_REQUEST', `${method} takes no body`)
   }
 }
@@ -110,6 +112,16 @@ function checkOrigin(request: FastifyRequest, reply: FastifyReply, addresses: Ad
     return
   }
   if (!isSafeMethod(request)) throw new DfsError('FOREIGN_ORIGIN', 'the Origin is not one of the cluster')
+}
+
+/**
+ * Not every browser names the origin of every request, but each says from where it comes: what a page of another site or of
+ * another port has sent changes nothing. Other clients say nothing. `none` is a person who has typed or reloaded it.
+ */
+function checkSite(request: FastifyRequest): void {
+  const site = request.raw.headers['sec-fetch-site'] ?? 'none'
+  if (site !== 'none' && site !== 'same-origin' && !isSafeMethod(request))
+    throw new DfsError('FOREIGN_ORIGIN', 'a page of another origin has sent this, and has no Origin')
 }
 
 /** The names asked for are repeated: `*` would leave out Authorization. A preflight changes nothing. */

@@ -3,7 +3,7 @@ import { type Namespace } from '@dfs/protocol'
 import { type Addresses } from './addresses.ts'
 import { type App } from './app-type.ts'
 import { contextOf } from './context.ts'
-import { EMPTY_QUERY, errorResponses, ref } from './documented.ts'
+import { EMPTY_QUERY, errorResponses, JSON_ERRORS, ref } from './documented.ts'
 import { clusterStatusView, serverViews } from './views.ts'
 
 export interface ClusterRoutesOptions {
@@ -82,7 +82,10 @@ function addCheckRoutes(app: App, namespace: Namespace): void {
         tags: ['cluster'],
         summary: 'Have every server read every block that it has; one check at a time',
         querystring: EMPTY_QUERY,
-        response: { 202: ref('CopyCheckView', 'The check under way'), ...errorResponses() },
+        response: {
+          202: ref('CopyCheckView', 'The check under way'),
+          ...errorResponses('FOREIGN_ORIGIN', 'TIMEOUT_ERROR', ...JSON_ERRORS),
+        },
       },
     },
     async (request, reply) => {

@@ -17,6 +17,9 @@ import { type IncomingHttpHeaders } from 'node:http'
 
 const TAGS_MAX = 256
 const TAG = /^(W\/)?"([\u0021\u0023-\u007e\u0080-\u00ff]*)"$/
+const ONE_TAG = TAG.source.slice(1, -1)
+/** What `If-Match` and `If-None-Match` look like, for the document. */
+export const TAGS_PATTERN = `^(?:\\*|${ONE_TAG}(?:[ \t]*,[ \t]*${ONE_TAG})*)$`
 
 /**
  * The version ids in an `If-Match` (strong comparison) or `If-None-Match` (weak) field; null where there is none. Tags

@@ -45,6 +45,7 @@ const ALWAYS: readonly ErrorCode[] = [
   'INVALID_REQUEST',
   'FOREIGN_HOST',
   'URI_TOO_LONG',
+  'UNSUPPORTED_ENCODING',
   'HEADERS_TOO_LARGE',
   'INTERNAL',
   'UNAVAILABLE',
@@ -90,6 +91,14 @@ export const CHANGE_ERRORS: readonly ErrorCode[] = [
   'IDEMPOTENCY_KEY_REUSED',
   'TIMEOUT_ERROR',
   'INSUFFICIENT_SPACE',
+]
+
+/** What reading a JSON body can come to, or a body where none is asked for. */
+export const JSON_ERRORS: readonly ErrorCode[] = [
+  'UNSUPPORTED_MEDIA_TYPE',
+  'PAYLOAD_TOO_LARGE',
+  'LENGTH_MISMATCH',
+  'REQUEST_TIMEOUT',
 ]
 
 /** For routes without parameters: any is a mistake. */

@@ -13,6 +13,15 @@ const STRING =
   /^"((?:[\u0020-\u0021\u0023-\u005b\u005d-\u007e]|\\["\\])*)"(?:;[ ]*[a-z*][a-z0-9_.*-]*(?:=[^,;"]*)?)*$/
 const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~:/-]+$/
 
+/** What a key looks like, for the document: either of the two, and not too long. */
+export const KEY_PATTERN = [STRING, TOKEN]
+  .map(({ source }) =>
+    source
+      .replace(/\)\*\)"/, `){1,${IDEMPOTENCY_KEY_BYTES_MAX}})"`)
+      .replace('+$', `{1,${IDEMPOTENCY_KEY_BYTES_MAX}}$`),
+  )
+  .join('|')
+
 /** The member of a command or a write that carries the key, where there is one. */
 export type KeyMember = { readonly key?: string }
 

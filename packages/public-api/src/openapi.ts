@@ -5,7 +5,12 @@
  */
 import swagger from '@fastify/swagger'
 import { type FastifyInstance, type FastifySchema } from 'fastify'
+import { DIRECTORY_PATH_PATTERN, FILE_PATH_PATTERN, PATH_BYTES_MAX } from '@dfs/protocol'
 import Type, { type TSchema } from 'typebox'
+import { TAGS_PATTERN } from './conditions.ts'
+import { errorResponses } from './documented.ts'
+import { KEY_PATTERN } from './idempotency.ts'
+import { BOOLEAN_PATTERN, DIGESTS_PATTERN } from './structured-field.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -38,6 +43,18 @@ const EXAMPLE_PATHS: Readonly<Record<string, string>> = {
   directories: 'docs',
   links: 'docs/latest',
   entries: 'docs/hello.txt',
+}
+
+/**
+ * What the values of headers look like, where others are refused: they are checked where they are used, by code that says
+ * what is wrong. (A `Range` that is none is ignored.)
+ */
+const HEADER_PATTERNS: Readonly<Record<string, string>> = {
+  'If-Match': TAGS_PATTERN,
+  'If-None-Match': TAGS_PATTERN,
+  'Content-Digest': DIGESTS_PATTERN,
+  'Dfs-Executable': BOOLEAN_PATTERN,
+  'Idempotency-Key': KEY_PATTERN,
 }
 
 /** A page for people offers a file to choose for the first type, and a field for text for the second. */
@@ -83,7 +100,7 @@ export function addOpenApiDocument(app: FastifyInstance): void {
 }
 
 function documented(schema: FastifySchema, url: string, takesContent: boolean): FastifySchema {
-  const { operationId } = schema as { operationId?: string }
+  const { operationId, headers } = schema as { operationId?: string; headers?: TSchema }
   return {
     ...schema,
     // The generator marks HEAD with a suffix, in case that it is named like its GET; ours has a name of its own.
@@ -92,6 +109,9 @@ function documented(schema: FastifySchema, url: string, takesContent: boolean): 
       : null),
     ...(url.endsWith('/*') ? { params: pathParams(url) } : null),
     ...(takesContent ? { body: CONTENT } : null),
+    // Also for the routes of other packages, which know nothing of the admission check.
+    ...(schema.response === undefined ? null : { response: { ...errorResponses(), ...schema.response } }),
+    ...(headers === undefined ? null : { headers: withPatterns(headers) }),
   }
 }
 
@@ -105,12 +125,25 @@ function putPathFirst(paths: object): void {
   }
 }
 
+function withPatterns(headers: TSchema): TSchema {
+  const { properties = {} } = headers as { properties?: Record<string, object> }
+  const described = Object.entries(properties).map(([name, schema]) => {
+    const pattern = HEADER_PATTERNS[name]
+    return [name, pattern === undefined ? schema : { ...schema, pattern }]
+  })
+  return { ...headers, properties: Object.fromEntries(described) } as TSchema
+}
+
 function pathParams(url: string): TSchema {
   const resource = url.split('/')[2] ?? ''
+  const isOfFile = resource === 'files' || resource === 'links'
   return Type.Object({
     path: Type.String({
       description:
         'The path below the root, each segment percent-encoded; `%2F` is a separator like `/`. This page encodes what you type.',
+      pattern: isOfFile ? FILE_PATH_PATTERN : DIRECTORY_PATH_PATTERN,
+      minLength: 1,
+      maxLength: PATH_BYTES_MAX - 1,
       examples: [EXAMPLE_PATHS[resource] ?? 'docs'],
     }),
   })

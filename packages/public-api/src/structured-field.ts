@@ -16,6 +16,10 @@ type Algorithm = keyof typeof DIGEST_BYTES
 const MEMBER =
   /^[ \t]*([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/]*={0,2}):(?:;[ ]*[a-z*][a-z0-9_.*-]*(?:=[^,;"]*)?)*[ \t]*$/
 
+/** What a dictionary of digests looks like, for the document. */
+export const DIGESTS_PATTERN = `^${MEMBER.source.slice(1, -1)}(?:,${MEMBER.source.slice(1, -1)})*$`
+export const BOOLEAN_PATTERN = '^\\?[01]$'
+
 const NONE: readonly ExpectedDigest[] = Object.freeze([])
 
 /**

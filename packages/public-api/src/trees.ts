@@ -19,7 +19,7 @@ import Type from 'typebox'
 import { type App } from './app-type.ts'
 import { attributesOf, refuseConditions } from './conditions.ts'
 import { contextOf } from './context.ts'
-import { CHANGE_ERRORS, EMPTY_QUERY, errorResponses, noContent, ref } from './documented.ts'
+import { CHANGE_ERRORS, EMPTY_QUERY, errorResponses, JSON_ERRORS, noContent, ref } from './documented.ts'
 import { setChangeHeaders } from './files.ts'
 import { IDEMPOTENCY_HEADER, keyMember, setReplayHeader } from './idempotency.ts'
 import { directoryPathIn, filePathIn } from './target.ts'
@@ -94,7 +94,7 @@ function addDirectoryChanges(app: App, namespace: Namespace, url: string): void 
         response: {
           200: ref('ChangeView', 'It existed already'),
           201: ref('ChangeView', 'Created'),
-          ...errorResponses(...CHANGE_ERRORS),
+          ...errorResponses('FILE_EXISTS', ...JSON_ERRORS, ...CHANGE_ERRORS),
         },
       },
     },
@@ -173,7 +173,7 @@ export function addLinkRoutes(app: App, namespace: Namespace): void {
         response: {
           200: ref('ChangeView', 'Changed'),
           201: ref('ChangeView', 'Created'),
-          ...errorResponses('FILE_EXISTS', 'IS_A_DIRECTORY', 'UNSUPPORTED_MEDIA_TYPE', ...CHANGE_ERRORS),
+          ...errorResponses('FILE_EXISTS', 'IS_A_DIRECTORY', ...JSON_ERRORS, ...CHANGE_ERRORS),
         },
       },
     },
@@ -242,7 +242,7 @@ export function addEntryRoutes(app: App, namespace: Namespace): void {
             'FILE_NOT_FOUND',
             'IS_A_DIRECTORY',
             'MOVE_INTO_ITSELF',
-            'UNSUPPORTED_MEDIA_TYPE',
+            ...JSON_ERRORS,
             ...CHANGE_ERRORS,
           ),
         },
