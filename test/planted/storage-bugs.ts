@@ -5,6 +5,22 @@ const COPY = 'services/chunk-server/src/volume/volume-copy.ts'
 
 export const STORAGE_BUGS: readonly PlantedBug[] = [
   {
+    name: 'lend a buffer again while it is being sent',
+    promise: 'a read returns the bytes of its version',
+    file: 'services/chunk-server/src/files/file-stream.ts',
+    oldText: '    this.#deps.permits.noteLent(this)\n',
+    newText: '    this.#deps.permits.noteLent(this)\n    this.#current.loan.release()\n',
+    test: 'services/chunk-server/test/file-stream.test.ts',
+  },
+  {
+    name: 'ask for the next piece before the last one has left',
+    promise: 'a read returns the bytes of its version',
+    file: 'packages/public-api/src/send-file.ts',
+    oldText: '  else response.write(piece, onWritten)\n',
+    newText: '  else response.write(piece, () => {})\n  if (!isLast) onWritten()\n',
+    test: 'packages/public-api/test/slow-reader.test.ts',
+  },
+  {
     name: 'acknowledge before the sync',
     promise: 'an acknowledged write has been synced on every copy',
     file: COPY,
@@ -120,14 +136,14 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
   {
     name: 'read without checking the blocks',
     promise: 'every block is verified before it leaves',
-    file: 'services/chunk-server/src/files/chunk-reader.ts',
-    oldText: ' || !areBlocksValid(header, firstBlock, blocks, crc32)) {',
-    newText: ' || crc32 === null || areBlocksValid === null) {',
+    file: 'services/chunk-server/src/files/verified-read.ts',
+    oldText: 'areBlocksValid(header, from / BLOCK_BYTES, blocks, wanted.crc32)',
+    newText: 'areBlocksValid !== null',
   },
   {
     name: 'read whatever record stands there',
     promise: 'a misdirected or stale write is never served (R4)',
-    file: 'services/chunk-server/src/files/chunk-reader.ts',
+    file: 'services/chunk-server/src/files/verified-read.ts',
     oldText: 'if (header === null || !isExpectedRecord(header, chunk)) {',
     newText: 'if (header === null || isExpectedRecord === null) {',
     seedsMax: 200,

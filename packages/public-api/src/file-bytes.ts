@@ -61,7 +61,12 @@ async function getFile(
   const size = range === null ? info.size : range.end - range.start
   reply.header('content-length', String(size))
   if (range !== null) reply.code(206).header('content-range', contentRange(range, info.size))
-  await sendFile(request, reply, { pieces: file.stream(range), size, log, onFatal })
+  const giveUp = (): void => {
+    log.warn({ id: request.id }, 'ended an answer that nobody read: others need its memory')
+    reply.raw.destroy()
+  }
+  const pieces = file.stream(range, giveUp)
+  await sendFile(request, reply, { pieces, size, log, onFatal })
 }
 
 /** Null for the whole file. Throws RANGE_NOT_SATISFIABLE, with the size on the answer. */

@@ -75,10 +75,13 @@ export interface OpenFile {
   readonly info: FileInfo
   /**
    * The verified bytes of `range`, or of the whole file where it is null: exactly as many as asked, or a throw. A piece
-   * belongs to the caller until it asks for the next one. Called at most once; a caller that stops early calls the
-   * iterator's `return`, which frees what the stream holds.
+   * belongs to the caller until it asks for the next one, and may then hold other bytes. Called at most once; a caller that
+   * stops early calls the iterator's `return`, which frees what the stream holds.
+   *
+   * `onEnd` is called when the caller has taken nothing for long while others wait for memory: it should break off and call
+   * `return`.
    */
-  stream(range: ByteRange | null): AsyncIterable<Uint8Array>
+  stream(range: ByteRange | null, onEnd?: () => void): AsyncIterable<Uint8Array>
 }
 
 export interface FileService {

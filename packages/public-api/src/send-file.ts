@@ -25,6 +25,8 @@ export async function sendFile(request: FastifyRequest, reply: FastifyReply, bod
   const first = await iterator.next()
   const response = reply.raw
   reply.hijack()
+  // A paused player takes nothing for minutes. It is in nobody's way until its memory or its connection is needed.
+  response.on('timeout', () => {})
   response.writeHead(reply.statusCode, reply.getHeaders() as Record<string, string>)
   try {
     let sent = 0

@@ -22,6 +22,7 @@ import { ChunkReader } from './files/chunk-reader.ts'
 import { type CreateHasher } from './files/content-digests.ts'
 import { FileReader } from './files/file-reader.ts'
 import { FileWriter } from './files/file-writer.ts'
+import { ReadPermits } from './files/read-permits.ts'
 import { RecordCommitter } from './files/record-committer.ts'
 import { UploadStager } from './files/upload-stager.ts'
 import { watchSpace } from './disk-space.ts'
@@ -193,6 +194,7 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     clock,
     lookup: (request, context) => lookups.lookup(request, context),
     chunks,
+    permits: new ReadPermits(clock, tuning.readBytesMax),
   })
 
   const verifier = new Verifier({

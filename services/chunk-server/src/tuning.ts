@@ -8,6 +8,7 @@ import {
   COMMIT_BATCH_COMMANDS_MAX,
   HEARTBEAT_MS,
   LOOKUP_BATCH_MAX,
+  MIB,
   REPLICATION_BATCH_BYTES_MAX,
   REPLICATION_TIMEOUT_MS,
 } from '@dfs/protocol'
@@ -30,6 +31,8 @@ export interface Tuning {
   readonly readPatienceMs: number
   /** Chunks of long bodies in memory at once; what the peers' connections and the collector hold comes on top. */
   readonly chunksInMemoryMax: number
+  /** Bytes of files in memory on their way to readers, at once. */
+  readonly readBytesMax: number
   /** Chunks of one body that are being replicated while the next one is read. */
   readonly chunksInFlightMax: number
   /** Volumes of each kind that are kept ready. */
@@ -53,6 +56,7 @@ export const DEFAULT_TUNING: Tuning = Object.freeze({
   readPatienceMs: 3000,
   // 48 MiB.
   chunksInMemoryMax: 12,
+  readBytesMax: 64 * MIB,
   chunksInFlightMax: 3,
   spareVolumes: 1,
   // Half of the files that systems commonly allow a process (1024); connections and open volumes need the rest.

@@ -90,6 +90,7 @@ function drawTuning(random: SimRandom): Tuning {
     spareVolumes: pick(random, [1, 1, 2]),
     openFilesMax: few('openFilesMax'),
     lookAgainMs: pick(random, [1000, 5000, DEFAULT_TUNING.lookAgainMs]),
+    readBytesMax: pick(random, [MIB, DEFAULT_TUNING.readBytesMax]),
   }
 }
 

@@ -45,6 +45,8 @@ export class MemoryCluster implements Namespace, FileService {
   /** How many bytes a read gives before it fails; null for all. */
   breakAfter: number | null = null
   readsOpen = 0
+  /** Ends the stream that was opened last, as a node does that needs its memory. */
+  endReader: () => void = () => {}
   pieceSize = 5
   /** Results of commands by idempotency key; the real store tells requests apart as well. */
   readonly #answers = new Map<string, CommandSuccess | DfsError>()
@@ -165,7 +167,10 @@ export class MemoryCluster implements Namespace, FileService {
       const { info, content } = node
       return {
         info,
-        stream: (range) => this.#stream(range === null ? content : content.subarray(range.start, range.end)),
+        stream: (range, onEnd = () => {}) => {
+          this.endReader = onEnd
+          return this.#stream(range === null ? content : content.subarray(range.start, range.end))
+        },
       }
     })
   }

@@ -11,17 +11,10 @@ import {
   formatId,
   type LocatedChunk,
   type MethodCallOptions,
+  MIB,
   readBytes,
 } from '@dfs/protocol'
-import {
-  areBlocksValid,
-  BLOCK_BYTES,
-  CONTENT_BYTES_MOST,
-  type Crc32,
-  HEADER_BYTES_MOST,
-  isExpected as isExpectedRecord,
-  parseHeader,
-} from '@dfs/volume'
+import { type Crc32, HEADER_BYTES_MOST, type RecordHeader } from '@dfs/volume'
 import { type Damage } from '../master/damage-reporter.ts'
 import { type ServerDirectory } from '../master/server-directory.ts'
 import { type Tuning } from '../tuning.ts'
@@ -36,9 +29,13 @@ import {
   type RunningRead,
   type Source,
 } from './hedged-read.ts'
+import { PIECE_BYTES_MIN } from './read-permits.ts'
 import { SourceRecord } from './source-record.ts'
+import { type ChunkRange, readBlocks, readFirst, type ReadFrom } from './verified-read.ts'
 
-const IDLE_BUFFERS_MAX = 8
+/** One for each length of a piece (read-permits.ts), with room for the header in front of the first. */
+const BUFFER_SIZES = [1, 2, 4, 8, 16].map((pieces) => pieces * PIECE_BYTES_MIN + HEADER_BYTES_MOST)
+const IDLE_BYTES_MAX = 4 * MIB
 
 export interface ChunkReaderDeps {
   readonly clock: Clock
@@ -54,15 +51,6 @@ export interface ChunkReaderDeps {
   readonly onDamage: (damage: Damage) => void
 }
 
-/** Bytes `from` (included) to `to` (excluded) of a chunk's content. */
-export interface ChunkRange {
-  readonly from: number
-  readonly to: number
-}
-
-/** Reads `size` bytes at `offset` of a volume from one particular copy. */
-type ReadFrom = (offset: number, size: number) => Promise<LoanedBytes>
-
 /** One read, with what the copies asked so far had to say. */
 interface Asked {
   readonly chunk: LocatedChunk
@@ -74,7 +62,9 @@ interface Asked {
 
 export class ChunkReader {
   readonly #deps: ChunkReaderDeps
-  readonly #pool = new BufferPool(HEADER_BYTES_MOST + CONTENT_BYTES_MOST, IDLE_BUFFERS_MAX)
+  readonly #pool = new BufferPool({ sizes: BUFFER_SIZES, keptBytesMax: IDLE_BYTES_MAX })
+  /** What a right header said, for the next pieces of the chunk: it goes with the answer of the look-up that the chunk is of. */
+  readonly #headers = new WeakMap<LocatedChunk, RecordHeader>()
   readonly #records = new Map<number, SourceRecord>()
   readonly #hedging: HedgedReadDeps
 
@@ -158,8 +148,15 @@ export class ChunkReader {
     return { bytes: this.#verified(read, asked), cancel: () => gaveUp.abort(GAVE_UP) }
   }
 
-  #verified(read: ReadFrom, { chunk, range }: Asked): Promise<LoanedBytes | null> {
-    return readVerified(read, { chunk, range, crc32: this.#deps.crc32 })
+  /** The range out of one copy, or null where its bytes are not the chunk's. */
+  async #verified(read: ReadFrom, { chunk, range }: Asked): Promise<LoanedBytes | null> {
+    const wanted = { chunk, range, crc32: this.#deps.crc32 }
+    const known = this.#headers.get(chunk)
+    if (known !== undefined) return await readBlocks(read, known, wanted)
+    const found = await readFirst(read, wanted)
+    if (found === null) return null
+    if (range.to < chunk.length) this.#headers.set(chunk, found.header)
+    return found.bytes ?? (await readBlocks(read, found.header, wanted))
   }
 
   #noteFailure(server: number, { chunk, troubles }: Asked, error: unknown): void {
@@ -203,7 +200,7 @@ export class ChunkReader {
   }
 }
 
-/** The reason of every cancelled call: made once, since an error with its stack is dear. */
+/** The reason of every cancelled call: made once, since an error with its stack is expensive. */
 const GAVE_UP = new Error('another copy was faster')
 
 const isExpected = (error: unknown): error is Error =>
@@ -215,37 +212,3 @@ const isExpected = (error: unknown): error is Error =>
 /** The disk of the copy cannot read it, here or there. */
 const isDamage = (error: Error): boolean =>
   error instanceof DiskError || (error instanceof DfsError && error.code === 'DAMAGED')
-
-interface Wanted {
-  readonly chunk: LocatedChunk
-  readonly range: ChunkRange
-  readonly crc32: Crc32
-}
-
-/** The range out of one copy, or null where its bytes are not the chunk's. One read where it starts in the first block, else two. */
-async function readVerified(read: ReadFrom, { chunk, range, crc32 }: Wanted): Promise<LoanedBytes | null> {
-  const headerSize = chunk.recordSize - chunk.length
-  const firstBlock = Math.floor(range.from / BLOCK_BYTES)
-  const blocksFrom = firstBlock * BLOCK_BYTES
-  const blocksTo = Math.min(chunk.length, Math.ceil(range.to / BLOCK_BYTES) * BLOCK_BYTES)
-  const isOneRead = firstBlock === 0
-  const head = await read(chunk.offset, headerSize + (isOneRead ? blocksTo : 0))
-  const header = parseHeader(head.bytes.subarray(0, headerSize), null)
-  if (header === null || !isExpectedRecord(header, chunk)) {
-    head.release()
-    return null
-  }
-  // What the header says is kept apart from its bytes, which may be lent again before the blocks are here.
-  if (!isOneRead) head.release()
-  const body = isOneRead ? head : await read(chunk.offset + headerSize + blocksFrom, blocksTo - blocksFrom)
-  const bodyStart = isOneRead ? headerSize : 0
-  const blocks = body.bytes.subarray(bodyStart, bodyStart + blocksTo - blocksFrom)
-  if (blocks.byteLength !== blocksTo - blocksFrom || !areBlocksValid(header, firstBlock, blocks, crc32)) {
-    body.release()
-    return null
-  }
-  return {
-    bytes: blocks.subarray(range.from - blocksFrom, range.to - blocksFrom),
-    release: () => body.release(),
-  }
-}

@@ -1,4 +1,4 @@
-/** Reading a file: one look-up at the master, then its chunks in order (file-stream.ts). */
+/** Reading a file: one look-up at the master, then its bytes in order (file-stream.ts). */
 import { type Clock } from '@dfs/core'
 import {
   continueContext,
@@ -14,11 +14,13 @@ import {
 import { type OpenFile } from '@dfs/public-api'
 import { type ChunkReader } from './chunk-reader.ts'
 import { FileStream } from './file-stream.ts'
+import { type ReadPermits } from './read-permits.ts'
 
 export interface FileReaderDeps {
   readonly clock: Clock
   readonly lookup: (request: Lookup, context: RequestContext) => Promise<LookupResult>
   readonly chunks: ChunkReader
+  readonly permits: ReadPermits
 }
 
 export class FileReader {
@@ -38,8 +40,10 @@ export class FileReader {
     )
     return {
       info: found.info,
-      stream: (range) =>
+      stream: (range, onEnd = () => {}) =>
         new FileStream(found, range ?? { start: 0, end: found.info.size }, {
+          permits: this.#deps.permits,
+          onEnd,
           read: (step) => this.#deps.chunks.read(step.chunk, step.servers, step, context.requestId),
           // Whoever asks for more has just taken what there was.
           page: (info, fromByte) => this.#page(info, fromByte, continueContext(this.#deps.clock, context)),
