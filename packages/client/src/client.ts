@@ -135,9 +135,14 @@ class HttpClient implements DfsClient {
     const keep = async (answer: Answer): Promise<Answer> => answer
     const first = await this.#caller.run(call, keep, true)
     const resume: Resume = (info, start, broken) => {
+      const range = `bytes=${start}-${info.end - 1}`
+      if (broken === null) {
+        const version = options.version ?? info.etag.replaceAll('"', '')
+        const target = `${filesUrl(parseFilePath(path))}?version=${encodeURIComponent(version)}`
+        return this.#caller.run({ ...call, target, headers: { range } }, keep, true)
+      }
       this.#servers.avoid(broken)
-      const headers = { range: `bytes=${start}-${info.end - 1}`, 'if-match': info.etag }
-      return this.#caller.run({ ...call, headers }, keep, true)
+      return this.#caller.run({ ...call, headers: { range, 'if-match': info.etag } }, keep, true)
     }
     try {
       return downloadOf(first, resume, (resumptions) => patienceMs(this.#limits, resumptions + 2))

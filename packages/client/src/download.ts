@@ -34,12 +34,20 @@ export interface Download extends AsyncDisposable {
    * read to its end, its iterator returns, or {@link cancel} is called.
    */
   readonly body: AsyncIterable<Uint8Array>
+  /**
+   * Lets the connection go until the body is read on, which asks for the rest of the same version. For readers that stand
+   * still for a while; not while a piece is being waited for. Idempotent.
+   */
+  pause(): void
   /** Gives the rest up. Idempotent. */
   cancel(): void
 }
 
-/** Asks for the bytes from `start` to `end` of the same version, of any server but the one that broke if there is one. */
-export type Resume = (info: DownloadInfo, start: number, broken: string) => Promise<Answer>
+/**
+ * Asks for the bytes from `start` to `end` of the same version, of any server but the one that broke if there is one. `broken`
+ * is null after a pause, in which the file may have been replaced.
+ */
+export type Resume = (info: DownloadInfo, start: number, broken: string | null) => Promise<Answer>
 
 /** How long the next piece may take after so many resumptions without much progress. */
 export type PieceLimit = (resumptions: number) => number
@@ -52,6 +60,7 @@ export function downloadOf(first: Answer, resume: Resume, limitMs: PieceLimit): 
   return {
     info,
     body: transfer.pieces(),
+    pause: () => transfer.pause(),
     cancel,
     async [Symbol.asyncDispose]() {
       cancel()
@@ -67,6 +76,7 @@ class Transfer {
   #at: number
   #crc = 0
   #isReleased = false
+  #isPaused = false
 
   constructor(info: DownloadInfo, first: Answer, resume: Resume, limitMs: PieceLimit) {
     this.#info = info
@@ -74,6 +84,13 @@ class Transfer {
     this.#resume = resume
     this.#limitMs = limitMs
     this.#at = info.start
+  }
+
+  pause(): void {
+    if (this.#isPaused || this.#isReleased) return
+    this.#isPaused = true
+    this.#answer.reply.body.destroy()
+    this.#answer.watchdog.end()
   }
 
   release(): void {
@@ -89,12 +106,17 @@ class Transfer {
       while (true) {
         const broken = yield* this.#readOne(this.#limitMs(attempts))
         if (broken === null) break
+        if (broken === 'paused') {
+          this.#isPaused = false
+          this.#answer = await this.#resumed(null)
+          continue
+        }
         this.#answer.watchdog.end()
         if (this.#at - countedTo >= RESUME_PROGRESS_BYTES) attempts = 0
         countedTo = this.#at
         attempts += 1
         if (attempts > RESUMES_MAX || this.#isReleased) throw this.#unavailable(broken)
-        this.#answer = await this.#resumed()
+        this.#answer = await this.#resumed(this.#answer.reply.origin)
       }
       this.#checkWhole()
     } finally {
@@ -102,8 +124,8 @@ class Transfer {
     }
   }
 
-  /** Yields the bytes of one answer; returns what broke it, or null where all bytes have come. */
-  async *#readOne(limitMs: number): AsyncGenerator<Uint8Array, Error | null> {
+  /** Yields the bytes of one answer; returns what broke it, that it was paused, or null where all bytes have come. */
+  async *#readOne(limitMs: number): AsyncGenerator<Uint8Array, Error | 'paused' | null> {
     const { reply, watchdog } = this.#answer
     const pieces = reply.body[Symbol.asyncIterator]()
     while (true) {
@@ -124,6 +146,7 @@ class Transfer {
       if (this.#at > this.#info.end) throw this.#wrong('more bytes came than were announced')
       this.#crc = crc32(next.value, this.#crc)
       yield next.value
+      if (this.#isPaused) return this.#at === this.#info.end ? null : 'paused'
     }
   }
 
@@ -134,8 +157,8 @@ class Transfer {
     return error instanceof SilenceError ? error : connectionError(this.#answer.reply.origin, error)
   }
 
-  async #resumed(): Promise<Answer> {
-    const answer = await this.#resume(this.#info, this.#at, this.#answer.reply.origin)
+  async #resumed(broken: string | null): Promise<Answer> {
+    const answer = await this.#resume(this.#info, this.#at, broken)
     const again = infoOf(answer)
     if (again.etag === this.#info.etag && again.start === this.#at && again.end === this.#info.end)
       return answer

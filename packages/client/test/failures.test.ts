@@ -163,6 +163,25 @@ describe('Lost answers', () => {
   })
 })
 
+describe('A pause', () => {
+  test('lets the connection go, and the rest is that of the same version, though there is another one by now.', async () => {
+    const content = Buffer.from(
+      Array.from({ length: 4_000_000 }, (_, index) => (index * 7 + (index >> 10)) % 251),
+    )
+    await client.put('/a', content)
+    const download = await client.get('/a')
+    const pieces: Uint8Array[] = []
+    for await (const piece of download.body) {
+      pieces.push(piece.slice())
+      if (pieces.length !== 1) continue
+      download.pause()
+      await client.put('/a', HELLO)
+    }
+    expect(Buffer.concat(pieces).equals(content)).toBe(true)
+    expect(callsOf('GET')).toHaveLength(2)
+  })
+})
+
 describe('Silence', () => {
   test('A server that does not answer in time is given up for another.', async () => {
     await client.put('/a', HELLO)

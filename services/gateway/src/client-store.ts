@@ -17,7 +17,12 @@ export function clientStore(client: DfsClient, questions: DfsClient): LineStore 
     },
     async read(path, signal) {
       const download = await client.get(path, { signal })
-      return { size: download.info.size, body: download.body, cancel: () => download.cancel() }
+      return {
+        size: download.info.size,
+        body: download.body,
+        pause: () => download.pause(),
+        cancel: () => download.cancel(),
+      }
     },
     async remove(path, signal) {
       await client.remove(path, { signal })

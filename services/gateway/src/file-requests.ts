@@ -8,7 +8,6 @@ import {
   InvariantError,
   type Log,
   QueueFullError,
-  type Semaphore,
 } from '@dfs/core'
 import {
   CREATED_CONTENT,
@@ -29,6 +28,8 @@ import {
 import { type ByteBudget } from './byte-budget.ts'
 import { type IncomingBody } from './incoming-body.ts'
 import { type LineStore, type StoredFile } from './ports.ts'
+import { type SlowReaders } from './slow-readers.ts'
+import { type StreamPlaces } from './stream-places.ts'
 
 /** What is gathered of a content that is sent as it is read. */
 const STREAM_PIECE_BYTES = 64 * KIB
@@ -36,13 +37,17 @@ const STREAM_PIECE_BYTES = 64 * KIB
 export interface FileContext {
   readonly store: LineStore
   readonly budget: ByteBudget
-  /** Transfers that hold a connection of the store for as long as the client takes. */
-  readonly streams: Semaphore
+  /** Places for transfers that hold a connection of the store: those out, and those in. */
+  readonly downloads: StreamPlaces
+  readonly uploads: StreamPlaces
+  readonly slowReaders: SlowReaders
   /** Runs a call with the deadline for storage. */
   readonly withinDeadline: <T>(work: (signal: AbortSignal) => Promise<T>) => Promise<T>
   /** Whether the client is one of the originals, which read 1024 bytes of a reply and no more. */
   readonly isOriginal: boolean
   readonly send: (bytes: Uint8Array) => Promise<void>
+  /** Ends the connection at once. */
+  readonly reset: () => void
   /** Aborts when nobody is there to receive the reply. */
   readonly gone: AbortSignal
   readonly log: Log
@@ -98,16 +103,23 @@ async function carryOut(
     case 'READ_FILE_B64':
       return await sendWhole({ path: request.path, isText: request.verb === 'READ_FILE' }, ending, context)
     case 'READ_FILE_LEN':
-      return await context.streams.run(() => sendStream(request.path, ending, context))
+      return await sendStream(request.path, ending, context)
   }
 }
 
 async function writeIncoming(path: FilePath, incoming: IncomingBody, context: FileContext): Promise<void> {
-  const { store, streams, withinDeadline } = context
-  const content = await incoming.content()
-  if (incoming.isSmall) return await withinDeadline((signal) => store.write(path, content, signal))
-  // No deadline for the whole: it lasts as long as the client sends. The store bounds its own steps.
-  return await streams.run(() => store.write(path, content, new AbortController().signal))
+  const { store, uploads, withinDeadline } = context
+  if (incoming.isSmall) {
+    const content = await incoming.gather()
+    return await withinDeadline((signal) => store.write(path, content, signal))
+  }
+  const place = await uploads.take()
+  try {
+    // No deadline for the whole: it lasts as long as the client sends. The store bounds its own steps.
+    await store.write(path, incoming.stream(place), new AbortController().signal)
+  } finally {
+    place.release()
+  }
 }
 
 /** Text must be known to be text, and a file to be short enough, before the first byte leaves. */
@@ -137,32 +149,44 @@ async function sendWhole(
   }
 }
 
-async function sendStream(
-  path: FilePath,
-  ending: LineEnding,
-  { store, send, gone, withinDeadline }: FileContext,
-): Promise<string | null> {
-  const file = await withinDeadline((signal) => store.read(path, signal))
-  // Gathered up to a piece, so that a small file leaves in one write.
+async function sendStream(path: FilePath, ending: LineEnding, context: FileContext): Promise<string | null> {
+  const { store, downloads, gone, withinDeadline } = context
+  let place = await downloads.take()
+  let file: StoredFile | null = null
+  try {
+    file = await withinDeadline((signal) => store.read(path, signal))
+    for await (const piece of repliesOf(file, ending)) {
+      if (gone.aborted) return null
+      const sending = context.slowReaders.send(piece, context.send, context.reset)
+      const isHeld = await place.lend(sending)
+      if (!isHeld) file.pause()
+      await sending
+      if (!isHeld && !gone.aborted) place = await downloads.take(true)
+    }
+    return null
+  } finally {
+    file?.cancel()
+    place.release()
+  }
+}
+
+/** The whole reply in pieces, so that a small file leaves in one write. Throws {@link BrokenReplyError} for what breaks off. */
+async function* repliesOf(file: StoredFile, ending: LineEnding): AsyncGenerator<Uint8Array, void, undefined> {
   let gathered = [encodeContentLength(file.size)]
   let readBytes = 0
   try {
     for await (const bytes of file.body) {
-      if (gone.aborted) return null
       gathered.push(bytes)
       readBytes += bytes.byteLength
       if (byteCount(gathered) < STREAM_PIECE_BYTES) continue
-      await send(concatBytes(gathered))
+      yield concatBytes(gathered)
       gathered = []
     }
   } catch (error) {
     throw new BrokenReplyError('the content broke off', { cause: error })
-  } finally {
-    file.cancel()
   }
   if (readBytes !== file.size) throw new BrokenReplyError('the content has another length than announced')
-  await send(concatBytes([...gathered, encodeReply('', ending)]))
-  return null
+  yield concatBytes([...gathered, encodeReply('', ending)])
 }
 
 function refuse(file: StoredFile, code: 'PAYLOAD_TOO_LARGE' | 'TOO_BUSY'): never {

@@ -1,5 +1,5 @@
 /** The gateway: its listeners and their connections, started and stopped together. It opens nothing before `start`. */
-import { type Clock, type Log, Semaphore } from '@dfs/core'
+import { type Clock, type Log } from '@dfs/core'
 import { type LinePort } from '@dfs/protocol'
 import { ByteBudget } from './byte-budget.ts'
 import { checkConfig, type GatewayConfig, type ReleaseRule } from './config.ts'
@@ -7,7 +7,9 @@ import { type Advertised } from './master-requests.ts'
 import { type Listen, type Listener, type LineSocket, type LineStore } from './ports.ts'
 import { ReleasePairs } from './release.ts'
 import { Session } from './session.ts'
+import { SlowReaders } from './slow-readers.ts'
 import { listenTcp } from './sockets.ts'
+import { StreamPlaces } from './stream-places.ts'
 
 export interface GatewayOptions {
   readonly store: LineStore
@@ -36,9 +38,11 @@ export interface Gateway {
   readonly heldBytes: number
 }
 
-/** Transfers of large content at once, and those that may wait for one of these places. */
-const STREAMS_MAX = 32
-const STREAMS_WAITING_MAX = 1024
+/** Transfers of large content at once, in each direction, and those that may wait for one of these places. */
+const STREAMS = { places: 32, waitingMax: 1024 }
+/** A reader who loses its place comes again, which costs a request; a writer has to begin anew. */
+const IDLE_READER_MS = 50
+const IDLE_WRITER_MS = 5000
 
 export function buildGateway(options: GatewayOptions): Gateway {
   checkConfig(options.config)
@@ -49,9 +53,13 @@ class TcpGateway implements Gateway {
   readonly #options: GatewayOptions
   readonly #listen: Listen
   readonly #budget: ByteBudget
-  readonly #streams = new Semaphore(STREAMS_MAX, STREAMS_WAITING_MAX)
+  readonly #downloads: StreamPlaces
+  readonly #uploads: StreamPlaces
+  readonly #slowReaders: SlowReaders
   readonly #pairs = new ReleasePairs()
   readonly #sessions = new Map<Session, Promise<void>>()
+  /** Those that wait for their clients' next messages, the idlest first. */
+  readonly #idle = new Set<Session>()
   readonly #listeners: Listener[] = []
   #advertised: Advertised = { host: null, ports: [], releasePort: null }
   #closed: Promise<void> | null = null
@@ -60,6 +68,10 @@ class TcpGateway implements Gateway {
     this.#options = options
     this.#listen = options.listen ?? ((where) => listenTcp(where, options.log))
     this.#budget = new ByteBudget(options.config.memoryBytesMax)
+    this.#slowReaders = new SlowReaders(this.#budget)
+    const { clock } = options
+    this.#downloads = new StreamPlaces({ ...STREAMS, idleAfterMs: IDLE_READER_MS, clock })
+    this.#uploads = new StreamPlaces({ ...STREAMS, idleAfterMs: IDLE_WRITER_MS, clock })
   }
 
   get connectionsCount(): number {
@@ -120,7 +132,7 @@ class TcpGateway implements Gateway {
 
   #accept(socket: LineSocket, port: LinePort, release: ReleaseRule): void {
     const { store, clock, log, config } = this.#options
-    if (this.#closed !== null || this.#sessions.size >= config.connectionsMax) {
+    if (this.#closed !== null || (this.#sessions.size >= config.connectionsMax && !this.#makeRoom())) {
       log.warn({ remote: socket.remoteAddress, connections: this.#sessions.size }, 'connection refused')
       socket.reset()
       return
@@ -134,11 +146,31 @@ class TcpGateway implements Gateway {
       log,
       pairs: this.#pairs,
       budget: this.#budget,
-      streams: this.#streams,
+      downloads: this.#downloads,
+      uploads: this.#uploads,
+      slowReaders: this.#slowReaders,
+      onIdle: (isIdle) => {
+        if (isIdle) this.#idle.add(session)
+        else this.#idle.delete(session)
+      },
       advertised: () => this.#advertised,
       storeDeadlineMs: config.storeDeadlineMs,
     })
-    const ended = session.run().finally(() => this.#sessions.delete(session))
+    const ended = session.run().finally(() => this.#forget(session))
     this.#sessions.set(session, ended)
+  }
+
+  /** Ends a connection that nobody is served on, or whose client does not take what it asked for. Whether there was one. */
+  #makeRoom(): boolean {
+    const [idlest] = this.#idle
+    if (idlest === undefined) return this.#slowReaders.endIdlest()
+    idlest.reset()
+    this.#forget(idlest)
+    return true
+  }
+
+  #forget(session: Session): void {
+    this.#idle.delete(session)
+    this.#sessions.delete(session)
   }
 }

@@ -29,6 +29,8 @@ export interface StoredFile {
   readonly size: number
   /** Can be read once; fails where the rest cannot be had. */
   readonly body: AsyncIterable<Uint8Array>
+  /** Lets the connection to the store go while nobody reads; reading on takes another one, to the same version. */
+  pause(): void
   /** Gives the rest up. Idempotent. */
   cancel(): void
 }

@@ -2,7 +2,7 @@
  * One connection from its accept to its end: requests are carried out one after the other, so replies have the order of
  * their requests and a client sees what it wrote before.
  */
-import { type Clock, InvariantError, type Log, type Semaphore, withDeadline } from '@dfs/core'
+import { type Clock, InvariantError, type Log, withDeadline } from '@dfs/core'
 import {
   encodeReply,
   type FileRequest,
@@ -22,6 +22,8 @@ import { type Advertised, answerMaster } from './master-requests.ts'
 import { Outbox } from './outbox.ts'
 import { type LineSocket, type LineStore } from './ports.ts'
 import { type ReleasePairs } from './release.ts'
+import { type SlowReaders } from './slow-readers.ts'
+import { type StreamPlaces } from './stream-places.ts'
 
 export interface SessionOptions {
   readonly socket: LineSocket
@@ -32,7 +34,11 @@ export interface SessionOptions {
   readonly store: LineStore
   readonly storeDeadlineMs: number
   readonly budget: ByteBudget
-  readonly streams: Semaphore
+  readonly downloads: StreamPlaces
+  readonly uploads: StreamPlaces
+  readonly slowReaders: SlowReaders
+  /** It waits for its client's next message from now on, or does so no longer. */
+  readonly onIdle: (isIdle: boolean) => void
   readonly clock: Clock
   readonly log: Log
 }
@@ -94,7 +100,9 @@ export class Session {
   /** Returns why nothing more is to be served. */
   async #serve(): Promise<'end' | 'http' | 'closed'> {
     for (;;) {
+      this.#options.onIdle(true)
       const event = await this.#inbox.next()
+      this.#options.onIdle(false)
       if (event === null) return 'closed'
       if (event.kind === 'end' || event.kind === 'http') return event.kind
       await this.#answer(event)
@@ -125,14 +133,17 @@ export class Session {
   }
 
   async #answerFile(request: FileRequest, ending: LineEnding): Promise<void> {
-    const { store, budget, streams, log } = this.#options
+    const { store, budget, downloads, uploads, slowReaders, log } = this.#options
     const incoming =
       request.verb === 'WRITE_FILE_LEN' ? new IncomingBody(request.size, this.#inbox, budget) : null
     const context = {
       store,
       budget,
-      streams,
+      downloads,
+      uploads,
+      slowReaders,
       log,
+      reset: () => this.reset(),
       isOriginal: this.#isOriginal,
       gone: this.#inbox.gone,
       withinDeadline: this.#withinDeadline.bind(this),

@@ -184,10 +184,13 @@ describe('many connections', () => {
     for (const client of idle) await client[Symbol.asyncDispose]()
   })
 
-  it('beyond the limit are refused, and those that are there stay', async () => {
+  it('beyond the limit are refused while all others are being served, and those stay', async () => {
     await using stage = await makeTcpStage({ connectionsMax: 2 })
     await using first = await TcpClient.connect(stage.ports.chunks[0]!)
     await using second = await TcpClient.connect(stage.ports.chunks[1]!)
+    stage.store.isStuck = true
+    for (const busy of [first, second]) busy.send('READ_FILE:b\n')
+    await expect.poll(() => stage.store.calls).toBe(2)
     const third = await TcpClient.connect(stage.ports.master).then(
       async (client) => {
         await client.receiveAll()
@@ -197,8 +200,19 @@ describe('many connections', () => {
       () => 'reset',
     )
     expect(third).toBe('reset')
+    expect([first.ending, second.ending]).toEqual(['open', 'open'])
+  })
+
+  it('beyond the limit take the place of the one that has been idle longest', async () => {
+    await using stage = await makeTcpStage({ connectionsMax: 2 })
+    await using first = await TcpClient.connect(stage.ports.chunks[0]!)
+    await using second = await TcpClient.connect(stage.ports.chunks[1]!)
     expect(await first.ask('READ_FILE:b\n', 'FILE_NOT_FOUND\n')).toBe('FILE_NOT_FOUND\n')
-    expect(await second.ask('READ_FILE:b\n', 'FILE_NOT_FOUND\n')).toBe('FILE_NOT_FOUND\n')
+    await using third = await TcpClient.connect(stage.ports.chunks[2]!)
+    expect(await third.ask('READ_FILE:b\n', 'FILE_NOT_FOUND\n')).toBe('FILE_NOT_FOUND\n')
+    await second.receiveAll()
+    expect(second.ending).toBe('reset')
+    expect(await first.ask('READ_FILE:b\n', 'FILE_NOT_FOUND\n')).toBe('FILE_NOT_FOUND\n')
   })
 
   it('that together hold too much memory lose the message that asks for more, and nothing else', async () => {

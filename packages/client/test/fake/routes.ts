@@ -39,7 +39,8 @@ export async function answer(cluster: FakeNodes, fake: FakeRequest): Promise<Fak
     case 'PUT files':
     case 'GET files':
       if (fake.method === 'PUT') return await put(cluster, fake, path)
-      return fake.isMaster ? redirect(cluster, fake.target) : get(cluster, fake, path)
+      if (fake.isMaster) return redirect(cluster, fake.target)
+      return get(cluster, fake, path, url.searchParams.get('version'))
     default:
       return await metadata(cluster, fake, { resource, path, query: url.searchParams })
   }
@@ -97,8 +98,8 @@ async function put({ tree }: FakeNodes, fake: FakeRequest, path: string): Promis
   return written(path, tree.write(path, contentOf(fake, bytes)))
 }
 
-function get({ tree }: FakeNodes, fake: FakeRequest, path: string): FakeReply {
-  const file = tree.file(path)
+function get({ tree }: FakeNodes, fake: FakeRequest, path: string, version: string | null): FakeReply {
+  const file = tree.file(path, version)
   checkPreconditions(file, fake.headers)
   const crc = Buffer.from(fileView(path, file).crc32, 'hex').toString('base64')
   const headers: OutgoingHttpHeaders = {

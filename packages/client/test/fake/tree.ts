@@ -18,10 +18,12 @@ const MODIFIED_MS = 1_800_000_000_000
 
 export class FakeTree {
   readonly entries = new Map<string, FakeEntry>([['/', { kind: 'directory' }]])
+  readonly #files = new Map<string, FakeFile>()
   #versions = 0
 
-  file(path: string): FakeFile {
-    const entry = this.entries.get(path)
+  /** The present version, or the one that is named. */
+  file(path: string, version: string | null = null): FakeFile {
+    const entry = version === null ? this.entries.get(path) : this.#files.get(version)
     if (entry === undefined) throw new DfsError('FILE_NOT_FOUND', path)
     if (entry.kind === 'directory') throw new DfsError('IS_A_DIRECTORY', path)
     if (entry.kind === 'link') throw new DfsError('IS_A_LINK', path)
@@ -35,6 +37,7 @@ export class FakeTree {
     this.#versions += 1
     const written: FakeFile = { kind: 'file', version: this.#versions, ...file }
     this.entries.set(path, written)
+    this.#files.set(etagOf(written).replaceAll('"', ''), written)
     return { file: written, created: old === undefined }
   }
 

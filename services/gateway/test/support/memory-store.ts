@@ -13,6 +13,10 @@ export class MemoryStore implements LineStore {
   isStuck = false
   /** The size of the pieces in which content is read. */
   pieceBytes = 64 * 1024
+  /** Calls so far. */
+  calls = 0
+  /** Files that are being read and hold a connection. */
+  open = 0
 
   async overwrite(path: FilePath, content: Uint8Array): Promise<void> {
     await this.#enter(path)
@@ -34,7 +38,14 @@ export class MemoryStore implements LineStore {
     await this.#enter(path)
     const content = this.files.get(path)
     if (content === undefined) throw new DfsError('FILE_NOT_FOUND', path)
-    return { size: content.byteLength, body: this.#pieces(content), cancel() {} }
+    let isOpen = false
+    const hold = (isHeld: boolean): void => {
+      this.open += Number(isHeld) - Number(isOpen)
+      isOpen = isHeld
+    }
+    hold(true)
+    const close = (): void => hold(false)
+    return { size: content.byteLength, body: this.#pieces(content, hold), pause: close, cancel: close }
   }
 
   async remove(path: FilePath): Promise<void> {
@@ -47,13 +58,15 @@ export class MemoryStore implements LineStore {
     return this.primaryIndex
   }
 
-  async *#pieces(content: Uint8Array): AsyncGenerator<Uint8Array> {
+  async *#pieces(content: Uint8Array, hold: (isHeld: boolean) => void): AsyncGenerator<Uint8Array> {
     for (let at = 0; at < content.byteLength; at += this.pieceBytes) {
+      hold(true)
       yield await Promise.resolve(content.subarray(at, at + this.pieceBytes))
     }
   }
 
   async #enter(path: string): Promise<void> {
+    this.calls += 1
     if (this.isStuck) await new Promise<never>(() => {})
     if (this.failure !== null) throw new DfsError(this.failure, path)
     if (this.directories.has(path)) throw new DfsError('IS_A_DIRECTORY', path)
