@@ -23,6 +23,8 @@ export interface RequestContext {
    * has all that it needs of its client ({@link continueContext}).
    */
   readonly deadlineMs: number
+  /** All of its time, where that is not {@link REQUEST_DEADLINE_MS}: what another node that has passed it on has left. */
+  readonly timeMs?: number
   /**
    * Aborts when the client has left: the request gives up its places in queues. What may have left for the master is settled
    * nevertheless. Absent where nobody can leave.
@@ -43,8 +45,10 @@ export const openContext = (clock: Clock, requestId: string, signal?: AbortSigna
  * The client has just done its part: sent more of its body, or taken what it was given. Its time begins anew, for what needs
  * that part; a body of 1 GiB takes longer to arrive than any answer may.
  */
-export const continueContext = (clock: Clock, { requestId, signal }: RequestContext): RequestContext =>
-  openContext(clock, requestId, signal)
+export const continueContext = (clock: Clock, context: RequestContext): RequestContext => ({
+  ...context,
+  deadlineMs: clock.monotonicMs() + (context.timeMs ?? REQUEST_DEADLINE_MS),
+})
 
 /** Ends what was still waiting for its turn when its client left; nobody reads it but the logs. */
 export const clientHasLeft = (): DfsError =>

@@ -135,6 +135,7 @@ const ROWS: [string, string, number | 'closed'][] = [
   ],
   ['a method that the resource lacks', request('PATCH /v1/servers', `${HOST}Content-Length: 0\r\n`), 405],
   ['a method that nobody has', request('PROPFIND /v1/files/f'), 405],
+  ['the same with a body', request('PROPFIND /v1/files/f', `${HOST}Content-Length: 3\r\n`, 'abc'), 405],
   ['a method that is none', request('FROB /v1/files/f'), 400],
   ['a route that is none', request('GET /v2/files/f'), 404],
   ['a body to a route that is none', request('POST /v2', `${HOST}Content-Length: 3\r\n`, 'abc'), 404],

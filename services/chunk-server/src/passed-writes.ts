@@ -53,6 +53,7 @@ function write(
   const context = {
     requestId,
     deadlineMs: clock.monotonicMs() + leftMs,
+    timeMs: leftMs,
     signal,
     ...(caller === null ? null : { caller }),
   }

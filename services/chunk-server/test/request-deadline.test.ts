@@ -8,6 +8,7 @@ import {
   type CommandResult,
   type CommitReply,
   type CommitRequest,
+  continueContext,
   type FilePath,
   type Lookup,
   type LookupResult,
@@ -309,5 +310,22 @@ describe('what is passed on', () => {
       expect(outcome).toMatchObject({ code: expect.stringMatching(/^(UNAVAILABLE|TIMEOUT_ERROR)$/) })
       expect(ms).toBeLessThanOrEqual(leftMs)
     }
+  })
+})
+
+describe('a client that has done its part', () => {
+  it('is given the time of its request anew, and all else that is known of it stays', async () => {
+    const { signal } = new AbortController()
+    const opened = openContext(clock, 'long', signal)
+    await simulation.run({ untilMs: simulation.nowMs + 60_000 })
+    expect(continueContext(clock, opened)).toEqual({
+      ...opened,
+      deadlineMs: clock.monotonicMs() + REQUEST_DEADLINE_MS,
+    })
+  })
+
+  it('has no more than the node has left that passed the request on', () => {
+    const passed = { requestId: 'passed', deadlineMs: clock.monotonicMs() + 7000, timeMs: 7000 }
+    expect(continueContext(clock, passed).deadlineMs).toBe(clock.monotonicMs() + 7000)
   })
 })
