@@ -174,6 +174,11 @@ const FAULTS: Record<FindingKind, { plant: (directory: string) => void; may?: Fi
     plant: inMetadata("UPDATE entries SET parent_id = 999 WHERE name = 'moved'"),
     may: ['totals-differ'],
   },
+  'path-too-long': {
+    plant: inMetadata(
+      "WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 20) INSERT INTO entries SELECT CASE n WHEN 1 THEN 1 ELSE 899 + n END, printf('%.255c', 'n'), 2, 900 + n, 1, 0, NULL, 0, 0 FROM s; UPDATE state SET directories = directories + 20",
+    ),
+  },
   'totals-differ': { plant: inMetadata('UPDATE state SET files = files + 1') },
 }
 

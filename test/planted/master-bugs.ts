@@ -5,6 +5,30 @@ const SQLITE = 'services/master/src/metadata/sqlite'
 
 export const MASTER_BUGS: readonly PlantedBug[] = [
   {
+    name: 'rename whatever is below',
+    promise: 'every path that exists can be asked for',
+    file: `${SQLITE}/commands/move.ts`,
+    oldText: '  if (excess === 0) return null\n',
+    newText: '  if (excess >= 0) return null\n',
+    test: 'services/master/test/store/reach.test.ts',
+  },
+  {
+    name: 'create behind a walk unnoticed',
+    promise: 'every path that exists can be asked for',
+    file: `${SQLITE}/reach.ts`,
+    oldText: 'bytes: Math.max(walk.longestBytes, walk.notedBytes) }',
+    newText: 'bytes: walk.longestBytes }',
+    test: 'services/master/test/store/reach.test.ts',
+  },
+  {
+    name: 'reach of the parent alone',
+    promise: 'every path that exists can be asked for',
+    file: `${SQLITE}/reach.ts`,
+    oldText: 'each !== null; each = each.above) {',
+    newText: 'each !== null; each = null) {',
+    test: 'services/master/test/store/reach.test.ts',
+  },
+  {
     name: 'seal short',
     promise: 'a volume is sealed at its committed end (R1)',
     file: `${SQLITE}/volumes.ts`,

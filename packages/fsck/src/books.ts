@@ -2,6 +2,7 @@
  * Whether the books balance: each statement finds the rows that contradict another table. None is repaired here; a program
  * that wrote one has a bug that must be known.
  */
+import { PATH_BYTES_MAX } from '@dfs/protocol'
 import { type FindingKind, type Findings } from './findings.ts'
 import { type Query, type Row } from './metadata.ts'
 
@@ -95,6 +96,16 @@ const RULES: readonly Rule[] = [
       AND e.parent_id NOT IN (SELECT id FROM trash WHERE kind = ${DIRECTORY}) GROUP BY e.parent_id`,
     where: (row) => `directory ${row('parent_id')}`,
     detail: (row) => `${row('count')} names, ${row('name')} among them`,
+  },
+  {
+    kind: 'path-too-long',
+    sql: `WITH RECURSIVE paths(id, bytes) AS (
+        SELECT ${ROOT}, 0 UNION ALL SELECT e.id, p.bytes + 1 + octet_length(e.name) FROM entries e
+        JOIN paths p ON e.parent_id = p.id WHERE e.kind = ${DIRECTORY} AND p.bytes < ${4 * PATH_BYTES_MAX})
+      SELECT e.name, e.parent_id, p.bytes + 1 + octet_length(e.name) AS length FROM entries e
+      JOIN paths p ON e.parent_id = p.id WHERE length > ${PATH_BYTES_MAX}`,
+    where: (row) => `${row('name')} (in directory ${row('parent_id')})`,
+    detail: (row) => `its path has ${row('length')} bytes`,
   },
   {
     kind: 'volume-books',

@@ -22,6 +22,8 @@ export const FINDINGS = Object.freeze({
   'version-without-file': 'a version that no file, present or deleted, has',
   'size-differs': 'a file has another size than its current version',
   'entry-without-parent': 'a name in a directory that does not exist',
+  'path-too-long':
+    'a path has more bytes than can be asked for; rename a directory above it to a shorter name',
   'totals-differ': 'the totals are not the sums of what is there',
 })
 export type FindingKind = keyof typeof FINDINGS

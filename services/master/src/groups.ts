@@ -3,7 +3,7 @@
  * batch of commits is under way at a time, since their order matters. A look-up joins only a batch that has not
  * begun to read (R16).
  */
-import { Batcher, InvariantError, QueueFullError, type Runtime, type SpaceWatch } from '@dfs/core'
+import { Batcher, InvariantError, QueueFullError, type Runtime, Semaphore, type SpaceWatch } from '@dfs/core'
 import {
   COMMIT_BATCH_COMMANDS_MAX,
   type CommandResult,
@@ -14,7 +14,12 @@ import {
   type LookupResult,
 } from '@dfs/protocol'
 import { type ClusterTime } from './cluster-time.ts'
-import { type CommitBatchRequest, type MetadataStore } from './metadata/store.ts'
+import {
+  type CommitBatchRequest,
+  MEASURE_STEPS_MAX,
+  type MetadataStore,
+  type Renaming,
+} from './metadata/store.ts'
 import { type Sessions } from './sessions.ts'
 import { type PassedWrites } from './passed-writes.ts'
 import { COMMIT_QUEUE_MAX, LOOKUP_QUEUE_MAX, type MasterSettings } from './settings.ts'
@@ -32,17 +37,18 @@ export interface GroupsOptions {
 }
 
 export class Groups {
-  readonly #sessions: Sessions
-  readonly #passed: PassedWrites
+  readonly #its: GroupsOptions
+  /** One rename after the other: a walk stands for the store's time and memory. */
+  readonly #measuring = new Semaphore(1, COMMIT_QUEUE_MAX)
   readonly #commits: Batcher<CommitBatchRequest, readonly CommandResult[]>
   readonly #lookups: Batcher<readonly Lookup[], LookupResult[]>
 
-  constructor({ runtime, store, sessions, settings, time, space, passed, onFatal }: GroupsOptions) {
+  constructor(options: GroupsOptions) {
+    const { runtime, store, sessions, settings, time, space, onFatal } = options
     const { clock } = runtime
     const { requestsPerTransactionMax: itemsMax, commandsPerTransactionMax: weightMax } = settings
     const shared = { gather: () => clock.turn(), inFlightMax: 1, itemsMax, weightMax }
-    this.#sessions = sessions
-    this.#passed = passed
+    this.#its = options
     this.#commits = new Batcher<CommitBatchRequest, readonly CommandResult[]>({
       ...shared,
       run: (requests) =>
@@ -65,19 +71,39 @@ export class Groups {
   /** The results, durable. Throws TOO_BUSY, and INVALID_REQUEST for a batch that is too long. */
   async commit(request: CommitBatchRequest): Promise<readonly CommandResult[]> {
     requireAtMost(request.commands.length, COMMIT_BATCH_COMMANDS_MAX)
-    return this.#passed.guard(request, (allowed) => waitIn(this.#commits, allowed))
+    for (const command of request.commands) {
+      if (command.kind !== 'move' || !(await this.#measureStep(command, false))) continue
+      await busyIfFull(() => this.#measuring.run(() => this.#measure(command)))
+    }
+    const add = (allowed: CommitBatchRequest) => busyIfFull(() => this.#commits.add(allowed))
+    return this.#its.passed.guard(request, add)
+  }
+
+  /** Finds out what decides about a rename and is not known, in steps that others' transactions come between. */
+  async #measure(move: Renaming): Promise<void> {
+    const { space, runtime } = this.#its
+    for (let steps = 0; steps < MEASURE_STEPS_MAX && !space.isFull; steps += 1) {
+      if (!(await this.#measureStep(move, true))) return
+      await runtime.clock.turn()
+    }
+  }
+
+  #measureStep(move: Renaming, mayWalk: boolean): Promise<boolean> {
+    const { store, onFatal } = this.#its
+    return reporting(onFatal, () => store.measure(move, mayWalk))
   }
 
   /** The committed state as of some moment after the call; servers that are dead come last among locations. */
   async lookup(lookups: readonly Lookup[]): Promise<LookupResult[]> {
     requireAtMost(lookups.length, LOOKUP_BATCH_MAX)
-    const results = await waitIn(this.#lookups, lookups)
+    const results = await busyIfFull(() => this.#lookups.add(lookups))
     return results.map((result) => (result.kind === 'file' ? this.#located(result) : result))
   }
 
   #located(file: FoundFile): FoundFile {
     const locations = new Map<number, number[]>()
-    for (const [volume, servers] of file.locations) locations.set(volume, this.#sessions.byLiveness(servers))
+    for (const [volume, servers] of file.locations)
+      locations.set(volume, this.#its.sessions.byLiveness(servers))
     return { ...file, locations }
   }
 }
@@ -104,9 +130,9 @@ export async function reporting<T>(onFatal: (error: Error) => void, work: () => 
   }
 }
 
-async function waitIn<Item, Result>(batcher: Batcher<Item, Result>, item: Item): Promise<Result> {
+async function busyIfFull<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
-    return await batcher.add(item)
+    return await work()
   } catch (error) {
     if (error instanceof QueueFullError)
       throw new DfsError('TOO_BUSY', 'the master has too much to do', { cause: error })

@@ -2,6 +2,7 @@
 import { InvariantError } from '@dfs/core'
 import {
   COMMIT_BATCH_COMMANDS_MAX,
+  type CommandBody,
   commits,
   formatEtag,
   listDirectory,
@@ -274,6 +275,35 @@ describe('volumes', () => {
 })
 
 describe('the namespace of the master itself', () => {
+  it('walks before a rename where what is known stands in its way, and decides in the commit', async () => {
+    const b = await start()
+    const { namespace } = b.master
+    const execute = (command: object) => namespace.execute(command as CommandBody, context)
+    const make = (path: string) => execute({ kind: 'makeDirectory', path })
+    const long = `/${'n'.repeat(255)}`.repeat(2)
+    const deep = `/t${`/${'t'.repeat(250)}`.repeat(15)}`
+    await make(deep)
+    for (const top of ['/a', '/b']) {
+      await Promise.all(Array.from({ length: 1200 }, (_, index) => execute(emptyFile(`${top}/m${index}`))))
+      await make(top + long)
+      await execute({ kind: 'deleteDirectory', path: top + long.slice(0, 256), recursive: true })
+    }
+    expect(await execute({ kind: 'move', from: '/a', to: `${deep}/a` })).toMatchObject({ ok: true })
+    const measure = b.store.measure.bind(b.store)
+    let walkSteps = 0
+    vi.spyOn(b.store, 'measure').mockImplementation(async (renaming, mayWalk) => {
+      const more = await measure(renaming, mayWalk)
+      if (mayWalk) walkSteps += 1
+      // Behind the walk: names come in order.
+      if (walkSteps === 1) await make(`/b/0${long}`)
+      return more
+    })
+    await expect(execute({ kind: 'move', from: '/b', to: `${deep}/b` })).rejects.toMatchObject({
+      code: 'INVALID_PATH',
+    })
+    expect(walkSteps).toBeGreaterThan(1)
+  })
+
   it('executes commands, looks up and lists', async () => {
     const b = await start()
     const { namespace } = b.master

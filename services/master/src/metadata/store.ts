@@ -16,6 +16,7 @@ import {
   type CommandResult,
   type Epoch,
   type ErrorCode,
+  type FilePath,
   type ListPage,
   type ListRequest,
   type Lookup,
@@ -156,6 +157,12 @@ export interface MetadataStore {
   answerKnown(requests: readonly CommitBatchRequest[]): Promise<readonly (readonly CommandResult[])[]>
   /** Locations are ordered by the state of the copies: open and in-sync ones, unverified ones, damaged ones; lost ones never. */
   lookupBatch(lookups: readonly Lookup[]): Promise<LookupResult[]>
+  /**
+   * One bounded step of finding out whether a rename would make a path below the directory too long, where what is known
+   * does not allow it; resolves to whether more is left. To be called before the rename is committed, for one rename at a
+   * time; what is found is kept. At most MEASURE_STEPS_MAX steps are worth it. Without `mayWalk` it is only asked for.
+   */
+  measure(renaming: Renaming, mayWalk: boolean): Promise<boolean>
   /** At most LIST_PAGE_ENTRIES_MAX entries. Throws DIRECTORY_NOT_FOUND, NOT_A_DIRECTORY, INVALID_PATH. */
   list(request: ListRequest): Promise<ListPage>
 
@@ -202,6 +209,15 @@ export interface MetadataStore {
   /** Idempotent; no other call may follow. */
   close(): Promise<void>
 }
+
+/** A rename, before it is made. */
+export interface Renaming {
+  readonly from: FilePath
+  readonly to: FilePath
+}
+
+/** The largest tree that is walked takes half of them; the rest is for walks that begin anew. */
+export const MEASURE_STEPS_MAX = 500
 
 /** Orders that one reply carries at most; the rest follows when these are done. */
 export const ORDERS_MAX = 1000

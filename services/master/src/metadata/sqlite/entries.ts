@@ -14,6 +14,8 @@ export interface Entry {
   readonly size: number
   readonly target: string | null
   readonly modified_ms: number
+  /** Of a directory, how long the paths below it are at most; of others it says nothing. */
+  readonly reach_bytes: number
 }
 
 export interface ListedRow extends Entry {
@@ -26,6 +28,7 @@ export class Entries {
   readonly #any: Query<{ name: string }>
   readonly #insert: Query
   readonly #update: Query
+  readonly #setReach: Query
   readonly #remove: Query
   readonly #page: Query<ListedRow>
   readonly #bare: Query<Entry>
@@ -33,10 +36,14 @@ export class Entries {
   constructor(database: DatabaseSync) {
     this.#find = new Query(database, 'SELECT * FROM entries WHERE parent_id = ? AND name = ?')
     this.#any = new Query(database, 'SELECT name FROM entries WHERE parent_id = ? LIMIT 1')
-    this.#insert = new Query(database, 'INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)')
+    this.#insert = new Query(database, 'INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)')
     this.#update = new Query(
       database,
       'UPDATE entries SET version = ?, size = ?, target = ?, modified_ms = ? WHERE parent_id = ? AND name = ?',
+    )
+    this.#setReach = new Query(
+      database,
+      'UPDATE entries SET reach_bytes = ? WHERE parent_id = ? AND name = ?',
     )
     this.#remove = new Query(database, 'DELETE FROM entries WHERE parent_id = ? AND name = ?')
     this.#page = new Query(
@@ -60,13 +67,17 @@ export class Entries {
   }
 
   insert(entry: Entry): void {
-    const { parent_id, name, kind, id, version, size, target, modified_ms } = entry
-    this.#insert.run(parent_id, name, kind, id, version, size, target, modified_ms)
+    const { parent_id, name, kind, id, version, size, target, modified_ms, reach_bytes } = entry
+    this.#insert.run(parent_id, name, kind, id, version, size, target, modified_ms, reach_bytes)
   }
 
   /** Writes version, size, target and time of an entry that exists. */
   update({ version, size, target, modified_ms, parent_id, name }: Entry): void {
     this.#update.run(version, size, target, modified_ms, parent_id, name)
+  }
+
+  setReach(parent: number, name: string, bytes: number): void {
+    this.#setReach.run(bytes, parent, name)
   }
 
   remove({ parent_id, name }: Entry): void {

@@ -194,7 +194,24 @@ ALTER TABLE servers ADD COLUMN feature_level INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE state ADD COLUMN feature_level INTEGER NOT NULL DEFAULT 1;
 `
 
-export const MIGRATIONS: readonly string[] = [FIRST, GRANTS, KEYS, STARTS, FEATURE_LEVELS]
+/**
+ * An upper bound of the bytes of the longest path below a directory, from there on (see reach.ts). For all directories that
+ * are there already it is the length of the longest path of all; the default would say that nothing is known.
+ */
+const REACH = `
+ALTER TABLE entries ADD COLUMN reach_bytes INTEGER NOT NULL DEFAULT 4096;
+UPDATE entries SET reach_bytes = min(4096, (
+  WITH RECURSIVE paths (id, bytes) AS (
+    SELECT 1, 0
+    UNION ALL
+    SELECT e.id, p.bytes + 1 + octet_length(e.name) FROM entries e JOIN paths p ON e.parent_id = p.id
+    WHERE e.kind = 2 AND p.bytes < 16384
+  )
+  SELECT coalesce(max(p.bytes + 1 + octet_length(e.name)), 0) FROM entries e JOIN paths p ON e.parent_id = p.id
+)) WHERE kind = 2;
+`
+
+export const MIGRATIONS: readonly string[] = [FIRST, GRANTS, KEYS, STARTS, FEATURE_LEVELS, REACH]
 
 /** Takes the steps that are missing, each in a transaction of its own. Throws UNAVAILABLE on a schema of a newer program. */
 export function migrate(database: DatabaseSync): void {

@@ -27,6 +27,7 @@ import {
   type Placement,
   type Registration,
   type RegistrationOutcome,
+  type Renaming,
   type ReportOutcome,
   type ServerRecord,
   type Totals,
@@ -40,6 +41,7 @@ import { Connection, openDatabase } from './connection.ts'
 import { type DirectoryLock, lockDirectory } from './directory-lock.ts'
 import { listPage } from './listing.ts'
 import { answerLookup } from './lookup.ts'
+import { measureStep } from './measure.ts'
 import { applyRegistration, applyReports } from './reports.ts'
 import { migrate } from './schema.ts'
 import { openTables, type Tables } from './tables.ts'
@@ -62,7 +64,7 @@ const FORGET_STEP_KEYS = 5000
  * program; InvariantError where the database would not be durable.
  */
 export function openSqliteStore(options: SqliteStoreOptions): SqliteStore {
-  const { directory, random } = options
+  const { directory, random, checkpointLimits: limits = CHECKPOINT_LIMITS } = options
   if (directory !== null) makeDirectoryDurably(directory)
   const lock = directory === null ? null : lockDirectory(join(directory, 'master.lock'))
   const file = directory === null ? ':memory:' : join(directory, 'metadata.db')
@@ -72,7 +74,6 @@ export function openSqliteStore(options: SqliteStoreOptions): SqliteStore {
     migrate(database)
     const connection = new Connection(database)
     const tables = openTables(connection, random)
-    const limits = options.checkpointLimits ?? CHECKPOINT_LIMITS
     const checkpointer = lock === null ? null : new Checkpointer(connection, file, limits)
     return new SqliteStore({ connection, tables, random, lock, checkpointer })
   } catch (error) {
@@ -136,6 +137,12 @@ export class SqliteStore implements MetadataStore {
     return this.#read(() => lookups.map((lookup) => answerLookup(this.#tables, lookup)))
   }
 
+  async measure(renaming: Renaming, mayWalk: boolean): Promise<boolean> {
+    const step = this.#read(() => measureStep(this.#tables, renaming, mayWalk))
+    if (step.kind === 'found') this.#change(() => this.#tables.tree.setReach(step.directory, step.bytes))
+    return step.kind === 'more'
+  }
+
   async list(request: ListRequest): Promise<ListPage> {
     return this.#read(() => listPage(this.#tables, request))
   }
@@ -168,17 +175,11 @@ export class SqliteStore implements MetadataStore {
   }
 
   async copyOn(id: number, server: number): Promise<CopyOfVolume | null> {
-    const volume = this.#read(() => this.#tables.volumes.get(id))
-    const replica = volume?.replicas.find((copy) => copy.server === server)
-    if (volume === undefined || replica === undefined) return null
-    return { replica: replica.id, isSealed: volume.state !== VOLUME_STATE.open }
+    return this.#read(() => this.#tables.volumes.copyOn(id, server))
   }
 
   async pendingOrders(server: number): Promise<readonly SealOrder[]> {
-    const awaiting = this.#read(() => this.#tables.volumes.awaitingSealOn(server, ORDERS_MAX))
-    return awaiting.map(({ volume, replica, length }) => {
-      return { kind: 'seal', volume, replica, sealedLengthBytes: length }
-    })
+    return this.#read(() => this.#tables.volumes.sealOrdersFor(server, ORDERS_MAX))
   }
 
   async findAllocation(request: AllocationRequest): Promise<readonly VolumeOrder[] | null> {
@@ -203,12 +204,10 @@ export class SqliteStore implements MetadataStore {
       if (volume === undefined) throw new DfsError('VOLUME_NOT_FOUND', `there is no volume ${id}`)
       return volume
     })
-    const isNews = volumes.some((volume) => volume.state === VOLUME_STATE.open)
-    if (!isNews) return volumes.map((volume) => volume.sealedLength!)
-    return this.#change(() => {
-      for (const volume of volumes) this.#tables.volumes.seal(volume, reason, nowWallMs)
-      return volumes.map((volume) => volume.sealedLength!)
-    })
+    if (volumes.some((volume) => volume.state === VOLUME_STATE.open)) {
+      this.#change(() => volumes.forEach((volume) => this.#tables.volumes.seal(volume, reason, nowWallMs)))
+    }
+    return volumes.map((volume) => volume.sealedLength!)
   }
 
   async openVolumesOf(server: number): Promise<readonly OpenVolume[]> {

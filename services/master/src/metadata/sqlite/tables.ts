@@ -6,6 +6,7 @@ import { DeletedCounter } from './deleted-counter.ts'
 import { Entries } from './entries.ts'
 import { Grants } from './grants.ts'
 import { IdempotencyKeys } from './idempotency-keys.ts'
+import { Reach } from './reach.ts'
 import { Results } from './results.ts'
 import { Servers } from './servers.ts'
 import { State } from './state.ts'
@@ -22,6 +23,7 @@ export interface Tables {
   readonly grants: Grants
   readonly entries: Entries
   readonly tree: Tree
+  readonly reach: Reach
   readonly trash: Trash
   readonly versions: Versions
   readonly contents: Contents
@@ -36,13 +38,15 @@ export function openTables(connection: Connection, random: Random): Tables {
   const state = new State(connection, random)
   const entries = new Entries(database)
   const trash = new Trash(database)
+  const reach = new Reach(entries)
   return {
     state,
     servers: new Servers(database),
     volumes: new Volumes(database),
     grants: new Grants(database),
     entries,
-    tree: new Tree(entries),
+    tree: new Tree(entries, reach),
+    reach,
     trash,
     versions: new Versions(database),
     contents: new Contents(database),

@@ -4,9 +4,9 @@
  */
 import { type DatabaseSync } from 'node:sqlite'
 import { assert } from '@dfs/core'
-import { type VolumeOrder } from '@dfs/protocol'
+import { type SealOrder, type VolumeOrder } from '@dfs/protocol'
 import { BoundedCache } from '../bounded-cache.ts'
-import { type OpenVolume } from '../store.ts'
+import { type CopyOfVolume, type OpenVolume } from '../store.ts'
 import { REPLICA, VOLUME_KIND, VOLUME_STATE } from './codes.ts'
 import { Query } from './query.ts'
 import { type Replica, type Volume } from './volume.ts'
@@ -153,9 +153,19 @@ export class Volumes {
     return this.#queries.volumesOn.all(server, REPLICA.inSync, REPLICA.unverified).map(({ volume }) => volume)
   }
 
-  /** Sealed volumes whose copy on `server` was not yet reported as sealed. */
-  awaitingSealOn(server: number, countMax: number): { volume: number; replica: number; length: number }[] {
-    return this.#queries.awaitingSeal.all(server, countMax)
+  /** The copy of a volume on a server, or null where there is none. */
+  copyOn(id: number, server: number): CopyOfVolume | null {
+    const volume = this.get(id)
+    const replica = volume?.replicas.find((copy) => copy.server === server)
+    if (volume === undefined || replica === undefined) return null
+    return { replica: replica.id, isSealed: volume.state !== VOLUME_STATE.open }
+  }
+
+  /** To seal the copies on `server` that were not yet reported as sealed. */
+  sealOrdersFor(server: number, countMax: number): SealOrder[] {
+    return this.#queries.awaitingSeal.all(server, countMax).map(({ volume, replica, length }) => {
+      return { kind: 'seal', volume, replica, sealedLengthBytes: length }
+    })
   }
 
   #load(row: VolumeRow): Volume {

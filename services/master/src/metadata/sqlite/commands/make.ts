@@ -15,7 +15,8 @@ export function applyMakeDirectory(context: CommandContext, { path }: MakeDirect
   }
   const operation = tables.state.nextId()
   if (entry !== undefined) return changed(context, { operation, entry: entry.id, isNew: false })
-  const made = makeDirectory(context, makeParents(context, place, operation), name, operation)
+  const parent = makeParents(context, place, operation)
+  const made = makeDirectory(context, { parent, name, operation, reachBytes: 0 })
   return changed(context, { operation, entry: made, isNew: true })
 }
 
@@ -35,17 +36,28 @@ export function applyLink(context: CommandContext, { path, target }: LinkCommand
     return changed(context, { operation: version, entry: entry.id, isNew: false })
   }
   const parent = makeParents(context, place, version)
-  tables.entries.insert({ parent_id: parent, name, kind: ENTRY.link, id: version, ...what })
+  tables.entries.insert({ parent_id: parent, name, kind: ENTRY.link, id: version, ...what, reach_bytes: 0 })
   tables.state.counters.links += 1
   return changed(context, { operation: version, entry: version, isNew: true })
 }
 
-/** Makes the missing parents of a place; the id of its directory. */
+/** Makes the missing parents of a place at which an entry appears; the id of its directory. */
 export const makeParents = (context: CommandContext, place: Place, operation: number): number =>
-  context.tables.tree.ensureParents(place, (parent, name) => makeDirectory(context, parent, name, operation))
+  context.tables.tree.ensureParents(place, 0, (parent, name, reachBytes) =>
+    makeDirectory(context, { parent, name, operation, reachBytes }),
+  )
 
-function makeDirectory(context: CommandContext, parent: number, name: string, operation: number): number {
-  const { tables, nowWallMs } = context
+interface NewDirectory {
+  readonly parent: number
+  readonly name: string
+  readonly operation: number
+  readonly reachBytes: number
+}
+
+function makeDirectory(
+  { tables, nowWallMs }: CommandContext,
+  { parent, name, operation, reachBytes }: NewDirectory,
+): number {
   const id = tables.state.nextId()
   const what = {
     kind: ENTRY.directory,
@@ -54,6 +66,7 @@ function makeDirectory(context: CommandContext, parent: number, name: string, op
     size: 0,
     target: null,
     modified_ms: nowWallMs,
+    reach_bytes: reachBytes,
   }
   tables.entries.insert({ parent_id: parent, name, ...what })
   tables.state.counters.directories += 1

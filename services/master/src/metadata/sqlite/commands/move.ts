@@ -1,14 +1,18 @@
 /** Renaming: one row leaves a directory and enters another, whatever is below it. */
+import { InvariantError } from '@dfs/core'
 import {
   type CommandFailure,
   type CommandResult,
   failure,
   type FilePath,
   type MoveCommand,
+  PATH_BYTES_MAX,
   ROOT,
 } from '@dfs/protocol'
+import { type Renaming } from '../../store.ts'
 import { ENTRY, TRASHED } from '../codes.ts'
 import { type Entry } from '../entries.ts'
+import { WALK_ENTRIES_MAX } from '../reach.ts'
 import { type Place } from '../tree.ts'
 import { changed, type CommandContext } from './context.ts'
 import { moveToTrash } from './delete.ts'
@@ -29,7 +33,7 @@ export function applyMove(context: CommandContext, { from, to }: MoveCommand): C
   if (!target.ok) return target
   const entry = source.entry.id
   if (from === to) return changed(context, { operation: tables.state.nextId(), entry, isNew: false })
-  const refused = refuseTarget(source.entry, target)
+  const refused = refuseTarget(source.entry, target) ?? refuseLength(context, source.entry, { from, to })
   if (refused !== null) return refused
   return rename(context, source.entry, target)
 }
@@ -42,6 +46,17 @@ function refuseTarget(source: Entry, { path, missing, entry }: Place): CommandFa
   return null
 }
 
+/** Nothing that exists may get a path by which it cannot be asked for. */
+function refuseLength({ tables }: CommandContext, source: Entry, renaming: Renaming): CommandFailure | null {
+  const excess = tables.reach.excessOf(source, renaming)
+  if (excess === 0) return null
+  const { from, to } = renaming
+  const detail = tables.reach.isTooLarge(source)
+    ? `${from} holds more than ${WALK_ENTRIES_MAX} entries, too many to find out whether each path below ${to} would fit into ${PATH_BYTES_MAX} bytes: choose a name that is no longer, or rename it part by part`
+    : `a path below ${to} would be ${excess} bytes longer than ${PATH_BYTES_MAX}: choose a shorter name, or rename what is below first`
+  return failure('INVALID_PATH', detail)
+}
+
 function rename(context: CommandContext, source: Entry, target: Place): CommandResult {
   const { tables } = context
   const operation = tables.state.nextId()
@@ -50,8 +65,14 @@ function rename(context: CommandContext, source: Entry, target: Place): CommandR
   }
   tables.entries.remove(source)
   if (source.kind === ENTRY.directory) tables.tree.forget(source)
+  const reachBytes = source.kind === ENTRY.directory ? source.reach_bytes : 0
+  tables.tree.ensureParents(target, reachBytes, noParent)
   tables.entries.insert({ ...source, parent_id: target.directory, name: target.name })
   return changed(context, { operation, entry: source.id, isNew: target.entry === undefined })
+}
+
+const noParent = (): never => {
+  throw new InvariantError('the parents of a target exist')
 }
 
 const isBelow = (directory: FilePath, path: FilePath): boolean =>

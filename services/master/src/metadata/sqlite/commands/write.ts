@@ -85,14 +85,23 @@ function putEntry(
 ): void {
   const { tables, nowWallMs } = context
   const { counters } = tables.state
-  const what = { kind: ENTRY.file, id: file, version, size, target: null, modified_ms: nowWallMs }
+  const what = {
+    kind: ENTRY.file,
+    id: file,
+    version,
+    size,
+    target: null,
+    modified_ms: nowWallMs,
+    reach_bytes: 0,
+  }
   counters.fileBytes += size - (place.entry?.size ?? 0)
   if (place.entry !== undefined) {
     tables.entries.update({ ...place.entry, ...what })
     return
   }
   counters.files += 1
-  tables.entries.insert({ parent_id: makeParents(context, place, version), name: place.name, ...what })
+  const parent = makeParents(context, place, version)
+  tables.entries.insert({ parent_id: parent, name: place.name, ...what })
 }
 
 /** Files a chunk that `refuseChunk` has let through. */
