@@ -37,7 +37,8 @@ declare module 'fastify' {
 }
 
 const LOGGED_PATH_MAX = 1024
-const HEALTH_OPERATIONS: ReadonlySet<string> = new Set(['getHealth', 'getReadiness'])
+/** What watchers, the gateway among them, ask every few seconds, for ever. */
+const ROUTINE: ReadonlySet<string> = new Set(['getHealth', 'getReadiness', 'listServers'])
 
 /** Builds the instance. Add routes, then `ready()`. */
 export function buildHttpServer(options: HttpServerOptions): FastifyInstance {
@@ -100,6 +101,7 @@ function addRequestHooks(
   { clock, log }: HttpServerOptions,
   clientErrors: ClientErrors,
 ): void {
+  const logRequest = requestLog(log)
   app.decorateRequest('startedMs', 0)
   app.decorateRequest('operation', '')
   app.decorateRequest('sentBytes', 0)
@@ -109,7 +111,7 @@ function addRequestHooks(
     reply.header(HEADERS.requestId, request.id)
     clientErrors.track(reply.raw)
     // Fastify's own hook does not see a client that goes away before its answer.
-    reply.raw.once('close', () => logRequest(log, describeRequest(request, reply, clock)))
+    reply.raw.once('close', () => logRequest(describeRequest(request, reply, clock)))
     done()
   })
   app.addHook('onRoute', (route) => {
@@ -123,11 +125,17 @@ function addRequestHooks(
   })
 }
 
-/** Watchers ask for the health every few seconds, for ever; only what they are told when something is wrong is news. */
-function logRequest(log: Log, fields: Record<string, unknown>): void {
-  const isRoutine = HEALTH_OPERATIONS.has(String(fields['operation'])) && fields['status'] === 200
-  if (isRoutine) log.debug(fields, 'request')
-  else log.info(fields, 'request')
+/** A line for each request; of what watchers ask for, only an answer with another status than the one before is news. */
+function requestLog(log: Log): (fields: Record<string, unknown>) => void {
+  const statuses = new Map<unknown, unknown>()
+  return (fields) => {
+    const { operation, status } = fields
+    const isRoutine = ROUTINE.has(String(operation))
+    const isSame = isRoutine && (statuses.get(operation) ?? 200) === status
+    if (isRoutine) statuses.set(operation, status)
+    if (isSame) log.debug(fields, 'request')
+    else log.info(fields, 'request')
+  }
 }
 
 function describeRequest(

@@ -4,11 +4,12 @@
  * gathered for a moment before they are written, since one system call for each request costs more than the request's
  * own log line; `flush` is for the end of the process.
  */
-import { type Clock, type Log, printableLine } from '@dfs/core'
+import { type Clock, type Log, printableLine, withoutRepetition } from '@dfs/core'
 import { Writable } from 'node:stream'
-import { pino, stdSerializers } from 'pino'
+import { pino } from 'pino'
 import pretty from 'pino-pretty'
 import sonicBoom from 'sonic-boom'
+import { loggedError } from './logged-error.ts'
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
@@ -53,8 +54,8 @@ export function createLog({ clock, level, format, service, write }: LogOptions):
       base: { service },
       timestamp: () => `,"time":${clock.wallMs()}`,
       serializers: {
-        err: stdSerializers.errWithCause,
-        error: stdSerializers.errWithCause,
+        err: loggedError,
+        error: loggedError,
         authorization: hide,
         headers: hideAuthorization,
       },
@@ -64,13 +65,13 @@ export function createLog({ clock, level, format, service, write }: LogOptions):
       : output,
   )
   const flush = (): void => standardOutput?.flush()
-  return {
+  const log: Log = {
     debug: (fields, message) => logger.debug(fields, message),
     info: (fields, message) => logger.info(fields, message),
     warn: (fields, message) => logger.warn(fields, message),
     error: (fields, message) => logger.error(fields, message),
-    flush,
   }
+  return { ...withoutRepetition(log, clock), flush }
 }
 
 interface StandardOutput {

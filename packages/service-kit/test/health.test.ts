@@ -37,12 +37,17 @@ test('what a health check is told is news only when something is wrong', async (
   await app.inject('/readyz')
   reason = 'the disk is gone'
   await app.inject('/readyz')
+  await app.inject('/readyz')
+  reason = null
+  await app.inject('/readyz')
   await app.inject('/elsewhere')
   await app.close()
   expect(lines).toEqual([
     ['debug', '/healthz', 200],
     ['debug', '/readyz', 200],
     ['info', '/readyz', 503],
+    ['debug', '/readyz', 503],
+    ['info', '/readyz', 200],
     ['info', '/elsewhere', 404],
   ])
 })

@@ -166,7 +166,7 @@ export async function sealUntilDone(
     } catch (error) {
       const mayWorkLater = error instanceof TransportError || error instanceof DfsError
       if (!mayWorkLater) throw error
-      log.warn({ volume: formatId(order.volume), attempt, err: error }, 'a volume could not be sealed yet')
+      log.warn({ volume: formatId(order.volume), err: error }, 'a volume could not be sealed yet')
     }
     await clock.sleep(backoffMs(attempt, SEAL_BACKOFF, random), stopped).catch(() => undefined)
   }

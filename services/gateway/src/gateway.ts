@@ -133,7 +133,7 @@ class TcpGateway implements Gateway {
   #accept(socket: LineSocket, port: LinePort, release: ReleaseRule): void {
     const { store, clock, log, config } = this.#options
     if (this.#closed !== null || (this.#sessions.size >= config.connectionsMax && !this.#makeRoom())) {
-      log.warn({ remote: socket.remoteAddress, connections: this.#sessions.size }, 'connection refused')
+      log.warn({ remote: socket.remoteAddress }, 'connection refused: all places are taken')
       socket.reset()
       return
     }

@@ -174,8 +174,7 @@ export class MasterSession {
       } catch (error) {
         if (error instanceof DfsError && FATAL.has(error.code)) throw error
         if (!(error instanceof DfsError || error instanceof TransportError)) throw error
-        if (attempt <= 3 || attempt % 60 === 0)
-          log.warn({ attempt, err: error }, 'cannot register with the master yet')
+        log.warn({ err: error }, 'cannot register with the master yet')
       }
       await clock.sleep(backoffMs(attempt, RETRY_BACKOFF, random), this.#stopped.signal)
     }

@@ -9,9 +9,8 @@ import { type Tuning } from '../tuning.ts'
 import { type OpenVolume } from './open-volume.ts'
 
 const MAKE_BACKOFF = { firstMs: 50, mostMs: 1000 }
-/** Failures in a row that are kept quiet, and how many lie between two warnings later: some ten seconds. */
+/** Failures in a row that are kept quiet. */
 const QUIET_FAILURES = 5
-const WARN_EVERY_FAILURES = 10
 /**
  * How long a write waits for a volume while none can be had, by the reason; then it answers with that. A master that cannot be
  * reached is waited for as long as the write has time, and that does not count: mostly it restarts, and then the first servers
@@ -150,10 +149,10 @@ export class SpareVolumes {
 
   /** While a cluster starts, the first servers find too few others: that is no news yet. */
   #noteFailure(error: unknown): void {
-    const failures = this.#failures
-    const fields = { kind: this.#kind, failures, err: error }
-    if (failures <= QUIET_FAILURES) this.#deps.log.debug(fields, 'no volume could be made')
-    else if (failures % WARN_EVERY_FAILURES === 0) this.#deps.log.warn(fields, 'no volume could be made')
+    const { log } = this.#deps
+    const fields = { kind: this.#kind, err: error }
+    if (this.#failures <= QUIET_FAILURES) log.debug(fields, 'no volume could be made')
+    else log.warn(fields, 'no volume could be made')
   }
 }
 
