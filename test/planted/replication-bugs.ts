@@ -67,6 +67,7 @@ export const REPLICATION_BUGS: readonly PlantedBug[] = [
     file: 'services/chunk-server/src/master/pending-command.ts',
     oldText: '    this.fail(noAnswer(this.mayHaveLeft || this.isUnderWay))\n',
     newText: '    this.fail(noAnswer(false))\n',
+    test: 'services/chunk-server/test/request-deadline.test.ts',
   },
   {
     name: 'give the commit a time of its own',

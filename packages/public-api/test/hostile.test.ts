@@ -136,7 +136,9 @@ const ROWS: [string, string, number | 'closed'][] = [
   ['a method that the resource lacks', request('PATCH /v1/servers', `${HOST}Content-Length: 0\r\n`), 405],
   ['a method that nobody has', request('PROPFIND /v1/files/f'), 405],
   ['the same with a body', request('PROPFIND /v1/files/f', `${HOST}Content-Length: 3\r\n`, 'abc'), 405],
-  ['a method that is none', request('FROB /v1/files/f'), 400],
+  ['a method that is none', request('FROB /v1/files/f'), 405],
+  ['a method that is none, where nothing is', request('FROB /v2/files/f'), 400],
+  ['a method that cannot be one', request('F(B /v1/files/f'), 400],
   ['a route that is none', request('GET /v2/files/f'), 404],
   ['a body to a route that is none', request('POST /v2', `${HOST}Content-Length: 3\r\n`, 'abc'), 404],
   ['JSON with an unknown property', json('{"from":"/a","to":"/b","extra":1}'), 400],
@@ -176,6 +178,11 @@ describe('odd requests', () => {
       if (!isErrorCode(code)) throw new Error(`${name}: ${String(code)}`)
       expect(ERRORS[code].status).toBe(status)
     }
+  })
+
+  test('whoever asks by a method that there is not is told which there are', async () => {
+    for (const line of ['FROB /v1/servers?x', 'PROPFIND /v1/servers'])
+      expect(await answer(request(line)), line).toMatch(/\r\nallow: GET, HEAD, OPTIONS\r\n/)
   })
 
   test('a target of every kind leaves no 5xx and no crash', async () => {

@@ -9,6 +9,7 @@ import { type ErrorCode, ERRORS, problemOf } from '@dfs/protocol'
 import { type ServerResponse, STATUS_CODES } from 'node:http'
 import { type Socket } from 'node:net'
 import { PROBLEM_TYPE } from './problem.ts'
+import { noSuchMethod } from './route-methods.ts'
 
 const CODES: Readonly<Record<string, readonly [ErrorCode, string]>> = Object.freeze({
   HPE_HEADER_OVERFLOW: ['HEADERS_TOO_LARGE', 'request line and headers have more than 32 KiB'],
@@ -16,9 +17,20 @@ const CODES: Readonly<Record<string, readonly [ErrorCode, string]>> = Object.fre
   HPE_CHUNK_EXTENSIONS_OVERFLOW: ['PAYLOAD_TOO_LARGE', 'the chunk extensions are too large'],
 })
 
+/** The request line of a method that the parser does not know, as far as it needs to be one. */
+const REQUEST_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}) (\/[!-~]*) HTTP\/1\.[01]\r\n/
+
 export interface ClientErrorOptions {
+  /** The value of `Allow` for what is at a path; null where nothing is. */
+  readonly allowedAt: (path: string) => string | null
   readonly newRequestId: () => string
   readonly onAnswered: (fields: { id: string; code: ErrorCode; reason: string }) => void
+}
+
+interface Judgement {
+  readonly code: ErrorCode
+  readonly detail: string
+  readonly allow: string | null
 }
 
 /** Remembers the latest request of each connection, and answers what the parser refuses. */
@@ -42,10 +54,7 @@ export class ClientErrors {
       socket.destroy()
       return
     }
-    const [code, detail] = CODES[error.code ?? ''] ?? [
-      'INVALID_REQUEST',
-      'this is not a valid HTTP/1.1 request',
-    ]
+    const { code, detail, allow } = this.#judge(error)
     const id = this.#options.newRequestId()
     this.#options.onAnswered({ id, code, reason: error.code ?? error.message })
     const body = JSON.stringify(problemOf(code, detail, id))
@@ -57,9 +66,22 @@ export class ClientErrors {
       'cache-control: no-store',
       `dfs-request-id: ${id}`,
       'connection: close',
+      ...(allow === null ? [] : [`allow: ${allow}`]),
     ]
     socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
     socket.destroySoon()
+  }
+
+  /** A method that nobody knows is refused like one that this resource lacks. */
+  #judge(error: NodeJS.ErrnoException): Judgement {
+    const { code = '' } = error
+    const { rawPacket } = error as { rawPacket?: Buffer }
+    const line = code === 'HPE_INVALID_METHOD' ? REQUEST_LINE.exec(rawPacket?.toString('latin1') ?? '') : null
+    const [, method = '', target = ''] = line ?? []
+    const allow = line === null ? null : this.#options.allowedAt(target.split('?', 1)[0]!)
+    if (allow !== null) return { code: 'METHOD_NOT_ALLOWED', detail: noSuchMethod(method), allow }
+    const [known, detail] = CODES[code] ?? ['INVALID_REQUEST', 'this is not a valid HTTP/1.1 request']
+    return { code: known, detail, allow }
   }
 }
 

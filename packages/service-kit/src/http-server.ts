@@ -8,6 +8,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { type IncomingMessage } from 'node:http'
 import { ClientErrors } from './client-error.ts'
 import { HTTP_LIMITS } from './http-limits.ts'
+import { noSuchMethod, RouteMethods } from './route-methods.ts'
 import { isFatal, isSafeMethod, sendProblem, toDfsError } from './problem.ts'
 import { compileRouteSchema } from './validation.ts'
 
@@ -43,7 +44,9 @@ const ROUTINE: ReadonlySet<string> = new Set(['getHealth', 'getReadiness', 'list
 /** Builds the instance. Add routes, then `ready()`. */
 export function buildHttpServer(options: HttpServerOptions): FastifyInstance {
   const newRequestId = requestIds(options.random)
+  const methods = new RouteMethods()
   const clientErrors = new ClientErrors({
+    allowedAt: (path) => methods.allowedAt(path),
     newRequestId,
     onAnswered: (fields) => options.log.info(fields, 'refused what is not a request'),
   })
@@ -78,7 +81,7 @@ export function buildHttpServer(options: HttpServerOptions): FastifyInstance {
   app.setSerializerCompiler(() => (value) => JSON.stringify(value))
   addRequestHooks(app, options, clientErrors)
   addErrorAnswers(app, options)
-  addNotFoundAnswers(app)
+  addNotFoundAnswers(app, methods)
   return app
 }
 
@@ -203,27 +206,15 @@ function answerFrameworkError(
 }
 
 /** Tells a resource that has other methods from one that does not exist. */
-function addNotFoundAnswers(app: FastifyInstance): void {
-  const methodsOf = new Map<string, Set<string>>()
-  app.addHook('onRoute', ({ url, method }) => {
-    const methods = methodsOf.get(url) ?? new Set()
-    for (const one of [method].flat()) methods.add(one)
-    methodsOf.set(url, methods)
-  })
+function addNotFoundAnswers(app: FastifyInstance, methods: RouteMethods): void {
+  app.addHook('onRoute', ({ url, method }) => methods.add(url, [method].flat()))
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?', 1)[0] ?? ''
-    const methods = new Set<string>()
-    for (const [pattern, own] of methodsOf) {
-      const isMatch = pattern.endsWith('/*') ? path.startsWith(pattern.slice(0, -1)) : path === pattern
-      if (isMatch) for (const method of own) methods.add(method)
-    }
-    if (methods.size === 0)
+    const allow = methods.allowedAt(path)
+    if (allow === null)
       return sendProblem(reply, new DfsError('ROUTE_NOT_FOUND', `nothing is at ${path.slice(0, 200)}`))
-    reply.header('allow', [...methods, 'OPTIONS'].sort().join(', '))
+    reply.header('allow', allow)
     if (request.method === 'OPTIONS') return reply.code(204).send()
-    return sendProblem(
-      reply,
-      new DfsError('METHOD_NOT_ALLOWED', `${request.method} is not a method of this resource`),
-    )
+    return sendProblem(reply, new DfsError('METHOD_NOT_ALLOWED', noSuchMethod(request.method)))
   })
 }
