@@ -9,7 +9,7 @@ import {
   type Master,
   type MasterSettings,
   type MetadataStore,
-  openSqliteStore,
+  openMemoryStore,
   type SqliteStore,
   startMaster,
 } from '@dfs/master'
@@ -67,7 +67,7 @@ export class SimCluster {
   async startMaster(): Promise<void> {
     const { runtime } = this.masterNode
     const { random } = runtime
-    this.#store = this.#store?.reopen(random) ?? openSqliteStore({ directory: null, random })
+    this.#store = this.#store?.reopen(random) ?? openMemoryStore(random)
     const store = this.wrapStore(this.#store)
     this.#master = await startMaster(runtime, {
       store,

@@ -245,6 +245,13 @@ export const ERRORS = Object.freeze({
     'The service is not ready',
     'It is starting, stopping, or cannot reach the master; try again.',
   ),
+  METADATA_DAMAGED: entry(
+    503,
+    'STORAGE_ERROR',
+    'no',
+    'The metadata is damaged',
+    'The master does not start: see docs/operating.md, and its log for what is damaged.',
+  ),
   TOO_BUSY: entry(
     503,
     'STORAGE_ERROR',

@@ -5,7 +5,7 @@
 import Type, { type Static } from 'typebox'
 import { ERRORS, type ErrorCode } from './errors.ts'
 import { LINK_TARGET_BYTES_MAX } from './limits.ts'
-import { ClusterSettings, CopyCheck, EpochSchema, Liveness } from './nodes/membership.ts'
+import { ClusterSettings, CopyCheck, EpochSchema, KeptFiles, Liveness } from './nodes/membership.ts'
 import { ListedEntry } from './nodes/listings.ts'
 import { encodePath, type FilePath } from './path.ts'
 
@@ -179,6 +179,10 @@ export const ClusterStatusView = Type.Object({
     fileBytes: Type.Integer({ minimum: 0 }),
     volumesOpen: Type.Integer({ minimum: 0 }),
     volumesSealed: Type.Integer({ minimum: 0 }),
+  }),
+  kept: Type.Array(KeptFiles, {
+    description:
+      'Files beside the metadata that starts of the master have put aside for people to look at: before a bit of the log was turned back (`mended`), before a transaction that was not whole was forgotten (`torn`), or before somebody let it go on without damaged ones (`damaged`).',
   }),
 })
 export type ClusterStatusView = Static<typeof ClusterStatusView>

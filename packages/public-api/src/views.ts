@@ -93,4 +93,5 @@ export const clusterStatusView = (cluster: ClusterView, caller: Caller): Cluster
   featureLevel: cluster.featureLevel ?? FEATURE_LEVEL_UNSAID,
   servers: serverViews(cluster, caller),
   totals: cluster.totals,
+  kept: cluster.kept,
 })

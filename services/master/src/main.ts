@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 /** The process: configuration, the real world, the master, its public API, and the order in which they stop. */
 import { NodeClock, nodeRuntime, NodeRandom } from '@dfs/node-runtime'
-import { MIB } from '@dfs/protocol'
+import { DfsError, MIB } from '@dfs/protocol'
 import { buildPublicApp } from '@dfs/public-api'
-import { ensureClusterKey, runService, type ServiceContext } from '@dfs/service-kit'
+import { ensureClusterKey, RefusalError, runService, type ServiceContext } from '@dfs/service-kit'
 import { checkRelations, MasterConfig } from './config.ts'
 import { makeRoomToStart } from './disk-space.ts'
 import { startMaster } from './master.ts'
@@ -25,6 +25,10 @@ const SERVICE = {
   env: process.env,
   isTerminal: process.stdout.isTTY,
 }
+
+/** What no further start changes before a person has acted. */
+const isRefusal = (error: unknown): error is DfsError =>
+  error instanceof DfsError && (error.code === 'METADATA_DAMAGED' || error.code === 'ACCESS_DENIED')
 
 runService(SERVICE, start)
 
@@ -49,7 +53,13 @@ async function start({ lifecycle, config, log }: ServiceContext<typeof MasterCon
   const internalAddress = config.internalAdvertised ?? `${config.internalHost}:${internalPort}`
   const own = { ...publicAddress, internalAddress }
   const store = await lifecycle.step('open the metadata', () =>
-    makeRoomToStart(runtime.disk).then(() => openSqliteStore({ directory: config.dataDir, random })),
+    makeRoomToStart(runtime.disk)
+      .then(() =>
+        openSqliteStore({ directory: config.dataDir, random, log: runtime.log, nowWallMs: clock.wallMs() }),
+      )
+      .catch((error: unknown) => {
+        throw isRefusal(error) ? new RefusalError(error.message, { cause: error }) : error
+      }),
   )
   const { replicas, minReplicas } = config
   const settings = {

@@ -3,7 +3,7 @@
  * remembered as sent: they follow from the state of the copies, and are repeated until a report shows that they were
  * carried out (R18).
  */
-import { type Log, type Runtime } from '@dfs/core'
+import { DiskError, type Log, type Runtime } from '@dfs/core'
 import {
   type ClusterView,
   DfsError,
@@ -73,6 +73,7 @@ export class Membership {
     if (isNews)
       this.#sessions.begin({ id: server, ...who }, { ...request, unreachable: [], oldestDiskCallMs: 0 })
     this.#runtime.log.info({ server, name, incarnation, isNewServer, isNewIncarnation }, 'server registered')
+    if (this.#sessions.hasEveryone) await this.#forgetTorn()
     logOutcome(this.#runtime.log, server, outcome)
     const reply = await this.#sessionReply(server)
     const { cluster, publicAddress } = this.#settings
@@ -102,16 +103,32 @@ export class Membership {
       servers: this.#sessions.view(),
       preferred: this.#sessions.preferred(),
       totals: await this.#store.totals(),
+      kept: this.#store.kept.map(({ prefix, reason }) => ({ reason, files: `${prefix}*` })),
     }
   }
 
   /** The one place that knows a restored backup for what it is, however long it has gone on since (R6). */
   async #requireSeen(seen: Epoch | null): Promise<void> {
     if (seen === null || (await this.#store.includes(seen))) return
+    const torn = this.#store.kept.findLast(({ reason }) => reason === 'torn')
+    const why =
+      torn === undefined
+        ? 'is its database a restored backup?'
+        : `a start went on without the last transaction of its log, which was not whole: what there was of it is kept as ${torn.prefix}*, see docs/operating.md`
     throw new DfsError(
       'STALE_EPOCH',
-      `this master knows nothing of transaction ${seen.sequence} of its start ${seen.counter}: is its database a restored backup?`,
+      `this master knows nothing of transaction ${seen.sequence} of its start ${seen.counter}: ${why}`,
     )
+  }
+
+  /** Nobody has seen what a start has forgotten (R6): a copy of it is of no use. */
+  async #forgetTorn(): Promise<void> {
+    try {
+      await this.#store.forgetTorn()
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      this.#runtime.log.warn({ err: error }, 'the copy of a torn transaction cannot be removed yet')
+    }
   }
 
   async #sessionReply(server: number): Promise<HeartbeatReply> {

@@ -60,6 +60,11 @@ export class Sessions {
     }
   }
 
+  /** Whether every server of the cluster has registered with this start of the master. */
+  get hasEveryone(): boolean {
+    return this.#places(this.#sessions) === this.#places(this.#records)
+  }
+
   withDisk(diskUid: string): ServerRecord | undefined {
     return [...this.#records.values()].find((record) => record.diskUid === diskUid)
   }

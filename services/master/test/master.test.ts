@@ -209,11 +209,11 @@ describe('silence', () => {
 describe('a restart of the master', () => {
   it('keeps open volumes of incarnations that go on, and declares nobody dead before full grace (R21)', async () => {
     const directory = temporaryDirectory()
-    const before = await start(openAt(directory))
+    const before = await start(await openAt(directory))
     const [s0, s1, s2] = await before.registerAll(3)
     const [order] = await before.allocate(s0!)
     expect(await before.write(s0!, 1, order!)).toBe('ok')
-    const after = await start(openAt(copyAsCrashed(directory), 2), makeWorld(2))
+    const after = await start(await openAt(copyAsCrashed(directory), 2), makeWorld(2))
     await expect(after.heartbeat(s0!)).rejects.toMatchObject({ code: 'UNKNOWN_SERVER' })
     expect(await after.write(s0!, 1, order!)).toBe('ok')
     expect(await after.write(s0!, 2, order!)).toBe('ok')
@@ -228,10 +228,10 @@ describe('a restart of the master', () => {
 
   it('declares nobody dead while most servers have not reported (R6)', async () => {
     const directory = temporaryDirectory()
-    const before = await start(openAt(directory))
+    const before = await start(await openAt(directory))
     const [s0] = await before.registerAll(3)
     await before.allocate(s0!)
-    const after = await start(openAt(copyAsCrashed(directory), 2), makeWorld(2))
+    const after = await start(await openAt(copyAsCrashed(directory), 2), makeWorld(2))
     await after.register(0)
     await after.pass(60_000, s0!)
     const { servers } = await after.call(viewCluster, {})
@@ -241,12 +241,12 @@ describe('a restart of the master', () => {
 
   it('does not wait for servers whose disks were replaced, in the places of which others have reported', async () => {
     const directory = temporaryDirectory()
-    const before = await start(openAt(directory))
+    const before = await start(await openAt(directory))
     await before.registerAll(3)
     const onNewDisk = (bench: MasterBench, place: number): Promise<RegisterReply> =>
       bench.register(place + 3, { internalAddress: `127.0.0.1:${7171 + place}` })
     for (const place of [0, 1, 2]) await onNewDisk(before, place)
-    const after = await start(openAt(copyAsCrashed(directory), 2), makeWorld(2))
+    const after = await start(await openAt(copyAsCrashed(directory), 2), makeWorld(2))
     const present = [await onNewDisk(after, 0), await onNewDisk(after, 1)]
     await after.pass(60_000, ...present.map(({ serverId }) => serverId))
     const { servers } = await after.call(viewCluster, {})

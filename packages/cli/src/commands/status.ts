@@ -22,12 +22,19 @@ export const status: Command = {
   },
 }
 
+const KEPT: Readonly<Record<ClusterStatusView['kept'][number]['reason'], string>> = {
+  mended: 'a turned bit in its log was turned back; the original is kept as',
+  torn: 'a transaction that was not whole was forgotten, which is usual after a power cut; until every server is back, it is kept as',
+  damaged: 'transactions were given up because of damage; what there was is kept as',
+}
+
 function summaryOf(view: ClusterStatusView, shown: Shown): string {
-  const { clusterId, settings, totals } = view
+  const { clusterId, settings, totals, kept } = view
   return [
     `cluster ${clusterId}, ${settings.replicas} copies (at least ${settings.minReplicas} to accept a write)`,
     `${formatCount(totals.files, 'file')}, ${formatBytes(totals.fileBytes)}; directories ${totals.directories}, links ${totals.links}; volumes ${totals.volumesOpen} open, ${totals.volumesSealed} sealed`,
     levelOf(view, shown),
+    ...kept.map(({ reason, files }) => `metadata: ${KEPT[reason]} ${files} (docs/operating.md)`),
   ].join('\n')
 }
 

@@ -180,6 +180,7 @@ function statusOf(cluster: FakeNodes): unknown {
       volumesOpen: 1,
       volumesSealed: 0,
     },
+    kept: [],
   }
 }
 

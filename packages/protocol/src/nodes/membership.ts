@@ -181,6 +181,14 @@ export const heartbeat = jsonMethod(
 export type HeartbeatRequest = Parameters<(typeof heartbeat)['encodeRequest']>[0]
 export type HeartbeatReply = ReturnType<(typeof heartbeat)['decodeReply']>
 
+/** Files beside the metadata that starts of the master have put aside for people to look at. */
+export const KeptFiles = Type.Object({
+  reason: Type.Enum(['torn', 'mended', 'damaged']),
+  /** A pattern, in the master's data directory. */
+  files: Type.String(),
+})
+export type KeptFiles = Static<typeof KeptFiles>
+
 /** Everything that anybody may know about the cluster; what `GET /v1/cluster` and `GET /v1/servers` show. */
 export const ClusterView = Type.Object({
   clusterId: Type.String(),
@@ -198,6 +206,7 @@ export const ClusterView = Type.Object({
     volumesOpen: Count,
     volumesSealed: Count,
   }),
+  kept: Type.Array(KeptFiles),
 })
 export type ClusterView = Static<typeof ClusterView>
 

@@ -283,4 +283,5 @@ const CLUSTER: ClusterView = {
   ],
   preferred: 1,
   totals: { files: 1, directories: 2, links: 3, fileBytes: 4, volumesOpen: 5, volumesSealed: 6 },
+  kept: [{ reason: 'mended', files: 'kept-20261201T000000000Z-mended-*' }],
 }

@@ -11,6 +11,7 @@
  * Everything else, a failed sync above all, is an InvariantError: the outcome is unknown, every later call fails likewise,
  * and the process must end (the next start finds out what is there).
  */
+import { type Kept } from '@dfs/wal'
 import {
   type Command,
   type CommandResult,
@@ -194,6 +195,11 @@ export interface MetadataStore {
   openVolumesOf(server: number): Promise<readonly OpenVolume[]>
   /** For each server the number of open volumes with a copy on it; servers without one are left out. */
   openVolumeCounts(): Promise<ReadonlyMap<number, number>>
+
+  /** What starts have kept aside for people, the oldest first; docs/operating.md says what to do with it. */
+  readonly kept: readonly Kept[]
+  /** To be called when every server has registered: then nobody has seen a transaction that a start has forgotten. Throws DiskError. */
+  forgetTorn(): Promise<void>
 
   /** Cluster time as it was last written down: with each change, or by {@link keepTime}. */
   clusterMs(): number

@@ -8,7 +8,7 @@ import { StoreBench } from '../fixture/store-bench.ts'
 
 const BATCH = 64
 const batches = Number(process.argv[2] ?? 500)
-const b = new StoreBench(openAt(temporaryDirectory()))
+const b = new StoreBench(await openAt(temporaryDirectory()))
 await b.addServers(3)
 const order = await b.volume()
 const durations: number[] = []

@@ -67,17 +67,17 @@ afterEach(removeTemporaryDirectories)
 
 it('is known to the next start, and to a program that is too old for it', async () => {
   const directory = temporaryDirectory()
-  const b = new StoreBench(openAt(directory))
+  const b = new StoreBench(await openAt(directory))
   await b.register(0, 1)
   const copy = copyAsCrashed(directory)
   await b.store.close()
-  const again = openAt(copy)
+  const again = await openAt(copy)
   expect(again.featureLevel()).toBe(FEATURE_LEVEL)
   await again.close()
   const database = new DatabaseSync(join(copy, 'metadata.db'))
   database.exec(`UPDATE state SET feature_level = ${FEATURE_LEVEL + 1}`)
   database.close()
-  expect(() => openAt(copy)).toThrow(/start a newer program/)
+  await expect(openAt(copy)).rejects.toThrow(/start a newer program/)
 })
 
 it('is 1 for the servers of a database from before there were levels, until they have said more', async () => {
@@ -89,7 +89,7 @@ it('is 1 for the servers of a database from before there were levels, until they
     INSERT INTO servers VALUES (5, '${'0'.repeat(32)}', 'chunk-0', 1, '127.0.0.1:7171', 7071, NULL, 'z', 0);
     INSERT INTO servers VALUES (6, '${'1'.padStart(32, '0')}', 'chunk-1', 1, '127.0.0.1:7172', 7072, NULL, 'z', 0)`)
   old.close()
-  const b = new StoreBench(openAt(directory))
+  const b = new StoreBench(await openAt(directory))
   expect(b.store.featureLevel()).toBe(1)
   expect((await b.store.servers()).map(({ featureLevel }) => featureLevel)).toEqual([1, 1])
   await b.register(0, 2)

@@ -188,7 +188,7 @@ describeStores('idempotency keys', (bench) => {
 
 describe('a disk without room', () => {
   it('answers what is known, refuses the rest, and writes nothing', async () => {
-    const b = new StoreBench(openAt(null))
+    const b = new StoreBench(await openAt(null))
     await b.addServers(1)
     const [done, keyed, late] = [b.write('/a', null), b.write('/b', null, { key: 'k' }), b.write('/c', null)]
     const [first, second] = await b.commit(done, keyed)
@@ -211,7 +211,7 @@ describe('a disk without room', () => {
 
 describe('resolving a request', () => {
   it('gives its result, or gives it up for good (R14)', async () => {
-    const b = new StoreBench(openAt(null))
+    const b = new StoreBench(await openAt(null))
     await b.addServers(1)
     const [done, late] = [b.write('/a', null), b.write('/b', null)]
     const [first] = await b.commit(done)
@@ -225,7 +225,7 @@ describe('resolving a request', () => {
   })
 
   it('leaves its idempotency key to the next attempt', async () => {
-    const b = new StoreBench(openAt(null))
+    const b = new StoreBench(await openAt(null))
     await b.addServers(1)
     const late = b.write('/a', null, { key: 'k' })
     await b.commit({ kind: 'resolve', id: late.id })
@@ -240,7 +240,7 @@ describe('after a restart of the master', () => {
 
   it('keys, time, and requests that were given up are known as before', async () => {
     const directory = temporaryDirectory()
-    const b = new StoreBench(openAt(directory))
+    const b = new StoreBench(await openAt(directory))
     await b.addServers(1)
     b.now = { wallMs: 1, clusterMs: 5000 }
     const [write, late] = [b.write('/a', null, { key: 'k' }), b.write('/b', null)]
@@ -248,7 +248,7 @@ describe('after a restart of the master', () => {
     await b.commit({ kind: 'resolve', id: late.id })
     const copy = copyAsCrashed(directory)
     await b.store.close()
-    b.store = openAt(copy, 3)
+    b.store = await openAt(copy, 3)
     expect(b.store.clusterMs()).toBe(5000)
     expect(await send(b, write)).toEqual({ ...first, isReplay: true })
     expect(await b.commit(late)).toMatchObject([{ code: 'UNAVAILABLE' }])

@@ -164,7 +164,7 @@ function commandOf(b: StoreBench, order: Parameters<StoreBench['chunk']>[0], ste
 it('behaves as the model does', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.array(anyStep, { maxLength: 6 }), { maxLength: 12 }), async (batches) => {
-      const b = new StoreBench(openAt(null))
+      const b = new StoreBench(await openAt(null))
       await b.addServers(2)
       const [model, order] = [new Model(), await b.volume()]
       for (const batch of batches) {

@@ -85,7 +85,7 @@ it('refuses exactly what would be too long, and finds every path by its name', a
   let refusals = 0
   await fc.assert(
     fc.asyncProperty(fc.array(anyStep, { maxLength: 30 }), async (steps) => {
-      const b = new StoreBench(openAt(null))
+      const b = new StoreBench(await openAt(null))
       await b.addServers(1)
       const model = new Model()
       await begin(b, model)

@@ -4,7 +4,7 @@ import { SEGMENT_BYTES_MAX, PATH_BYTES_MAX } from '@dfs/protocol'
 import { describe, expect, it } from 'vitest'
 import { Reach, WALK_ENTRIES_MAX } from '../../src/metadata/sqlite/reach.ts'
 import { migrate, MIGRATIONS } from '../../src/metadata/sqlite/schema.ts'
-import { openSqliteStore } from '../../src/metadata/sqlite/sqlite-store.ts'
+import { openMemoryStore } from '../../src/metadata/sqlite/sqlite-store.ts'
 import { type Entry } from '../../src/metadata/sqlite/entries.ts'
 import { MEASURE_STEPS_MAX } from '../../src/metadata/store.ts'
 import { describeStores } from '../fixture/describe-stores.ts'
@@ -151,7 +151,7 @@ describeStores('lengths of paths', (bench) => {
 
 describe('a directory of which nothing is known', () => {
   it('is renamed to a longer name after a walk, also where another one came into it meanwhile', async () => {
-    const store = openSqliteStore({ directory: null, random: new SeededRandom(1) })
+    const store = openMemoryStore(new SeededRandom(1))
     const b = new StoreBench(store)
     await b.addServers(1)
     await b.commit(...Array.from({ length: 1500 }, (_, index) => b.write(`/d/m${index}`, null)))

@@ -84,13 +84,13 @@ describe('after a restart of the master', () => {
   async function restarted(b: StoreBench, directory: string): Promise<string> {
     const copy = copyAsCrashed(directory)
     await b.store.close()
-    b.store = openAt(copy, 3)
+    b.store = await openAt(copy, 3)
     return copy
   }
 
   it('still knows results, watermarks, uploads and open volumes', async () => {
     let directory = temporaryDirectory()
-    const b = new StoreBench(openAt(directory))
+    const b = new StoreBench(await openAt(directory))
     await b.addServers(3)
     const order = await b.volume()
     const confirmed = b.write('/0', null)
@@ -117,7 +117,7 @@ describe('after a restart of the master', () => {
 
   it('answers a request for volumes as it did before', async () => {
     const directory = temporaryDirectory()
-    const b = new StoreBench(openAt(directory))
+    const b = new StoreBench(await openAt(directory))
     await b.addServers(2)
     const order = await b.volume()
     await restarted(b, directory)
@@ -128,7 +128,7 @@ describe('after a restart of the master', () => {
 
   it('has a higher epoch, another nonce, a sequence that goes on, and ids never made before (R6)', async () => {
     let directory = temporaryDirectory()
-    const b = new StoreBench(openAt(directory))
+    const b = new StoreBench(await openAt(directory))
     await b.addServers(1)
     const [before] = await b.commit(b.write('/a', null))
     const old = b.store.epoch()
@@ -144,7 +144,7 @@ describe('after a restart of the master', () => {
 
   it('knows what was seen of any start before, and lacks it for good where it is a restored backup (R6)', async () => {
     let directory = temporaryDirectory()
-    const b = new StoreBench(openAt(directory))
+    const b = new StoreBench(await openAt(directory))
     await b.addServers(1)
     const first = b.store.epoch()
     const backup = copyAsCrashed(directory)
@@ -157,7 +157,7 @@ describe('after a restart of the master', () => {
     expect(await b.store.includes({ ...seen, counter: 9 }), 'a start to come').toBe(false)
     await b.store.close()
 
-    b.store = openAt(backup, 7)
+    b.store = await openAt(backup, 7)
     const lacksIt = async (): Promise<void> => {
       for (let transactions = 0; transactions < 5; transactions += 1) {
         expect(await b.store.includes(seen)).toBe(false)
@@ -174,7 +174,7 @@ describe('after a restart of the master', () => {
 
   it('refuses commands that the master sent itself before', async () => {
     const directory = temporaryDirectory()
-    const b = new StoreBench(openAt(directory))
+    const b = new StoreBench(await openAt(directory))
     const self = { server: 0, incarnation: b.store.epoch().counter }
     const write = b.write('/a', null, { id: { ...self, number: 1 } })
     await b.commitAs(self, [write])
@@ -188,7 +188,7 @@ describe('after a restart of the master', () => {
 
   it('drops uploads and results of an incarnation that has ended', async () => {
     const directory = temporaryDirectory()
-    const b = new StoreBench(openAt(directory))
+    const b = new StoreBench(await openAt(directory))
     await b.addServers(2)
     const upload = b.nextId()
     await b.commit(b.command({ kind: 'stage', upload, start: 0, chunk: b.chunk(await b.volume(), 10) }))
@@ -207,7 +207,7 @@ describe('after a restart of the master', () => {
 
   it('goes on counting a deleted tree', async () => {
     const directory = temporaryDirectory()
-    const b = new StoreBench(openAt(directory))
+    const b = new StoreBench(await openAt(directory))
     await b.addServers(1)
     for (const at of ['/t/a', '/t/b/c']) await b.touch(at)
     await b.deleteDirectory('/t', true)

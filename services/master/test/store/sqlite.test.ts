@@ -30,26 +30,26 @@ it('opens with every commit synced, and sees a connection that is not', () => {
 
 it('refuses a directory that another master uses, until it has closed', async () => {
   const directory = temporaryDirectory()
-  const first = openAt(directory)
-  expect(() => openAt(directory)).toThrow(/another master is using this data directory/)
+  const first = await openAt(directory)
+  await expect(openAt(directory)).rejects.toThrow(/another master is using this data directory/)
   await first.close()
   await first.close()
-  await openAt(directory).close()
+  await (await openAt(directory)).close()
 })
 
 it('leaves the directory unlocked when it cannot be opened', async () => {
   const directory = temporaryDirectory()
-  await openAt(directory).close()
+  await (await openAt(directory)).close()
   const database = new DatabaseSync(join(directory, 'metadata.db'))
   database.exec(`PRAGMA user_version = ${MIGRATIONS.length + 1}`)
   database.close()
-  expect(() => openAt(directory)).toThrow(/start a newer program/)
+  await expect(openAt(directory)).rejects.toThrow(/start a newer program/)
   lockDirectory(join(directory, 'master.lock')).release()
 })
 
 it('has all in the database file after it was closed, and finds it again', async () => {
   const directory = temporaryDirectory()
-  const b = new StoreBench(openAt(directory))
+  const b = new StoreBench(await openAt(directory))
   await b.addServers(3)
   await b.commit(b.write('/a/b', b.chunk(await b.volume(), 10)))
   const before = await everything(b.store)
@@ -58,14 +58,14 @@ it('has all in the database file after it was closed, and finds it again', async
   const database = new DatabaseSync(join(directory, 'metadata.db'), { readOnly: true })
   expect(database.prepare('SELECT count(*) AS count FROM chunks').get()).toMatchObject({ count: 1 })
   database.close()
-  const again = openAt(directory)
+  const again = await openAt(directory)
   expect(await everything(again)).toEqual(before)
   await again.close()
 })
 
 it('fails for good, without a further answer, when a commit fails (R26)', async () => {
   const directory = temporaryDirectory()
-  const b = new StoreBench(openAt(directory))
+  const b = new StoreBench(await openAt(directory))
   await b.addServers(1)
   await b.touch('/before')
   const exec = Reflect.get(DatabaseSync.prototype, 'exec') as (this: DatabaseSync, sql: string) => void
@@ -80,7 +80,7 @@ it('fails for good, without a further answer, when a commit fails (R26)', async 
   await expect(b.touch('/after')).rejects.toThrow(InvariantError)
   await expect(b.list('/')).rejects.toThrow(InvariantError)
   await b.store.close()
-  const again = openAt(directory)
+  const again = await openAt(directory)
   expect(await new StoreBench(again).list('/')).toEqual(['before'])
   await again.close()
 })
@@ -126,17 +126,22 @@ it('fails the store when a checkpoint fails (R26)', async () => {
   mkdirSync(join(directory, 'none', 'x.db'), { recursive: true })
   writeFileSync(join(directory, 'none', 'x.db-wal'), '')
   const checkpointer = new Checkpointer(connection, join(directory, 'none', 'x.db'), limits)
-  const poisoned = new Promise((resolve) => {
-    vi.spyOn(connection, 'poison').mockImplementationOnce((cause) => {
-      vi.restoreAllMocks()
-      resolve(cause)
-      return connection.poison(cause)
+  const poison = connection.poison.bind(connection)
+  const causes: unknown[] = []
+  const hasEnded = new Promise<void>((resolve) => {
+    vi.spyOn(connection, 'poison').mockImplementation((cause) => {
+      causes.push(cause)
+      if (causes.length === 2) resolve()
+      return poison(cause)
     })
   })
   connection.write(() => connection.database.exec("INSERT INTO t VALUES (1, 'x')"))
   checkpointer.noteCommit()
-  await poisoned
+  // First its error, then that its thread is gone: closing must not wait for what has happened already.
+  await hasEnded
+  expect(causes[1]).toMatchObject({ message: 'the checkpoint thread has ended' })
   expect(() => connection.read(() => 1)).toThrow(InvariantError)
+  await checkpointer.close()
   await checkpointer.close()
   connection.finish()
 })

@@ -43,6 +43,8 @@ export class Checkpointer {
   readonly #restart: Query<LogState>
   /** Started when it is needed first. */
   #worker: Worker | null = null
+  /** Resolves when the worker has ended, by itself or because it was told to. */
+  #ended: Promise<void> = Promise.resolve()
   #commitsUntilLook: number
   #isUnderWay = false
   #isClosing = false
@@ -80,13 +82,9 @@ export class Checkpointer {
 
   /** Resolves when the worker has ended; a pass under way is finished first. */
   async close(): Promise<void> {
-    if (this.#isClosing) return
     this.#isClosing = true
-    const worker = this.#worker
-    if (worker === null) return
-    const ended = new Promise((resolve) => worker.once('exit', resolve))
-    worker.postMessage('close')
-    await ended
+    this.#worker?.postMessage('close')
+    await this.#ended
   }
 
   #startPass(): void {
@@ -99,6 +97,13 @@ export class Checkpointer {
     const worker = new Worker(new URL('./checkpoint-worker.ts', import.meta.url), { workerData: this.#file })
     worker.on('message', (outcome: 'passed' | 'full') => this.#afterPass(outcome))
     worker.on('error', (error) => this.#connection.poison(error))
+    // One that has died is not told to end any more: it may have done so long before anybody waits for it.
+    this.#ended = new Promise((resolve) => {
+      worker.once('exit', () => {
+        if (!this.#isClosing) this.#connection.poison(new Error('the checkpoint thread has ended'))
+        resolve()
+      })
+    })
     return worker
   }
 

@@ -9,6 +9,7 @@ import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { assert, InvariantError } from '@dfs/core'
 import { DfsError, MIB } from '@dfs/protocol'
+import { type ForgottenTail } from '../log/ready-log.ts'
 import { isDiskFull } from './codes.ts'
 
 /** `synchronous=FULL`, as the pragma reads it. */
@@ -66,8 +67,12 @@ export class Connection {
   }
 }
 
-/** Opens the database with every setting asserted, and copies what a crash left in its log into it (R26). */
-export function openDatabase(location: string): DatabaseSync {
+/**
+ * Opens the database with every setting asserted, and copies what a crash left in its log into it (R26). Where that is not
+ * possible, what `tail` says stands behind the log's end is overwritten: with this log's salts it would look like damage
+ * behind the transactions that come. Whoever calls has looked at the log before (log/ready-log.ts).
+ */
+export function openDatabase(location: string, tail: ForgottenTail | null = null): DatabaseSync {
   const database = new DatabaseSync(location, {
     timeout: LOCK_TIMEOUT_MS,
     enableForeignKeyConstraints: false,
@@ -78,10 +83,14 @@ export function openDatabase(location: string): DatabaseSync {
   // The full-sync pragmas matter on macOS alone, where fsync does not reach the medium.
   database.exec('PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON')
   database.exec(
-    `PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -${CACHE_KIB}`,
+    // A page is in a transaction once: by that the look at the log at the next start knows where one ends.
+    `PRAGMA cache_spill = OFF; PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -${CACHE_KIB}`,
   )
   assertDurable(database)
-  if (!emptyLog(database)) writeAgain(`${location}-wal`)
+  if (!emptyLog(database)) {
+    if (tail !== null) writeZeros(`${location}-wal`, tail)
+    writeAgain(`${location}-wal`)
+  }
   return database
 }
 
@@ -111,6 +120,17 @@ export function writeAgain(name: string): void {
       at += count
     }
     fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** The caller syncs. */
+export function writeZeros(name: string, { from, to }: ForgottenTail): void {
+  const file = openSync(name, 'r+')
+  try {
+    const zeros = Buffer.alloc(PIECE_BYTES)
+    for (let at = from; at < to;) at += writeSync(file, zeros, 0, Math.min(zeros.length, to - at), at)
   } finally {
     closeSync(file)
   }

@@ -5,6 +5,8 @@
 import { DatabaseSync } from 'node:sqlite'
 import { DfsError } from '@dfs/protocol'
 
+/** The file that carries the lock. */
+export const LOCK = 'master.lock'
 const SQLITE_BUSY = 5
 
 export interface DirectoryLock {

@@ -1,8 +1,8 @@
 /** The store on SQLite: each call is one transaction on one connection, carried out before the call returns. */
 import { join } from 'node:path'
 import { type DatabaseSync } from 'node:sqlite'
-import { assert, type Random } from '@dfs/core'
-import { makeDirectoryDurably } from '@dfs/node-runtime'
+import { assert, type Log, type Random } from '@dfs/core'
+import { NodeDisk } from '@dfs/node-runtime'
 import {
   type CommandResult,
   DfsError,
@@ -33,12 +33,17 @@ import {
   type Totals,
   type VolumeAllocation,
 } from '../store.ts'
+import { DATABASE } from '../log/files.ts'
+import { KeptFiles } from '../log/kept-files.ts'
+import { readyLog } from '../log/ready-log.ts'
+import { type Kept } from '@dfs/wal'
+import { prepareDirectory } from './file-modes.ts'
 import { allocate, findAllocation } from './allocate.ts'
 import { VOLUME_STATE } from './codes.ts'
 import { CHECKPOINT_LIMITS, Checkpointer, type CheckpointLimits } from './checkpointer.ts'
 import { answerKnown, applyRequest } from './commit.ts'
 import { Connection, openDatabase } from './connection.ts'
-import { type DirectoryLock, lockDirectory } from './directory-lock.ts'
+import { type DirectoryLock, LOCK, lockDirectory } from './directory-lock.ts'
 import { listPage } from './listing.ts'
 import { answerLookup } from './lookup.ts'
 import { measureStep } from './measure.ts'
@@ -48,9 +53,12 @@ import { openTables, type Tables } from './tables.ts'
 import { openVolumeOf } from './volumes.ts'
 
 export interface SqliteStoreOptions {
-  /** Holds the database and its lock; made where it is missing. Null keeps everything in memory, without a thread. */
-  readonly directory: string | null
+  /** Holds the database and its lock; made where it is missing. */
+  readonly directory: string
   readonly random: Random
+  readonly log: Log
+  /** Names what is kept aside. */
+  readonly nowWallMs: number
   readonly checkpointLimits?: CheckpointLimits
 }
 
@@ -61,26 +69,39 @@ const FORGET_STEP_KEYS = 5000
 
 /**
  * Opens or makes a store. Throws UNAVAILABLE where another master uses the directory, or the schema is newer than this
- * program; InvariantError where the database would not be durable.
+ * program; METADATA_DAMAGED where starting would lose what was acknowledged; ACCESS_DENIED where others may change its
+ * files; InvariantError where the database would not be durable.
  */
-export function openSqliteStore(options: SqliteStoreOptions): SqliteStore {
-  const { directory, random, checkpointLimits: limits = CHECKPOINT_LIMITS } = options
-  if (directory !== null) makeDirectoryDurably(directory)
-  const lock = directory === null ? null : lockDirectory(join(directory, 'master.lock'))
-  const file = directory === null ? ':memory:' : join(directory, 'metadata.db')
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
+  const { directory, random, log, nowWallMs } = options
+  prepareDirectory(directory)
+  const lock = lockDirectory(join(directory, LOCK))
+  const file = join(directory, DATABASE)
   let database: DatabaseSync | null = null
   try {
-    database = openDatabase(file)
+    const disk = new NodeDisk(directory)
+    const tail = await readyLog({ disk, directory, log, nowWallMs })
+    database = openDatabase(file, tail)
     migrate(database)
     const connection = new Connection(database)
     const tables = openTables(connection, random)
-    const checkpointer = lock === null ? null : new Checkpointer(connection, file, limits)
-    return new SqliteStore({ connection, tables, random, lock, checkpointer })
+    const checkpointer = new Checkpointer(connection, file, options.checkpointLimits ?? CHECKPOINT_LIMITS)
+    const kept = await KeptFiles.open(disk)
+    return new SqliteStore({ connection, tables, random, lock, checkpointer, kept })
   } catch (error) {
     database?.close()
-    lock?.release()
+    lock.release()
     throw error
   }
+}
+
+/** A store that is gone with the process, without a thread: for tests and simulations. */
+export function openMemoryStore(random: Random): SqliteStore {
+  const database = openDatabase(':memory:')
+  migrate(database)
+  const connection = new Connection(database)
+  const tables = openTables(connection, random)
+  return new SqliteStore({ connection, tables, random, lock: null, checkpointer: null, kept: null })
 }
 
 interface Parts {
@@ -89,6 +110,7 @@ interface Parts {
   readonly random: Random
   readonly lock: DirectoryLock | null
   readonly checkpointer: Checkpointer | null
+  readonly kept: KeptFiles | null
 }
 
 export class SqliteStore implements MetadataStore {
@@ -221,6 +243,14 @@ export class SqliteStore implements MetadataStore {
   async totals(): Promise<Totals> {
     const { state, volumes } = this.#tables
     return { ...state.counters, volumesOpen: volumes.openCount, volumesSealed: volumes.sealedCount }
+  }
+
+  get kept(): readonly Kept[] {
+    return this.#parts.kept?.list ?? []
+  }
+
+  async forgetTorn(): Promise<void> {
+    await this.#parts.kept?.forgetTorn()
   }
 
   clusterMs(): number {
