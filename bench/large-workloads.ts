@@ -33,7 +33,9 @@ export async function largeFiles(context: LargeContext): Promise<void> {
   try {
     for (const streams of STREAMS) {
       const write = { method: 'PUT', streams, isShown: isWriteShown, ratioTarget: LARGE_WRITE_RATIO } as const
-      await compare(context, write, subjects)
+      // Eight clients that send to the master are what its event loop must bear.
+      const passed = streams > 1 && context.product !== null ? [context.product.throughMaster] : []
+      await compare(context, write, [...subjects, ...passed])
       if (!isReadShown) continue
       await compare(
         context,

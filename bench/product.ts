@@ -14,6 +14,8 @@ export interface Product {
   readonly one: Subject
   /** Spread over all coordinators. */
   readonly spread: Subject
+  /** Talks to the master, which passes bodies on. Its numbers are the master's alone: what that costs it. */
+  readonly throughMaster: Subject
   readonly stop: () => Promise<void>
 }
 
@@ -36,6 +38,11 @@ export async function startProduct(dataDirectory: string): Promise<Product | nul
     return {
       one: { name: 'one coordinator', targets: targets.slice(0, 1), pids },
       spread: { name: 'three coordinators', targets, pids },
+      throughMaster: {
+        name: 'through the master (its own numbers)',
+        targets: [{ host: '127.0.0.1', port: MASTER_PORT + portOffset }],
+        pids: () => new Map([...cluster.pids].filter(([name]) => name === 'master')),
+      },
       stop: () => cluster.stop(),
     }
   } catch (error) {

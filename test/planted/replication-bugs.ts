@@ -114,4 +114,12 @@ export const REPLICATION_BUGS: readonly PlantedBug[] = [
     newText: '  if (isSameStart || isLaterStart || next.counter > 0) return\n',
     test: 'packages/protocol/test/ids.test.ts',
   },
+  {
+    name: 'take what came of a broken stream for the whole',
+    promise: 'a body that breaks off is never stored',
+    file: 'packages/node-runtime/src/calls/inbound-body.ts',
+    oldText: '    this.#reader?.reject(broken())\n',
+    newText: '    this.#reader?.resolve(null)\n',
+    test: 'packages/node-runtime/test/streams.test.ts',
+  },
 ]

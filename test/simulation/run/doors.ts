@@ -1,4 +1,5 @@
 /** Nodes as clients find them: which one answers, and whether it has gone on doing so. */
+import { type ChunkServer } from '@dfs/chunk-server'
 import { type Operation } from '@dfs/linearizability'
 import { type SimNode } from '@dfs/sim-runtime'
 import { expectPromise } from '../invariants/broken-promise.ts'
@@ -9,10 +10,27 @@ const ANSWERED = 'every request is answered in time'
 
 /** Null where the node is down. */
 export function doorOf(cluster: SimCluster, node: SimNode): Door | null {
-  if (node !== cluster.masterNode) return cluster.serverIfUp(node)
-  const master = cluster.masterIfUp
-  return master === null ? null : { clock: master.clock, namespace: master.namespace, files: null }
+  if (node === cluster.masterNode) {
+    const master = cluster.masterIfUp
+    return master && { ...doorWith(master), write: (...asked) => master.write(...asked), read: null }
+  }
+  const server = cluster.serverIfUp(node)
+  return server && doorOfServer(server)
 }
+
+export const doorOfServer = ({ files, ...server }: ChunkServer): Door => ({
+  ...doorWith(server),
+  write: (...asked) => files.write(...asked),
+  read: (...asked) => files.read(...asked),
+})
+
+const doorWith = ({
+  clock,
+  namespace,
+}: Pick<Door, 'clock' | 'namespace'>): Pick<Door, 'clock' | 'namespace'> => ({
+  clock,
+  namespace,
+})
 
 /** Changes when the node stops or crashes: nobody answers for it then. */
 export const conditionOf = (node: SimNode): string => `${node.livesCount} ${node.pausesCount} ${node.isUp}`

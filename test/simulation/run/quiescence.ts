@@ -10,7 +10,8 @@ import { type Invariants } from '../invariants/check-invariants.ts'
 import { type SimCluster } from '../sim-cluster.ts'
 import { contextAt } from '../sim-files.ts'
 import { type Knobs } from './knobs.ts'
-import { type RecordingClient } from './recording-client.ts'
+import { doorOfServer } from './doors.ts'
+import { type Door, type RecordingClient } from './recording-client.ts'
 import { DIRECTORY, nameOf } from './workload.ts'
 
 /** Between the last fault and the last power cut: who was cut off has to find its way back without being started anew. */
@@ -44,7 +45,7 @@ export async function checkServing(quiet: QuietCluster): Promise<void> {
     const trouble = server === null ? 'it is down' : server.readiness().whyNot
     expectPromise(trouble === null, SERVES, () => `${node.name}: ${trouble}`)
     const probe = { kind: 'put', name: '/probe', value: quiet.client.nextValue(100) } as const
-    const outcome = await quiet.client.perform(server!, probe)
+    const outcome = await quiet.client.perform(doorOfServer(server!), probe)
     expectPromise(isDefinite(outcome), SERVES, () => `${node.name} takes no writes: ${reasonOf(outcome)}`)
   }
 }
@@ -75,7 +76,7 @@ async function readAll(quiet: QuietCluster, through: string): Promise<string[]> 
   const names: string[] = []
   for (let index = 0; index < quiet.knobs.names; index += 1) {
     const name = nameOf(index)
-    const outcome = await quiet.client.perform(serverAt(quiet, through), { kind: 'read', name })
+    const outcome = await quiet.client.perform(doorAt(quiet, through), { kind: 'read', name })
     if (outcome.kind === 'answered') {
       if (outcome.status === 200) names.push(name)
       continue
@@ -89,7 +90,7 @@ async function readAll(quiet: QuietCluster, through: string): Promise<string[]> 
 
 async function checkListing(quiet: QuietCluster, through: string, readable: string[]): Promise<void> {
   const operation = { kind: 'list', prefix: DIRECTORY } as const
-  const outcome = await quiet.client.perform(serverAt(quiet, through), operation)
+  const outcome = await quiet.client.perform(doorAt(quiet, through), operation)
   const listed = outcome.kind === 'answered' ? [...(outcome.names ?? [])] : [reasonOf(outcome)]
   expectPromise(
     listed.toSorted().join() === readable.toSorted().join(),
@@ -138,6 +139,8 @@ async function checkSealed({ cluster, invariants }: QuietCluster): Promise<void>
     )
   }
 }
+
+const doorAt = (quiet: QuietCluster, name: string): Door => doorOfServer(serverAt(quiet, name))
 
 function serverAt({ cluster }: QuietCluster, name: string): ReturnType<SimCluster['server']> {
   return cluster.server(cluster.chunkNodes.find((node) => node.name === name)!)

@@ -46,10 +46,9 @@ export async function work({ cluster, client, random, knobs }: Worker): Promise<
   }
 }
 
-/** A chunk server; for metadata now and then the master itself. */
+/** A chunk server; now and then the master itself, for all but reading. */
 function drawNode(cluster: SimCluster, random: SimRandom, { kind }: Operation): SimNode {
-  const isMetadata = kind === 'delete' || kind === 'rename' || kind === 'list'
-  if (isMetadata && random.chance(0.3)) return cluster.masterNode
+  if (kind !== 'read' && random.chance(0.3)) return cluster.masterNode
   return cluster.chunkNodes[random.int(cluster.chunkNodes.length)]!
 }
 
