@@ -47,6 +47,9 @@ export class ClientErrors {
     if (response.socket !== null) this.#latest.set(response.socket, response)
   }
 
+  /** The latest request's answer on a connection; undefined before the first. */
+  readonly latest = (socket: Socket): ServerResponse | undefined => this.#latest.get(socket)
+
   readonly answer = (error: NodeJS.ErrnoException, socket: Socket): void => {
     const current = this.#latest.get(socket)
     const isBusy = current !== undefined && !current.writableFinished

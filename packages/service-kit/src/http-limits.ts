@@ -11,10 +11,11 @@ export const HTTP_LIMITS = Object.freeze({
   headersTimeoutMs: 10_000,
   /** Between two requests on one connection. */
   keepAliveTimeoutMs: 30_000,
-  /** No byte in either direction, also while an answer is being worked on. */
+  /** No byte in either direction, also while an answer is being worked on; not where a client takes nothing of a file. */
   idleTimeoutMs: 60_000,
   /** How often Node looks for connections that are over their time. */
   checkIntervalMs: 2000,
+  /** Beyond it a new one takes the place of one that does nothing (connection-places.ts). */
   connectionsMax: 4096,
   /** Request line and headers together. */
   headerBytesMax: HEADER_BYTES_MAX,

@@ -7,6 +7,7 @@ import { DfsError, HEADERS } from '@dfs/protocol'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { type IncomingMessage } from 'node:http'
 import { ClientErrors } from './client-error.ts'
+import { ConnectionPlaces } from './connection-places.ts'
 import { HTTP_LIMITS } from './http-limits.ts'
 import { noSuchMethod, RouteMethods } from './route-methods.ts'
 import { isFatal, isSafeMethod, sendProblem, toDfsError } from './problem.ts'
@@ -75,7 +76,15 @@ export function buildHttpServer(options: HttpServerOptions): FastifyInstance {
       insecureHTTPParser: false,
     },
   })
-  app.server.maxConnections = HTTP_LIMITS.connectionsMax
+  const { clock, log } = options
+  const places = new ConnectionPlaces({
+    clock,
+    log,
+    max: HTTP_LIMITS.connectionsMax,
+    latest: clientErrors.latest,
+  })
+  app.server.on('connection', places.take)
+  app.server.on('close', () => places.close())
   app.setValidatorCompiler(compileRouteSchema)
   // A compiled serialiser for each documented answer takes a fifth of a second to build, and is no faster.
   app.setSerializerCompiler(() => (value) => JSON.stringify(value))

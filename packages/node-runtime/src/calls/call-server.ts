@@ -24,6 +24,7 @@ import { type Admission, type AskedCall, CallSession } from './call-session.ts'
 import { answerUpgrade, errorReply } from './handshake.ts'
 import { type InboundBody } from './inbound-body.ts'
 import { type RequestHead } from './request-head.ts'
+import { UnprovenConnections } from './unproven.ts'
 
 const SERVER_OPTIONS = Object.freeze({
   headersTimeout: 10_000,
@@ -33,7 +34,8 @@ const SERVER_OPTIONS = Object.freeze({
   maxHeaderSize: 16 * 1024,
   noDelay: true,
 })
-const CONNECTIONS_MAX = 1024
+/** Connections of peers; strangers have places of their own (unproven.ts). */
+const PROVEN_MAX = 1024
 /** Bodies of calls under way, all together. */
 const BODY_BYTES_MAX = 16 * WIRE_BODY_BYTES_MAX
 /** Streamed calls under way; each may keep a window of its stream here. */
@@ -65,6 +67,8 @@ export class CallServer implements TransportServer {
   readonly #streamRoutes: ReadonlySet<string>
   readonly #server: Server
   readonly #sessions = new Set<CallSession>()
+  readonly #unproven: UnprovenConnections
+  #provenCount = 0
   #bodyBytes = 0
   #streamsCount = 0
   #closing: Promise<void> | null = null
@@ -77,7 +81,8 @@ export class CallServer implements TransportServer {
     this.#streams = streams
     this.#streamRoutes = new Set(streams?.routes)
     this.#server = createServer(SERVER_OPTIONS, (request, response) => this.#refuse(request, response))
-    this.#server.maxConnections = CONNECTIONS_MAX
+    this.#unproven = new UnprovenConnections(options.clock)
+    this.#server.on('connection', (socket) => this.#unproven.add(socket))
     this.#server.on('upgrade', (request, socket, first) => this.#upgrade(request, socket, first))
   }
 
@@ -130,7 +135,8 @@ export class CallServer implements TransportServer {
       return
     }
     const session = new CallSession(socket, first, {
-      isConfirmed: (confirmation) => proof.isConfirmed(confirmation, nonces.caller, nonces.own.nonce),
+      isConfirmed: (confirmation) =>
+        proof.isConfirmed(confirmation, nonces.caller, nonces.own.nonce) && this.#takePlace(socket),
       admit: (asked) => this.#admit(asked),
       answer: (head, body, stream) => this.#answer(head, body, stream),
       onClosed: (closed) => {
@@ -142,6 +148,18 @@ export class CallServer implements TransportServer {
     })
     this.#sessions.add(session)
     if (this.#closing !== null) session.end()
+  }
+
+  /** Whether there is one more place for a peer; it is its own until it closes. */
+  #takePlace(socket: Socket): boolean {
+    if (this.#provenCount >= PROVEN_MAX) {
+      this.#options.log.warn({ connections: this.#provenCount }, 'no place for one more connection of a peer')
+      return false
+    }
+    this.#unproven.settle(socket)
+    this.#provenCount += 1
+    socket.once('close', () => (this.#provenCount -= 1))
+    return true
   }
 
   #admit(asked: AskedCall): Admission | DfsError {
@@ -200,6 +218,7 @@ export class CallServer implements TransportServer {
   }
 
   async #shutDown(): Promise<void> {
+    this.#unproven.close()
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     this.#server.closeIdleConnections()
     for (const session of this.#sessions) session.end()
