@@ -7,7 +7,7 @@ import { ensureClusterKey, RefusalError, runService, type ServiceContext } from 
 import { checkRelations, MasterConfig } from './config.ts'
 import { makeRoomToStart } from './disk-space.ts'
 import { startMaster } from './master.ts'
-import { openSqliteStore } from './metadata/sqlite/sqlite-store.ts'
+import { openSqliteStore } from './metadata/sqlite/open-store.ts'
 import { DEFAULT_SETTINGS } from './settings.ts'
 
 const DRAIN_DEADLINE_MS = 10_000

@@ -1,8 +1,5 @@
 /** The store on SQLite: each call is one transaction on one connection, carried out before the call returns. */
-import { join } from 'node:path'
-import { type DatabaseSync } from 'node:sqlite'
-import { assert, type Log, type Random } from '@dfs/core'
-import { NodeDisk } from '@dfs/node-runtime'
+import { assert, type Random } from '@dfs/core'
 import {
   type CommandResult,
   DfsError,
@@ -33,78 +30,27 @@ import {
   type Totals,
   type VolumeAllocation,
 } from '../store.ts'
-import { DATABASE } from '../log/files.ts'
-import { KeptFiles } from '../log/kept-files.ts'
-import { readyLog } from '../log/ready-log.ts'
+import { type KeptFiles } from '../log/kept-files.ts'
 import { type Kept } from '@dfs/wal'
-import { prepareDirectory } from './file-modes.ts'
 import { allocate, findAllocation } from './allocate.ts'
 import { VOLUME_STATE } from './codes.ts'
-import { CHECKPOINT_LIMITS, Checkpointer, type CheckpointLimits } from './checkpointer.ts'
+import { type Checkpointer } from './checkpointer.ts'
 import { answerKnown, applyRequest } from './commit.ts'
-import { Connection, openDatabase } from './connection.ts'
-import { type DirectoryLock, LOCK, lockDirectory } from './directory-lock.ts'
+import { type Connection } from './connection.ts'
+import { type DirectoryLock } from './directory-lock.ts'
 import { listPage } from './listing.ts'
 import { answerLookup } from './lookup.ts'
 import { measureStep } from './measure.ts'
 import { applyRegistration, applyReports } from './reports.ts'
-import { migrate } from './schema.ts'
 import { openTables, type Tables } from './tables.ts'
 import { openVolumeOf } from './volumes.ts'
-
-export interface SqliteStoreOptions {
-  /** Holds the database and its lock; made where it is missing. */
-  readonly directory: string
-  readonly random: Random
-  readonly log: Log
-  /** Names what is kept aside. */
-  readonly nowWallMs: number
-  readonly checkpointLimits?: CheckpointLimits
-}
 
 /** Entries of deleted directories that are counted at once. */
 const COUNT_STEP_ENTRIES = 1000
 /** Idempotency keys that are removed at once: some ten milliseconds, and as many each second as a busy cluster brings. */
 const FORGET_STEP_KEYS = 5000
 
-/**
- * Opens or makes a store. Throws UNAVAILABLE where another master uses the directory, or the schema is newer than this
- * program; METADATA_DAMAGED where starting would lose what was acknowledged; ACCESS_DENIED where others may change its
- * files; InvariantError where the database would not be durable.
- */
-export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
-  const { directory, random, log, nowWallMs } = options
-  prepareDirectory(directory)
-  const lock = lockDirectory(join(directory, LOCK))
-  const file = join(directory, DATABASE)
-  let database: DatabaseSync | null = null
-  try {
-    const disk = new NodeDisk(directory)
-    const tail = await readyLog({ disk, directory, log, nowWallMs })
-    database = openDatabase(file, tail)
-    migrate(database)
-    const connection = new Connection(database)
-    const tables = openTables(connection, random)
-    const checkpointer = new Checkpointer(connection, file, options.checkpointLimits ?? CHECKPOINT_LIMITS)
-    const kept = await KeptFiles.open(disk)
-    return new SqliteStore({ connection, tables, random, lock, checkpointer, kept })
-  } catch (error) {
-    database?.close()
-    lock.release()
-    throw error
-  }
-}
-
-/** A store that is gone with the process, without a thread: for tests and simulations. */
-export function openMemoryStore(random: Random): SqliteStore {
-  const database = openDatabase(':memory:')
-  migrate(database)
-  const connection = new Connection(database)
-  const tables = openTables(connection, random)
-  return new SqliteStore({ connection, tables, random, lock: null, checkpointer: null, kept: null })
-}
-
-interface Parts {
+export interface StoreParts {
   readonly connection: Connection
   readonly tables: Tables
   readonly random: Random
@@ -114,12 +60,12 @@ interface Parts {
 }
 
 export class SqliteStore implements MetadataStore {
-  readonly #parts: Parts
+  readonly #parts: StoreParts
   readonly #tables: Tables
   #closed: Promise<void> | null = null
 
-  /** Use {@link openSqliteStore}. */
-  constructor(parts: Parts) {
+  /** Use `openSqliteStore`. */
+  constructor(parts: StoreParts) {
     this.#parts = parts
     this.#tables = parts.tables
   }

@@ -1,0 +1,62 @@
+/** How a store comes to be: its directory, its lock, its log looked at, and only then its database. */
+import { join } from 'node:path'
+import { type DatabaseSync } from 'node:sqlite'
+import { type Log, type Random } from '@dfs/core'
+import { NodeDisk } from '@dfs/node-runtime'
+import { DATABASE } from '../log/files.ts'
+import { KeptFiles } from '../log/kept-files.ts'
+import { readyLog } from '../log/ready-log.ts'
+import { CHECKPOINT_LIMITS, Checkpointer, type CheckpointLimits } from './checkpointer.ts'
+import { Connection, openDatabase } from './connection.ts'
+import { LOCK, lockDirectory } from './directory-lock.ts'
+import { prepareDirectory } from './file-modes.ts'
+import { migrate } from './schema.ts'
+import { SqliteStore } from './sqlite-store.ts'
+import { openTables } from './tables.ts'
+
+export interface SqliteStoreOptions {
+  /** Holds the database and its lock; made where it is missing. */
+  readonly directory: string
+  readonly random: Random
+  readonly log: Log
+  /** Names what is kept aside. */
+  readonly nowWallMs: number
+  readonly checkpointLimits?: CheckpointLimits
+}
+
+/**
+ * Opens or makes a store. Throws UNAVAILABLE where another master uses the directory, or the schema is newer than this
+ * program; METADATA_DAMAGED where starting would lose what was acknowledged; ACCESS_DENIED where others may change its
+ * files; InvariantError where the database would not be durable.
+ */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
+  const { directory, random, log, nowWallMs } = options
+  prepareDirectory(directory)
+  const lock = lockDirectory(join(directory, LOCK))
+  const file = join(directory, DATABASE)
+  let database: DatabaseSync | null = null
+  try {
+    const disk = new NodeDisk(directory)
+    const tail = await readyLog({ disk, directory, log, nowWallMs })
+    database = openDatabase(file, tail)
+    migrate(database)
+    const connection = new Connection(database)
+    const tables = openTables(connection, random)
+    const checkpointer = new Checkpointer(connection, file, options.checkpointLimits ?? CHECKPOINT_LIMITS)
+    const kept = await KeptFiles.open(disk)
+    return new SqliteStore({ connection, tables, random, lock, checkpointer, kept })
+  } catch (error) {
+    database?.close()
+    lock.release()
+    throw error
+  }
+}
+
+/** A store that is gone with the process, without a thread: for tests and simulations. */
+export function openMemoryStore(random: Random): SqliteStore {
+  const database = openDatabase(':memory:')
+  migrate(database)
+  const connection = new Connection(database)
+  const tables = openTables(connection, random)
+  return new SqliteStore({ connection, tables, random, lock: null, checkpointer: null, kept: null })
+}
