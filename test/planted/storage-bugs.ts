@@ -134,6 +134,14 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
     newText: '    await this.#noteVerified(sealedLengthBytes)\n',
   },
   {
+    // The same edit as the first one, and this time the simulator has to notice.
+    name: 'give back the buffer before the reader has taken it',
+    promise: 'what is lent belongs to its reader until it asks for more',
+    file: 'services/chunk-server/src/files/file-stream.ts',
+    oldText: '    this.#deps.permits.noteLent(this)\n',
+    newText: '    this.#deps.permits.noteLent(this)\n    this.#current.loan.release()\n',
+  },
+  {
     name: 'read without checking the blocks',
     promise: 'every block is verified before it leaves',
     file: 'services/chunk-server/src/files/verified-read.ts',

@@ -11,11 +11,13 @@ const seeds = [1, 14, 42, 58, 78, 129, 134, 178].map((number) => `faults ${numbe
 const DRAWN_LEAST = 4
 
 const happened = new Set<string>()
+let heldPieces = 0
 
 test.each(seeds)('no promise is broken under the faults of seed "%s"', async (seed) => {
   const exercised = runSeed(seed).then((report) => {
     assertExercised(report)
     for (const kind of Object.keys(report.faults)) happened.add(kind)
+    heldPieces += report.heldPieces
   })
   await expect(exercised, `repeat it with: npm run simulate -- --seed '${seed}'`).resolves.toBeUndefined()
 })
@@ -25,6 +27,10 @@ test.each(FAULT_KINDS)('these seeds have met the fault "%s"', (kind) => {
   const drawn = seeds.flatMap((seed) => planSeed(seed).faults).filter((fault) => fault.kind === kind)
   expect(drawn.length, 'drawn').toBeGreaterThanOrEqual(DRAWN_LEAST)
   expect(happened, 'happened').toContain(kind)
+})
+
+test('these seeds have had readers that were slow to take pieces in pooled buffers', () => {
+  expect(heldPieces).toBeGreaterThan(20)
 })
 
 test('the same seed gives the same trace, faults included', async () => {

@@ -22,6 +22,11 @@ const NO_ANSWER: Unknown = Object.freeze({ kind: 'unknown', reason: 'no answer y
 
 /** An operation that was called. */
 export interface RecordedCall {
+  /**
+   * What the answer will be is decided: whatever follows, as the bytes of a read on a slow way, changes nothing of it. So the
+   * operation counts as over from here on, whenever it ends.
+   */
+  decided(): void
   /** Records the answer, exactly once, as soon as it is complete. */
   end(outcome: Outcome): void
 }
@@ -52,11 +57,15 @@ export class HistoryRecorder {
     const called = { client, callMs: this.#nowMs(), operation }
     this.#entries.push({ ...called, returnMs: null, outcome: NO_ANSWER })
     let hasEnded = false
+    let decidedMs: number | null = null
     return {
+      decided: () => {
+        decidedMs ??= this.#nowMs()
+      },
       end: (outcome) => {
         assert(!hasEnded, 'an operation ends once')
         hasEnded = true
-        this.#entries[index] = { ...called, returnMs: this.#nowMs(), outcome }
+        this.#entries[index] = { ...called, returnMs: decidedMs ?? this.#nowMs(), outcome }
       },
     }
   }

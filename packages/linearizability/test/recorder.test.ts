@@ -43,6 +43,18 @@ test('an operation ends once, and a full recorder says so', () => {
   expect(() => recorder.begin('a', read('/a'))).toThrow(HistoryError)
 })
 
+test('an operation that is decided is over then, however late its answer is complete', () => {
+  let nowMs = 0
+  const recorder = new HistoryRecorder({ ...standingClock, monotonicMs: () => nowMs })
+  const call = recorder.begin('a', read('/a'))
+  nowMs = 10
+  call.decided()
+  nowMs = 5000
+  call.decided()
+  call.end(ok(200, { value: 'v1', etag: '"1"' }))
+  expect(recorder.history()[0]!.returnMs).toBe(10)
+})
+
 test('a history written as lines reads back the same', () => {
   const recorder = new HistoryRecorder(standingClock)
   recorder.begin('a', put('/a', 'v1', '"1"')).end(ok(412))

@@ -4,12 +4,12 @@ import { FAULT_KINDS } from '../faults/draw-plan.ts'
 import { type RunReport } from '../run/report.ts'
 import { Summary } from './summary.ts'
 
-function summaryOf(seeds: number, kinds: readonly string[]): Summary {
+function summaryOf(seeds: number, kinds: readonly string[], heldPieces = 1): Summary {
   const summary = new Summary()
   for (let index = 0; index < seeds; index += 1) {
     // Each run has met one kind only.
     const kind = kinds[index % kinds.length]!
-    summary.add({ seed: String(index), faults: { [kind]: 1 } } as unknown as RunReport)
+    summary.add({ seed: String(index), faults: { [kind]: 1 }, heldPieces } as unknown as RunReport)
   }
   return summary
 }
@@ -21,6 +21,10 @@ test('no seed at all proves nothing', () => {
 test.each(FAULT_KINDS)('names "%s" where it has not happened in a hundred seeds', (kind) => {
   const others = FAULT_KINDS.filter((other) => other !== kind)
   expect(summaryOf(100, others).whyTooLittle()).toMatch(new RegExp(`never happened: ${kind}$`))
+})
+
+test('asks for slow readers', () => {
+  expect(summaryOf(100, FAULT_KINDS, 0).whyTooLittle()).toContain('no client was slow')
 })
 
 test('asks for every kind in many seeds only', () => {

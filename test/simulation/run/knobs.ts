@@ -25,6 +25,8 @@ export interface Knobs {
   readonly names: number
   /** The largest file. */
   readonly fileBytesMax: number
+  /** The time that clients take before each piece of a file that they read, at most. */
+  readonly readerPauseMs: number
   readonly faultsCount: number
   /** Damage may then touch last copies: errors are allowed, wrong bytes are not. */
   readonly isBeyondTolerance: boolean
@@ -36,9 +38,17 @@ type Transactions = Pick<MasterSettings, 'requestsPerTransactionMax' | 'commands
 /** Faults begin within this time, and clients work for about as long. */
 export const FAULTS_OVER_MS = 45_000
 
+/**
+ * Half of them give pieces that are read into pooled buffers. Those of the largest size, as in production, cost several times what the
+ * others do, so they are few.
+ */
+const CHUNK_SIZES = [4, 4, 16, 16, 64, 64, 256, 256, 256, 512, 512, 4096].map((kib) => kib * KIB)
+/** Larger files would have no more chunks of the largest kind than these, and cost seconds. */
+const FILE_BYTES_MOST = 10 * MIB
+
 export function drawKnobs(random: SimRandom): Knobs {
   const chunkServers = 3 + random.int(3)
-  const chunkSizeBytes = pick(random, [4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB])
+  const chunkSizeBytes = pick(random, CHUNK_SIZES)
   const clients = pick(random, [2, 4, 8])
   const operationsPerClient = pick(random, [15, 30])
   const clockRates = Array.from({ length: chunkServers + 1 }, () =>
@@ -62,7 +72,8 @@ export function drawKnobs(random: SimRandom): Knobs {
     operationsPerClient,
     thinkMs: Math.floor((2 * FAULTS_OVER_MS) / operationsPerClient),
     names: pick(random, [3, 6, 12]),
-    fileBytesMax: Math.min(MIB, pick(random, [2, 6]) * chunkSizeBytes),
+    fileBytesMax: Math.min(FILE_BYTES_MOST, pick(random, [2, 6]) * chunkSizeBytes),
+    readerPauseMs: pick(random.fork('readers'), [0, 300, 2000, 5000]),
     faultsCount: pick(random, [3, 8, 12, 16]),
     isBeyondTolerance: random.chance(0.08),
   }

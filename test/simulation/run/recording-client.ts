@@ -7,7 +7,7 @@
  * is not of the kinds that a node may give fails the run.
  */
 import { type ChunkServer } from '@dfs/chunk-server'
-import { type Clock, concatBytes, QueueFullError, TransportError } from '@dfs/core'
+import { type Clock, QueueFullError, TransportError } from '@dfs/core'
 import { type HistoryRecorder, type Operation, type Outcome } from '@dfs/linearizability'
 import {
   type CommandBody,
@@ -24,6 +24,15 @@ import { type SimRandom, type Simulation } from '@dfs/sim-runtime'
 import { type Invariants } from '../invariants/check-invariants.ts'
 import { contextAt } from '../sim-files.ts'
 import { contentOf, valueOf } from './content.ts'
+import {
+  drawPace,
+  PROMPT,
+  readFile,
+  type ReaderPace,
+  type Reading,
+  type ReadingCounts,
+  TAKING_MS_MOST,
+} from './reading.ts'
 
 /** Longer than any deadline of a node, on the slowest clock: what has no answer by then has none at all. */
 export const PATIENCE_MS = 90_000
@@ -47,6 +56,9 @@ export interface RecordingClientOptions {
   readonly recorder: HistoryRecorder
   readonly random: SimRandom
   readonly invariants: Invariants
+  /** The time that this client takes before each piece that it reads, at most; 0 for a prompt one that reads to the end. */
+  readonly readerPauseMs: number
+  readonly readings: ReadingCounts
 }
 
 export type Put = Extract<Operation, { kind: 'put' }>
@@ -62,8 +74,15 @@ interface AttemptOptions {
   /** Idempotency key, for a write. */
   readonly key?: string
   readonly patienceMs: number
+  /** For a read. */
+  readonly pace?: ReaderPace
   /** Called with what the node has answered, however late. */
   readonly onAnswer?: (answer: Outcome) => void
+}
+
+/** How an operation is carried out. */
+interface Manner extends Pick<Reading, 'pace' | 'onVersion'> {
+  readonly key: string | undefined
 }
 
 export class RecordingClient {
@@ -83,7 +102,10 @@ export class RecordingClient {
   /** Carries out one operation at `door`. Resolves to what was told, which is recorded already. */
   async perform(door: Door, operation: Operation): Promise<Outcome> {
     const call = this.begin(operation)
-    const outcome = await call.attempt(door, { patienceMs: PATIENCE_MS })
+    const pace = operation.kind === 'read' ? this.#drawPace() : PROMPT
+    // What a slow reader takes of its own time is not the node's.
+    const patienceMs = pace === PROMPT ? PATIENCE_MS : PATIENCE_MS + TAKING_MS_MOST
+    const outcome = await call.attempt(door, { patienceMs, pace })
     call.end(outcome)
     return outcome
   }
@@ -93,8 +115,10 @@ export class RecordingClient {
     const { recorder, name } = this.#options
     const call = recorder.begin(name, operation)
     return {
-      attempt: (door, { key, patienceMs, onAnswer }) => {
-        const answer = tell(() => this.#carryOut(door, operation, key))
+      attempt: (door, { key, patienceMs, pace = PROMPT, onAnswer }) => {
+        const answer = tell(() =>
+          this.#carryOut(door, operation, { key, pace, onVersion: () => call.decided() }),
+        )
         return this.#orNoAnswer(
           answer.then((outcome) => {
             onAnswer?.(outcome)
@@ -107,6 +131,11 @@ export class RecordingClient {
     }
   }
 
+  #drawPace(): ReaderPace {
+    const { random, readerPauseMs } = this.#options
+    return readerPauseMs === 0 ? PROMPT : drawPace(random, readerPauseMs)
+  }
+
   /** Where the node is gone, its promise never settles; a real client sees a broken connection or gives up. */
   #orNoAnswer(outcome: Promise<Outcome>, patienceMs: number): Promise<Outcome> {
     return new Promise((resolve, reject) => {
@@ -117,12 +146,12 @@ export class RecordingClient {
     })
   }
 
-  #carryOut(door: Door, operation: Operation, key?: string): Promise<Outcome> {
+  #carryOut(door: Door, operation: Operation, { key, ...manner }: Manner): Promise<Outcome> {
     switch (operation.kind) {
       case 'put':
         return this.#put(door, operation, key)
       case 'read':
-        return this.#read(door, operation.name)
+        return this.#read(door, operation.name, manner)
       case 'list':
         return list(door, operation.prefix)
       case 'delete':
@@ -172,22 +201,19 @@ export class RecordingClient {
     return { kind: 'answered', status: created ? 201 : 200, etag: formatEtag(operation) }
   }
 
-  /** All of a file, or now and then a range of it. */
-  async #read(door: Door, name: string): Promise<Outcome> {
-    const { invariants, random } = this.#options
-    const file = await door.read!({ path: parseFilePath(name), version: null }, contextAt(door))
-    const { info } = file
-    const range = random.chance(0.3) ? drawRange(random, info.size) : null
-    const pieces: Uint8Array[] = []
-    // A piece is only lent until the next one is asked for.
-    for await (const piece of file.stream(range)) pieces.push(piece.slice())
-    const bytes = concatBytes(pieces)
-    invariants.returned({ info, start: range?.start ?? 0, bytes })
+  async #read(door: Door, name: string, manner: Omit<Manner, 'key'>): Promise<Outcome> {
+    const { simulation, invariants, random, readings: counts } = this.#options
+    const { gaveUp, ...read } = await readFile(door, name, { simulation, random, counts, ...manner })
+    invariants.returned(read)
+    if (gaveUp) return { kind: 'unknown', reason: GAVE_UP }
+    const { info, bytes } = read
     const value = valueOf(invariants.contentOf(info) ?? bytes)
     return { kind: 'answered', status: 200, value, etag: formatEtag(info.version) }
   }
 }
 
+/** The reason of a read that its client did not want to the end. */
+export const GAVE_UP = 'the client gave up'
 /** The reason of an outcome that never came. */
 const NO_ANSWER = 'no answer'
 
@@ -220,12 +246,6 @@ function bodyOf(content: Uint8Array): { next(): Promise<Uint8Array | null> } {
       return piece.byteLength === 0 ? null : piece
     },
   }
-}
-
-function drawRange(random: SimRandom, size: number): { start: number; end: number } | null {
-  if (size === 0) return null
-  const start = random.int(size)
-  return { start, end: start + 1 + random.int(size - start) }
 }
 
 async function command(door: Door, body: CommandBody): Promise<Outcome> {

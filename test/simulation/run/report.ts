@@ -1,5 +1,6 @@
 /** What one run did: plain data, which workers hand over and the summary adds up. */
-import { type History } from '@dfs/linearizability'
+import { type History, type Outcome } from '@dfs/linearizability'
+import { GAVE_UP } from './recording-client.ts'
 
 export interface RunReport {
   readonly seed: string
@@ -19,17 +20,23 @@ export interface RunReport {
   readonly repeatedRequests: number
   /** Writes that were answered with what an earlier one under their idempotency key has done. */
   readonly replays: number
+  /** Pieces in pooled buffers that a client had for a time before it took them. */
+  readonly heldPieces: number
   readonly checks: number
 }
 
 export function countOperations(history: History): Record<string, number> {
   const counts: Record<string, number> = {}
   for (const { operation, outcome } of history) {
-    const how = outcome.kind === 'answered' ? String(outcome.status) : outcome.kind
-    const key = `${operation.kind} ${how}`
+    const key = `${operation.kind} ${howItEnded(outcome)}`
     counts[key] = (counts[key] ?? 0) + 1
   }
   return counts
+}
+
+function howItEnded(outcome: Outcome): string {
+  if (outcome.kind === 'answered') return String(outcome.status)
+  return outcome.kind === 'unknown' && outcome.reason === GAVE_UP ? 'given up' : outcome.kind
 }
 
 export const countAcknowledgedWrites = (history: History): number =>

@@ -14,6 +14,7 @@ import { observeStore } from '../ledger/observed-store.ts'
 import { SimCluster } from '../sim-cluster.ts'
 import { drawKnobs, FAULTS_OVER_MS, type Knobs } from './knobs.ts'
 import { checkAnswers, checkServing, checkSettled, HEAL_MS, QUIESCE_MS, SETTLE_MS } from './quiescence.ts'
+import { type ReadingCounts } from './reading.ts'
 import { RecordingClient } from './recording-client.ts'
 import { countAcknowledgedWrites, countOperations, type RunReport } from './report.ts'
 import { work } from './workload.ts'
@@ -59,8 +60,11 @@ async function runOn(cluster: SimCluster, { seed, knobs, faults }: SeedPlan): Pr
   cluster.wrapStore = (store) => observeStore(store, invariants)
   const injector = new FaultInjector({ cluster, invariants, knobs, random: random.fork('injector') })
   const recorder = new HistoryRecorder(simNode(cluster.network, 'clients').runtime.clock)
-  const client = (name: string): RecordingClient =>
-    new RecordingClient({ name, simulation, recorder, invariants, random: random.fork(name) })
+  const readings: ReadingCounts = { heldPieces: 0 }
+  const client = (name: string, readerPauseMs: number): RecordingClient => {
+    const parts = { name, simulation, recorder, invariants, readings }
+    return new RecordingClient({ ...parts, random: random.fork(name), readerPauseMs })
+  }
 
   await simulation.complete(() => cluster.start())
   invariants.start()
@@ -73,7 +77,12 @@ async function runOn(cluster: SimCluster, { seed, knobs, faults }: SeedPlan): Pr
     Promise.all(
       Array.from({ length: knobs.clients }, (_, index) => {
         const name = `client ${index + 1}`
-        return work({ cluster, knobs, client: client(name), random: random.fork(`work of ${name}`) })
+        return work({
+          cluster,
+          knobs,
+          client: client(name, knobs.readerPauseMs),
+          random: random.fork(`work of ${name}`),
+        })
       }),
     ),
   )
@@ -81,7 +90,7 @@ async function runOn(cluster: SimCluster, { seed, knobs, faults }: SeedPlan): Pr
   await simulation.run({ untilMs: Math.max(simulation.nowMs, FAULTS_OVER_MS) })
   injector.endAll()
   await simulation.run({ untilMs: simulation.nowMs + HEAL_MS })
-  const quiet = { cluster, invariants, knobs, client: client('reader') }
+  const quiet = { cluster, invariants, knobs, client: client('reader', 0) }
   await simulation.complete(() => checkServing(quiet))
   injector.restartAll()
   await simulation.run({ untilMs: simulation.nowMs + QUIESCE_MS })
@@ -104,6 +113,7 @@ async function runOn(cluster: SimCluster, { seed, knobs, faults }: SeedPlan): Pr
     restarts: injector.nodes.restartsCount,
     repeatedRequests: invariants.repeatedRequestsCount,
     replays: invariants.replaysCount,
+    heldPieces: readings.heldPieces,
     checks: invariants.checksCount,
   }
 }

@@ -1,5 +1,6 @@
 /** What clients do while faults come and go: each one operation after the other, at whichever node is up. */
-import { type Operation } from '@dfs/linearizability'
+import { type Operation, type Outcome } from '@dfs/linearizability'
+import { MIB } from '@dfs/protocol'
 import { type SimNode, type SimRandom } from '@dfs/sim-runtime'
 import { type SimCluster } from '../sim-cluster.ts'
 import { conditionOf, doorOf, expectAnswer } from './doors.ts'
@@ -9,6 +10,11 @@ import { isSilent, type RecordingClient } from './recording-client.ts'
 
 /** The share of writes that come with an idempotency key. */
 const KEYED_RATIO = 0.25
+/** The share of reads that several make at once. */
+const CROWD_RATIO = 0.2
+
+/** What all files of any size of a run have together, about: a simulated disk keeps every version of them. */
+const LARGE_BYTES_BUDGET = 24 * MIB
 
 export const DIRECTORY = '/files/'
 export const nameOf = (index: number): string => `${DIRECTORY}${index}`
@@ -33,17 +39,26 @@ export async function work({ cluster, client, random, knobs }: Worker): Promise<
     if (door === null) continue
     simulation.note('client', `${operation.kind} begins`)
     const before = conditionOf(node)
+    const perform = async (): Promise<Outcome> => {
+      const answer = await client.perform(door, operation)
+      if (isSilent(answer)) expectAnswer({ cluster, node, operation, before })
+      return answer
+    }
     const isKeyed = operation.kind === 'put' && random.chance(KEYED_RATIO)
     const outcome = isKeyed
       ? await writeUnderKey({ cluster, random, operation, call: client.begin(operation) })
-      : await client.perform(door, operation)
+      : (await Promise.all(Array.from({ length: drawCrowd(random, operation) }, perform)))[0]!
     simulation.note('client', `${operation.kind} ${outcome.kind}`)
-    if (!isKeyed && isSilent(outcome)) expectAnswer({ cluster, node, operation, before })
     if (outcome.kind === 'answered' && 'name' in operation && outcome.etag !== undefined) {
       etags.set(operation.name, outcome.etag)
     }
     done += 1
   }
+}
+
+/** What is read is now and then read by several at once: those of one file meet at its buffers, each at a pace of its own. */
+function drawCrowd(random: SimRandom, { kind }: Operation): number {
+  return kind === 'read' && random.chance(CROWD_RATIO) ? 2 + random.int(2) : 1
 }
 
 /** A chunk server; now and then the master itself, for all but reading. */
@@ -73,11 +88,18 @@ function drawOperation({ client, random, knobs, etags }: Draw): Operation {
   return { kind: 'put', name, value }
 }
 
-function drawSize(random: SimRandom, { chunkSizeBytes, fileBytesMax }: Knobs): number {
-  if (random.chance(0.3)) return random.int(fileBytesMax)
+function drawSize(random: SimRandom, knobs: Knobs): number {
+  const { chunkSizeBytes, fileBytesMax } = knobs
+  if (random.chance(largeRatio(knobs))) return random.int(fileBytesMax)
   // Around the end of a chunk, where things go wrong.
   if (random.chance(0.1)) return Math.max(0, chunkSizeBytes - 2 + random.int(5))
   return random.int(Math.min(3000, chunkSizeBytes))
+}
+
+/** The share of files of any size: less where files are so large that a run would be over its budget. */
+function largeRatio({ clients, operationsPerClient, fileBytesMax }: Knobs): number {
+  const writes = (clients * operationsPerClient) / 2
+  return Math.min(0.3, LARGE_BYTES_BUDGET / (writes * (fileBytesMax / 2)))
 }
 
 const think = ({ simulation }: SimCluster, ms: number): Promise<void> =>

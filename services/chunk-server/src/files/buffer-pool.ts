@@ -9,7 +9,7 @@
  */
 
 /** Smaller ones are cheap to make. */
-const POOLED_BYTES_MIN = 32 * 1024
+export const POOLED_BYTES_MIN = 32 * 1024
 
 /** Bytes on loan. After `release` they belong to somebody else. */
 export interface LoanedBytes {
