@@ -137,6 +137,7 @@ export class Cluster {
     const waiting = new AbortController()
     try {
       await Promise.race([this.#poll(service, path, waiting.signal), this.#givenUp.promise])
+      if (path === '/readyz') this.#services.find(({ plan }) => plan === service)?.noteReady()
     } finally {
       waiting.abort()
     }

@@ -38,6 +38,7 @@ export class ManagedService {
   #isStopping = false
   #shortLives = 0
   #startedAtMs = 0
+  #wasReady = false
 
   constructor(options: ManagedServiceOptions) {
     this.plan = options.plan
@@ -47,6 +48,11 @@ export class ManagedService {
   /** Null while it does not run. */
   get pid(): number | null {
     return this.#child?.pid ?? null
+  }
+
+  /** It has shown that it can live here. */
+  noteReady(): void {
+    this.#wasReady = true
   }
 
   start(): void {
@@ -88,7 +94,12 @@ export class ManagedService {
   #died(exitCode: number | null, how: string): void {
     this.#child = null
     if (this.#isStopping) return
-    const decision = decideRestart(performance.now() - this.#startedAtMs, this.#shortLives, exitCode)
+    const decision = decideRestart({
+      livedMs: performance.now() - this.#startedAtMs,
+      wasReady: this.#wasReady,
+      shortLives: this.#shortLives,
+      exitCode,
+    })
     this.#shortLives = decision.shortLives
     if (decision.kind === 'give-up') return this.#giveUp(exitCode, how)
     this.#options.say(`${this.plan.name} died (${how}); it starts again in ${decision.delayMs / 1000} s`)

@@ -13,10 +13,20 @@ export type RestartDecision =
   | { readonly kind: 'restart'; readonly delayMs: number; readonly shortLives: number }
   | { readonly kind: 'give-up'; readonly shortLives: number }
 
-/** `exitCode`: null after a signal. `shortLives`: how many short lives came before this one, without a long one in between. */
-export function decideRestart(livedMs: number, shortLives: number, exitCode: number | null): RestartDecision {
+/** One life of a service, and what came before it. */
+export interface EndedLife {
+  readonly livedMs: number
+  /** Whether it has ever been ready. Before, no life is a long one: on a busy machine a start that fails takes its time as well. */
+  readonly wasReady: boolean
+  /** How many short lives came before this one, without a long one in between. */
+  readonly shortLives: number
+  /** Null after a signal. */
+  readonly exitCode: number | null
+}
+
+export function decideRestart({ livedMs, wasReady, shortLives, exitCode }: EndedLife): RestartDecision {
   if (exitCode === EXIT_CODE_HOPELESS) return { kind: 'give-up', shortLives: shortLives + 1 }
-  if (livedMs >= SHORT_LIFE_MS) return { kind: 'restart', delayMs: FIRST_DELAY_MS, shortLives: 0 }
+  if (wasReady && livedMs >= SHORT_LIFE_MS) return { kind: 'restart', delayMs: FIRST_DELAY_MS, shortLives: 0 }
   const count = shortLives + 1
   if (count >= SHORT_LIVES_MAX) return { kind: 'give-up', shortLives: count }
   return {

@@ -7,12 +7,14 @@ import {
   SHORT_LIVES_MAX,
 } from '../cluster/restart-policy.ts'
 
+const LIFE = { livedMs: SHORT_LIFE_MS, wasReady: true, shortLives: 0, exitCode: 1 }
+
 describe('the restart policy', () => {
   it('waits longer after each short life and then gives up', () => {
     const delays: number[] = []
     let shortLives = 0
     for (;;) {
-      const decision = decideRestart(100, shortLives, 1)
+      const decision = decideRestart({ ...LIFE, livedMs: 100, shortLives })
       shortLives = decision.shortLives
       if (decision.kind === 'give-up') break
       delays.push(decision.delayMs)
@@ -22,7 +24,7 @@ describe('the restart policy', () => {
   })
 
   it('forgets short lives after a long one', () => {
-    expect(decideRestart(SHORT_LIFE_MS, SHORT_LIVES_MAX - 1, null)).toEqual({
+    expect(decideRestart({ ...LIFE, shortLives: SHORT_LIVES_MAX - 1, exitCode: null })).toEqual({
       kind: 'restart',
       delayMs: 250,
       shortLives: 0,
@@ -30,6 +32,10 @@ describe('the restart policy', () => {
   })
 
   it('gives up at once on a service that says that no start will help, however long it lived', () => {
-    expect(decideRestart(SHORT_LIFE_MS, 0, EXIT_CODE_HOPELESS).kind).toBe('give-up')
+    expect(decideRestart({ ...LIFE, exitCode: EXIT_CODE_HOPELESS }).kind).toBe('give-up')
+  })
+  it('gives up on a service that was never ready, however long its start takes on a busy machine', () => {
+    const life = { ...LIFE, livedMs: 50 * SHORT_LIFE_MS, wasReady: false, shortLives: SHORT_LIVES_MAX - 1 }
+    expect(decideRestart(life).kind).toBe('give-up')
   })
 })

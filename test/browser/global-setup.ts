@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestProject } from 'vitest/node'
 import { Cluster } from '../../scripts/cluster/cluster.ts'
-import { findFreeOffset } from '../../scripts/cluster/free-offset.ts'
 import { MASTER_PORT, planCluster } from '../../scripts/cluster/plan.ts'
 import { SERVICE_PROGRAMS } from '../../scripts/cluster/programs.ts'
+import { reservePorts } from '../integration/reserved-ports.ts'
 import { findChromium } from './chromium.ts'
 
 /** One node that has a page: its name for the reports, and its origin. */
@@ -51,13 +51,14 @@ export default async function setup(project: TestProject): Promise<(() => Promis
 async function startCluster(): Promise<{ masterUrl: string; stop: () => Promise<void> }> {
   const dataDirectory = mkdtempSync(join(tmpdir(), 'dfs-browser-'))
   const { gateway: _unused, ...programs } = SERVICE_PROGRAMS
-  const portOffset = await findFreeOffset()
+  const { offset: portOffset, reservation } = await reservePorts()
   const plan = planCluster({ dataDirectory, chunkServers: 3, portOffset, programs, environment: {} })
   const cluster = await Cluster.start({ plan, say: (line) => process.stderr.write(`${line}\n`) })
   return {
     masterUrl: `http://localhost:${MASTER_PORT + portOffset}`,
     stop: async () => {
       await cluster.stop()
+      reservation.close()
       rmSync(dataDirectory, { recursive: true, force: true })
     },
   }

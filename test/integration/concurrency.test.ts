@@ -1,13 +1,15 @@
 /**
  * Many clients at once. What they were told is recorded and must be explicable by one file system that does one thing
- * after the other; what they read must be, byte for byte, something that one of them wrote.
+ * after the other; what they read must be, byte for byte, something that one of them wrote. How
+ * long that takes is nobody's business here: on a busy machine a server may say that it cannot answer now, and is asked again.
  */
+import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type DfsClient, RequestError } from '@dfs/client'
 import { checkHistory, HistoryRecorder } from '@dfs/linearizability'
 import { KIB, MIB } from '@dfs/protocol'
 import { clock, RealCluster } from './real-cluster.ts'
-import { contentOf, fetchAll, valueOf } from '../workload/self-describing.ts'
+import { contentOf, type Fetched, valueOf } from '../workload/self-describing.ts'
 
 const CLIENTS = 64
 const WITHIN_MS = 5 * 60_000
@@ -17,12 +19,37 @@ let clients: DfsClient[]
 
 beforeAll(async () => {
   cluster = await RealCluster.start()
-  clients = Array.from({ length: CLIENTS }, () => cluster.client())
+  const patient = { deadlineMs: WITHIN_MS, firstContactMs: WITHIN_MS, attemptsMax: 10_000 }
+  clients = Array.from({ length: CLIENTS }, () => cluster.client(patient))
 }, WITHIN_MS)
 afterAll(async () => {
   await Promise.all(clients.map((client) => client.close()))
   await cluster.end()
 }, WITHIN_MS)
+
+/** What is neither yes nor no: nothing happened, or nobody knows. */
+const INDEFINITE: ReadonlySet<number> = new Set([503, 504])
+
+/** The first definite answer. A change is repeated under one key, so that it happens once. */
+async function untilDefinite(url: string, init: RequestInit = {}): Promise<Response> {
+  const headers = { ...(init.headers as Record<string, string>), 'idempotency-key': `"${randomUUID()}"` }
+  const request = init.method === undefined ? init : { ...init, headers }
+  for (;;) {
+    const response = await fetch(url, request)
+    if (!INDEFINITE.has(response.status)) return response
+    await response.arrayBuffer()
+    await clock.sleep(100)
+  }
+}
+
+/** The file at an address. Throws for any definite answer but 200. */
+async function fetchAll(url: string): Promise<Fetched> {
+  const response = await untilDefinite(url)
+  const bytes = await response.bytes()
+  if (response.status !== 200)
+    throw new Error(`GET ${url}: ${response.status} ${Buffer.from(bytes).toString()}`)
+  return { bytes, etag: response.headers.get('etag') ?? '' }
+}
 
 /** Mostly small, some beyond what is written in one piece, a few of several chunks. */
 const sizeOf = (count: number): number =>
@@ -88,7 +115,7 @@ describe('races of 16 clients', () => {
     const urls = cluster.serverUrls
     const statuses = await Promise.all(
       Array.from({ length: RACERS }, async (_, index) => {
-        const response = await fetch(`${urls[index % urls.length]!}/v1/files${path}`, request(index))
+        const response = await untilDefinite(`${urls[index % urls.length]!}/v1/files${path}`, request(index))
         await response.arrayBuffer()
         return response.status
       }),

@@ -7,8 +7,8 @@ import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { findFreeOffset } from '../../scripts/cluster/free-offset.ts'
 import { Launched, type LaunchOptions, removeDirectory, until, withDirectory } from './launcher/launched.ts'
+import { reservePorts } from './reserved-ports.ts'
 
 const SERVICES = ['master', 'chunk-server-1', 'chunk-server-2', 'chunk-server-3', 'gateway']
 
@@ -143,7 +143,7 @@ describe('a launcher that cannot run', () => {
   })
 
   it('names a taken port and the way around it before it starts anything', async () => {
-    const portOffset = await findFreeOffset()
+    const { offset: portOffset, reservation } = await reservePorts()
     const server = createServer().listen(7073 + portOffset, '127.0.0.1')
     await once(server, 'listening')
     const each = await launch({ portOffset })
@@ -154,6 +154,7 @@ describe('a launcher that cannot run', () => {
     ])
     expect(existsSync(join(directory, 'master'))).toBe(false)
     server.close()
+    reservation.close()
   })
 
   it('refuses a directory that another launcher uses, and leaves that one alone', async () => {

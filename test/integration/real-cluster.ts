@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { connect, createServer, type Server } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Readable } from 'node:stream'
@@ -16,10 +16,10 @@ import { createClient, type ClientLimits, type DfsClient } from '@dfs/client'
 import { NodeClock, NodeRandom } from '@dfs/node-runtime'
 import { type ServerListView } from '@dfs/protocol'
 import { Cluster } from '../../scripts/cluster/cluster.ts'
-import { findFreeOffset } from '../../scripts/cluster/free-offset.ts'
 import { MASTER_PORT, planCluster } from '../../scripts/cluster/plan.ts'
 import { SERVICE_PROGRAMS } from '../../scripts/cluster/programs.ts'
 import { until } from './launcher/launched.ts'
+import { type ReservedPorts, reservePorts } from './reserved-ports.ts'
 
 const DFS = fileURLToPath(new URL('../../packages/cli/bin/dfs.cjs', import.meta.url))
 const CHUNK_SERVERS = 3
@@ -175,32 +175,6 @@ export async function putOnAll(
     if (durability?.copies === serverUrls.length) return
     if (clock.monotonicMs() > endMs) throw new Error(`${path} still has ${durability?.copies} copies`)
     await clock.sleep(100)
-  }
-}
-
-export interface ReservedPorts {
-  readonly offset: number
-  /** Held as long as the cluster lives. */
-  readonly reservation: Server
-}
-
-/** Just below the first port of a cluster. */
-const RESERVATION_PORT = MASTER_PORT - 1
-
-/**
- * A free offset that no other test takes, though the services listen only seconds later, and not at all while the cluster
- * is stopped.
- */
-export async function reservePorts(): Promise<ReservedPorts> {
-  for (let attempt = 1; ; attempt += 1) {
-    const offset = await findFreeOffset()
-    const reservation = createServer().listen(RESERVATION_PORT + offset, '127.0.0.1')
-    try {
-      await once(reservation, 'listening')
-      return { offset, reservation }
-    } catch (error) {
-      if (attempt >= 100) throw error
-    }
   }
 }
 

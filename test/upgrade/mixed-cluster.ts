@@ -11,7 +11,7 @@ import { type ServerListView } from '@dfs/protocol'
 import { LogFile } from '../../scripts/cluster/log-file.ts'
 import { ManagedService } from '../../scripts/cluster/managed-service.ts'
 import { planCluster, type ServicePlan, type ServicePrograms } from '../../scripts/cluster/plan.ts'
-import { reservePorts, type ReservedPorts } from '../integration/real-cluster.ts'
+import { type ReservedPorts, reservePorts } from '../integration/reserved-ports.ts'
 
 const CHUNK_SERVERS = 3
 const STOP_WITHIN_MS = 30_000

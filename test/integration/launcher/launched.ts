@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { findFreeOffset } from '../../../scripts/cluster/free-offset.ts'
+import { type ReservedPorts, reservePorts } from '../reserved-ports.ts'
 
 const PROGRAM = fileURLToPath(new URL('./stub-cluster.ts', import.meta.url))
 const POLL_MS = 20
@@ -16,11 +16,15 @@ export interface LaunchOptions {
   /** Started by `sh -c`, which does not pass signals on, as npm does it. */
   readonly throughShell?: boolean
   readonly arguments?: readonly string[]
+  /** One that the test has reserved; by default one that is reserved for this launcher. */
   readonly portOffset?: number
 }
 
-/** Every wait of these tests ends with the reason for its failure rather than with the time limit of the runner. */
-export const PATIENCE_MS = 40_000
+/**
+ * Every wait of these tests is for an event, and ends with the reason for its failure rather than with the time limit of the
+ * runner: below that, and far above what the busiest machine takes.
+ */
+export const PATIENCE_MS = 180_000
 
 export class Launched {
   readonly directory: string
@@ -29,7 +33,15 @@ export class Launched {
   readonly process: ChildProcess
   readonly #ended: Promise<unknown>
 
-  private constructor(directory: string, portOffset: number, options: LaunchOptions) {
+  readonly #ports: ReservedPorts | null
+
+  private constructor(
+    directory: string,
+    portOffset: number,
+    ports: ReservedPorts | null,
+    options: LaunchOptions,
+  ) {
+    this.#ports = ports
     this.directory = directory
     this.portOffset = portOffset
     const argv = ['--data', directory, '--port-offset', String(portOffset), ...(options.arguments ?? [])]
@@ -45,7 +57,9 @@ export class Launched {
   }
 
   static async start(directory: string, options: LaunchOptions = {}): Promise<Launched> {
-    return new Launched(directory, options.portOffset ?? (await findFreeOffset()), options)
+    if (options.portOffset !== undefined) return new Launched(directory, options.portOffset, null, options)
+    const ports = await reservePorts()
+    return new Launched(directory, ports.offset, ports, options)
   }
 
   /** Resolves when a line contains `text`; fails the test, showing all lines, when the launcher ends without it. */
@@ -72,10 +86,11 @@ export class Launched {
   async end(): Promise<void> {
     this.process.kill('SIGTERM')
     await this.#ended
+    this.#ports?.reservation.close()
   }
 }
 
-/** Polls, because what is waited for happens in other processes; the test's own time limit bounds it. */
+/** Polls, because what is waited for happens in other processes. */
 export async function until(condition: () => boolean): Promise<void> {
   const endMs = performance.now() + PATIENCE_MS
   while (!condition()) {
