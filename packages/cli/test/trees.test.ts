@@ -4,7 +4,7 @@ import { chmod, lstat, mkdir, readdir, readFile, readlink, stat, symlink, writeF
 import { promisify } from 'node:util'
 import { FakeCluster } from '@dfs/client/testing'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { type Ended, type RunOptions, runDfs, ScratchDirectory } from './run-dfs.ts'
+import { type Ended, type RunOptions, runDfs, runHere, ScratchDirectory } from './run-dfs.ts'
 
 const execute = promisify(execFile)
 
@@ -24,8 +24,9 @@ afterEach(async () => {
   await scratch[Symbol.asyncDispose]()
 })
 
+/** In this process, unless what is tried is the process: one for each command takes a second. */
 const dfs = (args: readonly string[], options: Partial<RunOptions> = {}): Promise<Ended> =>
-  runDfs(args, { url: cluster.url, ...options })
+  options.started === undefined ? runHere(args, cluster.url) : runDfs(args, { url: cluster.url, ...options })
 
 const storeFile = (path: string, text: string): void =>
   void cluster.tree.write(path, { bytes: Buffer.from(text), contentType: 'text/plain', executable: false })
