@@ -1,15 +1,33 @@
 import { fileURLToPath } from 'node:url'
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
+
+/** Each of these takes longer than all that is like it together: `npm run test:slow`, not part of `npm test`. */
+const SLOW = [
+  'test/simulation/every-*.test.ts',
+  'test/tidy/import-rules.test.ts',
+  'test/integration/large-file.test.ts',
+]
 
 const project = (name: string, include: string[], timeoutMs: number) => ({
   extends: true as const,
-  test: { name, include, testTimeout: timeoutMs, hookTimeout: timeoutMs },
+  test: {
+    name,
+    include,
+    exclude: [...configDefaults.exclude, ...SLOW],
+    testTimeout: timeoutMs,
+    hookTimeout: timeoutMs,
+  },
 })
 
 /** One file at a time: each starts a whole system of processes, or a browser. */
 const serialProject = (name: string, include: string[], timeoutMs: number, globalSetup: string[] = []) => {
   const { extends: inherits, test } = project(name, include, timeoutMs)
   return { extends: inherits, test: { ...test, globalSetup, fileParallelism: false } }
+}
+
+const slowProject = () => {
+  const { extends: inherits, test } = serialProject('slow', SLOW, 600_000)
+  return { extends: inherits, test: { ...test, exclude: configDefaults.exclude } }
 }
 
 /** Programs that tests start, by the hundred, find their sources compiled: the launcher's services share the directory. */
@@ -38,6 +56,7 @@ export default defineConfig({
         ['test/integration/[!l]*.test.ts', 'test/integration/launcher.test.ts'],
         240_000,
       ),
+      slowProject(),
       // The old protocol while processes die and people type: at a person's pace, so not part of `npm test`.
       serialProject('line', ['test/integration/line-*.test.ts'], 240_000),
       // Programs of an earlier commit beside today's: needs the repository's history.

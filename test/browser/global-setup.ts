@@ -1,6 +1,6 @@
 /**
  * One cluster for all files of the project: the one at DFS_BROWSER_URL (its master), or one of processes that is started
- * here. What the tests know of it is its nodes' addresses.
+ * here, of a master and one chunk server: all chunk servers are one program, with one page. What the tests know of it is its nodes' addresses.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -52,7 +52,7 @@ async function startCluster(): Promise<{ masterUrl: string; stop: () => Promise<
   const dataDirectory = mkdtempSync(join(tmpdir(), 'dfs-browser-'))
   const { gateway: _unused, ...programs } = SERVICE_PROGRAMS
   const { offset: portOffset, reservation } = await reservePorts()
-  const plan = planCluster({ dataDirectory, chunkServers: 3, portOffset, programs, environment: {} })
+  const plan = planCluster({ dataDirectory, chunkServers: 1, portOffset, programs, environment: {} })
   const cluster = await Cluster.start({ plan, say: (line) => process.stderr.write(`${line}\n`) })
   return {
     masterUrl: `http://localhost:${MASTER_PORT + portOffset}`,

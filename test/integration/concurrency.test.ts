@@ -35,11 +35,18 @@ async function untilDefinite(url: string, init: RequestInit = {}): Promise<Respo
   const headers = { ...(init.headers as Record<string, string>), 'idempotency-key': `"${randomUUID()}"` }
   const request = init.method === undefined ? init : { ...init, headers }
   for (;;) {
-    const response = await fetch(url, request)
-    if (!INDEFINITE.has(response.status)) return response
-    await response.arrayBuffer()
+    const response = await fetch(url, request).catch(nullIfClosed)
+    if (response !== null && !INDEFINITE.has(response.status)) return response
+    await response?.arrayBuffer()
     await clock.sleep(100)
   }
+}
+
+/** A server closes connections that are idle for long, on a busy machine in the very moment in which the next request leaves. */
+function nullIfClosed(error: unknown): null {
+  const { code } = ((error as Error).cause ?? {}) as { code?: string }
+  if (code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE') return null
+  throw error
 }
 
 /** The file at an address. Throws for any definite answer but 200. */

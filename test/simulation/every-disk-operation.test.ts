@@ -2,7 +2,7 @@
  * A crash at every single disk operation of a short write, a long one, the volumes made and sealed on the way, and a restart.
  * Whatever was acknowledged is there afterwards, what was not is there as a whole or not at all, and the cluster goes on.
  *
- * That is minutes of work, which the CI does (DFS_CRASH_POINTS=all); `npm test` takes a few operations of each kind, the first
+ * That is minutes of work, which the CI does (DFS_CRASH_POINTS=all); `npm run test:slow` takes a few operations of each kind, the first
  * and the last among them.
  */
 import { KIB } from '@dfs/protocol'
