@@ -153,7 +153,7 @@ const FAULTS: Record<FindingKind, { plant: (directory: string) => void; may?: Fi
   'chunk-without-volume': { plant: inMetadata('UPDATE chunks SET volume = 12345 WHERE start > 0'), may: [] },
   'chunk-without-referrer': {
     plant: inMetadata(
-      'INSERT INTO chunks SELECT 999, start, volume, "offset", record_size, length, crc32, copies FROM chunks LIMIT 1',
+      'INSERT INTO chunks (content_id, start, volume, "offset", record_size, length, crc32, copies) SELECT 999, start, volume, "offset", record_size, length, crc32, copies FROM chunks LIMIT 1',
     ),
   },
   'content-incomplete': { plant: inMetadata('DELETE FROM chunks WHERE start > 0') },
@@ -162,7 +162,7 @@ const FAULTS: Record<FindingKind, { plant: (directory: string) => void; may?: Fi
   },
   'version-without-file': {
     plant: inMetadata(
-      'INSERT INTO versions SELECT 999, id, size, crc32, sha256, content_type, executable, content_id, created_wall_ms, request_server, request_incarnation, request_number, copies, zones FROM versions WHERE size = 5',
+      'INSERT INTO versions (file_id, id, size, crc32, sha256, content_type, executable, content_id, created_wall_ms, request_server, request_incarnation, request_number, copies, zones) SELECT 999, id, size, crc32, sha256, content_type, executable, content_id, created_wall_ms, request_server, request_incarnation, request_number, copies, zones FROM versions WHERE size = 5',
     ),
   },
   'size-differs': {
@@ -176,7 +176,7 @@ const FAULTS: Record<FindingKind, { plant: (directory: string) => void; may?: Fi
   },
   'path-too-long': {
     plant: inMetadata(
-      "WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 20) INSERT INTO entries SELECT CASE n WHEN 1 THEN 1 ELSE 899 + n END, printf('%.255c', 'n'), 2, 900 + n, 1, 0, NULL, 0, 0 FROM s; UPDATE state SET directories = directories + 20",
+      "WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 20) INSERT INTO entries (parent_id, name, kind, id, version, size, target, modified_ms, reach_bytes) SELECT CASE n WHEN 1 THEN 1 ELSE 899 + n END, printf('%.255c', 'n'), 2, 900 + n, 1, 0, NULL, 0, 0 FROM s; UPDATE state SET directories = directories + 20",
     ),
   },
   'totals-differ': { plant: inMetadata('UPDATE state SET files = files + 1') },

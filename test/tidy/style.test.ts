@@ -87,6 +87,12 @@ describe('every source file', () => {
     expect(offendingLines(inside, /\bnew Date\(\s*\)|(?<!new )\bDate\(\)/)).toEqual([])
   })
 
+  it('names the columns in its statements, so that a later one changes none of them', () => {
+    expect(
+      offendingLines(ownSources, /\bINTO [a-z_]+ VALUES\b|\bSELECT (\w+\.)?\*|, \w+\.\* FROM\b/),
+    ).toEqual([])
+  })
+
   it('is an index only at the root of a package', () => {
     expect(offenders(ownSources, ({ path }) => /\/src\/.+\/index\.ts$/.test(path))).toEqual([])
   })

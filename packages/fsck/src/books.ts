@@ -36,7 +36,8 @@ const DELETED = `
 const RULES: readonly Rule[] = [
   {
     kind: 'chunk-without-volume',
-    sql: 'SELECT * FROM chunks c WHERE NOT EXISTS (SELECT 1 FROM volumes v WHERE v.id = c.volume)',
+    sql: `SELECT c.content_id, c.start, c.volume FROM chunks c
+      WHERE NOT EXISTS (SELECT 1 FROM volumes v WHERE v.id = c.volume)`,
     where: (row) => `content ${row('content_id')}`,
     detail: (row) => `the chunk at ${row('start')} is said to be in volume ${row('volume')}`,
   },

@@ -39,10 +39,13 @@ export interface Chunk {
 
 const REPLICA_STATES = [null, 'open', 'unverified', 'in-sync', 'damaged', 'lost'] as const
 
+const VOLUMES = `SELECT id, state, primary_server, primary_incarnation, committed_end, sealed_length, salt
+  FROM volumes ORDER BY id`
+
 const integer = (row: Row, name: string): number => Number(row[name])
 
 export function* volumesOf(query: Query): Generator<Volume> {
-  for (const row of query('SELECT * FROM volumes ORDER BY id')) {
+  for (const row of query(VOLUMES)) {
     const id = integer(row, 'id')
     yield {
       id,
@@ -65,7 +68,7 @@ export function* volumesOf(query: Query): Generator<Volume> {
 
 /** The chunks of a volume in the order of their records. */
 export function* chunksOf(query: Query, volume: number): Generator<Chunk> {
-  const sql = `SELECT c.*, (SELECT request_number FROM versions v
+  const sql = `SELECT content_id, start, "offset", record_size, length, crc32, (SELECT request_number FROM versions v
       WHERE v.content_id = c.content_id AND v.id = c.content_id LIMIT 1) AS request_number
     FROM chunks c WHERE volume = ? ORDER BY "offset"`
   for (const row of query(sql, volume)) {

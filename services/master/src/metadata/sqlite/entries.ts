@@ -1,5 +1,6 @@
 /** The rows of directories: what stands under a name in a directory. Names compare as UTF-8 bytes. */
 import { type DatabaseSync } from 'node:sqlite'
+import { Insert, listed } from './insert.ts'
 import { Query } from './query.ts'
 
 export interface Entry {
@@ -23,10 +24,23 @@ export interface ListedRow extends Entry {
   readonly executable: number | null
 }
 
+const COLUMNS = [
+  'parent_id',
+  'name',
+  'kind',
+  'id',
+  'version',
+  'size',
+  'target',
+  'modified_ms',
+  'reach_bytes',
+] as const satisfies (keyof Entry)[]
+const LISTED = COLUMNS.map((name) => `e.${name}`).join(', ')
+
 export class Entries {
   readonly #find: Query<Entry>
   readonly #any: Query<{ name: string }>
-  readonly #insert: Query
+  readonly #insert: Insert<typeof COLUMNS>
   readonly #update: Query
   readonly #setReach: Query
   readonly #remove: Query
@@ -34,9 +48,12 @@ export class Entries {
   readonly #bare: Query<Entry>
 
   constructor(database: DatabaseSync) {
-    this.#find = new Query(database, 'SELECT * FROM entries WHERE parent_id = ? AND name = ?')
+    this.#find = new Query(
+      database,
+      `SELECT ${listed(COLUMNS)} FROM entries WHERE parent_id = ? AND name = ?`,
+    )
     this.#any = new Query(database, 'SELECT name FROM entries WHERE parent_id = ? LIMIT 1')
-    this.#insert = new Query(database, 'INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)')
+    this.#insert = new Insert(database, 'INSERT INTO entries', COLUMNS)
     this.#update = new Query(
       database,
       'UPDATE entries SET version = ?, size = ?, target = ?, modified_ms = ? WHERE parent_id = ? AND name = ?',
@@ -48,13 +65,13 @@ export class Entries {
     this.#remove = new Query(database, 'DELETE FROM entries WHERE parent_id = ? AND name = ?')
     this.#page = new Query(
       database,
-      `SELECT e.*, v.content_type, v.executable FROM entries e
+      `SELECT ${LISTED}, v.content_type, v.executable FROM entries e
        LEFT JOIN versions v ON e.kind = 1 AND v.file_id = e.id AND v.id = e.version
        WHERE e.parent_id = ? AND e.name > ? ORDER BY e.name LIMIT ? + 0`,
     )
     this.#bare = new Query(
       database,
-      'SELECT * FROM entries WHERE parent_id = ? AND name > ? ORDER BY name LIMIT ? + 0',
+      `SELECT ${listed(COLUMNS)} FROM entries WHERE parent_id = ? AND name > ? ORDER BY name LIMIT ? + 0`,
     )
   }
 
@@ -67,8 +84,7 @@ export class Entries {
   }
 
   insert(entry: Entry): void {
-    const { parent_id, name, kind, id, version, size, target, modified_ms, reach_bytes } = entry
-    this.#insert.run(parent_id, name, kind, id, version, size, target, modified_ms, reach_bytes)
+    this.#insert.run(entry)
   }
 
   /** Writes version, size, target and time of an entry that exists. */

@@ -3,6 +3,7 @@ import { type DatabaseSync } from 'node:sqlite'
 import { type VolumeKind } from '@dfs/protocol'
 import { type AllocationRequest, type Placement } from '../store.ts'
 import { VOLUME_KIND } from './codes.ts'
+import { Insert } from './insert.ts'
 import { Query } from './query.ts'
 
 interface GrantRow {
@@ -16,16 +17,18 @@ export interface Grant {
   readonly volumes: readonly number[]
 }
 
+const COLUMNS = ['server', 'kind', 'incarnation', 'number', 'volumes'] as const
+
 export class Grants {
   readonly #find: Query<GrantRow>
-  readonly #put: Query
+  readonly #put: Insert<typeof COLUMNS>
 
   constructor(database: DatabaseSync) {
     this.#find = new Query(
       database,
       'SELECT incarnation, number, volumes FROM grants WHERE server = ? AND kind = ?',
     )
-    this.#put = new Query(database, 'INSERT OR REPLACE INTO grants VALUES (?, ?, ?, ?, ?)')
+    this.#put = new Insert(database, 'INSERT OR REPLACE INTO grants', COLUMNS)
   }
 
   /** Null where this incarnation was granted nothing yet. */
@@ -36,6 +39,8 @@ export class Grants {
   }
 
   put({ primary, kind, number }: AllocationRequest, volumes: readonly number[]): void {
-    this.#put.run(primary.server, VOLUME_KIND[kind], primary.incarnation, number, JSON.stringify(volumes))
+    const { server, incarnation } = primary
+    const row = { server, kind: VOLUME_KIND[kind], incarnation, number, volumes: JSON.stringify(volumes) }
+    this.#put.run(row)
   }
 }

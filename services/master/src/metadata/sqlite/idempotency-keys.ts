@@ -14,6 +14,7 @@ import {
   IDEMPOTENCY_KEPT_MS,
   IDEMPOTENCY_KEYS_KEPT_MIN,
 } from '@dfs/protocol'
+import { Insert } from './insert.ts'
 import { Query } from './query.ts'
 import { type State } from './state.ts'
 
@@ -28,11 +29,13 @@ export interface KeptResult {
   readonly result: CommandResult
 }
 
+const COLUMNS = ['generation', 'key', 'fingerprint', 'kept_since_ms', 'result'] as const
+
 export class IdempotencyKeys {
   readonly #state: State
   readonly #keysPerGeneration: number
   readonly #find: Query<KeyRow>
-  readonly #insert: Query
+  readonly #insert: Insert<typeof COLUMNS>
   readonly #remove: Query
   #mayHaveOld = true
 
@@ -43,7 +46,7 @@ export class IdempotencyKeys {
       database,
       'SELECT fingerprint, kept_since_ms, result FROM idempotency_keys WHERE generation = ? AND key = ?',
     )
-    this.#insert = new Query(database, 'INSERT INTO idempotency_keys VALUES (?, ?, ?, ?, ?)')
+    this.#insert = new Insert(database, 'INSERT INTO idempotency_keys', COLUMNS)
     this.#remove = new Query(
       database,
       `DELETE FROM idempotency_keys WHERE (generation, key) IN (
@@ -76,7 +79,13 @@ export class IdempotencyKeys {
     }
     const writer = new ByteWriter(64)
     encodeResult(writer, result)
-    this.#insert.run(generation.number, key, fingerprint, clusterMs, writer.finish())
+    this.#insert.run({
+      generation: generation.number,
+      key,
+      fingerprint,
+      kept_since_ms: clusterMs,
+      result: writer.finish(),
+    })
     generation.keysCount += 1
   }
 

@@ -7,6 +7,7 @@ import { ByteReader, ByteWriter, InvariantError } from '@dfs/core'
 import { type CommandResult, decodeResult, encodeResult, failure } from '@dfs/protocol'
 import { type CommitBatchRequest, type Placement, UNCONFIRMED_RESULTS_MAX } from '../store.ts'
 import { type Connection } from './connection.ts'
+import { Insert } from './insert.ts'
 import { Query } from './query.ts'
 
 interface StoredBatch {
@@ -88,12 +89,12 @@ export class Results {
     for (const [server, sender] of this.#touched) {
       const { incarnation, watermark, fresh } = sender
       if (!sender.isWatermarkSaved) {
-        this.#queries.putSender.run(server, incarnation, watermark)
+        this.#queries.putSender.run({ server, incarnation, watermark })
         sender.isWatermarkSaved = true
         this.#forget(server, sender)
       }
       if (fresh.size > 0) {
-        this.#queries.putResults.run(server, sequence, incarnation, encodeResults(fresh))
+        this.#queries.putResults.run({ server, sequence, incarnation, encoded: encodeResults(fresh) })
         this.#remember(sender, sequence, fresh)
         sender.fresh = new Map()
       }
@@ -140,17 +141,20 @@ const emptySender = (incarnation: number): Sender => ({
   fresh: new Map(),
 })
 
+const SENDER = ['server', 'incarnation', 'watermark'] as const
+const RESULTS = ['server', 'sequence', 'incarnation', 'encoded'] as const
+
 const prepare = ({ database }: Connection) => ({
   senders: new Query<{ server: number; incarnation: number; watermark: number }>(
     database,
-    'SELECT * FROM senders ORDER BY server',
+    'SELECT server, incarnation, watermark FROM senders ORDER BY server',
   ),
   results: new Query<{ server: number; sequence: number; encoded: Uint8Array }>(
     database,
-    'SELECT * FROM results ORDER BY server, sequence',
+    'SELECT server, sequence, encoded FROM results ORDER BY server, sequence',
   ),
-  putSender: new Query(database, 'INSERT OR REPLACE INTO senders VALUES (?, ?, ?)'),
-  putResults: new Query(database, 'INSERT INTO results VALUES (?, ?, ?, ?)'),
+  putSender: new Insert(database, 'INSERT OR REPLACE INTO senders', SENDER),
+  putResults: new Insert(database, 'INSERT INTO results', RESULTS),
   removeUpTo: new Query(database, 'DELETE FROM results WHERE server = ? AND sequence <= ?'),
   removeResults: new Query(database, 'DELETE FROM results WHERE server = ? AND incarnation < ?'),
   removeSender: new Query(database, 'DELETE FROM senders WHERE server = ? AND incarnation < ?'),

@@ -2,6 +2,7 @@
 import { type DatabaseSync } from 'node:sqlite'
 import { DfsError } from '@dfs/protocol'
 import { type Placement, type Registration, type ServerRecord } from '../store.ts'
+import { Insert, listed } from './insert.ts'
 import { Query } from './query.ts'
 
 interface ServerRow {
@@ -16,16 +17,28 @@ interface ServerRow {
   readonly feature_level: number
 }
 
+const KNOWN = [
+  'id',
+  'disk_uid',
+  'name',
+  'incarnation',
+  'internal_address',
+  'public_port',
+  'advertised_url',
+  'zone',
+  'feature_level',
+] as const satisfies (keyof ServerRow)[]
+const COLUMNS = [...KNOWN, 'registered_ms'] as const
+
 export class Servers {
   readonly #byId = new Map<number, ServerRecord>()
-  readonly #put: Query
+  readonly #put: Insert<typeof COLUMNS>
   readonly #putLevel: Query
 
   constructor(database: DatabaseSync) {
-    for (const row of new Query<ServerRow>(database, 'SELECT * FROM servers ORDER BY id').all()) {
-      this.#byId.set(row.id, recordOf(row))
-    }
-    this.#put = new Query(database, 'INSERT OR REPLACE INTO servers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+    const known = new Query<ServerRow>(database, `SELECT ${listed(KNOWN)} FROM servers ORDER BY id`)
+    for (const row of known.all()) this.#byId.set(row.id, recordOf(row))
+    this.#put = new Insert(database, 'INSERT OR REPLACE INTO servers', COLUMNS)
     this.#putLevel = new Query(database, 'UPDATE servers SET feature_level = ? WHERE internal_address = ?')
   }
 
@@ -45,18 +58,7 @@ export class Servers {
     const { reports: _reports, ...rest } = registration
     const server: ServerRecord = { id, ...rest }
     this.#byId.set(id, server)
-    this.#put.run(
-      id,
-      server.diskUid,
-      server.name,
-      server.incarnation,
-      server.internalAddress,
-      server.publicPort,
-      server.advertisedUrl,
-      server.zone,
-      nowWallMs,
-      server.featureLevel,
-    )
+    this.#put.run({ ...rowOf(server), registered_ms: nowWallMs })
     this.#spreadLevel(server)
   }
 
@@ -93,6 +95,18 @@ export class Servers {
     return this.#byId.get(id)?.zone ?? ''
   }
 }
+
+const rowOf = (server: ServerRecord): ServerRow => ({
+  id: server.id,
+  disk_uid: server.diskUid,
+  name: server.name,
+  incarnation: server.incarnation,
+  internal_address: server.internalAddress,
+  public_port: server.publicPort,
+  advertised_url: server.advertisedUrl,
+  zone: server.zone,
+  feature_level: server.featureLevel,
+})
 
 const recordOf = (row: ServerRow): ServerRecord => ({
   id: row.id,

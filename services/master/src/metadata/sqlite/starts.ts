@@ -5,6 +5,7 @@
  */
 import { type DatabaseSync } from 'node:sqlite'
 import { type Epoch } from '@dfs/protocol'
+import { Insert } from './insert.ts'
 import { Query } from './query.ts'
 
 interface StartRow {
@@ -13,13 +14,15 @@ interface StartRow {
   readonly sequence: number
 }
 
+const COLUMNS = ['counter', 'nonce', 'sequence'] as const
+
 export class Starts {
-  readonly #add: Query
+  readonly #add: Insert<typeof COLUMNS>
   readonly #at: Query<StartRow>
   readonly #after: Query<StartRow>
 
   constructor(database: DatabaseSync) {
-    this.#add = new Query(database, 'INSERT INTO starts VALUES (?, ?, ?)')
+    this.#add = new Insert(database, 'INSERT INTO starts', COLUMNS)
     this.#at = new Query(database, 'SELECT nonce, sequence FROM starts WHERE counter = ?')
     this.#after = new Query(
       database,
@@ -29,7 +32,7 @@ export class Starts {
 
   /** `sequence` is that of the start's beginning. */
   add({ counter, nonce, sequence }: Epoch): void {
-    this.#add.run(counter, nonce, sequence)
+    this.#add.run({ counter, nonce, sequence })
   }
 
   /** Whether everything that was seen is in this database; `counter` is the present start's. Starts before this table count by what followed them. */

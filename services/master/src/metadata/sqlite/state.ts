@@ -6,6 +6,7 @@
 import { type Random } from '@dfs/core'
 import { DfsError, type Epoch, FEATURE_LEVEL, makeId } from '@dfs/protocol'
 import { type Connection } from './connection.ts'
+import { listed } from './insert.ts'
 import { Query } from './query.ts'
 import { Starts } from './starts.ts'
 
@@ -23,6 +24,26 @@ interface StateRow {
   readonly key_count: number
   readonly feature_level: number
 }
+
+const COLUMNS = [
+  'cluster_id',
+  'epoch',
+  'sequence',
+  'files',
+  'directories',
+  'links',
+  'file_bytes',
+  'cluster_ms',
+  'key_generation',
+  'key_generation_since_ms',
+  'key_count',
+  'feature_level',
+] as const satisfies (keyof StateRow)[]
+
+/** Of a new cluster. The columns that are not named begin with what the schema says. */
+const FIRST = `INSERT OR IGNORE INTO state
+  (one, cluster_id, epoch, nonce, sequence, files, directories, links, file_bytes)
+  VALUES (1, ?, 0, '', 0, 0, 0, 0, 0)`
 
 export interface Counters {
   files: number
@@ -63,9 +84,8 @@ export class State {
        key_generation = ?, key_generation_since_ms = ?, key_count = ?, feature_level = ?`,
     )
     const row = connection.write(() => {
-      const first = `INSERT OR IGNORE INTO state VALUES (1, ?, 0, '', 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)`
-      new Query(database, first).run(hexadecimal(random.bytes(16)))
-      return new Query<StateRow>(database, 'SELECT * FROM state').first()!
+      new Query(database, FIRST).run(hexadecimal(random.bytes(16)))
+      return new Query<StateRow>(database, `SELECT ${listed(COLUMNS)} FROM state`).first()!
     })
     requireReadable(row.feature_level)
     this.clusterId = row.cluster_id

@@ -2,6 +2,7 @@
 import { type DatabaseSync } from 'node:sqlite'
 import { ENTRY } from './codes.ts'
 import { type Entry } from './entries.ts'
+import { Insert } from './insert.ts'
 import { Query } from './query.ts'
 
 export interface Trashing {
@@ -16,13 +17,29 @@ export interface Trashing {
   readonly isCounted: boolean
 }
 
+const COLUMNS = [
+  'operation',
+  'reason',
+  'path',
+  'parent_id',
+  'name',
+  'kind',
+  'id',
+  'version',
+  'size',
+  'target',
+  'modified_ms',
+  'trashed_ms',
+  'is_counted',
+] as const
+
 export class Trash {
-  readonly #insert: Query
+  readonly #insert: Insert<typeof COLUMNS>
   readonly #uncounted: Query<{ operation: number; id: number }>
   readonly #setCounted: Query
 
   constructor(database: DatabaseSync) {
-    this.#insert = new Query(database, 'INSERT INTO trash VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+    this.#insert = new Insert(database, 'INSERT INTO trash', COLUMNS)
     this.#uncounted = new Query(
       database,
       `SELECT operation, id FROM trash WHERE is_counted = 0 AND kind = ${ENTRY.directory} ORDER BY operation LIMIT 1`,
@@ -31,10 +48,8 @@ export class Trash {
   }
 
   put({ operation, reason, path, entry, nowWallMs, isCounted }: Trashing): void {
-    const { parent_id, name, kind, id, version, size, target, modified_ms } = entry
-    const place = [operation, reason, path, parent_id, name] as const
-    const what = [kind, id, version, size, target, modified_ms] as const
-    this.#insert.run(...place, ...what, nowWallMs, isCounted ? 1 : 0)
+    const how = { operation, reason, path, trashed_ms: nowWallMs, is_counted: isCounted ? 1 : 0 }
+    this.#insert.run({ ...entry, ...how })
   }
 
   /** The deleted directory that waits for longest to be counted. */

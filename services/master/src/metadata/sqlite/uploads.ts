@@ -4,6 +4,7 @@
  */
 import { type DatabaseSync } from 'node:sqlite'
 import { type ChunkPlacement, type RequestId } from '@dfs/protocol'
+import { Insert } from './insert.ts'
 import { Query } from './query.ts'
 
 export interface Upload {
@@ -30,8 +31,9 @@ export class Uploads {
 
   /** Records that one more chunk was staged; makes the upload where it is the first. */
   stage({ server, incarnation, number }: RequestId, upload: Upload, chunk: ChunkPlacement): void {
-    this.#queries.put.run(server, incarnation, number, upload.content, upload.stagedEnd)
-    this.#queries.putVolume.run(upload.content, chunk.volume, chunk.copies)
+    const { content: content_id, stagedEnd: staged_end } = upload
+    this.#queries.put.run({ server, incarnation, number, content_id, staged_end })
+    this.#queries.putVolume.run({ content_id, volume: chunk.volume, copies: chunk.copies })
   }
 
   volumesOf(upload: Upload): UploadVolume[] {
@@ -47,7 +49,7 @@ export class Uploads {
   /** Ends an upload whose content nothing will refer to. */
   drop(id: RequestId, upload: Upload, nowWallMs: number): void {
     this.finish(id, upload)
-    this.#queries.putGarbage.run(upload.content, nowWallMs)
+    this.#queries.putGarbage.run({ content_id: upload.content, since_ms: nowWallMs })
   }
 
   /** Drops what earlier incarnations of a server have left. */
@@ -58,17 +60,22 @@ export class Uploads {
   }
 }
 
+const UPLOAD = ['server', 'incarnation', 'number', 'content_id', 'staged_end'] as const
+const UPLOAD_VOLUME = ['content_id', 'volume', 'copies'] as const
+const GARBAGE = ['content_id', 'since_ms'] as const
+
 const prepare = (database: DatabaseSync) => ({
   find: new Query<Upload>(
     database,
     `SELECT content_id AS content, staged_end AS stagedEnd FROM uploads
      WHERE server = ? AND incarnation = ? AND number = ?`,
   ),
-  put: new Query(database, 'INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?, ?)'),
-  putVolume: new Query(
+  put: new Insert(database, 'INSERT OR REPLACE INTO uploads', UPLOAD),
+  putVolume: new Insert(
     database,
-    `INSERT INTO upload_volumes VALUES (?, ?, ?)
-     ON CONFLICT DO UPDATE SET copies = min(copies, excluded.copies) WHERE excluded.copies < copies`,
+    'INSERT INTO upload_volumes',
+    UPLOAD_VOLUME,
+    'ON CONFLICT DO UPDATE SET copies = min(copies, excluded.copies) WHERE excluded.copies < copies',
   ),
   volumes: new Query<UploadVolume>(
     database,
@@ -76,7 +83,7 @@ const prepare = (database: DatabaseSync) => ({
   ),
   remove: new Query(database, 'DELETE FROM uploads WHERE server = ? AND incarnation = ? AND number = ?'),
   removeVolumes: new Query(database, 'DELETE FROM upload_volumes WHERE content_id = ?'),
-  putGarbage: new Query(database, 'INSERT INTO garbage VALUES (?, ?)'),
+  putGarbage: new Insert(database, 'INSERT INTO garbage', GARBAGE),
   ended: new Query<Upload & { incarnation: number; number: number }>(
     database,
     `SELECT content_id AS content, staged_end AS stagedEnd, incarnation, number FROM uploads

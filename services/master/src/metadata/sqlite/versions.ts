@@ -1,6 +1,7 @@
 /** The versions of files: immutable, kept for ever. */
 import { type DatabaseSync } from 'node:sqlite'
 import { type FileInfo, type RequestId } from '@dfs/protocol'
+import { Insert, listed } from './insert.ts'
 import { Query } from './query.ts'
 
 interface VersionRow {
@@ -23,16 +24,28 @@ export interface Version {
   readonly content: number | null
 }
 
+const KNOWN = [
+  'file_id',
+  'id',
+  'size',
+  'crc32',
+  'sha256',
+  'content_type',
+  'executable',
+  'content_id',
+  'created_wall_ms',
+  'copies',
+  'zones',
+] as const satisfies (keyof VersionRow)[]
+const COLUMNS = [...KNOWN, 'request_server', 'request_incarnation', 'request_number'] as const
+
 export class Versions {
   readonly #find: Query<VersionRow>
-  readonly #insert: Query
+  readonly #insert: Insert<typeof COLUMNS>
 
   constructor(database: DatabaseSync) {
-    this.#find = new Query(database, 'SELECT * FROM versions WHERE file_id = ? AND id = ?')
-    this.#insert = new Query(
-      database,
-      'INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-    )
+    this.#find = new Query(database, `SELECT ${listed(KNOWN)} FROM versions WHERE file_id = ? AND id = ?`)
+    this.#insert = new Insert(database, 'INSERT INTO versions', COLUMNS)
   }
 
   find(file: number, version: number): Version | undefined {
@@ -41,10 +54,22 @@ export class Versions {
   }
 
   insert({ info, content }: Version, request: RequestId): void {
-    const what = [info.file, info.version, info.size, info.crc32, info.sha256, info.contentType] as const
-    const when = [info.executable ? 1 : 0, content, info.modifiedMs] as const
-    const receipt = [info.copies, info.zones] as const
-    this.#insert.run(...what, ...when, request.server, request.incarnation, request.number, ...receipt)
+    this.#insert.run({
+      file_id: info.file,
+      id: info.version,
+      size: info.size,
+      crc32: info.crc32,
+      sha256: info.sha256,
+      content_type: info.contentType,
+      executable: info.executable ? 1 : 0,
+      content_id: content,
+      created_wall_ms: info.modifiedMs,
+      copies: info.copies,
+      zones: info.zones,
+      request_server: request.server,
+      request_incarnation: request.incarnation,
+      request_number: request.number,
+    })
   }
 }
 

@@ -7,28 +7,16 @@ import { assert } from '@dfs/core'
 import { type SealOrder, type VolumeOrder } from '@dfs/protocol'
 import { BoundedCache } from '../bounded-cache.ts'
 import { type CopyOfVolume, type OpenVolume } from '../store.ts'
-import { REPLICA, VOLUME_KIND, VOLUME_STATE } from './codes.ts'
-import { Query } from './query.ts'
+import { REPLICA, VOLUME_STATE } from './codes.ts'
 import { type Replica, type Volume } from './volume.ts'
-
-interface VolumeRow {
-  readonly id: number
-  readonly kind: number
-  readonly state: number
-  readonly primary_server: number
-  readonly primary_incarnation: number
-  readonly committed_end: number
-  readonly sealed_length: number | null
-}
-
-interface ReplicaRow {
-  readonly id: number
-  readonly server: number
-  readonly incarnation: number
-  readonly state: number
-  readonly verified_to: number
-  readonly seal_reported: number
-}
+import {
+  prepareVolumes,
+  replicaOf,
+  replicaRowOf,
+  volumeOf,
+  type VolumeRow,
+  volumeRowOf,
+} from './volume-rows.ts'
 
 const SEALED_CACHED_MAX = 16_384
 
@@ -37,11 +25,11 @@ export class Volumes {
   readonly #sealed = new BoundedCache<number, Volume>(SEALED_CACHED_MAX)
   /** Open volumes whose committed end rose in the transaction under way. */
   readonly #raised = new Set<Volume>()
-  readonly #queries: ReturnType<typeof prepare>
+  readonly #queries: ReturnType<typeof prepareVolumes>
   #sealedCount: number
 
   constructor(database: DatabaseSync) {
-    this.#queries = prepare(database)
+    this.#queries = prepareVolumes(database)
     for (const row of this.#queries.openVolumes.all()) this.#open.set(row.id, this.#load(row))
     this.#sealedCount = this.#queries.countSealed.first()!.count
   }
@@ -92,17 +80,9 @@ export class Volumes {
   }
 
   insert(volume: Volume, salt: string, nowWallMs: number): void {
-    const { server, incarnation } = volume.primary
-    const kind = VOLUME_KIND[volume.kind]
-    this.#queries.insertVolume.run(volume.id, kind, server, incarnation, salt, nowWallMs)
+    this.#queries.insertVolume.run({ ...volumeRowOf(volume), salt, created_ms: nowWallMs })
     for (const replica of volume.replicas) {
-      this.#queries.insertReplica.run(
-        replica.id,
-        volume.id,
-        replica.server,
-        replica.incarnation,
-        replica.state,
-      )
+      this.#queries.insertReplica.run({ ...replicaRowOf(replica), volume: volume.id })
     }
     this.#open.set(volume.id, volume)
   }
@@ -169,60 +149,9 @@ export class Volumes {
   }
 
   #load(row: VolumeRow): Volume {
-    return {
-      id: row.id,
-      kind: row.kind === VOLUME_KIND.small ? 'small' : 'large',
-      primary: { server: row.primary_server, incarnation: row.primary_incarnation },
-      replicas: this.#queries.replicas.all(row.id).map(replicaOf),
-      state: row.state,
-      committedEnd: row.committed_end,
-      sealedLength: row.sealed_length,
-    }
+    return volumeOf(row, this.#queries.replicas.all(row.id).map(replicaOf))
   }
 }
-
-const prepare = (database: DatabaseSync) => ({
-  openVolumes: new Query<VolumeRow>(database, 'SELECT * FROM volumes WHERE state = 1 ORDER BY id'),
-  volume: new Query<VolumeRow>(database, 'SELECT * FROM volumes WHERE id = ?'),
-  salt: new Query<{ salt: string }>(database, 'SELECT salt FROM volumes WHERE id = ?'),
-  countSealed: new Query<{ count: number }>(
-    database,
-    'SELECT (SELECT count(*) FROM volumes) - (SELECT count(*) FROM volumes WHERE state = 1) AS count',
-  ),
-  replicas: new Query<ReplicaRow>(database, 'SELECT * FROM replicas WHERE volume = ? ORDER BY id'),
-  insertVolume: new Query(database, 'INSERT INTO volumes VALUES (?, ?, 1, ?, ?, 0, NULL, ?, ?, NULL, NULL)'),
-  insertReplica: new Query(database, 'INSERT INTO replicas VALUES (?, ?, ?, ?, ?, 0, 0)'),
-  raise: new Query(database, 'UPDATE volumes SET committed_end = ? WHERE id = ?'),
-  seal: new Query(
-    database,
-    `UPDATE volumes SET state = 2, committed_end = ?, sealed_length = ?, sealed_ms = ?, seal_reason = ?
-     WHERE id = ?`,
-  ),
-  updateReplica: new Query(
-    database,
-    'UPDATE replicas SET state = ?, verified_to = ?, seal_reported = ? WHERE id = ?',
-  ),
-  volumesOn: new Query<{ volume: number }>(
-    database,
-    'SELECT volume FROM replicas WHERE server = ? AND state IN (?, ?) ORDER BY volume',
-  ),
-  awaitingSeal: new Query<{ volume: number; replica: number; length: number }>(
-    database,
-    `SELECT r.volume, r.id AS replica, v.sealed_length AS length
-     FROM replicas r JOIN volumes v ON v.id = r.volume
-     WHERE r.server = ? AND r.state = 2 AND r.seal_reported = 0 AND v.state = 2
-     ORDER BY r.id LIMIT ? + 0`,
-  ),
-})
-
-const replicaOf = (row: ReplicaRow): Replica => ({
-  id: row.id,
-  server: row.server,
-  incarnation: row.incarnation,
-  state: row.state,
-  verifiedTo: row.verified_to,
-  isSealReported: row.seal_reported === 1,
-})
 
 export const openVolumeOf = (volume: Volume): OpenVolume => ({
   volume: volume.id,
