@@ -43,6 +43,7 @@ import { FullCheck } from './volume/full-check.ts'
 import { otherCopies } from './volume/other-copies.ts'
 import { Verifier } from './volume/verifier.ts'
 import { VolumeStore } from './volume/volume-store.ts'
+import { WitnessKeeper } from './witness-keeper.ts'
 
 export interface ChunkServerOptions {
   readonly masterAddress: string
@@ -84,8 +85,11 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     log,
     openFilesMax: tuning.openFilesMax,
     lookAgainMs: tuning.lookAgainMs,
+    keepWitness: (inRecord) => identity.writeDownSeen(inRecord),
     onSealed: (volume) => pool?.noteSealed(volume),
   })
+  await identity.adopt(store.foundWitness)
+  const witness = new WitnessKeeper({ clock, log, identity })
   const directory = new ServerDirectory(clock)
   const { freeSpaceFloorBytes: floorBytes = FREE_SPACE_FLOOR_BYTES } = options
   let nudge = (): void => {}
@@ -103,6 +107,7 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     ...options,
     tuning,
     identity,
+    witness,
     store,
     directory,
     space,
@@ -121,6 +126,7 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     crc32,
     space,
     onOrder: (order) => meetServers(order, directory, session),
+    hear: (epoch) => session.hear(epoch),
   })
   let files: FileService | null = null
   const server = await transport.serve(
@@ -136,7 +142,11 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     random: random.fork('commits'),
     tuning,
     sender: () => ({ server: identity.serverId, incarnation: identity.incarnation }),
-    send: (request, options) => session.callCurrent(commitsMethod, request, options),
+    send: async (request, options) => {
+      const reply = await session.callCurrent(commitsMethod, request, options)
+      witness.noteAcknowledged()
+      return reply
+    },
   })
   const lookups = new LookupChannel({
     clock,
@@ -150,6 +160,7 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     runtime,
     tuning,
     identity,
+    witness,
     session,
     store,
     directory,
@@ -220,6 +231,7 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
       await openVolumes.close()
       await verifier.stop()
       await session.stop()
+      await witness.stop()
       await server.close()
       await store.close()
     },

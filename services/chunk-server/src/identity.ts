@@ -4,12 +4,11 @@
  */
 import { type Random } from '@dfs/core'
 import { checkEpoch, DfsError, type Epoch, type ServerIdentityRecord } from '@dfs/protocol'
+import { isNewer, newest } from '@dfs/volume'
 import { type IdentityFilesDeps, loadIdentity, saveIdentity } from './identity-files.ts'
 
 /** The lower part of an incarnation is drawn by lot; the upper part counts the starts. */
 const LOTS = 2 ** 20
-/** Transactions of the master that may pass before the highest sequence seen is written again. */
-const SEQUENCE_STEP = 10_000
 
 export class ServerIdentity {
   readonly #files: IdentityFilesDeps
@@ -56,6 +55,16 @@ export class ServerIdentity {
     return this.#seen
   }
 
+  /** What the next start will know of the master, whatever it finds in records. */
+  get writtenEpoch(): Epoch | null {
+    return this.#durable.seenEpoch
+  }
+
+  /** What anybody has seen who is known here, for a master to prove that it is no older. */
+  get knownEpoch(): Epoch | null {
+    return newest(this.#seen, this.#durable.seenEpoch)
+  }
+
   /** The id that the master gave; only after the first registration. */
   get serverId(): number {
     const { serverId } = this.#durable
@@ -95,22 +104,30 @@ export class ServerIdentity {
    */
   async observe(epoch: Epoch): Promise<void> {
     checkEpoch(this.#seen, epoch)
-    const isNewStart = this.#seen?.counter !== epoch.counter
-    if (isNewStart || epoch.sequence > (this.#seen?.sequence ?? 0)) this.#seen = epoch
-    if (this.#mustWriteSeen())
-      await this.#persist(() => (this.#mustWriteSeen() ? { seenEpoch: this.#seen } : null))
+    if (isNewer(epoch, this.#seen)) this.#seen = epoch
+    if (epoch.counter > (this.#durable.seenEpoch?.counter ?? 0)) await this.writeDownSeen()
   }
 
-  /** Writes down all that was seen of the master, where it is news. Throws DiskError. */
-  async writeDownSeen(): Promise<void> {
-    if (this.#seen?.sequence === this.#durable.seenEpoch?.sequence) return
-    await this.#persist(() => ({ seenEpoch: this.#seen }))
+  /** Takes over what was found in records before the first registration. Durable when it resolves. Throws DiskError. */
+  async adopt(found: Epoch | null): Promise<void> {
+    this.#seen = newest(found, this.#seen)
+    await this.writeDownSeen()
   }
 
-  #mustWriteSeen(): boolean {
-    const { seenEpoch } = this.#durable
-    const isNewStart = this.#seen?.counter !== seenEpoch?.counter
-    return isNewStart || (this.#seen?.sequence ?? 0) > (seenEpoch?.sequence ?? 0) + SEQUENCE_STEP
+  /**
+   * Writes down all that was seen of the master, and what a record says that others have seen, where it is news. Throws
+   * DiskError.
+   */
+  async writeDownSeen(inRecord: Epoch | null = null): Promise<void> {
+    const news = (): Epoch | null => {
+      const known = newest(inRecord, this.#seen)
+      return known !== null && isNewer(known, this.#durable.seenEpoch) ? known : null
+    }
+    if (news() === null) return
+    await this.#persist(() => {
+      const seenEpoch = news()
+      return seenEpoch === null ? null : { seenEpoch }
+    })
   }
 
   /** Writes what `decide` wants changed when its turn comes; null where nothing is left to write. */

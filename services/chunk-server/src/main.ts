@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The process: configuration, the real world, the chunk server, its public API, and the order in which they stop. */
 import { lockDirectory, NodeClock, NodeRandom, crc32, createHasher, nodeRuntime } from '@dfs/node-runtime'
-import { DfsError, MIB } from '@dfs/protocol'
+import { DfsError, MIB, type Readiness } from '@dfs/protocol'
 import { buildPublicApp } from '@dfs/public-api'
 import { readClusterKey, RefusalError, runService, type ServiceContext } from '@dfs/service-kit'
 import { type ChunkServer, startChunkServer } from './chunk-server.ts'
@@ -61,7 +61,7 @@ async function start({ lifecycle, config, log }: ServiceContext<typeof ChunkServ
       random: new NodeRandom(),
       log,
       allowedHosts: config.allowedHosts,
-      readiness: () => lifecycle.unreadiness() ?? server.readiness(),
+      readiness: () => readinessOf(lifecycle, server),
       onFatal,
     })
     lifecycle.onStop('listeners', 'public API', () => app.close())
@@ -79,4 +79,15 @@ async function start({ lifecycle, config, log }: ServiceContext<typeof ChunkServ
       openDoors,
     }),
   )
+}
+
+/** While it starts the server itself says more: a master that refuses it does so for good. */
+function readinessOf(
+  lifecycle: ServiceContext<typeof ChunkServerConfig>['lifecycle'],
+  server: ChunkServer,
+): Readiness {
+  const unready = lifecycle.unreadiness()
+  if (unready === null) return server.readiness()
+  const { whyNot } = lifecycle.state === 'starting' ? server.readiness() : unready
+  return whyNot === null ? unready : { whyNot, missing: null }
 }

@@ -4,7 +4,9 @@ import {
   type AppendRequest,
   createReplica,
   DfsError,
+  type Epoch,
   formatId,
+  noteEpoch,
   ping,
   readBytes,
   serveMethod,
@@ -13,7 +15,7 @@ import {
   WIRE_BODY_BYTES_MAX,
 } from '@dfs/protocol'
 import { type Crc32 } from '@dfs/volume'
-import { byteCount, DiskError, type SpaceWatch } from '@dfs/core'
+import { byteCount, DiskError, type SpaceWatch, TransportError } from '@dfs/core'
 import { appending, requireRoom } from './disk-space.ts'
 import { type ServerIdentity } from './identity.ts'
 import { type VolumeStore } from './volume/volume-store.ts'
@@ -25,6 +27,8 @@ export interface PeerMethodDeps {
   readonly space: SpaceWatch
   /** A primary has given this order. */
   readonly onOrder: (order: VolumeOrder) => void
+  /** The master says how far it is; durable when it resolves. */
+  readonly hear: (epoch: Epoch) => Promise<void>
 }
 
 export function peerMethods(deps: PeerMethodDeps): ServedMethod[] {
@@ -38,6 +42,10 @@ export function peerMethods(deps: PeerMethodDeps): ServedMethod[] {
       await appending(space, () => store.create(order, own.replica))
       return {}
     }),
+    serveMethod(noteEpoch, async ({ epoch }) => {
+      await deps.hear(epoch).catch(sayUnavailable)
+      return {}
+    }),
     serveMethod(ping, async () => ({})),
     serveMethod(appendRecords, (request) => append(request, deps)),
     serveMethod(readBytes, async ({ volume, offset, size }) => {
@@ -48,6 +56,12 @@ export function peerMethods(deps: PeerMethodDeps): ServedMethod[] {
       return [bytes]
     }),
   ]
+}
+
+/** The master that asks is not the one that this server obeys, or not yet. */
+function sayUnavailable(error: unknown): never {
+  if (!(error instanceof TransportError)) throw error
+  throw new DfsError('UNAVAILABLE', error.message, { cause: error })
 }
 
 /** What the disk cannot read is damage to whoever asked: they report it, and it is mended from another copy (R20). */

@@ -15,7 +15,7 @@ const SESSION_SILENCE_MS = 10_000
 export interface ServerReadinessDeps {
   readonly clock: Clock
   readonly log: Log
-  readonly session: Pick<MasterSession, 'silentForMs'>
+  readonly session: Pick<MasterSession, 'silentForMs' | 'refusal'>
   readonly directory: Pick<ServerDirectory, 'servers' | 'settings' | 'unreachable'>
   readonly space: Pick<SpaceWatch, 'isFull'>
   readonly pool: Pick<VolumePool, 'copiesNow' | 'whyNone'>
@@ -41,7 +41,8 @@ export class ServerReadiness {
   }
 
   #whySilent(): string | null {
-    const { silentForMs } = this.#deps.session
+    const { silentForMs, refusal } = this.#deps.session
+    if (refusal !== null) return `the master is not obeyed: ${refusal}`
     if (silentForMs === null) return 'not registered with the master yet'
     return silentForMs > SESSION_SILENCE_MS ? 'the master does not answer' : null
   }

@@ -34,6 +34,7 @@ import { ownReplica } from './peer-methods.ts'
 import { OpenVolume } from './replication/open-volume.ts'
 import { type Tuning } from './tuning.ts'
 import { type VolumeStore } from './volume/volume-store.ts'
+import { type WitnessKeeper } from './witness-keeper.ts'
 
 const SEAL_BACKOFF = { firstMs: 100, mostMs: 2000 }
 
@@ -41,6 +42,7 @@ export interface VolumeAllocationDeps {
   readonly runtime: Runtime
   readonly tuning: Tuning
   readonly identity: ServerIdentity
+  readonly witness: WitnessKeeper
   readonly session: MasterSession
   readonly store: VolumeStore
   readonly directory: ServerDirectory
@@ -94,7 +96,7 @@ export class VolumeAllocator {
 }
 
 async function makeCopies(deps: VolumeAllocationDeps, order: VolumeOrder): Promise<OpenVolume> {
-  const { store, identity, runtime, tuning, directory, crc32, space } = deps
+  const { store, identity, witness, runtime, tuning, directory, crc32, space } = deps
   const peers = order.replicas.map(({ server }) => server).filter((server) => server !== identity.serverId)
   const [copy] = await Promise.all([
     appending(space, () => store.create(order, ownReplica(order, identity).replica)),
@@ -107,6 +109,7 @@ async function makeCopies(deps: VolumeAllocationDeps, order: VolumeOrder): Promi
     tuning,
     addressOf: (server) => directory.addressOf(server),
     witness: () => (directory.allows('recordWitness') ? identity.seenEpoch : null),
+    onRecord: (seen) => witness.noteRecord(seen),
     appendHere: async (bytes, append) => {
       requireRoom(space, bytes)
       const length = await appending(space, append)

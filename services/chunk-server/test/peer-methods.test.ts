@@ -23,6 +23,9 @@ import { ServerIdentity } from '../src/identity.ts'
 import { peerMethods } from '../src/peer-methods.ts'
 import { VolumeStore } from '../src/volume/volume-store.ts'
 
+/** What records say of the master is another test's matter. */
+const keepWitness = async (): Promise<void> => {}
+
 const [PRIMARY, THIS, OTHER] = [1, 7, 8]
 const PRIMARY_INCARNATION = 5_000_000
 const VOLUME = 70
@@ -48,6 +51,7 @@ beforeEach(async () => {
       crc32,
       openFilesMax: 8,
       lookAgainMs: 1000,
+      keepWitness,
       onSealed: () => {},
     })
     space = await watchSpace({ disk, floorBytes: 0, onChange: () => {} })
@@ -76,7 +80,9 @@ function orderOf(change: Partial<VolumeOrder> = {}, incarnation = identity.incar
 
 /** Calls come from the primary, by way of the wire's encoding. */
 function calling(): Transport {
-  const answer = methodHandler(peerMethods({ identity, store, crc32, space, onOrder: () => {} }))
+  const answer = methodHandler(
+    peerMethods({ identity, store, crc32, space, onOrder: () => {}, hear: async () => {} }),
+  )
   return {
     call: (_address, request) => answer(request),
     stream: () => Promise.reject(new Error('nobody listens')),
@@ -203,7 +209,14 @@ describe('records', () => {
     await simulation.complete(async () => {
       const { disk, log, random } = node.runtime
       identity = await ServerIdentity.open({ disk, crc32, log }, random)
-      const deps = { ...node.runtime, crc32, openFilesMax: 8, lookAgainMs: 1000, onSealed: () => {} }
+      const deps = {
+        ...node.runtime,
+        crc32,
+        openFilesMax: 8,
+        lookAgainMs: 1000,
+        keepWitness,
+        onSealed: () => {},
+      }
       store = await VolumeStore.open(deps)
     })
     assert(identity.incarnation > before, 'each start has an incarnation of its own')

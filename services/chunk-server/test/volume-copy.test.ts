@@ -9,6 +9,9 @@ import { OpenFiles } from '../src/volume/open-files.ts'
 import { fromHex, VolumeCopy } from '../src/volume/volume-copy.ts'
 import { VolumeStore } from '../src/volume/volume-store.ts'
 
+/** What records say of the master is another test's matter. */
+const keepWitness = async (): Promise<void> => {}
+
 const SALT = '0123456789abcdef'
 const ORDER: VolumeOrder = {
   volume: 77,
@@ -59,7 +62,7 @@ async function world(seed: string): Promise<World> {
     await node.runtime.disk.makeDirectory(VOLUMES_DIRECTORY)
     await node.runtime.disk.syncDirectory('')
     const made = await VolumeCopy.create(
-      { ...node.runtime, files: new OpenFiles(node.runtime.disk, 8), crc32 },
+      { ...node.runtime, files: new OpenFiles(node.runtime.disk, 8), keepWitness, crc32 },
       OPEN,
     )
     const bytes = record(0)
@@ -70,7 +73,14 @@ async function world(seed: string): Promise<World> {
 }
 
 const storeOf = ({ node }: World): Promise<VolumeStore> =>
-  VolumeStore.open({ ...node.runtime, crc32, openFilesMax: 8, lookAgainMs: 1000, onSealed: () => {} })
+  VolumeStore.open({
+    ...node.runtime,
+    crc32,
+    openFilesMax: 8,
+    lookAgainMs: 1000,
+    keepWitness,
+    onSealed: () => {},
+  })
 
 describe('the state beside a copy', () => {
   it('survives a power cut whenever it comes while two changes are being written', async () => {

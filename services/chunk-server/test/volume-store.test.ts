@@ -5,6 +5,9 @@ import { type DiskFaultHook, SimNetwork, simNode, type SimNode, Simulation } fro
 import { beforeEach, expect, it } from 'vitest'
 import { VolumeStore } from '../src/volume/volume-store.ts'
 
+/** What records say of the master is another test's matter. */
+const keepWitness = async (): Promise<void> => {}
+
 const [UNREADABLE, READABLE] = [70, 71]
 const orderOf = (volume: number): VolumeOrder => ({
   volume,
@@ -18,7 +21,14 @@ let simulation: Simulation
 let node: SimNode
 
 const open = (): Promise<VolumeStore> =>
-  VolumeStore.open({ ...node.runtime, crc32, openFilesMax: 8, lookAgainMs: 1000, onSealed: () => {} })
+  VolumeStore.open({
+    ...node.runtime,
+    crc32,
+    openFilesMax: 8,
+    lookAgainMs: 1000,
+    keepWitness,
+    onSealed: () => {},
+  })
 
 beforeEach(async () => {
   simulation = new Simulation('volume store')

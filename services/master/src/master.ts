@@ -37,9 +37,11 @@ import { Membership } from './membership.ts'
 import { type MetadataStore } from './metadata/store.ts'
 import { runMonitor } from './monitor.ts'
 import { OwnCommands } from './own-commands.ts'
+import { OwnWitness } from './own-witness.ts'
 import { PassOn } from './pass-on.ts'
 import { PassedWrites } from './passed-writes.ts'
 import { MasterReadiness } from './readiness.ts'
+import { RestoredBackup } from './restored-backup.ts'
 import { Sessions } from './sessions.ts'
 import { checkSettings, type MasterSettings } from './settings.ts'
 
@@ -115,6 +117,8 @@ interface Parts {
   readonly checks: CopyChecks
   readonly coordinators: Coordinators
   readonly passOn: PassOn
+  readonly backup: RestoredBackup
+  readonly ownWitness: OwnWitness
   readonly failure: Failure
 }
 
@@ -134,9 +138,12 @@ async function assemble(
   const passOn = new PassOn({ clock, log, transport, coordinators, passed })
   const damages = new DamageReports(shared)
   const checks = new CopyChecks({ clock: runtime.clock, sessions, epoch: store.epoch().counter })
-  const [membership, allocation] = [new Membership({ ...shared, damages, checks }), new Allocation(shared)]
-  const workers = { membership, allocation, damages, checks, coordinators, passOn }
-  return { store, settings, sessions, time, space, groups, ...workers, failure }
+  const backup = new RestoredBackup({ ...runtime, graceMs: settings.liveness.deadAfterMs })
+  const membership = new Membership({ ...shared, damages, checks, backup })
+  const allocation = new Allocation(shared)
+  const ownWitness = new OwnWitness(shared)
+  const workers = { membership, allocation, damages, checks, coordinators, passOn, backup, ownWitness }
+  return { ...shared, groups, ...workers, failure }
 }
 
 function servedMethods({
@@ -147,13 +154,20 @@ function servedMethods({
   allocation,
   damages,
   checks,
+  backup,
   failure,
 }: Parts): ServedMethod[] {
   const guarded =
     <Q, P>(answer: (request: Q) => Promise<P>) =>
     (request: Q): Promise<P> =>
       reporting(failure.report, () => answer(request))
+  const current = <Q, P>(answer: (request: Q) => Promise<P>): ((request: Q) => Promise<P>) =>
+    guarded(async (request) => {
+      backup.requireNone()
+      return await answer(request)
+    })
   const commit = async (request: CommitRequest): Promise<CommitReply> => {
+    backup.requireNone()
     const results = await groups.commit(request)
     return { epoch: store.epoch(), results }
   }
@@ -172,14 +186,14 @@ function servedMethods({
     ),
     serveMethod(
       allocateVolumes,
-      guarded(async (request) => {
+      current(async (request) => {
         const volumes = await allocation.allocate(request)
         return { epoch: store.epoch(), volumes, servers: sessions.view() }
       }),
     ),
     serveMethod(
       sealVolume,
-      guarded(async ({ volume, reason }) => {
+      current(async ({ volume, reason }) => {
         const sealedLengthBytes = await allocation.seal(volume, reason)
         return { epoch: store.epoch(), sealedLengthBytes }
       }),
@@ -197,12 +211,13 @@ function servedMethods({
     ),
     serveMethod(commits, commit),
     serveMethod(lookups, async (requests) => {
+      backup.requireNone()
       const results = await groups.lookup(requests)
       return { epoch: store.epoch(), results }
     }),
     serveMethod(
       listDirectory,
-      guarded(async (request) => {
+      current(async (request) => {
         const page = await store.list(request)
         return { epoch: store.epoch(), ...page }
       }),
@@ -231,9 +246,10 @@ class RunningMaster implements Master {
   }
 
   async readiness(): Promise<Readiness> {
-    const { failure } = this.#parts
+    const { failure, backup } = this.#parts
     if (this.#stopped !== null) return { whyNot: 'the master is stopping', missing: null }
     if (failure.hasHappened) return { whyNot: 'the metadata store has failed', missing: null }
+    if (backup.reason !== null) return { whyNot: backup.reason, missing: null }
     return await reporting(failure.report, () => this.#readiness.look())
   }
 
@@ -242,7 +258,7 @@ class RunningMaster implements Master {
   }
 
   write(request: WriteRequest, body: BodySource, context: RequestContext): Promise<WriteReply> {
-    return this.#serving(() => this.#parts.passOn.write(request, body, context))
+    return this.#current(() => this.#parts.passOn.write(request, body, context))
   }
 
   preferredCoordinator(): ServerInfo | null {
@@ -264,6 +280,7 @@ class RunningMaster implements Master {
     this.#background.abort(new Error('the master stops'))
     await this.#server.close()
     await this.#monitor
+    await this.#parts.ownWitness.stop()
     await this.#parts.store.close()
   }
 
@@ -272,14 +289,28 @@ class RunningMaster implements Master {
     return reporting(this.#parts.failure.report, work)
   }
 
+  /** For what must not be answered by a restored backup. */
+  #current<T>(work: () => Promise<T>): Promise<T> {
+    return this.#serving(async () => {
+      this.#parts.backup.requireNone()
+      return await work()
+    })
+  }
+
   #makeNamespace(): Namespace {
-    const { store, groups, membership, checks } = this.#parts
+    const { store, groups, membership, checks, ownWitness } = this.#parts
     const own = new OwnCommands(groups, store.epoch().counter)
     const serving = <T>(work: () => Promise<T>): Promise<T> => this.#serving(work)
+    const current = <T>(work: () => Promise<T>): Promise<T> => this.#current(work)
+    const execute: Namespace['execute'] = async (command) => {
+      const success = await own.execute(command)
+      ownWitness.noteAcknowledged()
+      return success
+    }
     return {
-      lookup: (lookup) => serving(async () => (await groups.lookup([lookup]))[0]!),
-      list: (request) => serving(() => store.list(request)),
-      execute: (command) => serving(() => own.execute(command)),
+      lookup: (lookup) => current(async () => (await groups.lookup([lookup]))[0]!),
+      list: (request) => current(() => store.list(request)),
+      execute: (command, context) => current(() => execute(command, context)),
       viewCluster: () => serving(() => membership.viewCluster()),
       checkCopies: ({ start }) => serving(async () => (start ? checks.start() : checks.view())),
     }

@@ -17,6 +17,7 @@ import {
 import { type CopyChecks } from './copy-checks.ts'
 import { type DamageReports } from './damage-reports.ts'
 import { type MetadataStore, type ReportOutcome } from './metadata/store.ts'
+import { type RestoredBackup } from './restored-backup.ts'
 import { type Sessions } from './sessions.ts'
 import { type MasterSettings } from './settings.ts'
 
@@ -27,6 +28,7 @@ export interface MembershipOptions {
   readonly settings: MasterSettings
   readonly damages: DamageReports
   readonly checks: CopyChecks
+  readonly backup: RestoredBackup
 }
 
 /** Copies that one log line names at most. */
@@ -39,14 +41,16 @@ export class Membership {
   readonly #settings: MasterSettings
   readonly #damages: DamageReports
   readonly #checks: CopyChecks
+  readonly #backup: RestoredBackup
 
-  constructor({ runtime, store, sessions, settings, damages, checks }: MembershipOptions) {
+  constructor({ runtime, store, sessions, settings, damages, checks, backup }: MembershipOptions) {
     this.#runtime = runtime
     this.#store = store
     this.#sessions = sessions
     this.#settings = settings
     this.#damages = damages
     this.#checks = checks
+    this.#backup = backup
   }
 
   /** Throws WRONG_CLUSTER, STALE_INCARNATION, OUTDATED_PROGRAM, and STALE_EPOCH where the server has seen more than this database knows. */
@@ -55,7 +59,7 @@ export class Membership {
     if (request.clusterId !== null && request.clusterId !== clusterId) {
       throw new DfsError('WRONG_CLUSTER', `this is cluster ${clusterId}, the data is of ${request.clusterId}`)
     }
-    await this.#requireSeen(request.seenEpoch)
+    await this.#requireSeen(request.name, request.seenEpoch)
     const { diskUid, name, incarnation, internalAddress, publicPort, advertisedUrl, zone } = request
     const { featureLevel = FEATURE_LEVEL_UNSAID } = request
     const who = { diskUid, name, incarnation, internalAddress, publicPort, advertisedUrl, zone, featureLevel }
@@ -80,9 +84,10 @@ export class Membership {
     return { ...reply, clusterId, serverId: server, settings: cluster, master: publicAddress }
   }
 
-  /** Throws UNKNOWN_SERVER, STALE_INCARNATION. */
+  /** Throws UNKNOWN_SERVER, STALE_INCARNATION, STALE_EPOCH. */
   async heartbeat(request: HeartbeatRequest): Promise<HeartbeatReply> {
     const { serverId, incarnation, replicas } = request
+    this.#backup.requireNoneFor(`server ${serverId}`)
     const isNews = this.#sessions.heartbeat(serverId, incarnation, request)
     if (isNews) this.#damages.noteChecked(serverId, request.checked)
     if (isNews && request.check !== null) this.#checks.note(serverId, incarnation, request.check)
@@ -108,17 +113,15 @@ export class Membership {
   }
 
   /** The one place that knows a restored backup for what it is, however long it has gone on since (R6). */
-  async #requireSeen(seen: Epoch | null): Promise<void> {
-    if (seen === null || (await this.#store.includes(seen))) return
-    const torn = this.#store.kept.findLast(({ reason }) => reason === 'torn')
-    const why =
-      torn === undefined
-        ? 'is its database a restored backup?'
-        : `a start went on without the last transaction of its log, which was not whole: what there was of it is kept as ${torn.prefix}*, see docs/operating.md`
-    throw new DfsError(
-      'STALE_EPOCH',
-      `this master knows nothing of transaction ${seen.sequence} of its start ${seen.counter}: ${why}`,
-    )
+  async #requireSeen(name: string, seen: Epoch | null): Promise<void> {
+    if (seen !== null && !(await this.#store.includes(seen)))
+      this.#backup.refuse({ server: name, seen, own: this.#store.epoch(), torn: this.#tornPrefix() })
+    this.#backup.requireNoneFor(name)
+  }
+
+  /** Where what was there of a transaction is kept that a start went on without. */
+  #tornPrefix(): string | null {
+    return this.#store.kept.findLast(({ reason }) => reason === 'torn')?.prefix ?? null
   }
 
   /** Nobody has seen what a start has forgotten (R6): a copy of it is of no use. */

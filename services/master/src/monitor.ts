@@ -6,6 +6,7 @@ import { DiskError, type Runtime, type SpaceWatch } from '@dfs/core'
 import { type ClusterTime } from './cluster-time.ts'
 import { lookAtDisk } from './disk-space.ts'
 import { type MetadataStore } from './metadata/store.ts'
+import { type RestoredBackup } from './restored-backup.ts'
 import { type Sessions } from './sessions.ts'
 
 export interface MonitorOptions {
@@ -14,6 +15,7 @@ export interface MonitorOptions {
   readonly sessions: Sessions
   readonly time: ClusterTime
   readonly space: SpaceWatch
+  readonly backup: RestoredBackup
   readonly everyMs: number
 }
 
@@ -23,7 +25,10 @@ export async function runMonitor(options: MonitorOptions, signal: AbortSignal): 
 }
 
 /** One bounded step. */
-export async function monitorStep({ runtime, store, sessions, time, space }: MonitorOptions): Promise<void> {
+export async function monitorStep(options: MonitorOptions): Promise<void> {
+  const { runtime, store, sessions, time, space, backup } = options
+  // Nothing is decided by metadata that nobody obeys.
+  if (backup.reason !== null) return
   for (const server of sessions.dead()) {
     const volumes = (await store.openVolumesOf(server)).map(({ volume }) => volume)
     if (volumes.length === 0) continue

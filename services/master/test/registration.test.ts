@@ -56,6 +56,38 @@ describe('registration', () => {
     expect((await b.store.servers()).length).toBe(2)
   })
 
+  it('serves nobody on a restored backup, where that shows soon after the start (R6)', async () => {
+    const b = await start()
+    const [s0] = await b.registerAll(2)
+    const seenEpoch = { ...b.store.epoch(), counter: 9 }
+    await expect(b.register(2, { seenEpoch })).rejects.toMatchObject({ code: 'STALE_EPOCH' })
+    await expect(b.register(1), 'who has seen less').rejects.toMatchObject({ code: 'STALE_EPOCH' })
+    await expect(b.heartbeat(s0!)).rejects.toMatchObject({ code: 'STALE_EPOCH' })
+    await expect(b.commit(s0!, b.writeCommand(s0!, 1, '/a'))).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await expect(b.allocate(s0!)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    const directory = { kind: 'makeDirectory', path: '/d' as never } as const
+    const own = b.master.namespace.execute(directory, { requestId: 'x', deadlineMs: Infinity })
+    await expect(own).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    const { whyNot } = await b.master.readiness()
+    expect(whyNot).toContain('put the newest copy of its data directory back')
+    const errors = b.world.log.lines.filter(({ level }) => level === 'error')
+    expect(errors).toHaveLength(1)
+    expect((await b.store.totals()).directories).toBe(0)
+  })
+
+  it('refuses one server alone that has seen more when the cluster has been serving for a while (R6)', async () => {
+    const b = await start()
+    const [s0] = await b.registerAll(2)
+    await b.pass(30_000, s0!)
+    const seenEpoch = { ...b.store.epoch(), counter: 9 }
+    for (let tries = 0; tries < 3; tries += 1)
+      await expect(b.register(2, { seenEpoch })).rejects.toMatchObject({ code: 'STALE_EPOCH' })
+    const id = { server: s0!, incarnation: 1, number: 1 }
+    const made = await b.commit(s0!, { kind: 'makeDirectory', path: '/d' as never, id })
+    expect(made).toMatchObject({ ok: true })
+    expect(b.world.log.lines.filter(({ level }) => level === 'error')).toHaveLength(1)
+  })
+
   it('logs copies that it does not know, and orders nothing about them (R7)', async () => {
     const b = await start()
     const copy = { volume: 5, replica: 6, state: 'open', lengthBytes: 1, verifiedToBytes: 0 } as const

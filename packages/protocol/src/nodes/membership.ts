@@ -238,6 +238,9 @@ export const checkCopies = jsonMethod(
   Type.Object({ check: Type.Union([CopyCheck, Type.Null()]) }),
 )
 
+/** Master to chunk server: write down that the master is so far. Answered when that is done. */
+export const noteEpoch = jsonMethod('POST /v1/epochs', Type.Object({ epoch: EpochSchema }), Type.Object({}))
+
 /** Master to chunk server: is anybody there? */
 export const ping = jsonMethod('POST /v1/pings', Type.Object({}), Type.Object({}))
 

@@ -21,16 +21,12 @@ import {
   type ReplicaReport,
 } from '@dfs/protocol'
 import { type ServerIdentity } from '../identity.ts'
+import { type WitnessKeeper } from '../witness-keeper.ts'
 import { type Tuning } from '../tuning.ts'
 import { type VolumeStore } from '../volume/volume-store.ts'
 import { type ServerDirectory } from './server-directory.ts'
 
 const RETRY_BACKOFF = { firstMs: 100, mostMs: 1000 }
-/**
- * How often the master's sequence is written down while it rises: what was acknowledged since is missed by nobody where
- * all servers start anew together with a master on an older backup.
- */
-const WRITE_DOWN_EVERY_MS = 10_000
 const FATAL = new Set(['WRONG_CLUSTER', 'STALE_INCARNATION', 'OUTDATED_PROGRAM'])
 
 /** How clients and other nodes reach this server, and what it is called. */
@@ -61,6 +57,7 @@ export interface MasterSessionDeps {
   readonly masterAddress: string
   readonly addresses: ServerAddresses
   readonly identity: ServerIdentity
+  readonly witness: WitnessKeeper
   readonly store: VolumeStore
   readonly directory: ServerDirectory
   readonly space: SpaceWatch
@@ -79,7 +76,7 @@ export class MasterSession {
   #nudged = Promise.withResolvers<void>()
   #lastAnswerMs: number | null = null
   #reportsNumber = 0
-  #writtenDownMs = -Infinity
+  #refusal: string | null = null
   /** The start of the master that has answered although this server does not know that it is registered there. */
   #newStart: string | null = null
 
@@ -101,6 +98,11 @@ export class MasterSession {
   /** There is news for the master that should not wait for the next heartbeat. */
   nudge(): void {
     this.#nudged.resolve()
+  }
+
+  /** Why the master is not obeyed, or does not let this server in; null where it is. */
+  get refusal(): string | null {
+    return this.#refusal
   }
 
   /** Milliseconds since the master last answered; null before the first time. */
@@ -135,26 +137,35 @@ export class MasterSession {
     options: MethodCallOptions,
   ): Promise<R> {
     const reply = await this.call(method, request, options)
-    await this.#observe(reply.epoch, () => {
-      if (!this.#deps.identity.isNewStart(reply.epoch)) return
-      this.#noteNewStart(reply.epoch)
-      throw doesNotCount('this server has not registered with that start yet')
-    })
+    await this.#observeCurrent(reply.epoch)
     return reply
   }
 
+  /** The master says how far it is; durable when it resolves. Throws TransportError where it does not count. */
+  async hear(epoch: Epoch): Promise<void> {
+    await this.#observeCurrent(epoch)
+    await this.#deps.witness.writeDown()
+  }
+
+  #observeCurrent(epoch: Epoch): Promise<void> {
+    return this.#observe(epoch, () => {
+      if (!this.#deps.identity.isNewStart(epoch)) return
+      this.#noteNewStart(epoch)
+      throw doesNotCount('this server has not registered with that start yet')
+    })
+  }
+
   async #observe(epoch: Epoch, check: () => void): Promise<void> {
-    const { identity, runtime } = this.#deps
+    const { identity } = this.#deps
     try {
       check()
       await identity.observe(epoch)
+      this.#deps.witness.noteHeard()
     } catch (error) {
       if (error instanceof DfsError && error.code === 'STALE_EPOCH')
         throw doesNotCount('it is outdated', error)
       if (!(error instanceof DiskError)) throw error
-      if (!identity.hasWrittenDown(epoch)) throw doesNotCount('its epoch could not be written down', error)
-      // Only the count of transactions, which is written now and then.
-      runtime.log.warn({ err: error }, "the master's sequence could not be written down")
+      throw doesNotCount('its epoch could not be written down', error)
     }
   }
 
@@ -174,6 +185,7 @@ export class MasterSession {
       } catch (error) {
         if (error instanceof DfsError && FATAL.has(error.code)) throw error
         if (!(error instanceof DfsError || error instanceof TransportError)) throw error
+        this.#noteRefusal(error)
         log.warn({ err: error }, 'cannot register with the master yet')
       }
       await clock.sleep(backoffMs(attempt, RETRY_BACKOFF, random), this.#stopped.signal)
@@ -189,7 +201,7 @@ export class MasterSession {
         ...addresses,
         clusterId: identity.clusterId,
         diskUid: identity.diskUid,
-        seenEpoch: identity.seenEpoch,
+        seenEpoch: identity.knownEpoch,
         featureLevel: FEATURE_LEVEL,
       },
       { timeoutMs: this.#deps.tuning.sessionTimeoutMs * 5 },
@@ -211,25 +223,20 @@ export class MasterSession {
       try {
         this.#nudged = Promise.withResolvers()
         await this.#beat()
-        await this.#writeDownSeen()
         await this.#pause()
       } catch (error) {
         if (this.#stopped.signal.aborted) return
+        this.#noteRefusal(error)
         log.warn({ err: error }, 'heartbeat without an answer')
         await clock.sleep(HEARTBEAT_MS, this.#stopped.signal).catch(() => undefined)
       }
     }
   }
 
-  async #writeDownSeen(): Promise<void> {
-    const { runtime, identity } = this.#deps
-    const nowMs = runtime.clock.monotonicMs()
-    if (nowMs - this.#writtenDownMs < WRITE_DOWN_EVERY_MS) return
-    this.#writtenDownMs = nowMs
-    await identity.writeDownSeen().catch((error: unknown) => {
-      if (!(error instanceof DiskError)) throw error
-      runtime.log.warn({ err: error }, "the master's sequence could not be written down")
-    })
+  /** The master says that its metadata lacks what was seen here, or this server sees that itself: that does not pass by. */
+  #noteRefusal(error: unknown): void {
+    const cause = error instanceof TransportError ? error.cause : error
+    if (cause instanceof DfsError && cause.code === 'STALE_EPOCH') this.#refusal = cause.detail
   }
 
   /** Until the next heartbeat is due, or somebody has news. */
@@ -281,6 +288,7 @@ export class MasterSession {
   async #accept(reply: HeartbeatReply): Promise<void> {
     const { directory, store, runtime } = this.#deps
     this.#lastAnswerMs = runtime.clock.monotonicMs()
+    this.#refusal = null
     directory.update(reply.servers)
     directory.noteFeatureLevel(reply.featureLevel ?? FEATURE_LEVEL_UNSAID)
     this.#deps.onServers()

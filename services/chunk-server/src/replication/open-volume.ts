@@ -31,6 +31,8 @@ export interface OpenVolumeDeps {
   readonly witness: () => Witness | null
   /** Does an append of so many bytes to this server's own copy, unless its disk is full. */
   readonly appendHere: (bytes: number, append: () => Promise<number>) => Promise<number>
+  /** A record that says this is synced in this server's own copy, which is open. */
+  readonly onRecord: (witness: Witness | null) => void
   /** A peer that has synced a batch. That it makes an empty copy says nothing yet: its disk may take no records. */
   readonly onPeerSuccess: (server: number) => void
   /** A peer that did not answer, or not well, so that the next volume is placed without it. */
@@ -49,13 +51,17 @@ export class VolumeEndedError extends Error {
   override readonly name = 'VolumeEndedError'
 }
 
+interface WaitingRecord extends FramedRecord {
+  readonly witness: Witness | null
+}
+
 export class OpenVolume {
   readonly order: VolumeOrder
   readonly #copy: VolumeCopy
   readonly #deps: OpenVolumeDeps
   readonly #salt: Uint8Array
   readonly #peers: readonly number[]
-  readonly #batcher: Batcher<FramedRecord, void>
+  readonly #batcher: Batcher<WaitingRecord, void>
   #nextOffset: number
   #committedEnd = 0
   #ended: VolumeEndedError | null = null
@@ -105,7 +111,7 @@ export class OpenVolume {
       { salt: this.#salt, crc32: this.#deps.crc32 },
     )
     // Only once it waits: a record that is refused for lack of room must not leave a hole in the offsets behind it.
-    const added = this.#batcher.add(record)
+    const added = this.#batcher.add({ ...record, witness })
     this.#nextOffset += record.size
     await added
     return {
@@ -128,7 +134,7 @@ export class OpenVolume {
     this.#ended ??= new VolumeEndedError(`volume ${formatId(this.order.volume)}: ${reason}`, { cause })
   }
 
-  async #replicate(records: FramedRecord[]): Promise<void[]> {
+  async #replicate(records: WaitingRecord[]): Promise<void[]> {
     if (this.#ended !== null) throw this.#ended
     const offset = this.#copy.syncedLength
     const pieces = records.flatMap((record) => record.pieces)
@@ -142,7 +148,7 @@ export class OpenVolume {
       await Promise.all([
         withDeadline(this.#deps.clock, this.#deps.tuning.replicationTimeoutMs, () =>
           this.#deps.appendHere(size, () => this.#copy.append(offset, pieces, size)),
-        ),
+        ).then(() => this.#deps.onRecord(records.at(-1)!.witness)),
         ...this.#peers.map((peer) => this.#send(peer, { offset, crc32, pieces, size })),
       ])
     } catch (error) {

@@ -5,7 +5,15 @@
  */
 import { assert, type Clock, type Disk, DiskError, type DiskFile } from '@dfs/core'
 import { copyLogName, type CopyState, DfsError, formatId, type ReplicaReport } from '@dfs/protocol'
-import { type Crc32, type ReadInto, type ScanOptions, scanVolume, surveyVolume } from '@dfs/volume'
+import {
+  type Crc32,
+  newest,
+  type ReadInto,
+  type ScanOptions,
+  scanVolume,
+  surveyVolume,
+  type Witness,
+} from '@dfs/volume'
 import { saveState } from './copy-state.ts'
 import { type OpenFiles } from './open-files.ts'
 import { readWhatCanBeRead } from './tolerant-read.ts'
@@ -15,6 +23,8 @@ export interface CopyDeps {
   readonly disk: Disk
   readonly files: OpenFiles
   readonly crc32: Crc32
+  /** Writes down beside the logs what this server, and whoever framed a record, have seen of the master. */
+  readonly keepWitness: (inRecord: Witness | null) => Promise<void>
 }
 
 /** Bytes of the log, from `at` up to but not including `end`. */
@@ -38,6 +48,7 @@ export class VolumeCopy {
   #syncedLength: number
   /** End of the last valid record that was found after a start, whatever stands before it. */
   #foundTo = 0
+  #foundWitness: Witness | null = null
   #appendingSinceMs: number | null = null
   /** The last write of the state, done or failed: each waits for the one before, since they share a temporary file. */
   #saved: Promise<void> = Promise.resolve()
@@ -66,7 +77,7 @@ export class VolumeCopy {
 
   /**
    * Opens a copy after a start. Nothing is cut off, because only the master knows the sealed length (R10). A sealed and
-   * verified one is taken as it stands, unless bytes are missing at its end; any other is surveyed to find where its valid
+   * verified one is taken as it stands, unless bytes are missing at its end (what follows the seal is read all the same); any other is surveyed to find where its valid
    * records end, and `onRead` hears of every piece that is read for it.
    */
   static async recover(
@@ -77,14 +88,18 @@ export class VolumeCopy {
     const size = await deps.files.use(copyLogName(state.order.volume), (file) => file.size())
     const { sealedLengthBytes, verifiedToBytes } = state
     const isVerified = state.state === 'sealed' && verifiedToBytes === sealedLengthBytes
-    if (isVerified && size >= sealedLengthBytes) return new VolumeCopy(deps, null, state, size)
+    const isWhole = isVerified && size >= sealedLengthBytes
     const copy = new VolumeCopy(deps, null, state, size)
     const read = async (at: number, buffer: Uint8Array): Promise<number> => {
       const count = await copy.readTolerantly(at, buffer)
       onRead(count)
       return count
     }
-    const survey = await surveyVolume(read, copy.#scanOptions(0, size), sealedLengthBytes ?? 0)
+    // What stands behind the seal is nobody's, but may say what the primary had seen.
+    const from = isWhole ? sealedLengthBytes : 0
+    const survey = await surveyVolume(read, copy.#scanOptions(from, size), sealedLengthBytes ?? 0)
+    copy.#foundWitness = survey.witness
+    if (isWhole) return copy
     copy.#syncedLength = survey.validTo
     copy.#foundTo = survey.lastEnd
     copy.#state = { ...state, verifiedToBytes: Math.min(verifiedToBytes, survey.validTo) }
@@ -107,6 +122,11 @@ export class VolumeCopy {
   get readableLength(): number {
     const { state, sealedLengthBytes } = this.#state
     return state === 'sealed' ? (sealedLengthBytes ?? 0) : Math.max(this.#syncedLength, this.#foundTo)
+  }
+
+  /** The newest that a record says which the start has read; null where it has read none. */
+  get foundWitness(): Witness | null {
+    return this.#foundWitness
   }
 
   /** When the append under way began, on the monotonic clock; null where none is. */
@@ -171,17 +191,21 @@ export class VolumeCopy {
   /**
    * Reads all records from the verified length up to the sealed length, and notes how far they are valid. Resolves to what
    * is not: nothing where the copy is whole. The log is synced first: a repair that found no room, or during which the process
-   * was killed, leaves bytes in memory that may never reach the disk, and what counts as verified must be there.
+   * was killed, leaves bytes in memory that may never reach the disk, and what counts as verified must be there. No start
+   * reads it again for what its records say of the master, so that is written down elsewhere before.
    */
   async verify({ pause, areErrorsDamage = false }: VerifyOptions): Promise<Span[]> {
     const { sealedLengthBytes, verifiedToBytes } = this.#sealedState()
     await this.#withFile((file) => this.#sync(file))
     const read = areErrorsDamage ? readWhatCanBeRead(this.#readInto) : this.#readInto
     const damaged: Span[] = []
+    let witness: Witness | null = null
     for await (const found of scanVolume(read, this.#scanOptions(verifiedToBytes, sealedLengthBytes))) {
       if (found.kind === 'invalid') damaged.push({ at: found.at, end: found.end })
+      else witness = newest(found.header.witness, witness)
       await pause(found.end - found.at)
     }
+    await this.#deps.keepWitness(witness)
     await this.#noteVerified(damaged[0]?.at ?? sealedLengthBytes)
     return damaged
   }

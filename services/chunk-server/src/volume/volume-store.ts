@@ -12,11 +12,11 @@ import {
   VOLUMES_DIRECTORY,
   volumesIn,
 } from '@dfs/protocol'
-import { type Crc32 } from '@dfs/volume'
+import { type Crc32, newest, type Witness } from '@dfs/volume'
 import { loadState } from './copy-state.ts'
 import { OpenFiles } from './open-files.ts'
 import { RecoveryProgress } from './recovery-progress.ts'
-import { VolumeCopy } from './volume-copy.ts'
+import { type CopyDeps, VolumeCopy } from './volume-copy.ts'
 
 export interface VolumeStoreDeps {
   readonly clock: Clock
@@ -27,6 +27,7 @@ export interface VolumeStoreDeps {
   readonly openFilesMax: number
   /** Time between two attempts to read the copies that could not be read. */
   readonly lookAgainMs: number
+  readonly keepWitness: CopyDeps['keepWitness']
   /** A copy was sealed on the master's order. */
   readonly onSealed: (volume: number) => void
 }
@@ -161,6 +162,12 @@ export class VolumeStore {
 
   all(): VolumeCopy[] {
     return [...this.#copies.values()]
+  }
+
+  /** The newest that any record says which the start has read. */
+  get foundWitness(): Witness | null {
+    const found = [...this.#copies.values()].map((copy) => copy.foundWitness)
+    return found.reduce(newest, null)
   }
 
   /** Copies that could not be read. */
