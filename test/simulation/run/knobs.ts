@@ -39,7 +39,7 @@ type Transactions = Pick<MasterSettings, 'requestsPerTransactionMax' | 'commands
 export const FAULTS_OVER_MS = 45_000
 
 /**
- * Half of them give pieces that are read into pooled buffers. Those of the largest size, as in production, cost several times what the
+ * Two thirds of them give pieces that are read into pooled buffers. Those of the largest size, as in production, cost several times what the
  * others do, so they are few.
  */
 const CHUNK_SIZES = [4, 4, 16, 16, 64, 64, 256, 256, 256, 512, 512, 4096].map((kib) => kib * KIB)
