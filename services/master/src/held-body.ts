@@ -2,7 +2,7 @@
  * A body on its way through the master. As long as no more of it than a short write has come, all of it is kept, so that
  * it can begin anew at another server; beyond that, each piece is let go when it has been handed on.
  */
-import { assert, type ByteSource, type Clock } from '@dfs/core'
+import { type ByteSource, type Clock } from '@dfs/core'
 import { SMALL_WRITE_BYTES_MAX } from '@dfs/protocol'
 
 export class HeldBody {
@@ -23,7 +23,7 @@ export class HeldBody {
     this.#movedMs = clock.monotonicMs()
   }
 
-  /** Whether all that has come is still here. */
+  /** Whether all that has come until now is still here. */
   get canBegin(): boolean {
     return !this.#isTooLong
   }
@@ -33,9 +33,12 @@ export class HeldBody {
     return this.#movedMs
   }
 
-  /** The body from its beginning. Whoever read it before reads no more. Its pieces must not be changed. */
-  begin(): ByteSource {
-    assert(this.canBegin, 'a body begins anew only while all of it is held')
+  /**
+   * The body from its beginning, or null where not all of it is held any more, which an attempt that broke off may have left to
+   * happen at any moment. Whoever read it before reads no more. Its pieces must not be changed.
+   */
+  begin(): ByteSource | null {
+    if (this.#isTooLong) return null
     this.#attempt += 1
     const attempt = this.#attempt
     let at = 0

@@ -4,7 +4,7 @@
  * nothing but time, since the body goes to another one. What an attempt has done is settled before the next one
  * begins (passed-writes.ts), so a write happens once, and whatever is answered is true.
  */
-import { assert, type Clock, type Log, type Transport, TransportError } from '@dfs/core'
+import { assert, type ByteSource, type Clock, type Log, type Transport, TransportError } from '@dfs/core'
 import {
   callStreamed,
   DfsError,
@@ -13,6 +13,7 @@ import {
   REQUEST_DEADLINE_MS,
   type RequestContext,
   type ServerInfo,
+  type WriteTicket,
 } from '@dfs/protocol'
 import { type BodySource, type WriteReply, writeReply, type WriteRequest } from '@dfs/public-api'
 import { type Coordinators } from './coordinators.ts'
@@ -80,9 +81,11 @@ export class PassOn {
     let failed = new DfsError('UNAVAILABLE', 'no chunk server is alive')
     for (;;) {
       const server = await coordinators.next(tried)
-      if (server === null) throw failed
+      // The client has gone on sending meanwhile.
+      const stream = server === null ? null : asked.body.begin()
+      if (server === null || stream === null) throw failed
       tried.add(server.id)
-      const outcome = await this.#attempt(server, asked)
+      const outcome = await this.#attempt(server, asked, stream)
       if (!(outcome instanceof DfsError)) return outcome
       failed = outcome
       const isRepeated = asked.body.canBegin && this.#leftMs(asked) >= ATTEMPT_MS_MIN
@@ -93,12 +96,12 @@ export class PassOn {
   }
 
   /** The answer, or why this server gives none: then it has stored nothing, and never will. Throws what is final. */
-  async #attempt(server: ServerInfo, asked: Asked): Promise<WriteReply | DfsError> {
+  async #attempt(server: ServerInfo, asked: Asked, stream: ByteSource): Promise<WriteReply | DfsError> {
     const { passed } = this.#deps
     const ticket = passed.open()
     let reply: WriteReply
     try {
-      reply = await this.#send(server, asked, ticket)
+      reply = await this.#send(server, asked, { stream, ticket })
     } catch (error) {
       const written = await passed.settle(ticket)
       if (written !== null) return writeReply(written.command, written.success)
@@ -111,9 +114,9 @@ export class PassOn {
   async #send(
     server: ServerInfo,
     asked: Asked,
-    ticket: ReturnType<PassedWrites['open']>,
+    { stream, ticket }: { readonly stream: ByteSource; readonly ticket: WriteTicket },
   ): Promise<WriteReply> {
-    const { request, body, context } = asked
+    const { request, context } = asked
     const leftMs = this.#leftMs(asked)
     const gone = new AbortController()
     const onLeave = (): void => gone.abort(context.signal?.reason)
@@ -127,7 +130,7 @@ export class PassOn {
         server.internalAddress,
         passWrite,
         { ...request, ticket, leftMs, caller: context.caller ?? null },
-        { stream: body.begin(), silenceMs: leftMs, signal: gone.signal, requestId: context.requestId },
+        { stream, silenceMs: leftMs, signal: gone.signal, requestId: context.requestId },
       )
     } finally {
       over.abort()
