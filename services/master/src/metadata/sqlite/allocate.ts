@@ -6,7 +6,6 @@
 import { type Random } from '@dfs/core'
 import { DfsError, type VolumeOrder } from '@dfs/protocol'
 import { type AllocationRequest, type Placement, type VolumeAllocation } from '../store.ts'
-import { REPLICA, VOLUME_STATE } from './codes.ts'
 import { hexadecimal } from './state.ts'
 import { type Tables } from './tables.ts'
 
@@ -55,7 +54,7 @@ function allocateOne(
     id: state.nextId(),
     server: placement.server,
     incarnation: placement.incarnation,
-    state: REPLICA.open,
+    state: 'open' as const,
     verifiedTo: 0,
     isSealReported: false,
   }))
@@ -64,7 +63,7 @@ function allocateOne(
     kind,
     primary,
     replicas,
-    state: VOLUME_STATE.open,
+    state: 'open' as const,
     committedEnd: 0,
     sealedLength: null,
   }

@@ -1,5 +1,6 @@
 /** The rows of directories: what stands under a name in a directory. Names compare as UTF-8 bytes. */
 import { type DatabaseSync } from 'node:sqlite'
+import { ENTRY } from './codes.ts'
 import { Insert, listed } from './insert.ts'
 import { Query } from './query.ts'
 
@@ -66,7 +67,7 @@ export class Entries {
     this.#page = new Query(
       database,
       `SELECT ${LISTED}, v.content_type, v.executable FROM entries e
-       LEFT JOIN versions v ON e.kind = 1 AND v.file_id = e.id AND v.id = e.version
+       LEFT JOIN versions v ON e.kind = ${ENTRY.file} AND v.file_id = e.id AND v.id = e.version
        WHERE e.parent_id = ? AND e.name > ? ORDER BY e.name LIMIT ? + 0`,
     )
     this.#bare = new Query(

@@ -6,7 +6,6 @@
  */
 import { type ReplicaReport } from '@dfs/protocol'
 import { type Placement, type Registration, type RegistrationOutcome, type ReportOutcome } from '../store.ts'
-import { REPLICA, VOLUME_STATE } from './codes.ts'
 import { type Tables } from './tables.ts'
 import { type Replica, type Volume } from './volume.ts'
 
@@ -33,28 +32,26 @@ export function applyReports(
 
 /** Whether the report has sealed its volume. */
 function applyReport(
-  { volumes }: Tables,
+  { states }: Tables,
   volume: Volume,
   replica: Replica,
   report: ReplicaReport,
   nowWallMs: number,
 ): boolean {
-  if (replica.state === REPLICA.damaged) return false
+  if (replica.state === 'damaged') return false
   if (report.state === 'failed') {
-    const wasOpen = volume.state === VOLUME_STATE.open
-    volumes.setReplica(replica, { state: REPLICA.damaged })
-    volumes.seal(volume, `the copy on server ${replica.server} failed`, nowWallMs)
+    const wasOpen = volume.state === 'open'
+    states.noteDamaged(replica)
+    states.seal(volume, `the copy on server ${replica.server} failed`, nowWallMs)
     return wasOpen
   }
-  if (volume.state === VOLUME_STATE.open) return false
+  if (volume.state === 'open') return false
   const isSealReported = replica.isSealReported || report.state === 'sealed'
-  const isVerified = report.state === 'sealed' && report.verifiedToBytes === volume.sealedLength
-  // A lost copy that turned up is a copy again; one that was whole and is not any more is as good as unread.
-  const state = isVerified ? REPLICA.inSync : REPLICA.unverified
   const verifiedTo = report.verifiedToBytes
-  const isNews =
-    state !== replica.state || isSealReported !== replica.isSealReported || verifiedTo !== replica.verifiedTo
-  if (isNews) volumes.setReplica(replica, { state, isSealReported, verifiedTo })
+  const isVerified = report.state === 'sealed' && verifiedTo === volume.sealedLength
+  // A lost copy that turned up is a copy again; one that was whole and is not any more is as good as unread.
+  if (isVerified) states.noteInSync(volume, replica, verifiedTo)
+  else states.noteUnverified(replica, { isSealReported, verifiedTo })
   return false
 }
 
@@ -98,13 +95,13 @@ function endIncarnation(
   nowWallMs: number,
 ): number[] {
   const open = tables.volumes.openOn(server)
-  for (const volume of open) tables.volumes.seal(volume, `server ${server} started anew`, nowWallMs)
+  for (const volume of open) tables.states.seal(volume, `server ${server} started anew`, nowWallMs)
   const reported = new Set(reports.map((report) => report.replica))
   for (const id of tables.volumes.volumesWithCopyOn(server)) {
     for (const replica of tables.volumes.get(id)!.replicas) {
-      if (replica.server !== server || replica.state === REPLICA.damaged) continue
-      const state = reported.has(replica.id) ? REPLICA.unverified : REPLICA.lost
-      tables.volumes.setReplica(replica, { state, isSealReported: false })
+      if (replica.server !== server || replica.state === 'damaged') continue
+      if (reported.has(replica.id)) tables.states.noteUnverified(replica, { isSealReported: false })
+      else tables.states.noteLost(replica)
     }
   }
   tables.uploads.endIncarnation(server, incarnation, nowWallMs)

@@ -33,7 +33,6 @@ import {
 import { type KeptFiles } from '../log/kept-files.ts'
 import { type Kept } from '@dfs/wal'
 import { allocate, findAllocation } from './allocate.ts'
-import { VOLUME_STATE } from './codes.ts'
 import { type Checkpointer } from './checkpointer.ts'
 import { answerKnown, applyRequest } from './commit.ts'
 import { type Connection } from './connection.ts'
@@ -172,8 +171,8 @@ export class SqliteStore implements MetadataStore {
       if (volume === undefined) throw new DfsError('VOLUME_NOT_FOUND', `there is no volume ${id}`)
       return volume
     })
-    if (volumes.some((volume) => volume.state === VOLUME_STATE.open)) {
-      this.#change(() => volumes.forEach((volume) => this.#tables.volumes.seal(volume, reason, nowWallMs)))
+    if (volumes.some((volume) => volume.state === 'open')) {
+      this.#change(() => volumes.forEach((volume) => this.#tables.states.seal(volume, reason, nowWallMs)))
     }
     return volumes.map((volume) => volume.sealedLength!)
   }

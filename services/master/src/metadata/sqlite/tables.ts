@@ -14,12 +14,14 @@ import { Trash } from './trash.ts'
 import { Tree } from './tree.ts'
 import { Uploads } from './uploads.ts'
 import { Versions } from './versions.ts'
+import { VolumeStates } from './volume-states.ts'
 import { Volumes } from './volumes.ts'
 
 export interface Tables {
   readonly state: State
   readonly servers: Servers
   readonly volumes: Volumes
+  readonly states: VolumeStates
   readonly grants: Grants
   readonly entries: Entries
   readonly tree: Tree
@@ -39,10 +41,12 @@ export function openTables(connection: Connection, random: Random): Tables {
   const entries = new Entries(database)
   const trash = new Trash(database)
   const reach = new Reach(entries)
+  const volumes = new Volumes(database)
   return {
     state,
     servers: new Servers(database),
-    volumes: new Volumes(database),
+    volumes,
+    states: new VolumeStates(database, volumes),
     grants: new Grants(database),
     entries,
     tree: new Tree(entries, reach),

@@ -1,6 +1,6 @@
 /** The rows of volumes and their copies: what is read of them and written to them, and what stands for them in memory. */
 import { type DatabaseSync } from 'node:sqlite'
-import { VOLUME_KIND } from './codes.ts'
+import { nameOf, REPLICA, VOLUME_KIND, VOLUME_STATE } from './codes.ts'
 import { Insert, listed } from './insert.ts'
 import { Query } from './query.ts'
 import { type Replica, type Volume } from './volume.ts'
@@ -45,13 +45,14 @@ const REPLICA_COLUMNS = [
 export const prepareVolumes = (database: DatabaseSync) => ({
   openVolumes: new Query<VolumeRow>(
     database,
-    `SELECT ${listed(VOLUME_COLUMNS)} FROM volumes WHERE state = 1 ORDER BY id`,
+    `SELECT ${listed(VOLUME_COLUMNS)} FROM volumes WHERE state = ${VOLUME_STATE.open} ORDER BY id`,
   ),
   volume: new Query<VolumeRow>(database, `SELECT ${listed(VOLUME_COLUMNS)} FROM volumes WHERE id = ?`),
   salt: new Query<{ salt: string }>(database, 'SELECT salt FROM volumes WHERE id = ?'),
   countSealed: new Query<{ count: number }>(
     database,
-    'SELECT (SELECT count(*) FROM volumes) - (SELECT count(*) FROM volumes WHERE state = 1) AS count',
+    `SELECT (SELECT count(*) FROM volumes) -
+       (SELECT count(*) FROM volumes WHERE state = ${VOLUME_STATE.open}) AS count`,
   ),
   replicas: new Query<ReplicaRow>(
     database,
@@ -64,34 +65,26 @@ export const prepareVolumes = (database: DatabaseSync) => ({
   ] as const),
   insertReplica: new Insert(database, 'INSERT INTO replicas', [...REPLICA_COLUMNS, 'volume'] as const),
   raise: new Query(database, 'UPDATE volumes SET committed_end = ? WHERE id = ?'),
-  seal: new Query(
-    database,
-    `UPDATE volumes SET state = 2, committed_end = ?, sealed_length = ?, sealed_ms = ?, seal_reason = ?
-     WHERE id = ?`,
-  ),
-  updateReplica: new Query(
-    database,
-    'UPDATE replicas SET state = ?, verified_to = ?, seal_reported = ? WHERE id = ?',
-  ),
   volumesOn: new Query<{ volume: number }>(
     database,
-    'SELECT volume FROM replicas WHERE server = ? AND state IN (?, ?) ORDER BY volume',
+    `SELECT volume FROM replicas
+     WHERE server = ? AND state IN (${REPLICA.inSync}, ${REPLICA.unverified}) ORDER BY volume`,
   ),
   awaitingSeal: new Query<{ volume: number; replica: number; length: number }>(
     database,
     `SELECT r.volume, r.id AS replica, v.sealed_length AS length
      FROM replicas r JOIN volumes v ON v.id = r.volume
-     WHERE r.server = ? AND r.state = 2 AND r.seal_reported = 0 AND v.state = 2
+     WHERE r.server = ? AND r.state = ${REPLICA.unverified} AND r.seal_reported = 0 AND v.state = ${VOLUME_STATE.sealed}
      ORDER BY r.id LIMIT ? + 0`,
   ),
 })
 
 export const volumeOf = (row: VolumeRow, replicas: readonly Replica[]): Volume => ({
   id: row.id,
-  kind: row.kind === VOLUME_KIND.small ? 'small' : 'large',
+  kind: nameOf(VOLUME_KIND, row.kind),
   primary: { server: row.primary_server, incarnation: row.primary_incarnation },
   replicas,
-  state: row.state,
+  state: nameOf(VOLUME_STATE, row.state),
   committedEnd: row.committed_end,
   sealedLength: row.sealed_length,
 })
@@ -99,7 +92,7 @@ export const volumeOf = (row: VolumeRow, replicas: readonly Replica[]): Volume =
 export const volumeRowOf = (volume: Volume): VolumeRow => ({
   id: volume.id,
   kind: VOLUME_KIND[volume.kind],
-  state: volume.state,
+  state: VOLUME_STATE[volume.state],
   primary_server: volume.primary.server,
   primary_incarnation: volume.primary.incarnation,
   committed_end: volume.committedEnd,
@@ -110,7 +103,7 @@ export const replicaOf = (row: ReplicaRow): Replica => ({
   id: row.id,
   server: row.server,
   incarnation: row.incarnation,
-  state: row.state,
+  state: nameOf(REPLICA, row.state),
   verifiedTo: row.verified_to,
   isSealReported: row.seal_reported === 1,
 })
@@ -119,7 +112,7 @@ export const replicaRowOf = (replica: Replica): ReplicaRow => ({
   id: replica.id,
   server: replica.server,
   incarnation: replica.incarnation,
-  state: replica.state,
+  state: REPLICA[replica.state],
   verified_to: replica.verifiedTo,
   seal_reported: replica.isSealReported ? 1 : 0,
 })

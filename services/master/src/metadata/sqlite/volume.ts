@@ -1,15 +1,15 @@
-/** A volume and its copies as the store holds them in memory, and what follows from their states. */
+/** A volume and its copies as the store holds them in memory, and what follows from their states (volume-states.ts). */
 import { type ChunkPlacement, type CommandFailure, failure, type VolumeKind } from '@dfs/protocol'
 import { type Placement } from '../store.ts'
-import { REPLICA, VOLUME_STATE } from './codes.ts'
+import { type ReplicaState, type VolumeState } from './codes.ts'
 
 export interface Replica {
   readonly id: number
   readonly server: number
   readonly incarnation: number
-  state: number
-  verifiedTo: number
-  isSealReported: boolean
+  readonly state: ReplicaState
+  readonly verifiedTo: number
+  readonly isSealReported: boolean
 }
 
 export interface Volume {
@@ -17,18 +17,18 @@ export interface Volume {
   readonly kind: VolumeKind
   readonly primary: Placement
   readonly replicas: readonly Replica[]
-  state: number
+  readonly state: VolumeState
   committedEnd: number
-  sealedLength: number | null
+  readonly sealedLength: number | null
 }
 
 /** How much a copy is worth to a reader; less is better, null is nothing at all. */
-const RANKS: ReadonlyMap<number, number> = new Map([
-  [REPLICA.open, 0],
-  [REPLICA.inSync, 0],
-  [REPLICA.unverified, 1],
+const RANKS: ReadonlyMap<ReplicaState, number> = new Map([
+  ['open', 0],
+  ['inSync', 0],
+  ['unverified', 1],
   // What was committed had been synced before the failure, and every byte is verified on its way: better than nothing.
-  [REPLICA.damaged, 2],
+  ['damaged', 2],
 ])
 
 /**
@@ -36,7 +36,7 @@ const RANKS: ReadonlyMap<number, number> = new Map([
  * runs that had synced it and nothing was found wrong. After a start of its server it may be another disk's.
  */
 export function isSure(volume: Volume, copy: Replica, isCurrent: (made: Placement) => boolean): boolean {
-  if (copy.state !== REPLICA.unverified) return copy.state === REPLICA.open || copy.state === REPLICA.inSync
+  if (copy.state !== 'unverified') return copy.state === 'open' || copy.state === 'inSync'
   const isFoundDamaged = copy.verifiedTo > 0 && copy.verifiedTo < volume.committedEnd
   return isCurrent(copy) && !isFoundDamaged
 }
@@ -50,7 +50,7 @@ export const readableServers = (volume: Volume): number[] =>
 
 /** R2: whether a chunk appended by `sender` may become part of the metadata; null when it may. */
 export function refuseChunk(volume: Volume, chunk: ChunkPlacement, sender: Placement): CommandFailure | null {
-  if (volume.state !== VOLUME_STATE.open) {
+  if (volume.state !== 'open') {
     return failure('VOLUME_SEALED', `volume ${volume.id} is sealed at ${volume.sealedLength}`)
   }
   const { server, incarnation } = volume.primary

@@ -7,8 +7,7 @@ import { assert } from '@dfs/core'
 import { type SealOrder, type VolumeOrder } from '@dfs/protocol'
 import { BoundedCache } from '../bounded-cache.ts'
 import { type CopyOfVolume, type OpenVolume } from '../store.ts'
-import { REPLICA, VOLUME_STATE } from './codes.ts'
-import { type Replica, type Volume } from './volume.ts'
+import { type Volume } from './volume.ts'
 import {
   prepareVolumes,
   replicaOf,
@@ -89,7 +88,7 @@ export class Volumes {
 
   /** Counts a chunk that `refuseChunk` has let through. */
   raiseCommittedEnd(volume: Volume, end: number): void {
-    assert(volume.state === VOLUME_STATE.open && end > volume.committedEnd, 'a committed end rises')
+    assert(volume.state === 'open' && end > volume.committedEnd, 'a committed end rises')
     volume.committedEnd = end
     this.#raised.add(volume)
   }
@@ -100,37 +99,17 @@ export class Volumes {
     this.#raised.clear()
   }
 
-  /** Seals at the committed end, wherever the copies are (R1). Its copies are unverified from then on. */
-  seal(volume: Volume, reason: string, nowWallMs: number): void {
-    if (volume.state !== VOLUME_STATE.open) return
-    volume.state = VOLUME_STATE.sealed
-    volume.sealedLength = volume.committedEnd
-    this.#queries.seal.run(volume.committedEnd, volume.committedEnd, nowWallMs, reason, volume.id)
-    for (const replica of volume.replicas) {
-      if (replica.state === REPLICA.open) this.setReplica(replica, { state: REPLICA.unverified })
-    }
+  /** To be called when a volume was sealed. */
+  noteSealed(volume: Volume): void {
     this.#raised.delete(volume)
     this.#open.delete(volume.id)
     this.#sealed.set(volume.id, volume)
     this.#sealedCount += 1
   }
 
-  setReplica(
-    replica: Replica,
-    change: Partial<Pick<Replica, 'state' | 'verifiedTo' | 'isSealReported'>>,
-  ): void {
-    Object.assign(replica, change)
-    this.#queries.updateReplica.run(
-      replica.state,
-      replica.verifiedTo,
-      replica.isSealReported ? 1 : 0,
-      replica.id,
-    )
-  }
-
-  /** Ids of volumes with a copy on `server` in one of two states. */
+  /** Ids of volumes with a copy on `server` that is in-sync or waits for that. */
   volumesWithCopyOn(server: number): number[] {
-    return this.#queries.volumesOn.all(server, REPLICA.inSync, REPLICA.unverified).map(({ volume }) => volume)
+    return this.#queries.volumesOn.all(server).map(({ volume }) => volume)
   }
 
   /** The copy of a volume on a server, or null where there is none. */
@@ -138,7 +117,7 @@ export class Volumes {
     const volume = this.get(id)
     const replica = volume?.replicas.find((copy) => copy.server === server)
     if (volume === undefined || replica === undefined) return null
-    return { replica: replica.id, isSealed: volume.state !== VOLUME_STATE.open }
+    return { replica: replica.id, isSealed: volume.state !== 'open' }
   }
 
   /** To seal the copies on `server` that were not yet reported as sealed. */
