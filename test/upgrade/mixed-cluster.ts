@@ -17,6 +17,7 @@ const CHUNK_SERVERS = 3
 const STOP_WITHIN_MS = 30_000
 const READY_WITHIN_MS = 120_000
 const POLL_MS = 100
+const LOG_LINES = 40
 
 export const clock = new NodeClock()
 
@@ -46,7 +47,7 @@ export class MixedCluster {
       // The master makes the key that all others need.
       const [master, ...others] = cluster.#plans
       cluster.#launch(master!)
-      await cluster.#until(() => cluster.#isReady(master!.name))
+      await cluster.#until(() => cluster.#answers(master!.name, 'healthz'))
       for (const plan of others) cluster.#launch(plan)
       await cluster.untilReady()
     } catch (error) {
@@ -77,11 +78,37 @@ export class MixedCluster {
 
   /** Stops a service and starts the one of `programs` in its place; resolves when the whole cluster is ready. */
   async replace(name: string, programs: ServicePrograms): Promise<void> {
+    await this.#stop(name)
+    this.launch(name, programs)
+    await this.untilReady()
+  }
+
+  /** Starts a service that does not run; resolves at once. */
+  launch(name: string, programs: ServicePrograms): void {
     const plan = this.#planned(programs).find((each) => each.name === name)
     if (plan === undefined) throw new Error(`there is no service ${name}`)
-    await this.#stop(name)
+    this.#failure = null
     this.#launch(plan)
-    await this.untilReady()
+  }
+
+  /** SIGKILL; resolves when the process is gone, and nobody starts it again. */
+  async killOne(name: string): Promise<void> {
+    this.#running.get(name)?.service.kill()
+    await this.#stop(name)
+  }
+
+  /** Resolves when the master is ready and sees so many servers alive. */
+  untilAlive(count: number): Promise<void> {
+    return this.#until(async () => {
+      if (!(await this.#isReady('master'))) return false
+      return (await this.servers()).filter(({ liveness }) => liveness === 'alive').length >= count
+    })
+  }
+
+  /** Resolves when a line of a service's log has the text. */
+  untilLogged(name: string, text: string): Promise<void> {
+    const { log } = this.#running.get(name)!
+    return this.#until(async () => log.lastLines(LOG_LINES).some((line) => line.includes(text)))
   }
 
   /** Resolves when every node says that it is ready and the master sees all servers alive. */
@@ -160,8 +187,12 @@ export class MixedCluster {
     return [...this.lines, ...[...this.#running.values()].flatMap(({ log }) => log.lastLines(2))].join('\n')
   }
 
-  async #isReady(name: string): Promise<boolean> {
-    const response = await fetch(`${this.#urlOf(name)}/readyz`).catch(() => null)
+  #isReady(name: string): Promise<boolean> {
+    return this.#answers(name, 'readyz')
+  }
+
+  async #answers(name: string, route: 'healthz' | 'readyz'): Promise<boolean> {
+    const response = await fetch(`${this.#urlOf(name)}/${route}`).catch(() => null)
     await response?.arrayBuffer()
     return response?.ok ?? false
   }

@@ -7,8 +7,9 @@ import { ls } from './commands/ls.ts'
 import { mkdir } from './commands/mkdir.ts'
 import { mv } from './commands/mv.ts'
 import { put } from './commands/put.ts'
+import { recover } from './commands/recover.ts'
 import { rm } from './commands/rm.ts'
 import { stat } from './commands/stat.ts'
 import { status } from './commands/status.ts'
 
-export const COMMANDS: readonly Command[] = [put, get, ls, stat, mv, rm, mkdir, status, fsck, line]
+export const COMMANDS: readonly Command[] = [put, get, ls, stat, mv, rm, mkdir, status, fsck, recover, line]

@@ -7,6 +7,8 @@ import { type Progress } from './progress.ts'
 
 export interface OptionSpec {
   readonly short?: string
+  /** What its value is, for help; an option without one is a flag. */
+  readonly value?: string
   readonly summary: string
 }
 
@@ -19,6 +21,8 @@ export interface Context {
   readonly stdin: Readable
   /** For what is no result but a conversation; results go through {@link output}. */
   readonly stdout: Writable
+  /** Where the environment says that the key of the cluster is. */
+  readonly clusterKeyFile: string | undefined
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal
 }
@@ -27,6 +31,8 @@ export interface Arguments {
   readonly operands: readonly string[]
   /** Names of the options given. */
   readonly flags: ReadonlySet<string>
+  /** The values of options that have one, in the order in which they were given. */
+  readonly values: ReadonlyMap<string, readonly string[]>
 }
 
 export interface Command {

@@ -6,14 +6,13 @@ import { columns } from './text.ts'
 
 export const DEFAULT_URL = 'http://127.0.0.1:7070'
 
-export const GLOBAL_OPTIONS: Readonly<Record<string, OptionSpec & { readonly value?: string }>> =
-  Object.freeze({
-    url: { value: 'URL', summary: `Any node of the cluster; default $DFS_URL, or ${DEFAULT_URL}.` },
-    json: { summary: 'Results and errors as JSON, one object a line.' },
-    quiet: { short: 'q', summary: 'No progress and no summary; errors are still shown.' },
-    help: { short: 'h', summary: 'Show help.' },
-    version: { summary: 'Show the version.' },
-  })
+export const GLOBAL_OPTIONS: Readonly<Record<string, OptionSpec>> = Object.freeze({
+  url: { value: 'URL', summary: `Any node of the cluster; default $DFS_URL, or ${DEFAULT_URL}.` },
+  json: { summary: 'Results and errors as JSON, one object a line.' },
+  quiet: { short: 'q', summary: 'No progress and no summary; errors are still shown.' },
+  help: { short: 'h', summary: 'Show help.' },
+  version: { summary: 'Show the version.' },
+})
 
 /** `dfs help`. */
 export function overview(): string {
@@ -67,7 +66,7 @@ function synopsis({ name, operands, options }: Command): string {
   return [name, ...flags, operands].filter((part) => part !== '').join(' ')
 }
 
-function optionRows(options: Readonly<Record<string, OptionSpec & { readonly value?: string }>>): string[][] {
+function optionRows(options: Readonly<Record<string, OptionSpec>>): string[][] {
   return Object.entries(options).map(([name, { short, summary, value }]) => {
     const long = value === undefined ? `--${name}` : `--${name} ${value}`
     return [short === undefined ? `  ${long}` : `  -${short}, ${long}`, summary]

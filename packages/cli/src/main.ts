@@ -28,6 +28,7 @@ const stdin = standardInput()
 const exitCode = await runProgram({
   argv: process.argv.slice(2),
   defaultUrl: process.env['DFS_URL'],
+  clusterKeyFile: process.env['DFS_CLUSTER_KEY_FILE'],
   version: packageJson.version,
   clock: new NodeClock(),
   random: new NodeRandom(),

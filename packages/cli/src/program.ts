@@ -3,7 +3,7 @@ import { parseArgs, type ParseArgsConfig } from 'node:util'
 import { type Readable, type Writable } from 'node:stream'
 import { createClient } from '@dfs/client'
 import { type Clock, type Random } from '@dfs/core'
-import { type Arguments, type Command, type Context } from './command.ts'
+import { type Arguments, type Command, type Context, type OptionSpec } from './command.ts'
 import { COMMANDS } from './command-table.ts'
 import { EXIT, exitCodeOf, UsageError } from './exit-codes.ts'
 import { DEFAULT_URL, GLOBAL_OPTIONS, helpOf, overview } from './help.ts'
@@ -15,6 +15,7 @@ export interface ProgramOptions {
   /** Without the names of the interpreter and the program. */
   readonly argv: readonly string[]
   readonly defaultUrl: string | undefined
+  readonly clusterKeyFile: string | undefined
   readonly version: string
   readonly clock: Clock
   readonly random: Random
@@ -56,9 +57,11 @@ async function dispatch(options: ProgramOptions, output: Output): Promise<number
   }
   if (values['help'] === true) return await print(output, helpOf(command))
   checkOperands(command, operands)
-  const flags = Object.keys(values).filter((key) => Object.hasOwn(command.options, key))
+  const given = Object.entries(values).filter(([key]) => Object.hasOwn(command.options, key))
+  const valued = given.flatMap(([key, value]) => (Array.isArray(value) ? [[key, value] as const] : []))
   const url = typeof values['url'] === 'string' ? values['url'] : (options.defaultUrl ?? DEFAULT_URL)
-  return await execute(command, { operands, flags: new Set(flags) }, { options, output, url })
+  const args = { operands, flags: new Set(given.map(([key]) => key)), values: new Map(valued) }
+  return await execute(command, args, { options, output, url })
 }
 
 async function execute(
@@ -70,11 +73,11 @@ async function execute(
     url,
   }: { readonly options: ProgramOptions; readonly output: Output; readonly url: string },
 ): Promise<number> {
-  const { clock, random, stdin, stdout, stderr, signal } = options
+  const { clock, random, stdin, stdout, stderr, clusterKeyFile, signal } = options
   const progress = new Progress({ clock, stderr, isSilent: output.isQuiet || output.isJson })
   output.beforeMessage = () => progress.clear()
   await using client = createClient({ url, clock, random })
-  const context: Context = { client, clock, random, output, progress, stdin, stdout, signal }
+  const context: Context = { client, clock, random, output, progress, stdin, stdout, clusterKeyFile, signal }
   const exitCode = await command.run(context, args)
   progress.clear()
   return signal.aborted ? EXIT.interrupted : exitCode
@@ -116,6 +119,7 @@ function parseStrictly(
   for (const [name, { short, value }] of Object.entries({ ...GLOBAL_OPTIONS, ...spec(command) })) {
     options[name] = {
       type: value === undefined ? 'boolean' : 'string',
+      multiple: value !== undefined && !Object.hasOwn(GLOBAL_OPTIONS, name),
       ...(short === undefined ? {} : { short }),
     }
   }
@@ -127,7 +131,7 @@ function parseStrictly(
   }
 }
 
-const spec = (command: Command | null): typeof GLOBAL_OPTIONS => command?.options ?? {}
+const spec = (command: Command | null): Readonly<Record<string, OptionSpec>> => command?.options ?? {}
 
 function checkOperands(command: Command, operands: readonly string[]): void {
   const isRight = operands.length >= command.operandsMin && operands.length <= command.operandsMax

@@ -14,8 +14,8 @@ export function formatBytes(count: number): string {
   return `${unit === 0 ? String(value) : value.toFixed(1)} ${UNITS[unit]!}`
 }
 
-export const formatCount = (count: number, noun: string): string =>
-  `${count} ${noun}${count === 1 ? '' : 's'}`
+export const formatCount = (count: number, noun: string, plural = `${noun}s`): string =>
+  `${count} ${count === 1 ? noun : plural}`
 
 /** Milliseconds since 1970, to the second, in UTC. */
 export const formatTime = (wallMs: number): string => `${new Date(wallMs).toISOString().slice(0, 19)}Z`

@@ -71,7 +71,16 @@ export async function runHere(
   programsRun += 1
   const [clock, random, version] = [new TestClock(), testRandom(programsRun), '0']
   const streams = { stdin, stdout, stderr }
-  const ended = runProgram({ argv: args, defaultUrl: url, version, clock, random, signal, ...streams })
+  const ended = runProgram({
+    argv: args,
+    defaultUrl: url,
+    clusterKeyFile: undefined,
+    version,
+    clock,
+    random,
+    signal,
+    ...streams,
+  })
   void ended.finally(() => {
     stdout.end()
     stderr.end()

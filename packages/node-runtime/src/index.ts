@@ -1,4 +1,5 @@
 export { crc32, createHasher, type Hasher } from './checksum.ts'
+export { ClusterKeyError, ensureClusterKey, readClusterKey } from './cluster-key.ts'
 export { NodeClock } from './clock.ts'
 export { type DirectoryLock, lockDirectory } from './disk/directory-lock.ts'
 export { makeDirectoryDurably } from './disk/durable-directory.ts'

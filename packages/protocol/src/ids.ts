@@ -16,6 +16,9 @@ export function makeId(epoch: number, count: number): number {
   return epoch * IDS_PER_EPOCH + count
 }
 
+/** The start of the master that made an id. */
+export const epochOf = (id: number): number => Math.floor(id / IDS_PER_EPOCH)
+
 export const formatId = (id: number): string => id.toString(16)
 
 /** Parses what {@link formatId} wrote, or returns null. */

@@ -3,8 +3,7 @@
  * Makes the cluster key where it is missing, and checks it where it is not. For deployments in which the nodes may only
  * read the key: a one-shot of docker-compose.yml runs this before any of them starts.
  */
-import { NodeRandom } from '@dfs/node-runtime'
-import { ClusterKeyError, ensureClusterKey } from '../src/cluster-key.ts'
+import { ClusterKeyError, ensureClusterKey, NodeRandom } from '@dfs/node-runtime'
 
 const [path] = process.argv.slice(2)
 if (path === undefined) {

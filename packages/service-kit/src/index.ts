@@ -1,4 +1,3 @@
-export { ClusterKeyError, ensureClusterKey, readClusterKey } from './cluster-key.ts'
 export { ConfigError, describeConfig, loadConfig, unknownVariables, variableName } from './config.ts'
 export { addHealthRoutes } from './health.ts'
 export { HTTP_LIMITS } from './http-limits.ts'

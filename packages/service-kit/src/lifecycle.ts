@@ -7,9 +7,9 @@
  * a second signal exits at once.
  */
 import { type Clock, withDeadline } from '@dfs/core'
+import { ClusterKeyError } from '@dfs/node-runtime'
 import { type Readiness } from '@dfs/protocol'
 import { ConfigError } from './config.ts'
-import { ClusterKeyError } from './cluster-key.ts'
 import { type ServiceLog } from './logging.ts'
 
 export type LifecycleState = 'starting' | 'ready' | 'draining' | 'closed'

@@ -34,6 +34,7 @@ import { MasterSession, type ServerAddresses } from './master/master-session.ts'
 import { ServerDirectory } from './master/server-directory.ts'
 import { passedWrites } from './passed-writes.ts'
 import { peerMethods } from './peer-methods.ts'
+import { recoveryMethods } from './recovery-methods.ts'
 import { ServerReadiness } from './readiness.ts'
 import { RemoteNamespace } from './remote-namespace.ts'
 import { VolumePool } from './replication/volume-pool.ts'
@@ -120,14 +121,18 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     },
   })
   nudge = () => session.nudge()
-  const methods = peerMethods({
-    identity,
-    store,
-    crc32,
-    space,
-    onOrder: (order) => meetServers(order, directory, session),
-    hear: (epoch) => session.hear(epoch),
-  })
+  const { name } = options.addresses
+  const methods = [
+    ...peerMethods({
+      identity,
+      store,
+      crc32,
+      space,
+      onOrder: (order) => meetServers(order, directory, session),
+      hear: (epoch) => session.hear(epoch),
+    }),
+    ...recoveryMethods({ clock, name, identity, store, directory, session }),
+  ]
   let files: FileService | null = null
   const server = await transport.serve(
     methodHandler(methods),

@@ -1,9 +1,17 @@
 #!/usr/bin/env node
 /** The process: configuration, the real world, the chunk server, its public API, and the order in which they stop. */
-import { lockDirectory, NodeClock, NodeRandom, crc32, createHasher, nodeRuntime } from '@dfs/node-runtime'
+import {
+  lockDirectory,
+  NodeClock,
+  NodeRandom,
+  crc32,
+  createHasher,
+  nodeRuntime,
+  readClusterKey,
+} from '@dfs/node-runtime'
 import { DfsError, MIB, type Readiness } from '@dfs/protocol'
 import { buildPublicApp } from '@dfs/public-api'
-import { readClusterKey, RefusalError, runService, type ServiceContext } from '@dfs/service-kit'
+import { RefusalError, runService, type ServiceContext } from '@dfs/service-kit'
 import { type ChunkServer, startChunkServer } from './chunk-server.ts'
 import { ChunkServerConfig } from './config.ts'
 

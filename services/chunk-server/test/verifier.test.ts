@@ -110,8 +110,8 @@ it('reads a record again when it is told to, and says when that is done', async 
   const check = { kind: 'check', volume: 77, replica: 5, offset: 0, recordSize: length } as const
   const another = { ...check, replica: 6 }
   await simulation.complete(async () => {
-    await store.obey(check)
-    await store.obey(another)
+    await store.obey(check, 1)
+    await store.obey(another, 1)
   })
   await simulation.run({ untilMs: simulation.nowMs + 5000 })
   expect(store.get(77)!.report().verifiedToBytes).toBe(0)

@@ -166,7 +166,7 @@ describe('a full disk', () => {
     const store = await simulation.complete(() => storeOf(made))
     node.disk.faultHook = full
     const order = { kind: 'seal', volume: 77, replica: 5, sealedLengthBytes: 0 } as const
-    await simulation.complete(() => store.obey(order))
+    await simulation.complete(() => store.obey(order, 1))
     expect(store.takeChangedReports()).toMatchObject([{ volume: 77, state: 'sealed' }])
   })
 })
@@ -176,7 +176,7 @@ describe('an order for a copy that was never made here', () => {
     const made = await world('never made')
     const store = await made.simulation.complete(() => storeOf(made))
     const order = { kind: 'seal', volume: 99, replica: 8, sealedLengthBytes: 0 } as const
-    await made.simulation.complete(() => store.obey(order))
+    await made.simulation.complete(() => store.obey(order, 1))
     expect(store.takeChangedReports()).toEqual([
       { volume: 99, replica: 8, state: 'failed', lengthBytes: 0, verifiedToBytes: 0 },
     ])

@@ -64,9 +64,9 @@ it('does not call a copy absent that it could not read', async () => {
   await simulation.complete(async () => {
     const store = await open()
     const order = { kind: 'seal' as const, sealedLengthBytes: 0 }
-    await store.obey({ ...order, volume: UNREADABLE, replica: UNREADABLE + 100 })
+    await store.obey({ ...order, volume: UNREADABLE, replica: UNREADABLE + 100 }, 1)
     expect(store.takeChangedReports()).toEqual([])
-    await store.obey({ ...order, volume: 99, replica: 199 })
+    await store.obey({ ...order, volume: 99, replica: 199 }, 1)
     expect(store.takeChangedReports()).toMatchObject([{ volume: 99, state: 'failed' }])
   })
 })
@@ -81,7 +81,7 @@ it('does not call a copy absent while it is being read again', async () => {
     const looking = store.lookAgain(new AbortController().signal)
     await node.runtime.clock.sleep(1000)
     const order = { kind: 'seal' as const, sealedLengthBytes: 0 }
-    await store.obey({ ...order, volume: UNREADABLE, replica: UNREADABLE + 100 })
+    await store.obey({ ...order, volume: UNREADABLE, replica: UNREADABLE + 100 }, 1)
     await looking
     expect(store.takeChangedReports()).toMatchObject([{ volume: UNREADABLE, state: 'sealed' }])
   })
@@ -118,13 +118,13 @@ it('keeps the length of its first seal, and says so where another one is ordered
     const copy = await store.create(orderOf(80), 180)
     await copy.append(0, [new Uint8Array(100)], 100)
     const order = { kind: 'seal' as const, volume: 80, replica: 180 }
-    await store.obey({ ...order, sealedLengthBytes: 100 })
+    await store.obey({ ...order, sealedLengthBytes: 100 }, 1)
     const before = node.disk.peek(copyStateName(80))!.slice()
     const errors = (): number => node.log.lines.filter(({ level }) => level === 'error').length
-    await store.obey({ ...order, sealedLengthBytes: 100 })
+    await store.obey({ ...order, sealedLengthBytes: 100 }, 1)
     expect(errors(), 'the same order again').toBe(0)
     for (const sealedLengthBytes of [0, 99, 101]) {
-      await store.obey({ ...order, sealedLengthBytes })
+      await store.obey({ ...order, sealedLengthBytes }, 1)
       expect(copy.state).toMatchObject({ state: 'sealed', sealedLengthBytes: 100 })
     }
     expect(errors()).toBe(3)

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 /** The process: configuration, the real world, the master, its public API, and the order in which they stop. */
-import { NodeClock, nodeRuntime, NodeRandom } from '@dfs/node-runtime'
+import { ensureClusterKey, NodeClock, nodeRuntime, NodeRandom } from '@dfs/node-runtime'
 import { DfsError, MIB } from '@dfs/protocol'
 import { buildPublicApp } from '@dfs/public-api'
-import { ensureClusterKey, RefusalError, runService, type ServiceContext } from '@dfs/service-kit'
+import { RefusalError, runService, type ServiceContext } from '@dfs/service-kit'
 import { checkRelations, MasterConfig } from './config.ts'
 import { makeRoomToStart } from './disk-space.ts'
 import { startMaster } from './master.ts'

@@ -14,6 +14,7 @@ import {
   heartbeat,
   HEARTBEAT_MS,
   type HeartbeatReply,
+  HISTORY_STARTS,
   type Method,
   type MethodCallOptions,
   register,
@@ -206,6 +207,7 @@ export class MasterSession {
       },
       { timeoutMs: this.#deps.tuning.sessionTimeoutMs * 5 },
     )
+    await this.#forgetWhereLeftOut(reply.epoch)
     await this.#observe(reply.epoch, () => {})
     await identity.bind(reply.clusterId, reply.serverId)
     directory.configure(reply.settings, { ...reply.master, internalAddress: this.#deps.masterAddress })
@@ -215,6 +217,23 @@ export class MasterSession {
       { server: reply.serverId, cluster: reply.clusterId },
       'registered with the master',
     )
+  }
+
+  /**
+   * A new history of the metadata that was begun without this server: it was given up, and what it has verified since then
+   * may be of the old one.
+   */
+  async #forgetWhereLeftOut({ counter }: Epoch): Promise<void> {
+    const { identity, store, runtime } = this.#deps
+    if (identity.seenEpoch === null || counter < identity.seenEpoch.counter + HISTORY_STARTS) return
+    runtime.log.warn(
+      { epoch: counter, seen: identity.seenEpoch.counter },
+      'a new history of the metadata has begun without this server: all copies are verified again',
+    )
+    await store.forgetVerified().catch((error: unknown) => {
+      if (!(error instanceof DiskError)) throw error
+      throw doesNotCount('what was verified could not be struck out', error)
+    })
   }
 
   async #keep(): Promise<void> {
@@ -293,7 +312,7 @@ export class MasterSession {
     directory.noteFeatureLevel(reply.featureLevel ?? FEATURE_LEVEL_UNSAID)
     this.#deps.onServers()
     if (reply.check !== null) this.#deps.fullCheck.want(reply.check)
-    for (const order of reply.orders) await store.obey(order)
+    for (const order of reply.orders) await store.obey(order, reply.epoch.counter)
   }
 
   async #presence(replicas: ReplicaReport[]): Promise<Presence> {

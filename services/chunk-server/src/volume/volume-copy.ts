@@ -180,9 +180,18 @@ export class VolumeCopy {
     if (count < buffer.byteLength) throw new DfsError('BEYOND_LENGTH', `${this.#name} is shorter than it was`)
   }
 
-  /** Takes no more records, for ever. Durable when it resolves; idempotent. */
-  async seal(sealedLengthBytes: number): Promise<void> {
-    if (this.#state.state !== 'open') return await this.#saved
+  /**
+   * Takes no more records, for ever. Durable when it resolves; idempotent. `mayShorten`: a new history of the metadata may not
+   * know the last records of a sealed copy, which then count no more.
+   */
+  async seal(sealedLengthBytes: number, mayShorten = false): Promise<void> {
+    const { state, sealedLengthBytes: before, verifiedToBytes } = this.#state
+    if (mayShorten && state === 'sealed' && sealedLengthBytes < before!) {
+      const verified = Math.min(verifiedToBytes, sealedLengthBytes)
+      await this.#change({ sealedLengthBytes, verifiedToBytes: verified })
+      return
+    }
+    if (state !== 'open') return await this.#saved
     const sealing = this.#change({ state: 'sealed', sealedLengthBytes })
     this.#shareFile()
     await sealing
@@ -258,6 +267,11 @@ export class VolumeCopy {
       if (!areEqual(stored, bytes)) throw new DiskError('io', `${this.#name}: the disk keeps other bytes`)
       return true
     })
+  }
+
+  /** What was verified before counts no more: it is read again. */
+  async forgetVerified(): Promise<void> {
+    if (this.#state.state === 'sealed') await this.#noteVerified(0)
   }
 
   /** What a record of this copy must be like, for whoever reads it elsewhere. */

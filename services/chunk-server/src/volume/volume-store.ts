@@ -4,8 +4,10 @@ import {
   type CheckOrder,
   type CopyState,
   DfsError,
+  epochOf,
   formatId,
   type HeartbeatRequest,
+  HISTORY_STARTS,
   type Order,
   type ReplicaReport,
   type VolumeOrder,
@@ -100,9 +102,9 @@ export class VolumeStore {
 
   /**
    * Carries out an order of the master. One for a copy that is not here is answered by a report that says so, unless it may
-   * turn up: to the master that answer is final.
+   * turn up: to the master that answer is final. `epoch` is the start of the master that gives it.
    */
-  async obey(order: Order): Promise<void> {
+  async obey(order: Order, epoch: number): Promise<void> {
     if (this.#creating.has(order.volume) || this.#unreadable.has(order.volume)) return
     const copy = this.#copies.get(order.volume)
     if (copy?.state.replica !== order.replica) {
@@ -114,7 +116,7 @@ export class VolumeStore {
         this.#checks.set(checkKey(order), order)
         return
       case 'seal':
-        await this.seal(order.volume, order.sealedLengthBytes)
+        await this.seal(order.volume, order.sealedLengthBytes, isOfEarlierHistory(order.volume, epoch))
         this.#deps.onSealed(order.volume)
     }
   }
@@ -140,19 +142,20 @@ export class VolumeStore {
   /**
    * Seals the copy of a volume that the master has sealed. Where the disk does not take a note of it, the copy is sealed
    * until the next start, which asks the master again: the seal itself stands in the master's database. A length other than
-   * that of an earlier seal changes nothing: to a master that means another length the copy never counts as in-sync (R8).
+   * that of an earlier seal changes nothing: to a master that means another length the copy never counts as in-sync (R8). But
+   * where a new history of the metadata has begun since, it may lack the last records of the volume: `mayShorten`.
    */
-  async seal(volume: number, sealedLengthBytes: number): Promise<void> {
+  async seal(volume: number, sealedLengthBytes: number, mayShorten = false): Promise<void> {
     const copy = this.#copies.get(volume)
     const before = copy?.state.sealedLengthBytes ?? sealedLengthBytes
-    if (before !== sealedLengthBytes) {
+    if (before !== sealedLengthBytes && !(mayShorten && sealedLengthBytes < before)) {
       this.#deps.log.error(
         { volume: formatId(volume), sealedLengthBytes: before, ordered: sealedLengthBytes },
         'a sealed volume was ordered to be sealed at another length: its copy stays as it is',
       )
     }
     try {
-      await copy?.seal(sealedLengthBytes)
+      await copy?.seal(sealedLengthBytes, mayShorten)
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
       this.#deps.log.error({ volume: formatId(volume), err: error }, 'a seal could not be written down')
@@ -206,6 +209,17 @@ export class VolumeStore {
   oldestDiskCallMs(): number {
     const since = [...this.#copies.values()].flatMap((copy) => copy.appendingSinceMs ?? [])
     return since.length === 0 ? 0 : Math.max(0, this.#deps.clock.monotonicMs() - Math.min(...since))
+  }
+
+  /**
+   * To be called when a new history of the metadata has begun without this server: what it has verified counts from then on
+   * only when it was read again. Throws DiskError.
+   */
+  async forgetVerified(): Promise<void> {
+    for (const copy of this.#copies.values()) {
+      await copy.forgetVerified()
+      this.noteChange(copy.state.order.volume)
+    }
   }
 
   reports(): ReplicaReport[] {
@@ -291,3 +305,7 @@ export class VolumeStore {
 }
 
 const checkKey = ({ replica, offset }: Checked): string => `${replica}@${offset}`
+
+/** Whether a new history of the metadata may have begun since a volume was made: ids hold the start that made them. */
+const isOfEarlierHistory = (volume: number, epoch: number): boolean =>
+  epochOf(volume) + HISTORY_STARTS <= epoch

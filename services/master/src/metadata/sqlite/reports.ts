@@ -46,7 +46,9 @@ function applyReport(
     return wasOpen
   }
   if (volume.state === 'open') return false
-  const isSealReported = replica.isSealReported || report.state === 'sealed'
+  // Verified further than the seal: it was sealed in a history that was given up, and has to hear of this seal.
+  const isSealedBeyond = report.state === 'sealed' && report.verifiedToBytes > volume.sealedLength!
+  const isSealReported = !isSealedBeyond && (replica.isSealReported || report.state === 'sealed')
   const verifiedTo = report.verifiedToBytes
   const isVerified = report.state === 'sealed' && verifiedTo === volume.sealedLength
   // A lost copy that turned up is a copy again; one that was whole and is not any more is as good as unread.
@@ -57,8 +59,9 @@ function applyReport(
 
 /**
  * Records a server that introduces itself. What an earlier incarnation was appending is over (R3), and what it had
- * verified counts only where the new one reports it (R9). Its unfinished uploads and stored results can never be asked for
- * again, since its commits are refused. The caller has refused lower incarnations.
+ * verified counts only where the new one reports it (R9), and not at all where the server had been given up. Its unfinished
+ * uploads and stored results can never be asked for again, since its commits are refused. The caller has refused lower
+ * incarnations.
  */
 export function applyRegistration(
   tables: Tables,
@@ -68,17 +71,15 @@ export function applyRegistration(
   const known = tables.servers.withDisk(registration.diskUid)
   const server = known?.id ?? tables.state.nextId()
   const isNewIncarnation = known !== undefined && known.incarnation < registration.incarnation
+  const reports = tables.servers.takeIn(server)
+    ? registration.reports.map((report) => ({ ...report, verifiedToBytes: 0 }))
+    : registration.reports
   tables.servers.put(server, registration, nowWallMs)
   tables.state.raiseFeatureLevel(tables.servers.featureLevel)
   const endedVolumes = isNewIncarnation
-    ? endIncarnation(
-        tables,
-        { server, incarnation: registration.incarnation },
-        registration.reports,
-        nowWallMs,
-      )
+    ? endIncarnation(tables, { server, incarnation: registration.incarnation }, reports, nowWallMs)
     : []
-  const { unknown, sealedVolumes } = applyReports(tables, server, registration.reports, nowWallMs)
+  const { unknown, sealedVolumes } = applyReports(tables, server, reports, nowWallMs)
   return {
     server,
     isNewServer: known === undefined,

@@ -32,12 +32,18 @@ const COLUMNS = [...KNOWN, 'registered_ms'] as const
 
 export class Servers {
   readonly #byId = new Map<number, ServerRecord>()
+  /** Those that a new history of the metadata began without, until they are back. */
+  readonly #givenUp: Set<number>
   readonly #put: Insert<typeof COLUMNS>
+  readonly #takeIn: Query
   readonly #putLevel: Query
 
   constructor(database: DatabaseSync) {
     const known = new Query<ServerRow>(database, `SELECT ${listed(KNOWN)} FROM servers ORDER BY id`)
     for (const row of known.all()) this.#byId.set(row.id, recordOf(row))
+    const givenUp = new Query<{ server: number }>(database, 'SELECT server FROM given_up_servers').all()
+    this.#givenUp = new Set(givenUp.map(({ server }) => server))
+    this.#takeIn = new Query(database, 'DELETE FROM given_up_servers WHERE server = ?')
     this.#put = new Insert(database, 'INSERT OR REPLACE INTO servers', COLUMNS)
     this.#putLevel = new Query(database, 'UPDATE servers SET feature_level = ? WHERE internal_address = ?')
   }
@@ -73,6 +79,13 @@ export class Servers {
       if (server.internalAddress === internalAddress) this.#byId.set(id, { ...server, featureLevel })
     }
     this.#putLevel.run(featureLevel, internalAddress)
+  }
+
+  /** Whether the server had been given up, which it is no longer from now on. */
+  takeIn(id: number): boolean {
+    if (!this.#givenUp.delete(id)) return false
+    this.#takeIn.run(id)
+    return true
   }
 
   isCurrent(placement: Placement): boolean {

@@ -2,6 +2,7 @@
  * Every start of the master on this database, with the transactions that it began with. What a server has seen of an
  * earlier start must be in here, whatever was committed since: a database that was restored from a backup catches up with
  * the number of transactions sooner or later, and starts again, but it never gets the transactions that it lacks (R6).
+ * The exception is what an operator has given up by beginning a new history: it counts as if it were here.
  */
 import { type DatabaseSync } from 'node:sqlite'
 import { type Epoch } from '@dfs/protocol'
@@ -20,9 +21,12 @@ export class Starts {
   readonly #add: Insert<typeof COLUMNS>
   readonly #at: Query<StartRow>
   readonly #after: Query<StartRow>
+  readonly #givenUpBefore: number
 
   constructor(database: DatabaseSync) {
     this.#add = new Insert(database, 'INSERT INTO starts', COLUMNS)
+    const histories = 'SELECT coalesce(max(counter), 0) AS counter FROM histories'
+    this.#givenUpBefore = new Query<{ counter: number }>(database, histories).first()!.counter
     this.#at = new Query(database, 'SELECT nonce, sequence FROM starts WHERE counter = ?')
     this.#after = new Query(
       database,
@@ -37,6 +41,7 @@ export class Starts {
 
   /** Whether everything that was seen is in this database; `counter` is the present start's. Starts before this table count by what followed them. */
   include(seen: Epoch, counter: number): boolean {
+    if (seen.counter < this.#givenUpBefore) return true
     const start = this.#at.first(seen.counter)
     if (start !== undefined && start.nonce !== seen.nonce) return false
     if (seen.counter === counter) return true

@@ -1,0 +1,144 @@
+/**
+ * The decision of `dfs recover`, apart from all that it takes to ask and to write: whether a new history of the metadata may
+ * begin, what is given up by it, and where it begins. Pure.
+ */
+import {
+  DfsError,
+  type Epoch,
+  type FoundRecord,
+  HISTORY_STARTS,
+  HISTORY_TRANSACTIONS,
+  MASTER_SILENT_MS,
+  type Testimony,
+} from '@dfs/protocol'
+
+/** A server that the metadata, or another server, knows. */
+export interface KnownServer {
+  /** Null where only another server has told of it. */
+  readonly id: number | null
+  readonly name: string
+  readonly diskUid: string | null
+  readonly internalAddress: string
+}
+
+export interface Answered {
+  readonly server: KnownServer
+  readonly testimony: Testimony
+}
+
+export interface Inquiry {
+  readonly clusterId: string
+  /** The last start of the master in the metadata, and its transactions. */
+  readonly own: Epoch
+  readonly answered: readonly Answered[]
+  readonly silent: readonly KnownServer[]
+  /** Names of servers that are given up. */
+  readonly lost: ReadonlySet<string>
+}
+
+export interface HistoryPlan {
+  /** What the new history begins with, but for its nonce. */
+  readonly counter: number
+  readonly sequence: number
+  /** The most that any server has seen; null where none has seen more than the metadata has. */
+  readonly newestSeen: Epoch | null
+  /** Transactions that servers have seen and the metadata lacks, as far as numbers tell. */
+  readonly missingTransactions: number
+  readonly givenUp: readonly KnownServer[]
+}
+
+/** Throws UNAVAILABLE or WRONG_CLUSTER, with what to do, where no new history may begin. */
+export function planHistory({ clusterId, own, answered, silent, lost }: Inquiry): HistoryPlan {
+  for (const { server, testimony } of answered) {
+    if (testimony.clusterId !== null && testimony.clusterId !== clusterId) {
+      throw new DfsError(
+        'WRONG_CLUSTER',
+        `${server.name} is of cluster ${testimony.clusterId}, the metadata of ${clusterId}: is it the right directory?`,
+      )
+    }
+  }
+  requireSilence(answered)
+  const reached = new Set(answered.map(({ testimony }) => testimony.diskUid))
+  const givenUp = silent.filter(({ diskUid }) => diskUid === null || !reached.has(diskUid))
+  const forgotten = [...new Set(givenUp.map(({ name }) => name))].filter((name) => !lost.has(name))
+  if (forgotten.length > 0) {
+    throw new DfsError(
+      'UNAVAILABLE',
+      `no answer from ${forgotten.join(', ')}: start what can be started, and give up the rest by ${forgotten.map((name) => `--lost ${name}`).join(' ')}`,
+    )
+  }
+  const unknown = [...lost].filter((name) => !givenUp.some((server) => server.name === name))
+  if (unknown.length > 0) {
+    throw new DfsError(
+      'INVALID_REQUEST',
+      `${unknown.join(', ')} is no server that does not answer: it cannot be given up`,
+    )
+  }
+  const seen = answered.flatMap(({ testimony }) => testimony.seenEpoch ?? [])
+  const counter = Math.max(own.counter, ...seen.map((epoch) => epoch.counter))
+  const sequence = Math.max(own.sequence, ...seen.map((epoch) => epoch.sequence))
+  const newestSeen =
+    seen
+      .filter((epoch) => isBeyond(epoch, own))
+      .toSorted(byAge)
+      .at(-1) ?? null
+  return {
+    counter: counter + HISTORY_STARTS,
+    sequence: sequence + HISTORY_TRANSACTIONS,
+    newestSeen,
+    missingTransactions: Math.max(0, sequence - own.sequence),
+    givenUp,
+  }
+}
+
+/** Two masters must not live: if one has answered anybody lately, it is the one to go on with. */
+function requireSilence(answered: readonly Answered[]): void {
+  const heard = answered.filter(({ testimony }) => testimony.masterSilentMs < MASTER_SILENT_MS)
+  if (heard.length === 0) return
+  const [{ server, testimony }] = heard.toSorted(
+    (a, b) => a.testimony.masterSilentMs - b.testimony.masterSilentMs,
+  ) as [Answered]
+  throw new DfsError(
+    'UNAVAILABLE',
+    `a master answered ${server.name} ${Math.round(testimony.masterSilentMs / 1000)} s ago, or the server has just started: stop every master, wait ${MASTER_SILENT_MS / 1000} s, and try again`,
+  )
+}
+
+const isBeyond = (seen: Epoch, own: Epoch): boolean =>
+  seen.sequence > own.sequence ||
+  seen.counter > own.counter ||
+  (seen.counter === own.counter && seen.nonce !== own.nonce)
+
+const byAge = (a: Epoch, b: Epoch): number => a.counter - b.counter || a.sequence - b.sequence
+
+/** A write whose records no metadata knows: it may have been acknowledged, or given up before. */
+export interface UnknownWrite {
+  readonly path: string
+  /** Bytes of it that were found; of a long file perhaps not all. */
+  readonly size: number
+  readonly copies: number
+}
+
+/** Writes out of the records that servers found, each once, in the order of their paths. */
+export function writesOf(found: readonly (readonly FoundRecord[])[]): UnknownWrite[] {
+  const writes = new Map<
+    string,
+    { path: string; bytesOf: Map<number, number>; copies: Map<number, number> }
+  >()
+  for (const records of found) {
+    for (const { path, server, incarnation, number, start, length } of records) {
+      const key = `${server}.${incarnation}.${number}`
+      const write = writes.get(key) ?? { path, bytesOf: new Map(), copies: new Map() }
+      writes.set(key, write)
+      write.bytesOf.set(start, length)
+      write.copies.set(start, (write.copies.get(start) ?? 0) + 1)
+    }
+  }
+  return [...writes.values()]
+    .map(({ path, bytesOf, copies }) => ({
+      path,
+      size: [...bytesOf.values()].reduce((sum, length) => sum + length, 0),
+      copies: Math.min(...copies.values()),
+    }))
+    .toSorted((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
+}

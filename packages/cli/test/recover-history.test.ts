@@ -1,0 +1,116 @@
+/** When a new history of the metadata may begin, where, and what is given up by it. */
+import { type Epoch, HISTORY_STARTS, HISTORY_TRANSACTIONS, MASTER_SILENT_MS } from '@dfs/protocol'
+import { describe, expect, it } from 'vitest'
+import {
+  type Answered,
+  type Inquiry,
+  type KnownServer,
+  planHistory,
+  writesOf,
+} from '../src/recover/history.ts'
+
+const CLUSTER = 'c1'
+const OWN: Epoch = { counter: 3, nonce: 'aa', sequence: 100 }
+
+const serverOf = (id: number): KnownServer => ({
+  id,
+  name: `server-${id}`,
+  diskUid: `disk-${id}`,
+  internalAddress: `127.0.0.1:${id}`,
+})
+
+const answer = (id: number, change: Partial<Answered['testimony']> = {}): Answered => ({
+  server: serverOf(id),
+  testimony: {
+    name: `server-${id}`,
+    diskUid: `disk-${id}`,
+    clusterId: CLUSTER,
+    seenEpoch: OWN,
+    masterSilentMs: MASTER_SILENT_MS,
+    servers: [],
+    ...change,
+  },
+})
+
+const inquiry = (change: Partial<Inquiry> = {}): Inquiry => ({
+  clusterId: CLUSTER,
+  own: OWN,
+  answered: [answer(1), answer(2)],
+  silent: [],
+  lost: new Set(),
+  ...change,
+})
+
+describe('planHistory', () => {
+  it('begins above all that anybody has seen, by start and by transaction, wherever each was the highest', () => {
+    const seen = [
+      answer(1, { seenEpoch: { counter: 9, nonce: 'bb', sequence: 50 } }),
+      answer(2, { seenEpoch: { counter: 4, nonce: 'cc', sequence: 170 } }),
+    ]
+    const plan = planHistory(inquiry({ answered: seen }))
+    expect(plan).toMatchObject({
+      counter: 9 + HISTORY_STARTS,
+      sequence: 170 + HISTORY_TRANSACTIONS,
+      missingTransactions: 70,
+      newestSeen: { counter: 9 },
+    })
+  })
+
+  it('misses nothing where nobody has seen more than the metadata has', () => {
+    expect(planHistory(inquiry())).toMatchObject({ missingTransactions: 0, newestSeen: null, givenUp: [] })
+  })
+
+  it('notices another start under the same number: transactions of it are not in here', () => {
+    const other = { ...OWN, nonce: 'another' }
+    expect(planHistory(inquiry({ answered: [answer(1, { seenEpoch: other })] })).newestSeen).toEqual(other)
+  })
+
+  it('refuses while a master has answered any server within the time, by a millisecond', () => {
+    const heard = [answer(1), answer(2, { masterSilentMs: MASTER_SILENT_MS - 1 })]
+    expect(() => planHistory(inquiry({ answered: heard }))).toThrow(
+      /answered server-2 30 s ago.*stop every master/,
+    )
+  })
+
+  it('refuses until every server was reached or named as lost', () => {
+    const silent = [serverOf(3), serverOf(4)]
+    expect(() => planHistory(inquiry({ silent, lost: new Set(['server-3']) }))).toThrow('--lost server-4')
+    const plan = planHistory(inquiry({ silent, lost: new Set(['server-3', 'server-4']) }))
+    expect(plan.givenUp.map(({ id }) => id)).toEqual([3, 4])
+  })
+
+  it('gives up nobody who answers, and nobody whom nobody knows', () => {
+    expect(() => planHistory(inquiry({ lost: new Set(['server-1']) }))).toThrow('cannot be given up')
+    expect(() => planHistory(inquiry({ lost: new Set(['nobody']) }))).toThrow('cannot be given up')
+  })
+
+  it('refuses servers of another cluster', () => {
+    expect(() => planHistory(inquiry({ answered: [answer(1, { clusterId: 'other' })] }))).toThrow(
+      'of cluster other',
+    )
+  })
+})
+
+it('joins the chunks of a write and its copies, whoever found them', () => {
+  const record = {
+    volume: 7,
+    offset: 0,
+    path: '/long',
+    start: 0,
+    length: 10,
+    server: 1,
+    incarnation: 5,
+    number: 8,
+  }
+  const second = { ...record, offset: 20, start: 10, length: 4 }
+  const other = { ...record, path: '/other', number: 9, length: 1 }
+  expect(
+    writesOf([
+      [record, second, other],
+      [record, second],
+    ]),
+  ).toEqual([
+    { path: '/long', size: 14, copies: 2 },
+    { path: '/other', size: 1, copies: 1 },
+  ])
+})
