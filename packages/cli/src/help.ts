@@ -22,7 +22,7 @@ export function overview(): string {
     'Usage: dfs COMMAND [OPTIONS] OPERANDS',
     '',
     columns([
-      ...COMMANDS.map((each) => [`  ${synopsis(each)}`, each.summary]),
+      ...COMMANDS.map((each) => [`  ${shortSynopsis(each)}`, each.summary]),
       ['  help [COMMAND]', 'Show help.'],
     ]),
     '',
@@ -59,10 +59,17 @@ export function reference(): string {
     .replace(/\n+$/, '\n')
 }
 
+/** For the overview, which has no room for values. */
+const shortSynopsis = (command: Command): string =>
+  Object.values(command.options).some(({ value }) => value !== undefined)
+    ? `${command.name} [OPTIONS] ${command.operands}`
+    : synopsis(command)
+
 function synopsis({ name, operands, options }: Command): string {
-  const flags = Object.entries(options).map(
-    ([long, { short }]) => `[${short === undefined ? `--${long}` : `-${short}`}]`,
-  )
+  const flags = Object.entries(options).map(([long, { short, value }]) => {
+    const option = short === undefined ? `--${long}` : `-${short}`
+    return value === undefined ? `[${option}]` : `[${option} ${value}]`
+  })
   return [name, ...flags, operands].filter((part) => part !== '').join(' ')
 }
 

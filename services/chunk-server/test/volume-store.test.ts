@@ -1,6 +1,6 @@
 /** All copies of a server, found again after a start on a disk that does not let some of them be read. */
 import { crc32 } from '@dfs/node-runtime'
-import { copyStateName, type VolumeOrder } from '@dfs/protocol'
+import { copyStateName, HISTORY_STARTS, makeId, type VolumeOrder } from '@dfs/protocol'
 import { type DiskFaultHook, SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
 import { beforeEach, expect, it } from 'vitest'
 import { VolumeStore } from '../src/volume/volume-store.ts'
@@ -129,5 +129,23 @@ it('keeps the length of its first seal, and says so where another one is ordered
     }
     expect(errors()).toBe(3)
     expect(node.disk.peek(copyStateName(80))).toEqual(before)
+  })
+})
+
+it('seals anew below its length where a new history of the metadata has begun since the volume was made', async () => {
+  await simulation.complete(async () => {
+    const store = await open()
+    const volume = makeId(3, 80)
+    const copy = await store.create(orderOf(volume), volume + 100)
+    await copy.append(0, [new Uint8Array(100)], 100)
+    const order = { kind: 'seal' as const, volume, replica: volume + 100 }
+    await store.obey({ ...order, sealedLengthBytes: 100 }, 3)
+    await store.obey({ ...order, sealedLengthBytes: 60 }, 3 + HISTORY_STARTS - 1)
+    expect(copy.state.sealedLengthBytes, 'the same history').toBe(100)
+    await store.obey({ ...order, sealedLengthBytes: 160 }, 3 + HISTORY_STARTS)
+    expect(copy.state.sealedLengthBytes, 'never further').toBe(100)
+    await store.obey({ ...order, sealedLengthBytes: 60 }, 3 + HISTORY_STARTS)
+    expect(copy.state).toMatchObject({ state: 'sealed', sealedLengthBytes: 60 })
+    expect(copy.readableLength).toBe(60)
   })
 })

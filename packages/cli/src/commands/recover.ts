@@ -2,21 +2,22 @@
  * `dfs recover`: begins a new history of the metadata on purpose, from what is there. For a master whose log is damaged, or
  * whose database is an old copy that the chunk servers refuse. It says what is given up, and changes nothing before consent.
  */
-import { createInterface } from 'node:readline/promises'
 import { dirname, join } from 'node:path'
 import { printable, silentLog } from '@dfs/core'
 import { NodeTransport, readClusterKey } from '@dfs/node-runtime'
-import { DfsError, type Epoch, MASTER_SILENT_MS } from '@dfs/protocol'
+import { type Epoch, MASTER_SILENT_MS } from '@dfs/protocol'
 import { type Arguments, type Command, type Context } from '../command.ts'
-import { EXIT, UsageError } from '../exit-codes.ts'
+import { EXIT } from '../exit-codes.ts'
+import { typesWord } from '../local/consent.ts'
+import { MetadataAtRest } from '../local/metadata-at-rest.ts'
 import { type HistoryPlan, planHistory, type UnknownWrite, writesOf } from '../recover/history.ts'
-import { MetadataAtRest } from '../recover/metadata.ts'
 import { announce, type Asked, askAll, findUnknownRecords } from '../recover/servers.ts'
 import { columns, formatBytes, formatCount } from '../text.ts'
 
 /** Writes that are shown to people; `--json` shows all. */
 const SHOWN_MAX = 100
 const NONCE_BYTES = 8
+const QUESTION = 'Type "begin" to give this up and begin a new history: '
 
 export const recover: Command = {
   name: 'recover',
@@ -68,7 +69,7 @@ async function runRecover(context: Context, { operands, values, flags }: Argumen
   const found = await Promise.all(asked.answered.map((one) => findUnknownRecords(transport, one, facts.ends)))
   const findings = { metadata, asked, plan, writes: writesOf(found) }
   await context.output.result(viewOf(findings), () => textOf(findings))
-  if (!flags.has('yes') && !(await consents(context))) {
+  if (!flags.has('yes') && !(await typesWord('begin', QUESTION, context))) {
     context.output.notice('Nothing was changed.')
     return EXIT.failed
   }
@@ -87,20 +88,6 @@ async function runRecover(context: Context, { operands, values, flags }: Argumen
   if (kept !== null) context.output.notice(`The files as they were: ${kept}`)
   context.output.notice(`A new history has begun. Start the master on ${directory}.`)
   return EXIT.ok
-}
-
-/** The word must be typed: what follows cannot be undone. */
-async function consents({ stdin, stdout, signal }: Context): Promise<boolean> {
-  if (!('isTTY' in stdin) || stdin.isTTY !== true) {
-    throw new UsageError('nobody can be asked here: read what would be given up, then add --yes')
-  }
-  const lines = createInterface({ input: stdin, output: stdout })
-  try {
-    const answer = await lines.question('Type "begin" to give this up and begin a new history: ', { signal })
-    return answer.trim() === 'begin'
-  } finally {
-    lines.close()
-  }
 }
 
 function viewOf({ metadata, asked, plan, writes }: Findings): unknown {

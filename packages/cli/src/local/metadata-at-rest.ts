@@ -9,7 +9,7 @@ import { SCHEMA_VERSIONS_KNOWN } from '@dfs/fsck'
 import { NodeDisk } from '@dfs/node-runtime'
 import { DfsError, type Epoch } from '@dfs/protocol'
 import { copyIntact, cutLog, inspectLog, keepAside, type LogState, mendLog } from '@dfs/wal'
-import { type KnownServer } from './history.ts'
+import { type KnownServer } from '../recover/history.ts'
 
 const DATABASE = 'metadata.db'
 const LOG = 'metadata.db-wal'
@@ -150,7 +150,11 @@ async function readFacts(directory: string, disk: NodeDisk, log: LogState): Prom
       await mendLog(new NodeDisk(scratch), LOG, log.mend)
     } else if (log.scan !== null) {
       const file = await disk.open(LOG, 'existing')
-      await copyIntact(file, log.scan, copy).finally(() => file.close())
+      try {
+        await copyIntact(file, log.scan, copy)
+      } finally {
+        await file.close()
+      }
     }
     return facts(join(scratch, DATABASE))
   } finally {

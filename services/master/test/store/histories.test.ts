@@ -1,0 +1,130 @@
+/**
+ * A store after a new history was begun on its database: what was seen of earlier starts is given up, what is seen of the
+ * new one counts, and a server that was left out is taken in again without what it says it has verified.
+ */
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { HISTORY_STARTS, HISTORY_TRANSACTIONS } from '@dfs/protocol'
+import { afterEach, expect, it } from 'vitest'
+import { openAt, removeTemporaryDirectories, temporaryDirectory } from '../fixture/engines.ts'
+import { NOW, StoreBench } from '../fixture/store-bench.ts'
+
+afterEach(removeTemporaryDirectories)
+
+/** As `dfs recover` leaves the database. */
+function beginHistory(
+  directory: string,
+  givenUp: readonly number[],
+): { counter: number; nonce: string; sequence: number } {
+  const database = new DatabaseSync(join(directory, 'metadata.db'))
+  const { epoch, sequence } = database.prepare('SELECT epoch, sequence FROM state').get() as Record<
+    string,
+    number
+  >
+  const begun = {
+    counter: epoch! + HISTORY_STARTS,
+    nonce: '0123456789abcdef',
+    sequence: sequence! + HISTORY_TRANSACTIONS,
+  }
+  const { counter, nonce } = begun
+  database.prepare('UPDATE state SET epoch = ?, nonce = ?, sequence = ?').run(counter, nonce, begun.sequence)
+  database
+    .prepare('INSERT INTO starts (counter, nonce, sequence) VALUES (?, ?, ?)')
+    .run(counter, nonce, begun.sequence)
+  database
+    .prepare('INSERT INTO histories (counter, nonce, sequence, begun_wall_ms) VALUES (?, ?, ?, 0)')
+    .run(counter, nonce, begun.sequence)
+  for (const server of givenUp)
+    database.prepare('INSERT INTO given_up_servers (server) VALUES (?)').run(server)
+  database.close()
+  return begun
+}
+
+it('gives up what was seen of starts before it, and nothing of those since', async () => {
+  const directory = temporaryDirectory()
+  const b = new StoreBench(await openAt(directory))
+  await b.addServers(1)
+  await b.touch('/before')
+  const own = b.store.epoch()
+  await b.store.close()
+  const begun = beginHistory(directory, [])
+  b.store = await openAt(directory, 2)
+  expect(b.store.epoch().counter).toBe(begun.counter + 1)
+  // More than this database ever had, and of another start: the old master went on.
+  const gone = { ...own, sequence: own.sequence + 1000 }
+  expect(await b.store.includes(gone)).toBe(true)
+  expect(await b.store.includes({ ...gone, nonce: 'f'.repeat(16) })).toBe(true)
+  expect(await b.store.includes(begun)).toBe(true)
+  expect(await b.store.includes({ ...begun, nonce: 'f'.repeat(16) }), 'another history').toBe(false)
+  expect(await b.store.includes({ ...b.store.epoch(), nonce: 'f'.repeat(16) })).toBe(false)
+  await b.store.close()
+})
+
+it('takes in a server that was given up once, and counts nothing as verified that it says then', async () => {
+  const directory = temporaryDirectory()
+  const b = new StoreBench(await openAt(directory))
+  await b.addServers(3)
+  const order = await b.volume(0, 1, 2)
+  expect(await b.outcome(b.write('/f', b.chunk(order, 10)))).toBe('ok')
+  const [length] = await b.store.sealVolumes([order.volume], 'test', NOW)
+  const left = b.servers[0]!
+  await b.store.close()
+  beginHistory(directory, [left.server])
+  b.store = await openAt(directory, 2)
+  const { replica } = order.replicas.find(({ server }) => server === left.server)!
+  const report = {
+    volume: order.volume,
+    replica,
+    state: 'sealed' as const,
+    lengthBytes: length!,
+    verifiedToBytes: length!,
+  }
+  const rankOf = async (): Promise<number> => {
+    const { locations } = await b.file('/f')
+    return locations.get(order.volume)!.indexOf(left.server)
+  }
+  const inSync = await reportAll(b, order.volume, order.replicas.slice(1), length!)
+  expect(inSync).toBe(2)
+  await b.register(0, left.incarnation, { reports: [report] })
+  expect(await rankOf(), 'behind those that are in-sync').toBe(2)
+  await b.store.recordReports(left, [report], NOW)
+  expect(await rankOf(), 'verified anew, and the first of its set').toBe(0)
+  await b.register(0, left.incarnation, { reports: [report] })
+  expect(await rankOf(), 'given up no longer').toBe(0)
+  await b.store.close()
+})
+
+async function reportAll(
+  b: StoreBench,
+  volume: number,
+  replicas: readonly { readonly replica: number; readonly server: number; readonly incarnation: number }[],
+  length: number,
+): Promise<number> {
+  for (const { replica, server, incarnation } of replicas) {
+    const report = { volume, replica, state: 'sealed' as const, lengthBytes: length, verifiedToBytes: length }
+    await b.store.recordReports({ server, incarnation }, [report], NOW)
+  }
+  return replicas.length
+}
+
+it('orders the seal again from a copy that was sealed further in the history that was given up', async () => {
+  const b = new StoreBench(await openAt(temporaryDirectory()))
+  await b.addServers(3)
+  const order = await b.volume(0, 1, 2)
+  expect(await b.outcome(b.write('/f', b.chunk(order, 10)))).toBe('ok')
+  const [length] = await b.store.sealVolumes([order.volume], 'test', NOW)
+  const { server, incarnation, replica } = order.replicas[1]!
+  const reportTo = (verifiedToBytes: number): Promise<unknown> =>
+    b.store.recordReports(
+      { server, incarnation },
+      [{ volume: order.volume, replica, state: 'sealed', lengthBytes: length! + 50, verifiedToBytes }],
+      NOW,
+    )
+  await reportTo(length! + 50)
+  expect(await b.store.pendingOrders(server)).toMatchObject([
+    { kind: 'seal', volume: order.volume, sealedLengthBytes: length },
+  ])
+  await reportTo(length!)
+  expect(await b.store.pendingOrders(server)).toEqual([])
+  await b.store.close()
+})
