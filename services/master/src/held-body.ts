@@ -3,7 +3,10 @@
  * it can begin anew at another server; beyond that, each piece is let go when it has been handed on.
  */
 import { type ByteSource, type Clock } from '@dfs/core'
-import { SMALL_WRITE_BYTES_MAX } from '@dfs/protocol'
+import { KIB, SMALL_WRITE_BYTES_MAX } from '@dfs/protocol'
+
+/** A client that sends less counts as one that sends nothing, or a byte a minute would hold a place for ever. */
+const PROGRESS_BYTES = 64 * KIB
 
 export class HeldBody {
   readonly #source: ByteSource
@@ -16,6 +19,11 @@ export class HeldBody {
   #coming: Promise<void> | null = null
   #attempt = 0
   #movedMs: number
+  /** Since when the client's next piece is waited for; null while none is. */
+  #askedMs: number | null = null
+  /** How long its pieces were waited for since its last progress, and what has come since. */
+  #waitedMs = 0
+  #waitedBytes = 0
 
   constructor(source: ByteSource, clock: Clock) {
     this.#source = source
@@ -31,6 +39,11 @@ export class HeldBody {
   /** When the client has last done its part, on the monotonic clock. */
   get movedMs(): number {
     return this.#movedMs
+  }
+
+  /** For how long the client has kept others waiting without progress to speak of. What others take does not count. */
+  get owedMs(): number {
+    return this.#waitedMs + (this.#askedMs === null ? 0 : this.#clock.monotonicMs() - this.#askedMs)
   }
 
   /**
@@ -64,8 +77,9 @@ export class HeldBody {
   }
 
   async #take(): Promise<void> {
+    this.#askedMs = this.#clock.monotonicMs()
     const piece = await this.#source.next()
-    this.#movedMs = this.#clock.monotonicMs()
+    this.#noteMove(piece?.byteLength ?? PROGRESS_BYTES)
     if (piece === null) {
       this.#isWhole = true
       return
@@ -73,5 +87,15 @@ export class HeldBody {
     this.#pieces.push(piece)
     this.#heldBytes += piece.byteLength
     this.#isTooLong ||= this.#heldBytes > SMALL_WRITE_BYTES_MAX
+  }
+
+  #noteMove(bytes: number): void {
+    this.#waitedMs = this.owedMs
+    this.#askedMs = null
+    this.#movedMs = this.#clock.monotonicMs()
+    this.#waitedBytes += bytes
+    if (this.#waitedBytes < PROGRESS_BYTES) return
+    this.#waitedBytes = 0
+    this.#waitedMs = 0
   }
 }

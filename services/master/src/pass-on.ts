@@ -24,6 +24,8 @@ import { PASSED_BODIES_MAX } from './settings.ts'
 /** How often a server that has a body is asked whether it is there, and how long it may take to say so. */
 const LOOK_EVERY_MS = 2500
 const LOOK_TIMEOUT_MS = 2000
+/** A client that keeps its place waiting for longer may lose it to another one. */
+const SLOW_MS = 5000
 /** With less of its time left, a request does not begin anew. */
 const ATTEMPT_MS_MIN = 1000
 
@@ -52,27 +54,44 @@ interface Asked {
   readonly request: WriteRequest
   readonly body: HeldBody
   readonly context: RequestContext
+  /** Aborted when its client has left, or with what to answer when it has lost its place. */
+  readonly over: AbortController
 }
 
 export class PassOn {
   readonly #deps: PassOnDeps
-  #underWayCount = 0
+  readonly #underWay = new Set<Asked>()
 
   constructor(deps: PassOnDeps) {
     this.#deps = deps
   }
 
-  /** See `FileService.write`. TOO_BUSY before the body is asked for. */
+  /** See `FileService.write`. TOO_BUSY before the body is asked for, and later where others need the place of a slow client. */
   async write(request: WriteRequest, source: BodySource, context: RequestContext): Promise<WriteReply> {
-    if (this.#underWayCount >= PASSED_BODIES_MAX) {
+    if (this.#underWay.size >= PASSED_BODIES_MAX && !this.#makeRoom()) {
       throw new DfsError('TOO_BUSY', `the master passes on ${PASSED_BODIES_MAX} bodies at once`)
     }
-    this.#underWayCount += 1
+    const over = new AbortController()
+    const asked = { request, body: new HeldBody(source, this.#deps.clock), context, over }
+    const onLeave = (): void => over.abort(context.signal?.reason)
+    context.signal?.addEventListener('abort', onLeave)
+    if (context.signal?.aborted === true) onLeave()
+    this.#underWay.add(asked)
     try {
-      return await this.#pass({ request, body: new HeldBody(source, this.#deps.clock), context })
+      return await this.#pass(asked)
     } finally {
-      this.#underWayCount -= 1
+      this.#underWay.delete(asked)
+      context.signal?.removeEventListener('abort', onLeave)
     }
+  }
+
+  /** Takes the place of the client that has kept it waiting for longest, if that is long. Whether there was one. */
+  #makeRoom(): boolean {
+    const slowest = [...this.#underWay].reduce((a, b) => (b.body.owedMs > a.body.owedMs ? b : a))
+    if (slowest.body.owedMs < SLOW_MS) return false
+    this.#underWay.delete(slowest)
+    slowest.over.abort(new DfsError('TOO_BUSY', 'others needed the place of a body that came slowly'))
+    return true
   }
 
   async #pass(asked: Asked): Promise<WriteReply> {
@@ -81,6 +100,7 @@ export class PassOn {
     let failed = new DfsError('UNAVAILABLE', 'no chunk server is alive')
     for (;;) {
       const server = await coordinators.next(tried)
+      throwIfDisplaced(asked)
       // The client has gone on sending meanwhile.
       const stream = server === null ? null : asked.body.begin()
       if (server === null || stream === null) throw failed
@@ -91,7 +111,8 @@ export class PassOn {
       const isRepeated = asked.body.canBegin && this.#leftMs(asked) >= ATTEMPT_MS_MIN
       const fields = { id: asked.context.requestId, server: server.name, reason: failed.message, isRepeated }
       log.warn(fields, 'a chunk server did not carry out a write that was passed on')
-      if (!isRepeated || asked.context.signal?.aborted === true) throw failed
+      throwIfDisplaced(asked)
+      if (!isRepeated || asked.over.signal.aborted) throw failed
     }
   }
 
@@ -116,14 +137,14 @@ export class PassOn {
     asked: Asked,
     { stream, ticket }: { readonly stream: ByteSource; readonly ticket: WriteTicket },
   ): Promise<WriteReply> {
-    const { request, context } = asked
+    const { request, context, over } = asked
     const leftMs = this.#leftMs(asked)
     const gone = new AbortController()
-    const onLeave = (): void => gone.abort(context.signal?.reason)
-    context.signal?.addEventListener('abort', onLeave)
-    if (context.signal?.aborted === true) onLeave()
-    const over = new AbortController()
-    void this.#watch(server, gone, over.signal)
+    const onOver = (): void => gone.abort(over.signal.reason)
+    over.signal.addEventListener('abort', onOver)
+    if (over.signal.aborted) onOver()
+    const answered = new AbortController()
+    void this.#watch(server, gone, answered.signal)
     try {
       return await callStreamed(
         this.#deps.transport,
@@ -133,8 +154,8 @@ export class PassOn {
         { stream, silenceMs: leftMs, signal: gone.signal, requestId: context.requestId },
       )
     } finally {
-      over.abort()
-      context.signal?.removeEventListener('abort', onLeave)
+      answered.abort()
+      over.signal.removeEventListener('abort', onOver)
     }
   }
 
@@ -158,6 +179,10 @@ export class PassOn {
     const deadlineMs = Math.max(context.deadlineMs, body.movedMs + REQUEST_DEADLINE_MS)
     return Math.max(0, deadlineMs - this.#deps.clock.monotonicMs())
   }
+}
+
+function throwIfDisplaced({ over: { signal } }: Asked): void {
+  if (signal.aborted && signal.reason instanceof DfsError) throw signal.reason
 }
 
 /** Rethrows what is an answer to the client, or the fault of its body. */

@@ -49,8 +49,9 @@ export const COMMIT_QUEUE_MAX = 4096
 export const LOOKUP_QUEUE_MAX = 16_384
 
 /**
- * Bodies that the master passes on at once; beyond it the answer is TOO_BUSY, before the body is asked for. Each holds up to
- * half a MiB here: what has come and is not sent, and what is kept to begin anew.
+ * Bodies that the master passes on at once; beyond it a slow client loses its place or, where there is none, the answer is
+ * TOO_BUSY, before the body is asked for. Each holds up to half a MiB here: what has come and is not sent, and what is kept to
+ * begin anew.
  */
 export const PASSED_BODIES_MAX = 64
 

@@ -1,11 +1,18 @@
-/** Between two attempts time passes, and the client goes on sending: what is decided after it counts. */
-import { type InboundStream, type StreamRequest, type Transport, TransportError } from '@dfs/core'
+/** Bodies on their way to chunk servers: what clients do meanwhile ends no process and takes no place from others. */
+import {
+  type ByteSource,
+  type StreamOptions,
+  type StreamRequest,
+  type Transport,
+  TransportError,
+} from '@dfs/core'
 import { type RequestContext, type ServerInfo, SMALL_WRITE_BYTES_MAX, UNCONDITIONAL } from '@dfs/protocol'
 import { type WriteRequest } from '@dfs/public-api'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { type Coordinators } from '../src/coordinators.ts'
 import { PassOn } from '../src/pass-on.ts'
 import { PassedWrites } from '../src/passed-writes.ts'
+import { PASSED_BODIES_MAX } from '../src/settings.ts'
 import { FakeClock, RecordingLog } from './fixture/world.ts'
 
 const CONTEXT: RequestContext = { requestId: 'r', deadlineMs: 30_000, timeMs: 30_000 }
@@ -29,7 +36,7 @@ it('gives a body up, and nothing else, that became too long to begin anew while 
       asked.push(address)
       await stream.next()
       // Asked for, and not there yet when the server breaks off.
-      void (stream as InboundStream['stream']).next()
+      void stream.next()
       throw new TransportError('broke off', { wasSent: true })
     },
   } as unknown as Transport
@@ -47,4 +54,85 @@ it('gives a body up, and nothing else, that became too long to begin anew while 
   const writing = new PassOn({ ...deps, transport, coordinators }).write(REQUEST, source, CONTEXT)
   await expect(writing).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   expect(asked).toEqual(['s1'])
+})
+
+/** Chunk servers that take each body to its end, and then never answer. */
+function worldOfReaders() {
+  const clock = new FakeClock()
+  const transport = {
+    async stream(_address: string, { stream }: StreamRequest, { signal }: StreamOptions): Promise<never> {
+      const gone = new Promise<never>((_, reject) =>
+        signal?.addEventListener('abort', () => reject(new TransportError('gave up', { wasSent: true }))),
+      )
+      const read = async (): Promise<void> => {
+        while ((await stream.next()) !== null);
+      }
+      await Promise.race([gone, read()])
+      return await gone
+    },
+  } as unknown as Transport
+  const coordinators = { next: async () => serverOf(1), answers: async () => true } as unknown as Coordinators
+  const deps = { clock, log: new RecordingLog(), passed: new PassedWrites(1), transport, coordinators }
+  return { clock, passOn: new PassOn(deps) }
+}
+
+const silent: ByteSource = { next: () => new Promise(() => {}) }
+
+/** A byte each second. */
+const trickling = (clock: FakeClock): ByteSource => ({
+  next: async () => {
+    await clock.sleep(1000)
+    return Uint8Array.of(1)
+  },
+})
+
+/** Writes of which none is answered, and what has become of each. */
+function writeAll(passOn: PassOn, sources: readonly ByteSource[]): string[] {
+  const outcomes = sources.map(() => 'under way')
+  for (const [index, source] of sources.entries()) {
+    passOn.write(REQUEST, source, CONTEXT).catch((error: { code: string }) => {
+      outcomes[index] = error.code
+    })
+  }
+  return outcomes
+}
+
+describe('when all places are taken', () => {
+  const placesOf = (source: (index: number) => ByteSource): ByteSource[] =>
+    Array.from({ length: PASSED_BODIES_MAX }, (_, index) => source(index))
+
+  it('one that waits for a client goes to a new body, whether the client sends nothing or next to nothing', async () => {
+    const { clock, passOn } = worldOfReaders()
+    const whole: ByteSource = { next: async () => null }
+    const slow = [silent, trickling(clock)]
+    const outcomes = writeAll(
+      passOn,
+      placesOf((index) => slow[index] ?? whole),
+    )
+    await clock.advance(6000)
+    const late = writeAll(passOn, [whole, whole, whole])
+    await clock.advance(100)
+    expect(outcomes.slice(0, 2)).toEqual(['TOO_BUSY', 'TOO_BUSY'])
+    expect(new Set(outcomes.slice(2))).toEqual(new Set(['under way']))
+    expect(late).toEqual(['under way', 'under way', 'TOO_BUSY'])
+  })
+
+  it('a client that makes progress, or has only just been asked, keeps its place', async () => {
+    const { clock, passOn } = worldOfReaders()
+    const steady: ByteSource = {
+      next: async () => {
+        await clock.sleep(1000)
+        return new Uint8Array(32 * 1024)
+      },
+    }
+    const outcomes = writeAll(
+      passOn,
+      placesOf(() => steady),
+    )
+    await clock.advance(20_500)
+    const late = writeAll(passOn, [silent])
+    await clock.advance(100)
+    expect(late).toEqual(['TOO_BUSY'])
+    expect(new Set(outcomes)).toEqual(new Set(['under way']))
+  })
 })
