@@ -176,7 +176,7 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
   {
     name: 'let an attempt commit that was given up',
     promise: 'a write that was passed on happens once (R14)',
-    file: 'services/master/src/passed-writes.ts',
+    file: 'services/master/src/passing/passed-writes.ts',
     oldText: 'return ticketOf(command) === undefined || this.#attemptOf(command)?.isClosed === false',
     newText: 'return ticketOf(command) === undefined || this.#attempts !== null',
     test: 'test/simulation/passed-writes.test.ts',
@@ -184,7 +184,7 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
   {
     name: 'begin anew what an attempt has written',
     promise: 'a write that was passed on happens once (R14)',
-    file: 'services/master/src/pass-on.ts',
+    file: 'services/master/src/passing/pass-on.ts',
     oldText: '      if (written !== null) return writeReply(',
     newText: '      if (written !== null && !asked.body.canBegin) return writeReply(',
     test: 'test/simulation/passed-writes.test.ts',

@@ -2,7 +2,7 @@
 import { type PlantedBug } from './planted-bug.ts'
 
 const OPEN_VOLUME = 'services/chunk-server/src/replication/open-volume.ts'
-const PEERS = 'services/chunk-server/src/peer-methods.ts'
+const PEERS = 'services/chunk-server/src/replication/peer-methods.ts'
 const PEERS_TEST = 'services/chunk-server/test/peer-methods.test.ts'
 const COMMITS = 'services/chunk-server/src/master/commit-channel.ts'
 
@@ -72,7 +72,7 @@ export const REPLICATION_BUGS: readonly PlantedBug[] = [
   {
     name: 'give the commit a time of its own',
     promise: 'a client request has one deadline, whatever it passes through',
-    file: 'services/chunk-server/src/files/record-committer.ts',
+    file: 'services/chunk-server/src/writing/record-committer.ts',
     oldText: '          commits.submit(await command(record), number, context),\n',
     newText:
       '          commits.submit(await command(record), number, {\n' +

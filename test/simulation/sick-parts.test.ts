@@ -102,7 +102,7 @@ function identityOf({ disk }: SimNode): ServerIdentityRecord {
   return identity
 }
 
-/** How often it was started: the upper part of its incarnation (services/chunk-server/src/identity.ts). */
+/** How often it was started: the upper part of its incarnation (services/chunk-server/src/identity/identity.ts). */
 const startsOf = ({ incarnation }: ServerIdentityRecord): number => Math.floor(incarnation / 2 ** 20)
 
 /** Its counter comes to a number that was used before; the lot in its incarnation tells the two starts apart. */

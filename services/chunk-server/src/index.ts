@@ -1,5 +1,5 @@
 export { type ChunkServer, type ChunkServerOptions, startChunkServer } from './chunk-server.ts'
-export { POOLED_BYTES_MIN } from './files/buffer-pool.ts'
-export { type CreateHasher, type Hasher } from './files/content-digests.ts'
+export { POOLED_BYTES_MIN } from './reading/buffer-pool.ts'
+export { type CreateHasher, type Hasher } from './writing/content-digests.ts'
 export { type ServerAddresses } from './master/master-session.ts'
 export { DEFAULT_TUNING, type Tuning } from './tuning.ts'

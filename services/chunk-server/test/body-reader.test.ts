@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { BodyReader } from '../src/files/body-reader.ts'
+import { BodyReader } from '../src/writing/body-reader.ts'
 
 const sourceOf = (pieces: Uint8Array[]) => ({ next: async () => pieces.shift() ?? null })
 

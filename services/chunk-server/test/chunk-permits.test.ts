@@ -7,7 +7,7 @@ import {
   ChunkPermits,
   type ChunkPermitsOptions,
   type Patience,
-} from '../src/files/chunk-permits.ts'
+} from '../src/writing/chunk-permits.ts'
 
 let simulation: Simulation
 let clock: Clock

@@ -3,8 +3,8 @@ import { KIB, MIB, type FileInfo, type FoundFile } from '@dfs/protocol'
 import { SimNetwork, simNode, Simulation } from '@dfs/sim-runtime'
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { FileStream, type Step } from '../src/files/file-stream.ts'
-import { ReadPermits } from '../src/files/read-permits.ts'
+import { FileStream, type Step } from '../src/reading/file-stream.ts'
+import { ReadPermits } from '../src/reading/read-permits.ts'
 
 const FIRST_PAGE = 3
 

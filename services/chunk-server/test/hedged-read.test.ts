@@ -2,12 +2,12 @@
 import { InvariantError } from '@dfs/core'
 import { SimNetwork, simNode, Simulation } from '@dfs/sim-runtime'
 import { describe, expect, it } from 'vitest'
-import { Alarms, TICK_MS } from '../src/files/alarms.ts'
-import { type LoanedBytes } from '../src/files/buffer-pool.ts'
-import { HedgeBudget } from '../src/files/hedge-budget.ts'
-import { hedgeDelayMs, RecentLatencies } from '../src/files/hedge-delay.ts'
-import { firstRight, type Source } from '../src/files/hedged-read.ts'
-import { SourceRecord } from '../src/files/source-record.ts'
+import { Alarms, TICK_MS } from '../src/reading/alarms.ts'
+import { type LoanedBytes } from '../src/reading/buffer-pool.ts'
+import { HedgeBudget } from '../src/reading/hedge-budget.ts'
+import { hedgeDelayMs, RecentLatencies } from '../src/reading/hedge-delay.ts'
+import { firstRight, type Source } from '../src/reading/hedged-read.ts'
+import { SourceRecord } from '../src/reading/source-record.ts'
 
 describe('the delay before another copy is asked', () => {
   it('is a fixed one while little is known', () => {

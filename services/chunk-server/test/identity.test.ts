@@ -4,7 +4,7 @@ import { crc32 } from '@dfs/node-runtime'
 import { type Epoch, IDENTITY_FILES, VOLUMES_DIRECTORY } from '@dfs/protocol'
 import { SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { ServerIdentity } from '../src/identity.ts'
+import { ServerIdentity } from '../src/identity/identity.ts'
 
 const NONCE = '0123456789abcdef'
 const epoch = (sequence: number): Epoch => ({ counter: 4, nonce: NONCE, sequence })

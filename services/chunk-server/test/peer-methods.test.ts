@@ -19,8 +19,8 @@ import {
 import { SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { watchSpace } from '../src/disk-space.ts'
-import { ServerIdentity } from '../src/identity.ts'
-import { peerMethods } from '../src/peer-methods.ts'
+import { ServerIdentity } from '../src/identity/identity.ts'
+import { peerMethods } from '../src/replication/peer-methods.ts'
 import { VolumeStore } from '../src/volume/volume-store.ts'
 
 /** What records say of the master is another test's matter. */

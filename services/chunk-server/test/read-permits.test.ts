@@ -3,7 +3,12 @@ import { type Clock, InvariantError, QueueFullError } from '@dfs/core'
 import { KIB, MIB } from '@dfs/protocol'
 import { SimNetwork, simNode, Simulation } from '@dfs/sim-runtime'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { PIECE_BYTES_MIN, type ReadPermit, ReadPermits, type ReadStream } from '../src/files/read-permits.ts'
+import {
+  PIECE_BYTES_MIN,
+  type ReadPermit,
+  ReadPermits,
+  type ReadStream,
+} from '../src/reading/read-permits.ts'
 
 const PIECE = PIECE_BYTES_MIN
 

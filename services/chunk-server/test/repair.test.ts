@@ -17,7 +17,7 @@ import { BLOCK_BYTES, frameRecord, type ReadInto, sumContent } from '@dfs/volume
 import { describe, expect, it } from 'vitest'
 import { saveState } from '../src/volume/copy-state.ts'
 import { OpenFiles } from '../src/volume/open-files.ts'
-import { repairCopy } from '../src/volume/repair.ts'
+import { repairCopy } from '../src/workers/repair.ts'
 import { type CopyDeps, fromHex, type Span, VolumeCopy } from '../src/volume/volume-copy.ts'
 
 /** What records say of the master is another test's matter. */

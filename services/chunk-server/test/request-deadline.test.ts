@@ -18,11 +18,11 @@ import {
 } from '@dfs/protocol'
 import { SimNetwork, simNode, Simulation, type SimRandom } from '@dfs/sim-runtime'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { RecordCommitter } from '../src/files/record-committer.ts'
+import { RecordCommitter } from '../src/writing/record-committer.ts'
 import { CommitChannel } from '../src/master/commit-channel.ts'
 import { LookupChannel } from '../src/master/lookup-channel.ts'
 import { type MasterSession } from '../src/master/master-session.ts'
-import { RemoteNamespace } from '../src/remote-namespace.ts'
+import { RemoteNamespace } from '../src/master/remote-namespace.ts'
 import { type AppendedRecord, type VolumePool } from '../src/replication/volume-pool.ts'
 import { DEFAULT_TUNING } from '../src/tuning.ts'
 

@@ -5,9 +5,9 @@ import { type VolumeOrder } from '@dfs/protocol'
 import { SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
 import { frameRecord, type ReadInto, sumContent } from '@dfs/volume'
 import { expect, it } from 'vitest'
-import { FullCheck } from '../src/volume/full-check.ts'
+import { FullCheck } from '../src/workers/full-check.ts'
 import { fromHex } from '../src/volume/volume-copy.ts'
-import { Verifier } from '../src/volume/verifier.ts'
+import { Verifier } from '../src/workers/verifier.ts'
 import { VolumeStore } from '../src/volume/volume-store.ts'
 
 /** What records say of the master is another test's matter. */

@@ -5,10 +5,10 @@ import { type CopyState, type Epoch, VOLUMES_DIRECTORY } from '@dfs/protocol'
 import { SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
 import { frameRecord, sumContent, type Witness } from '@dfs/volume'
 import { beforeEach, expect, it } from 'vitest'
-import { ServerIdentity } from '../src/identity.ts'
+import { ServerIdentity } from '../src/identity/identity.ts'
 import { OpenFiles } from '../src/volume/open-files.ts'
 import { fromHex, VolumeCopy } from '../src/volume/volume-copy.ts'
-import { WITNESS_WITHIN_MS, WitnessKeeper } from '../src/witness-keeper.ts'
+import { WITNESS_WITHIN_MS, WitnessKeeper } from '../src/identity/witness-keeper.ts'
 
 const at = (sequence: number): Epoch => ({ counter: 4, nonce: '0123456789abcdef', sequence })
 const HEARD_WITHIN_MS = 1500

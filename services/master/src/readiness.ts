@@ -7,7 +7,7 @@ import { type Clock, type SpaceWatch, type Attainment, StartWait } from '@dfs/co
 import { missingCopies, type Readiness, type ServerInfo, START_WAIT_MS, type VolumeKind } from '@dfs/protocol'
 import { hasRoom } from './domain/placement.ts'
 import { type MetadataStore, type OpenVolume } from './metadata/store.ts'
-import { type Sessions } from './sessions.ts'
+import { type Sessions } from './servers/sessions.ts'
 import { type MasterSettings } from './settings.ts'
 
 const KINDS: readonly VolumeKind[] = ['small', 'large']

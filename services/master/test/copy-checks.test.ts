@@ -1,7 +1,7 @@
 /** One check of all copies at a time: who takes part, when it is done, and that nobody begins a finished one again. */
 import { type CheckProgress, type ServerInfo } from '@dfs/protocol'
 import { expect, it } from 'vitest'
-import { CopyChecks } from '../src/copy-checks.ts'
+import { CopyChecks } from '../src/servers/copy-checks.ts'
 import { makeWorld } from './fixture/world.ts'
 
 const server = (id: number, change: Partial<ServerInfo> = {}): ServerInfo => ({

@@ -2,7 +2,7 @@
 import { type ByteSource } from '@dfs/core'
 import { SMALL_WRITE_BYTES_MAX } from '@dfs/protocol'
 import { expect, it } from 'vitest'
-import { HeldBody } from '../src/held-body.ts'
+import { HeldBody } from '../src/passing/held-body.ts'
 import { FakeClock } from './fixture/world.ts'
 
 const sourceOf = (...pieces: readonly Uint8Array[]): ByteSource => {

@@ -9,9 +9,9 @@ import {
 import { type RequestContext, type ServerInfo, SMALL_WRITE_BYTES_MAX, UNCONDITIONAL } from '@dfs/protocol'
 import { type WriteRequest } from '@dfs/public-api'
 import { describe, expect, it } from 'vitest'
-import { type Coordinators } from '../src/coordinators.ts'
-import { PassOn } from '../src/pass-on.ts'
-import { PassedWrites } from '../src/passed-writes.ts'
+import { type Coordinators } from '../src/servers/coordinators.ts'
+import { PassOn } from '../src/passing/pass-on.ts'
+import { PassedWrites } from '../src/passing/passed-writes.ts'
 import { PASSED_BODIES_MAX } from '../src/settings.ts'
 import { FakeClock, RecordingLog } from './fixture/world.ts'
 

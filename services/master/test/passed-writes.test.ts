@@ -9,7 +9,7 @@ import {
   type WriteTicket,
 } from '@dfs/protocol'
 import { describe, expect, it } from 'vitest'
-import { PassedWrites } from '../src/passed-writes.ts'
+import { PassedWrites } from '../src/passing/passed-writes.ts'
 
 const EPOCH = 7
 const SENDER = { server: 1, incarnation: 1, watermark: 1 }

@@ -21,8 +21,8 @@ import {
   type RegisterRequest,
   type ReplicaReport,
 } from '@dfs/protocol'
-import { type ServerIdentity } from '../identity.ts'
-import { type WitnessKeeper } from '../witness-keeper.ts'
+import { type ServerIdentity } from '../identity/identity.ts'
+import { type WitnessKeeper } from '../identity/witness-keeper.ts'
 import { type Tuning } from '../tuning.ts'
 import { type VolumeStore } from '../volume/volume-store.ts'
 import { type ServerDirectory } from './server-directory.ts'

@@ -4,8 +4,8 @@
  */
 import { type Clock, DiskError } from '@dfs/core'
 import { type CheckProgress } from '@dfs/protocol'
-import { type Span, type VolumeCopy } from './volume-copy.ts'
-import { type VolumeStore } from './volume-store.ts'
+import { type Span, type VolumeCopy } from '../volume/volume-copy.ts'
+import { type VolumeStore } from '../volume/volume-store.ts'
 
 const BYTES_PER_SECOND = 64 * 1024 * 1024
 /** The rate is kept over stretches of about this time. */

@@ -3,11 +3,11 @@
  * forgotten, time is written down, and the disk is looked at. It asks nobody.
  */
 import { DiskError, type Runtime, type SpaceWatch } from '@dfs/core'
-import { type ClusterTime } from './cluster-time.ts'
-import { lookAtDisk } from './disk-space.ts'
-import { type MetadataStore } from './metadata/store.ts'
-import { type RestoredBackup } from './restored-backup.ts'
-import { type Sessions } from './sessions.ts'
+import { type ClusterTime } from '../metadata/cluster-time.ts'
+import { lookAtDisk } from '../disk-space.ts'
+import { type MetadataStore } from '../metadata/store.ts'
+import { type RestoredBackup } from '../servers/restored-backup.ts'
+import { type Sessions } from '../servers/sessions.ts'
 
 export interface MonitorOptions {
   readonly runtime: Runtime

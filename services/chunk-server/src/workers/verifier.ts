@@ -8,8 +8,8 @@ import { type CheckOrder, formatId } from '@dfs/protocol'
 import { type ReadInto } from '@dfs/volume'
 import { type FullCheck } from './full-check.ts'
 import { repairCopy } from './repair.ts'
-import { type Span, type VolumeCopy } from './volume-copy.ts'
-import { type VolumeStore } from './volume-store.ts'
+import { type Span, type VolumeCopy } from '../volume/volume-copy.ts'
+import { type VolumeStore } from '../volume/volume-store.ts'
 
 const IDLE_MS = 1000
 /** Records read between two turns of the event loop. */

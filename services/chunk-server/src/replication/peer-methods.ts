@@ -16,9 +16,9 @@ import {
 } from '@dfs/protocol'
 import { type Crc32 } from '@dfs/volume'
 import { byteCount, DiskError, type SpaceWatch, TransportError } from '@dfs/core'
-import { appending, requireRoom } from './disk-space.ts'
-import { type ServerIdentity } from './identity.ts'
-import { type VolumeStore } from './volume/volume-store.ts'
+import { appending, requireRoom } from '../disk-space.ts'
+import { type ServerIdentity } from '../identity/identity.ts'
+import { type VolumeStore } from '../volume/volume-store.ts'
 
 export interface PeerMethodDeps {
   readonly identity: ServerIdentity

@@ -19,7 +19,7 @@ import {
   type WriteCommand,
   type WriteTicket,
 } from '@dfs/protocol'
-import { type CommitBatchRequest } from './metadata/store.ts'
+import { type CommitBatchRequest } from '../metadata/store.ts'
 
 /** What an attempt has made visible. */
 export interface Written {

@@ -5,7 +5,7 @@
  */
 import { type Runtime } from '@dfs/core'
 import { type CheckOrder, DfsError, formatId, type HeartbeatRequest } from '@dfs/protocol'
-import { type MetadataStore } from './metadata/store.ts'
+import { type MetadataStore } from '../metadata/store.ts'
 
 /** Orders to check that one server has at most; further reports are dropped until some are carried out. */
 const CHECKS_PER_SERVER_MAX = 200

@@ -4,7 +4,7 @@
  * it is, and the rest is mended all the same.
  */
 import { assembleRecord, type ReadInto, scanVolume } from '@dfs/volume'
-import { type Span, type VolumeCopy } from './volume-copy.ts'
+import { type Span, type VolumeCopy } from '../volume/volume-copy.ts'
 
 export interface Repaired {
   readonly records: number

@@ -4,11 +4,11 @@
  */
 import { type Clock } from '@dfs/core'
 import { DfsError, type ServerInfo } from '@dfs/protocol'
-import { type Hearing, isMajority, livenessOf, silenceMs } from './domain/liveness.ts'
-import { type Candidate } from './domain/placement.ts'
-import { aliveCoordinators, choosePreferred, type Coordinator } from './domain/preferred.ts'
-import { type ServerRecord } from './metadata/store.ts'
-import { type MasterSettings } from './settings.ts'
+import { type Hearing, isMajority, livenessOf, silenceMs } from '../domain/liveness.ts'
+import { type Candidate } from '../domain/placement.ts'
+import { aliveCoordinators, choosePreferred, type Coordinator } from '../domain/preferred.ts'
+import { type ServerRecord } from '../metadata/store.ts'
+import { type MasterSettings } from '../settings.ts'
 
 /** What a server says of itself each time. */
 export interface Presence {

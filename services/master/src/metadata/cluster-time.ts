@@ -4,7 +4,7 @@
  * clock does and however long the master was down.
  */
 import { type Clock } from '@dfs/core'
-import { type MetadataStore, type Moment } from './metadata/store.ts'
+import { type MetadataStore, type Moment } from './store.ts'
 
 const KEEP_EVERY_MS = 60_000
 

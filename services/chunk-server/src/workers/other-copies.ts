@@ -3,7 +3,7 @@ import { concatBytes, type Transport, TransportError } from '@dfs/core'
 import { callMethod, DfsError, readBytes } from '@dfs/protocol'
 import { type ReadInto } from '@dfs/volume'
 import { type ServerDirectory } from '../master/server-directory.ts'
-import { type VolumeCopy } from './volume-copy.ts'
+import { type VolumeCopy } from '../volume/volume-copy.ts'
 
 /** What one call asks for: little enough that a repair does not keep readers waiting. */
 const READ_BYTES = 1024 * 1024

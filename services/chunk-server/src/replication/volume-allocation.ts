@@ -26,15 +26,15 @@ import {
   type VolumeOrder,
 } from '@dfs/protocol'
 import { type Crc32 } from '@dfs/volume'
-import { type ServerIdentity } from './identity.ts'
-import { type MasterSession } from './master/master-session.ts'
-import { type ServerDirectory } from './master/server-directory.ts'
-import { appending, requireRoom } from './disk-space.ts'
+import { type ServerIdentity } from '../identity/identity.ts'
+import { type MasterSession } from '../master/master-session.ts'
+import { type ServerDirectory } from '../master/server-directory.ts'
+import { appending, requireRoom } from '../disk-space.ts'
 import { ownReplica } from './peer-methods.ts'
-import { OpenVolume } from './replication/open-volume.ts'
-import { type Tuning } from './tuning.ts'
-import { type VolumeStore } from './volume/volume-store.ts'
-import { type WitnessKeeper } from './witness-keeper.ts'
+import { OpenVolume } from './open-volume.ts'
+import { type Tuning } from '../tuning.ts'
+import { type VolumeStore } from '../volume/volume-store.ts'
+import { type WitnessKeeper } from '../identity/witness-keeper.ts'
 
 const SEAL_BACKOFF = { firstMs: 100, mostMs: 2000 }
 

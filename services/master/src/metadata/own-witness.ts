@@ -5,8 +5,8 @@
  */
 import { type Runtime, TransportError } from '@dfs/core'
 import { callMethod, DfsError, noteEpoch } from '@dfs/protocol'
-import { type MetadataStore } from './metadata/store.ts'
-import { type Sessions } from './sessions.ts'
+import { type MetadataStore } from './store.ts'
+import { type Sessions } from '../servers/sessions.ts'
 
 /** Changes that come within this time are told together. With the call and the write it is less than a quarter of a second. */
 const TELL_AFTER_MS = 100

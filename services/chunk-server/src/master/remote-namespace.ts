@@ -18,9 +18,9 @@ import {
   requireSuccess,
   viewCluster,
 } from '@dfs/protocol'
-import { type CommitChannel } from './master/commit-channel.ts'
-import { type LookupChannel } from './master/lookup-channel.ts'
-import { type MasterSession } from './master/master-session.ts'
+import { type CommitChannel } from './commit-channel.ts'
+import { type LookupChannel } from './lookup-channel.ts'
+import { type MasterSession } from './master-session.ts'
 
 const CALL_TIMEOUT_MS = 5000
 

@@ -1,10 +1,10 @@
 /** New volumes for a primary, and the seal that anybody may ask for. */
 import { type Random, type Runtime, type SpaceWatch } from '@dfs/core'
 import { DfsError, type VolumeKind, type VolumeOrder } from '@dfs/protocol'
-import { type Candidate, choosePlacement } from './domain/placement.ts'
-import { type MetadataStore } from './metadata/store.ts'
+import { type Candidate, choosePlacement } from '../domain/placement.ts'
+import { type MetadataStore } from '../metadata/store.ts'
 import { type Sessions } from './sessions.ts'
-import { type MasterSettings } from './settings.ts'
+import { type MasterSettings } from '../settings.ts'
 
 export interface AllocationRequest {
   readonly server: number

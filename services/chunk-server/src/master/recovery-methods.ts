@@ -17,10 +17,10 @@ import {
   testify,
 } from '@dfs/protocol'
 import { scanVolume } from '@dfs/volume'
-import { type ServerIdentity } from './identity.ts'
-import { type MasterSession } from './master/master-session.ts'
-import { type ServerDirectory } from './master/server-directory.ts'
-import { type VolumeStore } from './volume/volume-store.ts'
+import { type ServerIdentity } from '../identity/identity.ts'
+import { type MasterSession } from './master-session.ts'
+import { type ServerDirectory } from './server-directory.ts'
+import { type VolumeStore } from '../volume/volume-store.ts'
 
 /** Read for one answer, at most, and up to the end of a record. */
 const READ_BYTES_MAX = 64 * MIB

@@ -16,10 +16,10 @@ import {
 } from '@dfs/protocol'
 import { type CopyChecks } from './copy-checks.ts'
 import { type DamageReports } from './damage-reports.ts'
-import { type MetadataStore, type ReportOutcome } from './metadata/store.ts'
+import { type MetadataStore, type ReportOutcome } from '../metadata/store.ts'
 import { type RestoredBackup } from './restored-backup.ts'
 import { type Sessions } from './sessions.ts'
-import { type MasterSettings } from './settings.ts'
+import { type MasterSettings } from '../settings.ts'
 
 export interface MembershipOptions {
   readonly runtime: Runtime

@@ -14,15 +14,10 @@ import {
   type LookupResult,
 } from '@dfs/protocol'
 import { type ClusterTime } from './cluster-time.ts'
-import {
-  type CommitBatchRequest,
-  MEASURE_STEPS_MAX,
-  type MetadataStore,
-  type Renaming,
-} from './metadata/store.ts'
-import { type Sessions } from './sessions.ts'
-import { type PassedWrites } from './passed-writes.ts'
-import { COMMIT_QUEUE_MAX, LOOKUP_QUEUE_MAX, type MasterSettings } from './settings.ts'
+import { type CommitBatchRequest, MEASURE_STEPS_MAX, type MetadataStore, type Renaming } from './store.ts'
+import { type Sessions } from '../servers/sessions.ts'
+import { type PassedWrites } from '../passing/passed-writes.ts'
+import { COMMIT_QUEUE_MAX, LOOKUP_QUEUE_MAX, type MasterSettings } from '../settings.ts'
 
 export interface GroupsOptions {
   readonly runtime: Runtime

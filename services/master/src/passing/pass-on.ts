@@ -16,10 +16,10 @@ import {
   type WriteTicket,
 } from '@dfs/protocol'
 import { type BodySource, type WriteReply, writeReply, type WriteRequest } from '@dfs/public-api'
-import { type Coordinators } from './coordinators.ts'
+import { type Coordinators } from '../servers/coordinators.ts'
 import { HeldBody } from './held-body.ts'
 import { type PassedWrites } from './passed-writes.ts'
-import { PASSED_BODIES_MAX } from './settings.ts'
+import { PASSED_BODIES_MAX } from '../settings.ts'
 
 /** How often a server that has a body is asked whether it is there, and how long it may take to say so. */
 const LOOK_EVERY_MS = 2500
