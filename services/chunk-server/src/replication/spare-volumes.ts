@@ -108,11 +108,7 @@ export class SpareVolumes {
 
   /** Makes what is missing, in the background. */
   fill(): void {
-    if (this.#isFilling) return
-    this.#isFilling = true
-    void this.#makeAll().finally(() => {
-      this.#isFilling = false
-    })
+    if (!this.#isFilling) void this.#makeAll()
   }
 
   /** Lets everybody look again who waits for a volume, or for the reason why there is none. */
@@ -124,22 +120,29 @@ export class SpareVolumes {
   /**
    * The second failure in a row and all further ones are followed by a pause. A volume that was made and then failed counts
    * as well: on a disk where every other sync fails, the servers would do nothing but make volumes.
+   *
+   * It is over in the very moment in which nothing is missing: a volume that is taken right after that must find that nobody
+   * is making one.
    */
   async #makeAll(): Promise<void> {
-    while (this.#ready.length < this.#deps.tuning.spareVolumes) {
-      if (this.#failures > 1) await this.#pause(this.#failures - 1)
-      if (this.#deps.closed.aborted) return
-      try {
-        this.#ready.push(await this.#deps.allocate(this.#kind))
-        this.#lastError = null
-        this.#announce()
-      } catch (error) {
-        this.#lastError = error
-        this.#failures += 1
-        this.#noteFailure(error)
-        this.#announce()
-      }
+    this.#isFilling = true
+    while (this.#ready.length < this.#deps.tuning.spareVolumes && !this.#deps.closed.aborted)
+      await this.#makeOne()
+    this.#isFilling = false
+  }
+
+  async #makeOne(): Promise<void> {
+    if (this.#failures > 1) await this.#pause(this.#failures - 1)
+    if (this.#deps.closed.aborted) return
+    try {
+      this.#ready.push(await this.#deps.allocate(this.#kind))
+      this.#lastError = null
+    } catch (error) {
+      this.#lastError = error
+      this.#failures += 1
+      this.#noteFailure(error)
     }
+    this.#announce()
   }
 
   async #pause(attempt: number): Promise<void> {
