@@ -19,7 +19,9 @@ import { addFileRedirects } from './file-redirects.ts'
 import { addFileWrites } from './file-writes.ts'
 import { addFileRoutes } from './files.ts'
 import { addOpenApi, addOpenApiDocument } from './openapi.ts'
-import { addDirectoryRoutes, addEntryRoutes, addLinkRoutes } from './trees.ts'
+import { addDirectoryRoutes } from './directories.ts'
+import { addEntryRoutes } from './entries.ts'
+import { addLinkRoutes } from './links.ts'
 
 /** Builds the application and makes it ready. Close it with `close()`. */
 export async function buildPublicApp(options: PublicAppOptions): Promise<FastifyInstance> {

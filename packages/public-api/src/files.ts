@@ -16,6 +16,7 @@ import {
 import { type FastifyReply, type FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { type App } from './app-type.ts'
+import { setChangeHeaders } from './change-reply.ts'
 import { type Bodies } from './body-routing.ts'
 import { attributesOf, evaluateRead, preconditionOf } from './conditions.ts'
 import { contextOf } from './context.ts'
@@ -222,9 +223,6 @@ export function setFileHeaders(reply: FastifyReply, info: FileInfo): void {
   if (info.contentType !== 'application/pdf') reply.header('content-security-policy', 'sandbox')
   if (info.sha256 !== null) reply.header('repr-digest', formatSha256(info.sha256))
 }
-
-export const setChangeHeaders = (reply: FastifyReply, operation: number): FastifyReply =>
-  reply.header(HEADERS.operation, formatId(operation))
 
 export const READ_DESCRIPTION = 'One `Range` is answered with 206. `version` reads an earlier version.'
 

@@ -58,3 +58,6 @@ export const IDEMPOTENCY_HEADER = {
     }),
   ),
 }
+
+/** The headers of a change that takes no others. */
+export const KeyHeaders = Type.Object(IDEMPOTENCY_HEADER)
