@@ -7,6 +7,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   truncateSync,
   writeFileSync,
@@ -111,8 +112,39 @@ const editState = (change: (state: Record<string, unknown>) => void) => (directo
   rewrite(state, value)
 }
 
+/** Three more transactions in the log, as a kill leaves them, with `bits` bits turned in the first. */
+const inLog = (bits: number) => (directory: string) => {
+  const names = ['metadata.db', 'metadata.db-wal'].map((name) => join(directory, 'master', name))
+  const database = new DatabaseSync(names[0]!)
+  database.exec('PRAGMA wal_autocheckpoint = 0')
+  for (const ms of [1, 2, 3]) database.exec(`UPDATE state SET cluster_ms = cluster_ms + ${ms}`)
+  for (const name of names) cpSync(name, `${name}.killed`)
+  database.close()
+  for (const name of names) renameSync(`${name}.killed`, name)
+  for (let bit = 0; bit < bits; bit += 1) flipBit(names[1]!, 32 + 24 + 1000 + 8 * bit)
+}
+
+/** One entry of an index leads to a row that is not there. */
+function breakIndex(directory: string): void {
+  const path = join(directory, 'master', 'metadata.db')
+  const database = new DatabaseSync(path)
+  const row = database.prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'replicas_by_server'").get()
+  database.close()
+  // The last byte of a page is the last one of its first cell: the row's number.
+  flipBit(path, Number(row!['rootpage']) * 4096 - 1)
+}
+
 /** What each kind of fault looks like; `may` come with it. */
 const FAULTS: Record<FindingKind, { plant: (directory: string) => void; may?: FindingKind[] }> = {
+  'log-damaged': { plant: inLog(2) },
+  'metadata-damaged': { plant: breakIndex },
+  'write-unknown': {
+    // A metadata that is as it was before the first file.
+    plant: inMetadata(
+      'DELETE FROM chunks; DELETE FROM versions; DELETE FROM trash WHERE kind = 1; DELETE FROM entries WHERE kind = 1; UPDATE volumes SET committed_end = 0, sealed_length = CASE WHEN state = 1 THEN NULL ELSE 0 END; UPDATE state SET files = 0, file_bytes = 0',
+    ),
+    may: ['copy-seal-differs', 'totals-differ'],
+  },
   'copy-missing': { plant: (directory) => rmSync(copiesOf(directory)[0]!.log) },
   'copy-unreadable': { plant: (directory) => writeFileSync(copiesOf(directory)[0]!.state, '{') },
   'copy-unknown': {
@@ -149,7 +181,10 @@ const FAULTS: Record<FindingKind, { plant: (directory: string) => void; may?: Fi
   'record-foreign': { plant: inMetadata('UPDATE versions SET request_number = request_number + 1') },
   'identity-damaged': { plant: (directory) => flipBit(join(directory, 'chunk-server-3', 'server.json'), 50) },
   'server-missing': { plant: (directory) => rmSync(join(directory, 'chunk-server-3'), { recursive: true }) },
-  'volume-books': { plant: inMetadata('UPDATE volumes SET committed_end = 10 WHERE committed_end > 10') },
+  'volume-books': {
+    plant: inMetadata('UPDATE volumes SET committed_end = 10 WHERE committed_end > 10'),
+    may: ['write-unknown'],
+  },
   'chunk-without-volume': { plant: inMetadata('UPDATE chunks SET volume = 12345 WHERE start > 0'), may: [] },
   'chunk-without-referrer': {
     plant: inMetadata(
@@ -240,6 +275,29 @@ describe('when the cluster is stopped', () => {
     const kinds = kindsIn(await checkAfter(plant))
     expect(kinds).toContain(kind)
     expect(kinds.filter((found) => found !== kind && !may.includes(found))).toEqual([])
+  })
+
+  it('checks what the next start will see of a log that can be mended, and changes nothing', async () => {
+    const directory = mkdtempSync(join(scratch, 'mendable-'))
+    cpSync(cluster.dataDirectory, directory, { recursive: true })
+    inLog(1)(directory)
+    const master = join(directory, 'master')
+    const contents = (): Map<string, string> =>
+      new Map(
+        readdirSync(master)
+          .filter((name) => !name.endsWith('-shm'))
+          .map((name) => [name, readFileSync(join(master, name)).toString('base64')]),
+      )
+    const before = contents()
+    const { findings } = await check(directory)
+    expect(findings).toEqual([
+      {
+        kind: 'log-damaged',
+        where: 'metadata.db-wal',
+        detail: expect.stringMatching(/byte 1056.* nothing is lost/),
+      },
+    ])
+    expect(contents()).toEqual(before)
   })
 
   it('says what it found to people, and ends with 1', async () => {

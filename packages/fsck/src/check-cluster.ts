@@ -15,16 +15,21 @@ import {
   volumesIn,
 } from '@dfs/protocol'
 import { type Crc32 } from '@dfs/volume'
+import { Beyond } from './beyond.ts'
 import { checkBooks } from './books.ts'
 import { checkVolume, type FoundCopy } from './copies.ts'
+import { readOrNothing } from './disk-reads.ts'
 import { Findings, type Report } from './findings.ts'
 import { chunksOf, type Query, type Replica, serversOf, type Volume, volumesOf } from './metadata.ts'
+import { Past } from './past.ts'
 
 export interface ClusterAtRest {
   readonly query: Query
   /** The disks of the chunk servers, with a name for each. */
   readonly disks: readonly { readonly name: string; readonly disk: Disk }[]
   readonly crc32: Crc32
+  /** Takes what is found; with what was found in the metadata's own files already. */
+  readonly findings?: Findings
   /** So many bytes more were read from the disks. */
   readonly onBytes?: (count: number) => void
   readonly signal?: AbortSignal
@@ -37,27 +42,35 @@ interface Server {
 
 /** Rejects where the metadata cannot be read at all, or with the signal's reason. */
 export async function checkCluster(cluster: ClusterAtRest): Promise<Report> {
-  const findings = new Findings()
+  const { findings = new Findings(), crc32 } = cluster
   checkBooks(cluster.query, findings)
-  const servers = await findServers(cluster, findings)
+  const { servers, strangers } = await findServers(cluster, findings)
   const volumes = [...volumesOf(cluster.query)]
-  const known = new Map(volumes.flatMap(({ id, replicas }) => replicas.map(({ replica }) => [replica, id])))
+  const known = {
+    volumeOf: new Map(volumes.flatMap(({ id, replicas }) => replicas.map(({ replica }) => [replica, id]))),
+    endOf: new Map(volumes.map(({ id, committedEnd }) => [id, committedEnd])),
+  }
   for (const volume of volumes) {
     cluster.signal?.throwIfAborted()
     await checkOne(cluster, servers, volume, findings)
   }
-  for (const server of servers.values())
-    await checkCopiesOn(server, known, { findings, crc32: cluster.crc32 })
+  const beyond = new Beyond(new Past(cluster.query), crc32)
+  for (const server of [...servers.values(), ...strangers]) {
+    cluster.signal?.throwIfAborted()
+    await checkCopiesOn(server, known, { findings, beyond, crc32 })
+  }
+  beyond.report(findings)
   return findings.report()
 }
 
-/** The servers by their ids, as the disks name themselves. */
+/** The servers by their ids, as the disks name themselves; and those that the metadata does not know. */
 async function findServers(
   { query, disks, crc32 }: ClusterAtRest,
   findings: Findings,
-): Promise<Map<number, Server>> {
+): Promise<{ servers: Map<number, Server>; strangers: Server[] }> {
   const byDisk = serversOf(query)
   const found = new Map<number, Server>()
+  const strangers: Server[] = []
   for (const { name, disk } of disks) {
     const identities = await Promise.all(IDENTITY_FILES.map((file) => identityIn(disk, file, crc32)))
     const known = identities.find((identity) => typeof identity === 'object')
@@ -68,11 +81,12 @@ async function findServers(
       if (isLost) findings.add('identity-damaged', name, IDENTITY_FILES[index]!)
     }
     if (server !== undefined) found.set(server.id, { name, disk })
+    else strangers.push({ name, disk })
   }
   for (const { id, name } of byDisk.values()) {
     if (!found.has(id)) findings.add('server-missing', name, `server ${id}`)
   }
-  return found
+  return { servers: found, strangers }
 }
 
 /** What a server wrote about itself, as far as that is to be had. */
@@ -183,22 +197,18 @@ async function stateOf(disk: Disk, volume: number, crc32: Crc32): Promise<CopySt
   }
 }
 
-/** What a disk cannot read is not there; the record is then damaged. */
-async function readOrNothing(file: DiskFile, at: number, buffer: Uint8Array): Promise<number> {
-  buffer.fill(0)
-  try {
-    return await file.readInto(at, buffer)
-  } catch (error) {
-    if (error instanceof DiskError) return 0
-    throw error
-  }
+interface Known {
+  /** By the id of a copy. */
+  readonly volumeOf: ReadonlyMap<number, number>
+  /** The committed end of each volume. */
+  readonly endOf: ReadonlyMap<number, number>
 }
 
-/** Copies on a disk that the metadata does not know, and those whose note cannot be read. */
+/** Copies on a disk that the metadata does not know, and those whose note cannot be read; and what is behind the ends of all. */
 async function checkCopiesOn(
   { name, disk }: Server,
-  known: ReadonlyMap<number, number>,
-  { findings, crc32 }: { findings: Findings; crc32: Crc32 },
+  known: Known,
+  { findings, beyond, crc32 }: { findings: Findings; beyond: Beyond; crc32: Crc32 },
 ): Promise<void> {
   const { states, logs } = volumesIn(await namesIn(disk))
   for (const volume of new Set([...states, ...logs])) {
@@ -208,8 +218,11 @@ async function checkCopiesOn(
       findings.add('copy-unreadable', where, copyStateName(volume))
       continue
     }
-    const isKnown = state === 'missing' ? await isEmpty(disk, volume) : known.get(state.replica) === volume
+    const isKnown =
+      state === 'missing' ? await isEmpty(disk, volume) : known.volumeOf.get(state.replica) === volume
     if (!isKnown) findings.add('copy-unknown', where, 'the metadata has no such copy')
+    if (state === 'missing') continue
+    await beyond.look({ disk, serverName: name, state, committedEnd: known.endOf.get(volume) ?? 0 })
   }
 }
 

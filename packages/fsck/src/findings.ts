@@ -2,6 +2,12 @@
 
 /** Every kind of fault, with the sentence that explains it to people. */
 export const FINDINGS = Object.freeze({
+  'log-damaged':
+    'the log of the metadata does not add up; docs/operating.md says what to do before the master is started',
+  'metadata-damaged':
+    "SQLite finds its own structures broken; put the newest copy of the master's directory back, or see docs/operating.md",
+  'write-unknown':
+    'records that were acknowledged, as others say, and that no file refers to: the metadata is an older copy or has lost its end; put the newest copy of the master\'s directory back, or give them up with "dfs recover" (docs/operating.md)',
   'copy-missing': 'a copy that should be whole is not on its server',
   'copy-unreadable': 'the note beside a copy, or its log, cannot be read',
   'copy-unknown': 'a copy that the metadata does not know; it is kept',

@@ -11,7 +11,7 @@ import {
   SUMS_AT,
   viewOf,
 } from './format.ts'
-import { type LogBytes } from './log-bytes.ts'
+import { type BitFlip, type LogBytes, withFlips } from './log-bytes.ts'
 import { type LogScan } from './scan.ts'
 
 const PIECE_BYTES = 1024 * 1024
@@ -37,6 +37,13 @@ export async function copyBytes(
 /** The log as SQLite reads it: the transactions before the first fault, and nothing behind them. */
 export const copyIntact = (from: LogBytes, scan: LogScan, to: { disk: Disk; name: string }): Promise<void> =>
   copyBytes(from, to, { from: 0, to: offsetOfFrame(scan.header, scan.intactFrames) })
+
+/** The log with some bits turned. */
+export const copyMended = (
+  from: LogBytes,
+  flips: readonly BitFlip[],
+  to: { disk: Disk; name: string },
+): Promise<void> => copyBytes(withFlips(from, flips), to)
 
 /**
  * A log of all frames that are readable: those with faults are left out, and the sums are made anew, so that SQLite reads

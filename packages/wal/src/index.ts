@@ -1,4 +1,4 @@
-export { copyIntact, copyReadable } from './copy.ts'
+export { copyIntact, copyMended, copyReadable } from './copy.ts'
 export { offsetOfFrame } from './format.ts'
 export { type DamagedLog, inspectLog, type LogState } from './inspect.ts'
 export {

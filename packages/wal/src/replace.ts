@@ -1,13 +1,13 @@
 /** Puts another log in the place of the one that is there, in one step: a crash leaves the old one or the new one. */
 import { type Disk, DiskError } from '@dfs/core'
-import { copyBytes, copyIntact } from './copy.ts'
-import { type BitFlip, withFlips } from './log-bytes.ts'
+import { copyIntact, copyMended } from './copy.ts'
+import { type BitFlip } from './log-bytes.ts'
 import { type LogScan } from './scan.ts'
 
 /** The log with some bits turned. Whoever wants the old one keeps a copy before. */
 export const mendLog = (disk: Disk, name: string, flips: readonly BitFlip[]): Promise<void> =>
   replace(disk, name, (temporary) =>
-    withFile(disk, name, (file) => copyBytes(withFlips(file, flips), { disk, name: temporary })),
+    withFile(disk, name, (file) => copyMended(file, flips, { disk, name: temporary })),
   )
 
 /** The log up to its last transaction before the first fault. Whoever wants the rest keeps a copy before. */

@@ -28,7 +28,7 @@ export const fsck: Command = {
   summary: 'Check everything that is stored.',
   description: [
     'Without --offline the servers of a running cluster read every block that they have, at a bounded rate; what is damaged is mended from other copies as it is found. The check goes on when this program is interrupted; starting it again joins it.',
-    'With --offline, DIR is the data directory of a cluster that does not run. Every record that a file refers to is read in every copy and compared with the metadata, copies are compared with each other, and the books of the metadata are balanced. Nothing is changed.',
+    'With --offline, DIR is the data directory of a cluster that does not run. The log of the metadata and its structures are checked first, and its books are balanced. Every record that a file refers to is read in every copy and compared with the metadata, and copies are compared with each other. Records that were acknowledged, as others say, and that the metadata lacks are named. Nothing is changed.',
     'Ends with 0 where all is well, 1 where something was found or a server could not be asked, 2 where the check could not be made.',
   ],
   options: { offline: { summary: 'Check the data directory DIR of a stopped cluster.' } },

@@ -6,9 +6,10 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { DiskError } from '@dfs/core'
-import { checkCluster, type Query, type Report, SCHEMA_VERSIONS_KNOWN } from '@dfs/fsck'
+import { checkCluster, Findings, type Report } from '@dfs/fsck'
 import { crc32, lockDirectory, NodeDisk } from '@dfs/node-runtime'
 import { DfsError, IDENTITY_FILES } from '@dfs/protocol'
+import { CheckedMetadata, DATABASE, isDatabaseError } from './checked-metadata.ts'
 
 export interface CheckOptions {
   readonly onBytes: (count: number) => void
@@ -17,7 +18,7 @@ export interface CheckOptions {
 
 /** Throws INVALID_REQUEST where there is no cluster in `directory`, UNAVAILABLE while it runs or cannot be read. */
 export async function checkDataDirectory(directory: string, options: CheckOptions): Promise<Report> {
-  const metadata = join(directory, 'master', 'metadata.db')
+  const metadata = join(directory, 'master', DATABASE)
   if (!existsSync(metadata)) {
     throw new DfsError('INVALID_REQUEST', `${directory} is no data directory of a cluster: no ${metadata}`)
   }
@@ -29,14 +30,23 @@ export async function checkDataDirectory(directory: string, options: CheckOption
   }
   const names = chunkServersIn(directory)
   for (const name of names) held.use(await lockServer(join(directory, name)))
-  const database = openMetadata(metadata)
-  held.defer(() => database.close())
-  return await checkCluster({
-    query: queryOf(database),
+  const findings = new Findings()
+  const { query } = held.use(await CheckedMetadata.open(join(directory, 'master'), findings))
+  const cluster = {
+    query,
+    findings,
     disks: names.map((name) => ({ name, disk: new NodeDisk(join(directory, name)) })),
     crc32,
     ...options,
-  })
+  }
+  try {
+    return await checkCluster(cluster)
+  } catch (error) {
+    // Tables that are known to be broken need not be readable: what was found before is to be said.
+    if (!isDatabaseError(error) || findings.report().findingsCount === 0) throw error
+    findings.add('metadata-damaged', DATABASE, `the check ended here: ${error.message}`)
+    return findings.report()
+  }
 }
 
 const chunkServersIn = (directory: string): string[] =>
@@ -71,20 +81,3 @@ const running = (what: string, cause: unknown): DfsError =>
   new DfsError('UNAVAILABLE', `the cluster is running (${what} is locked): stop it, or leave out --offline`, {
     cause,
   })
-
-function openMetadata(path: string): DatabaseSync {
-  const database = new DatabaseSync(path, { readOnly: true })
-  const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version'])
-  const { first, last } = SCHEMA_VERSIONS_KNOWN
-  if (version >= first && version <= last) return database
-  database.close()
-  throw new DfsError(
-    'UNAVAILABLE',
-    `the metadata has schema ${version}, this program knows ${first} to ${last}`,
-  )
-}
-
-const queryOf =
-  (database: DatabaseSync): Query =>
-  (sql, ...parameters) =>
-    database.prepare(sql).iterate(...parameters)
