@@ -10,8 +10,8 @@ export const INTERNAL_PORT_DISTANCE = 100
 export const LINE_MASTER_PORT = 5011
 export const LINE_CHUNK_PORTS = [6001, 6002, 6003] as const
 
-const REPLICAS_MOST = 3
-const REPLICAS_NEEDED_MOST = 2
+const REPLICAS_MAX = 3
+const REPLICAS_NEEDED_MAX = 2
 
 /** Settings of the launcher's own environment that it hands on; every other DFS_ variable is the launcher's to set. */
 const PASSED_ON = ['DFS_LOG_LEVEL', 'DFS_LISTEN_HOST'] as const
@@ -58,8 +58,8 @@ export interface PlanInput {
 }
 
 export function planCluster(input: PlanInput): ClusterPlan {
-  const replicas = Math.min(REPLICAS_MOST, input.chunkServers)
-  const minReplicas = Math.min(REPLICAS_NEEDED_MOST, replicas)
+  const replicas = Math.min(REPLICAS_MAX, input.chunkServers)
+  const minReplicas = Math.min(REPLICAS_NEEDED_MAX, replicas)
   const listenHost = input.environment['DFS_LISTEN_HOST'] ?? '127.0.0.1'
   const reachHost = ANY_HOSTS.includes(listenHost) ? '127.0.0.1' : listenHost
   const masterPort = MASTER_PORT + input.portOffset

@@ -6,7 +6,7 @@ import { formatId } from '@dfs/protocol'
 import {
   areBlocksValid,
   type Crc32,
-  HEADER_BYTES_MOST,
+  RECORD_HEADER_BYTES_MAX,
   isExpected,
   parseHeader,
   type ReadInto,
@@ -53,7 +53,7 @@ async function checkRecord(
   const size = await copy.read(chunk.offset, record)
   findings.checked({ bytes: size })
   const context = { salt: fromHex(volume.salt), crc32 }
-  const header = parseHeader(record.subarray(0, Math.min(size, HEADER_BYTES_MOST)), context)
+  const header = parseHeader(record.subarray(0, Math.min(size, RECORD_HEADER_BYTES_MAX)), context)
   const isValid =
     header !== null &&
     header.headerSize + header.length === size &&

@@ -13,7 +13,7 @@ import { simplify } from './simplify.ts'
 import { validateHistory } from './validate.ts'
 import { type TagConflict, Versions } from './versions.ts'
 
-const STEPS_MOST = 5_000_000
+const STEPS_MAX = 5_000_000
 
 export interface CheckOptions {
   /** How many configurations may be looked at, for all components together. 5,000,000 by default. */
@@ -35,7 +35,7 @@ export interface CheckResult {
 }
 
 /** Checks a history and its listings. Throws HistoryError where the history breaks the rules of its own format. */
-export function checkHistory(history: History, { stepsMost = STEPS_MOST }: CheckOptions = {}): CheckResult {
+export function checkHistory(history: History, { stepsMost = STEPS_MAX }: CheckOptions = {}): CheckResult {
   validateHistory(history)
   const versions = new Versions(history)
   const operations = history.flatMap((entry, index) => interpret(entry, index, versions) ?? [])

@@ -2,7 +2,7 @@
 import { type HistoryEntry, type Operation, type Outcome } from './history.ts'
 
 /** Columns of the widest drawing; longer ones are scaled. */
-const COLUMNS_MOST = 64
+const COLUMNS_MAX = 64
 
 export function describeOperation(operation: Operation): string {
   switch (operation.kind) {
@@ -47,7 +47,7 @@ export function drawTimeline(entries: readonly DrawnEntry[]): string {
     outcome.kind === 'unknown' ? null : returnMs
   const moments = sorted.flatMap(({ entry }) => [entry.callMs, endOf(entry) ?? entry.callMs])
   const ranks = new Map([...new Set(moments)].toSorted((a, b) => a - b).map((ms, rank) => [ms, rank]))
-  const scale = Math.min(3, COLUMNS_MOST / ranks.size)
+  const scale = Math.min(3, COLUMNS_MAX / ranks.size)
   const width = Math.ceil(ranks.size * scale)
   const columnOf = (ms: number): number => Math.floor((ranks.get(ms) ?? 0) * scale)
   const clientWidth = Math.max(0, ...sorted.map(({ entry }) => entry.client.length))

@@ -11,8 +11,8 @@ import { search } from './search.ts'
 import { layOut } from './timeline.ts'
 import { chooseWindow, type Window } from './window.ts'
 
-const STATES_SHOWN_MOST = 8
-const OPERATIONS_SHOWN_MOST = 40
+const STATES_SHOWN_MAX = 8
+const OPERATIONS_SHOWN_MAX = 40
 
 export interface Violation {
   /** The names concerned: a component, or those of a listing. */
@@ -40,7 +40,7 @@ export function explain(history: History, component: Component, stepsMost: numbe
   const prefix = prefixUpTo(component, found.furthestEvent)
   const window = chooseWindow(component, prefix, stepsMost)
   const { operations, steps } = dropReads(prefix, window, failing, stepsMost)
-  const shown = operations.toSorted((a, b) => a.callMs - b.callMs).slice(-OPERATIONS_SHOWN_MOST)
+  const shown = operations.toSorted((a, b) => a.callMs - b.callMs).slice(-OPERATIONS_SHOWN_MAX)
   const drawn = shown.flatMap((operation) => {
     const entry = history[operation.index]
     if (entry === undefined) return []
@@ -100,7 +100,7 @@ function dropReads(
 }
 
 function describeStates(states: readonly State[], names: readonly string[]): string {
-  const shown = states.slice(0, STATES_SHOWN_MOST).map((state) => describeState(state, names))
+  const shown = states.slice(0, STATES_SHOWN_MAX).map((state) => describeState(state, names))
   if (states.length > shown.length) shown.push(`${states.length - shown.length} other states`)
   return shown.join('; or ')
 }

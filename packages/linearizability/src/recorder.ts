@@ -9,7 +9,7 @@ import {
   type Unknown,
 } from './history.ts'
 
-const ENTRIES_MOST = 1_000_000
+const ENTRIES_MAX = 1_000_000
 
 /**
  * Within one process the order of events is known even where the clock stands still, as the simulator's does while an event
@@ -42,7 +42,7 @@ export class HistoryRecorder {
   readonly #entries: HistoryEntry[] = []
   #lastMs = -Infinity
 
-  constructor(clock: Clock, { entriesMost = ENTRIES_MOST }: RecorderOptions = {}) {
+  constructor(clock: Clock, { entriesMost = ENTRIES_MAX }: RecorderOptions = {}) {
     this.#clock = clock
     this.#entriesMost = entriesMost
   }

@@ -4,12 +4,12 @@ import { type Answered, type HistoryEntry, type Operation, type Outcome } from '
 import { type Files, respond, tagOf } from './brute-force.ts'
 
 const NAMES = ['/a', '/b'] as const
-const VALUES_MOST = 8
+const VALUES_MAX = 8
 const UNKNOWN: Outcome = { kind: 'unknown', reason: 'timeout' }
 
 const anyName = fc.constantFrom(...NAMES)
 const anyTag = fc.oneof(
-  { weight: 4, arbitrary: fc.nat(VALUES_MOST - 1).map((index) => tagOf(`v${index}`)) },
+  { weight: 4, arbitrary: fc.nat(VALUES_MAX - 1).map((index) => tagOf(`v${index}`)) },
   { weight: 1, arbitrary: fc.constant('*') },
 )
 
@@ -112,7 +112,7 @@ function enact(drafts: readonly Draft[]): HistoryEntry[] {
 export const anyAnswer = (operation: Operation): fc.Arbitrary<Answered> => {
   const answers: Answered[] = statusesOf(operation).map((status) => answerTo(operation, status))
   if (operation.kind === 'read') {
-    for (let index = 0; index < VALUES_MOST; index += 1) answers.push(answerTo(operation, 200, `v${index}`))
+    for (let index = 0; index < VALUES_MAX; index += 1) answers.push(answerTo(operation, 200, `v${index}`))
   }
   return fc.constantFrom(...answers)
 }

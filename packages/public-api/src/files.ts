@@ -8,7 +8,6 @@ import {
   type FilePath,
   filesUrl,
   formatEtag,
-  formatId,
   HEADERS,
   type Namespace,
   parseId,

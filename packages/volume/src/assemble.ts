@@ -3,7 +3,13 @@
  * from one of them and each block from another: a record is lost only where some part of it is right nowhere.
  */
 import { assert } from '@dfs/core'
-import { areBlocksValid, BLOCK_BYTES, HEADER_BYTES_MOST, parseHeader, type RecordHeader } from './record.ts'
+import {
+  areBlocksValid,
+  BLOCK_BYTES,
+  RECORD_HEADER_BYTES_MAX,
+  parseHeader,
+  type RecordHeader,
+} from './record.ts'
 import { type ReadInto, type ScanOptions } from './scan.ts'
 
 /** The bytes of the record at `at`, or null where they cannot be had from these copies. A copy that cannot be read has nothing. */
@@ -31,7 +37,7 @@ async function findHeader(
   at: number,
   options: ScanOptions,
 ): Promise<{ header: RecordHeader; headerBytes: Uint8Array } | null> {
-  const buffer = new Uint8Array(Math.min(HEADER_BYTES_MOST, options.to - at))
+  const buffer = new Uint8Array(Math.min(RECORD_HEADER_BYTES_MAX, options.to - at))
   for (const read of copies) {
     const bytes = buffer.subarray(0, await read(at, buffer))
     const header = parseHeader(bytes, options)

@@ -25,11 +25,12 @@ export const FIXED_HEADER_BYTES = 76
 const MAGIC = 0x52534644
 const WITHOUT_WITNESS = 1
 const WITH_WITNESS = 2
-const PATH_BYTES_MOST = 4096
-const BLOCKS_MOST = 64
+export const RECORD_PATH_BYTES_MAX = 4096
+const BLOCKS_MAX = 64
 /** No header is longer: enough to read to be sure to have all of it. */
-export const HEADER_BYTES_MOST = FIXED_HEADER_BYTES + WITNESS_BYTES + PATH_BYTES_MOST + 4 * BLOCKS_MOST
-export const CONTENT_BYTES_MOST = BLOCKS_MOST * BLOCK_BYTES
+export const RECORD_HEADER_BYTES_MAX =
+  FIXED_HEADER_BYTES + WITNESS_BYTES + RECORD_PATH_BYTES_MAX + 4 * BLOCKS_MAX
+export const CONTENT_BYTES_MAX = BLOCKS_MAX * BLOCK_BYTES
 
 /** What a header says besides its checksums. */
 export interface RecordIdentity {
@@ -89,7 +90,7 @@ export function sumContent(pieces: readonly Uint8Array[], crc32: Crc32): SummedC
     }
   }
   if (length % BLOCK_BYTES !== 0) crcs.push(crc)
-  assert(length <= CONTENT_BYTES_MOST, 'content fits one record')
+  assert(length <= CONTENT_BYTES_MAX, 'content fits one record')
   const blockCrcs = Uint32Array.from(crcs)
   return { pieces, length, blockCrcs, crc32: combineBlocks(blockCrcs, length) }
 }
@@ -169,7 +170,7 @@ export function parseHeader(
   const length = view.getUint32(8, true)
   const pathBytes = view.getUint16(72, true)
   const blocks = view.getUint16(74, true)
-  if (pathBytes > PATH_BYTES_MOST || blocks > BLOCKS_MOST || blocks !== Math.ceil(length / BLOCK_BYTES))
+  if (pathBytes > RECORD_PATH_BYTES_MAX || blocks > BLOCKS_MAX || blocks !== Math.ceil(length / BLOCK_BYTES))
     return null
   const tableAt = pathAt + pathBytes
   if (headerSize !== tableAt + 4 * blocks || headerSize > bytes.byteLength) return null

@@ -9,9 +9,9 @@ import { assert } from '@dfs/core'
 import { type Crc32 } from './crc32.ts'
 import {
   areBlocksValid,
-  CONTENT_BYTES_MOST,
+  CONTENT_BYTES_MAX,
   FIXED_HEADER_BYTES,
-  HEADER_BYTES_MOST,
+  RECORD_HEADER_BYTES_MAX,
   parseHeader,
   type RecordHeader,
 } from './record.ts'
@@ -105,7 +105,7 @@ export async function surveyVolume(
 }
 
 async function recordAt(window: Window, at: number, options: ScanOptions): Promise<RecordHeader | null> {
-  const head = await window.view(at, HEADER_BYTES_MOST)
+  const head = await window.view(at, RECORD_HEADER_BYTES_MAX)
   const header = parseHeader(head, options)
   if (header === null || header.volume !== options.volume || header.offset !== at) return null
   if (at + header.headerSize + header.length > options.to) return null
@@ -118,7 +118,7 @@ async function recordAt(window: Window, at: number, options: ScanOptions): Promi
 /** The next place from `at` on where a record may start: the first byte of the magic is enough to look closer. */
 async function nextMagic(window: Window, at: number, to: number): Promise<number> {
   for (let from = at; from < to;) {
-    const bytes = await window.view(from, HEADER_BYTES_MOST)
+    const bytes = await window.view(from, RECORD_HEADER_BYTES_MAX)
     if (bytes.byteLength < FIXED_HEADER_BYTES) return to
     const index = bytes.indexOf(0x44)
     if (index >= 0) return from + index
@@ -128,7 +128,7 @@ async function nextMagic(window: Window, at: number, to: number): Promise<number
 }
 
 /** Room for the longest record and as much again; a short log needs no more than itself. */
-const WINDOW_BYTES = 2 * CONTENT_BYTES_MOST
+const WINDOW_BYTES = 2 * CONTENT_BYTES_MAX
 
 /** A buffered view of the log: many small records cost few reads. */
 class Window {

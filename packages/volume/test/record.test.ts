@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import {
   areBlocksValid,
   BLOCK_BYTES,
-  CONTENT_BYTES_MOST,
+  CONTENT_BYTES_MAX,
   frameRecord,
   isExpected,
   parseHeader,
@@ -108,7 +108,7 @@ test('pieces of any sizes sum to the same record', () => {
 })
 
 test('the largest chunk fits one record', () => {
-  const summed = sumContent([new Uint8Array(CONTENT_BYTES_MOST)], crc32)
+  const summed = sumContent([new Uint8Array(CONTENT_BYTES_MAX)], crc32)
   expect(summed.blockCrcs).toHaveLength(64)
-  expect(() => sumContent([new Uint8Array(CONTENT_BYTES_MOST + 1)], crc32)).toThrow('fits one record')
+  expect(() => sumContent([new Uint8Array(CONTENT_BYTES_MAX + 1)], crc32)).toThrow('fits one record')
 })

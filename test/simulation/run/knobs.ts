@@ -44,7 +44,7 @@ export const FAULTS_OVER_MS = 45_000
  */
 const CHUNK_SIZES = [4, 4, 16, 16, 64, 64, 256, 256, 256, 512, 512, 4096].map((kib) => kib * KIB)
 /** Larger files would have no more chunks of the largest kind than these, and cost seconds. */
-const FILE_BYTES_MOST = 10 * MIB
+const FILE_BYTES_MAX = 10 * MIB
 
 export function drawKnobs(random: SimRandom): Knobs {
   const chunkServers = 3 + random.int(3)
@@ -72,7 +72,7 @@ export function drawKnobs(random: SimRandom): Knobs {
     operationsPerClient,
     thinkMs: Math.floor((2 * FAULTS_OVER_MS) / operationsPerClient),
     names: pick(random, [3, 6, 12]),
-    fileBytesMax: Math.min(FILE_BYTES_MOST, pick(random, [2, 6]) * chunkSizeBytes),
+    fileBytesMax: Math.min(FILE_BYTES_MAX, pick(random, [2, 6]) * chunkSizeBytes),
     readerPauseMs: pick(random.fork('readers'), [0, 300, 2000, 5000]),
     faultsCount: pick(random, [3, 8, 12, 16]),
     isBeyondTolerance: random.chance(0.08),

@@ -10,7 +10,7 @@ import { type SimRandom, type Simulation } from '@dfs/sim-runtime'
 import { contextAt } from '../sim-files.ts'
 
 /** What a slow read takes of the client's own time, at most. */
-export const TAKING_MS_MOST = 30_000
+export const TAKING_MS_MAX = 30_000
 const STALL_MS = 20_000
 const GIVES_UP_RATIO = 0.05
 
@@ -89,7 +89,7 @@ async function take(
 ): Promise<{ bytes: Uint8Array; gaveUp: boolean }> {
   const { pace, counts } = reading
   const taken: Uint8Array[] = []
-  let leftMs = TAKING_MS_MOST
+  let leftMs = TAKING_MS_MAX
   for await (const piece of pieces) {
     const pauseMs = Math.min(leftMs, drawPause(reading, taken.length))
     leftMs -= pauseMs

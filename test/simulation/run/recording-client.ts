@@ -31,7 +31,7 @@ import {
   type ReaderPace,
   type Reading,
   type ReadingCounts,
-  TAKING_MS_MOST,
+  TAKING_MS_MAX,
 } from './reading.ts'
 
 /** Longer than any deadline of a node, on the slowest clock: what has no answer by then has none at all. */
@@ -104,7 +104,7 @@ export class RecordingClient {
     const call = this.begin(operation)
     const pace = operation.kind === 'read' ? this.#drawPace() : PROMPT
     // What a slow reader takes of its own time is not the node's.
-    const patienceMs = pace === PROMPT ? PATIENCE_MS : PATIENCE_MS + TAKING_MS_MOST
+    const patienceMs = pace === PROMPT ? PATIENCE_MS : PATIENCE_MS + TAKING_MS_MAX
     const outcome = await call.attempt(door, { patienceMs, pace })
     call.end(outcome)
     return outcome

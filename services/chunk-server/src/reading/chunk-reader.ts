@@ -14,7 +14,7 @@ import {
   MIB,
   readBytes,
 } from '@dfs/protocol'
-import { type Crc32, HEADER_BYTES_MOST, type RecordHeader } from '@dfs/volume'
+import { type Crc32, RECORD_HEADER_BYTES_MAX, type RecordHeader } from '@dfs/volume'
 import { type Damage } from '../master/damage-reporter.ts'
 import { type ServerDirectory } from '../master/server-directory.ts'
 import { type Tuning } from '../tuning.ts'
@@ -34,7 +34,7 @@ import { SourceRecord } from './source-record.ts'
 import { type ChunkRange, readBlocks, readFirst, type ReadFrom } from './verified-read.ts'
 
 /** One for each length of a piece (read-permits.ts), with room for the header in front of the first. */
-const BUFFER_SIZES = [1, 2, 4, 8, 16].map((pieces) => pieces * PIECE_BYTES_MIN + HEADER_BYTES_MOST)
+const BUFFER_SIZES = [1, 2, 4, 8, 16].map((pieces) => pieces * PIECE_BYTES_MIN + RECORD_HEADER_BYTES_MAX)
 const IDLE_BYTES_MAX = 4 * MIB
 
 export interface ChunkReaderDeps {

@@ -7,12 +7,24 @@
  * gets {@link VolumeEndedError} and appends the same content to another volume; the master seals this one.
  */
 import { assert, Batcher, type Clock, type Transport, TransportError, withDeadline } from '@dfs/core'
-import { appendRecords, callMethod, type ChunkPlacement, formatId, type VolumeOrder } from '@dfs/protocol'
 import {
+  appendRecords,
+  BLOCK_SIZE_BYTES,
+  callMethod,
+  CHUNK_SIZE_BYTES,
+  type ChunkPlacement,
+  formatId,
+  PATH_BYTES_MAX,
+  type VolumeOrder,
+} from '@dfs/protocol'
+import {
+  BLOCK_BYTES,
   combineCrc32,
+  CONTENT_BYTES_MAX,
   type Crc32,
   type FramedRecord,
   frameRecord,
+  RECORD_PATH_BYTES_MAX,
   type SummedContent,
   type Witness,
 } from '@dfs/volume'
@@ -20,6 +32,11 @@ import { type Tuning } from '../tuning.ts'
 import { fromHex, type VolumeCopy } from '../volume/volume-copy.ts'
 
 const QUEUE_RECORDS_MAX = 16_384
+
+// The format of records is a package that knows nothing of the protocol; what one allows the other must hold.
+assert(BLOCK_BYTES === BLOCK_SIZE_BYTES, 'records and protocol have one size of blocks')
+assert(CONTENT_BYTES_MAX === CHUNK_SIZE_BYTES, 'a chunk of the largest size is one record')
+assert(RECORD_PATH_BYTES_MAX === PATH_BYTES_MAX, 'every path fits a header')
 
 export interface OpenVolumeDeps {
   readonly clock: Clock

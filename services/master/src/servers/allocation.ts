@@ -1,6 +1,6 @@
 /** New volumes for a primary, and the seal that anybody may ask for. */
 import { type Random, type Runtime, type SpaceWatch } from '@dfs/core'
-import { DfsError, type VolumeKind, type VolumeOrder } from '@dfs/protocol'
+import { DfsError, formatId, type VolumeKind, type VolumeOrder } from '@dfs/protocol'
 import { type Candidate, choosePlacement } from '../domain/placement.ts'
 import { type MetadataStore } from '../metadata/store.ts'
 import { type Sessions } from './sessions.ts'
@@ -61,7 +61,7 @@ export class Allocation {
   /** The sealed length. Throws VOLUME_NOT_FOUND. */
   async seal(volume: number, reason: string): Promise<number> {
     const [length] = await this.#store.sealVolumes([volume], reason, this.#runtime.clock.wallMs())
-    this.#runtime.log.info({ volume, reason, length }, 'volume sealed on request')
+    this.#runtime.log.info({ volume: formatId(volume), reason, length }, 'volume sealed on request')
     return length!
   }
 

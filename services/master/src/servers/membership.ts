@@ -9,6 +9,7 @@ import {
   DfsError,
   type Epoch,
   FEATURE_LEVEL_UNSAID,
+  formatId,
   type HeartbeatReply,
   type HeartbeatRequest,
   type RegisterReply,
@@ -169,11 +170,13 @@ function inOldWords(error: unknown): unknown {
 /** Unknown copies are kept: a database that was restored, or a copy that came late, must not cost data (R7). */
 function logOutcome(log: Log, server: number, { unknown, sealedVolumes }: ReportOutcome): void {
   if (sealedVolumes.length > 0) {
-    const volumes = sealedVolumes.slice(0, LOGGED_COPIES_MAX)
+    const volumes = sealedVolumes.slice(0, LOGGED_COPIES_MAX).map(formatId)
     log.info({ server, count: sealedVolumes.length, volumes }, 'volumes sealed because of their server')
   }
   if (unknown.length > 0) {
-    const copies = unknown.slice(0, LOGGED_COPIES_MAX)
+    const copies = unknown.slice(0, LOGGED_COPIES_MAX).map((report) => {
+      return { ...report, volume: formatId(report.volume) }
+    })
     log.warn({ server, count: unknown.length, copies }, 'unknown copies reported; they are kept')
   }
 }
