@@ -82,6 +82,14 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
     test: 'services/chunk-server/test/verifier.test.ts',
   },
   {
+    name: 'mend from the set of the note',
+    promise: 'a repair asks those who have a copy now (R20)',
+    file: 'services/chunk-server/src/workers/other-copies.ts',
+    oldText: 'return copies.map(({ server }) => server)',
+    newText: 'return copies.length === 0 ? [] : replicas.map(({ server }) => server)',
+    test: 'services/chunk-server/test/other-copies.test.ts',
+  },
+  {
     name: 'go on after a failed write',
     promise: 'after a failed sync a file is never trusted or synced again',
     file: COPY,

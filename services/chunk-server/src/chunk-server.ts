@@ -219,7 +219,7 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     log,
     store,
     fullCheck,
-    otherCopies: (copy) => otherCopies(copy, { transport, directory, self }),
+    otherCopies: (copy) => otherCopies(copy, { transport, session, directory, self, log }),
   })
   files = {
     write: (request, body, context) => writer.write(request, body, context),

@@ -74,7 +74,7 @@ function start(
   others: readonly ReadInto[] = [],
 ): { verifier: Verifier; fullCheck: FullCheck } {
   const fullCheck = new FullCheck({ clock: runtime.clock, store, onOpenDamage: () => {} })
-  const otherCopies = (): ReadInto[] => [...others]
+  const otherCopies = async (): Promise<ReadInto[]> => [...others]
   return { verifier: new Verifier({ ...runtime, store, fullCheck, otherCopies }), fullCheck }
 }
 

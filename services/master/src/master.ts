@@ -10,6 +10,7 @@ import {
   type CommitRequest,
   commits,
   DfsError,
+  findCopies,
   heartbeat,
   listDirectory,
   lookups,
@@ -207,6 +208,13 @@ function servedMethods({
       guarded(async (report) => {
         await damages.report(report)
         return {}
+      }),
+    ),
+    serveMethod(
+      findCopies,
+      current(async ({ volume }) => {
+        const { sealedLengthBytes, copies } = await store.copiesOf(volume)
+        return { epoch: store.epoch(), sealedLengthBytes, copies: [...copies] }
       }),
     ),
     serveMethod(commits, commit),

@@ -73,6 +73,28 @@ export const reportDamage = jsonMethod(
   Type.Object({}),
 )
 
+/** What the master knows of one copy of a volume. */
+const KnownCopy = Type.Object({
+  server: Id,
+  replica: Id,
+  /** `lost`: its server started without it; it may turn up. `damaged`: it lost a write, but what it has may be right. */
+  state: Type.Enum(['open', 'unverified', 'inSync', 'damaged', 'lost']),
+})
+
+/**
+ * Chunk server to master: who has a copy of this volume now, those that are worth most first. The note beside a copy says
+ * only who was to have one when the volume was made. `sealedLengthBytes` is null while the volume is open. VOLUME_NOT_FOUND.
+ */
+export const findCopies = jsonMethod(
+  'POST /v1/volumes/copies',
+  Type.Object({ volume: Id }),
+  Type.Object({
+    epoch: EpochSchema,
+    sealedLengthBytes: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()]),
+    copies: Type.Array(KnownCopy),
+  }),
+)
+
 /** Primary to replica: make your copy of this volume. Idempotent. STALE_INCARNATION where another start was meant. */
 export const createReplica = jsonMethod(
   'POST /v1/volumes/replicas',

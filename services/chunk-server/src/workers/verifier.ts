@@ -24,7 +24,7 @@ export interface VerifierDeps {
   readonly log: Log
   readonly store: VolumeStore
   /** How to read the copies of a volume on other servers, the best first. */
-  readonly otherCopies: (copy: VolumeCopy) => ReadInto[]
+  readonly otherCopies: (copy: VolumeCopy) => Promise<ReadInto[]>
   readonly fullCheck: FullCheck
 }
 
@@ -131,7 +131,8 @@ export class Verifier {
     if (damaged.length === 0) return true
     store.counters.damagedRanges += damaged.length
     log.warn({ volume: formatId(volume), ...rangesOf(damaged) }, 'a sealed copy is damaged')
-    const { records, bytes, lost } = await repairCopy(copy, damaged, { others: otherCopies(copy), pause })
+    const others = await otherCopies(copy)
+    const { records, bytes, lost } = await repairCopy(copy, damaged, { others, pause })
     store.counters.repairedRecords += records
     const left = await copy.verify({ pause, areErrorsDamage })
     const fields = { volume: formatId(volume), records, bytes }

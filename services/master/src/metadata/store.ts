@@ -118,6 +118,17 @@ export interface CopyOfVolume {
   readonly isSealed: boolean
 }
 
+/** A volume's copies, those that are worth most to a reader first. */
+export interface CopiesOfVolume {
+  /** Null while it is open. */
+  readonly sealedLengthBytes: number | null
+  readonly copies: readonly {
+    readonly server: number
+    readonly replica: number
+    readonly state: 'open' | 'unverified' | 'inSync' | 'damaged' | 'lost'
+  }[]
+}
+
 export interface Totals {
   readonly files: number
   /** The root is not counted. */
@@ -179,6 +190,8 @@ export interface MetadataStore {
   recordReports(from: Placement, reports: readonly ReplicaReport[], nowWallMs: number): Promise<ReportOutcome>
   /** The copy of a volume on a server, or null where there is none. */
   copyOn(volume: number, server: number): Promise<CopyOfVolume | null>
+  /** Who has the volume now, lost copies last. Throws VOLUME_NOT_FOUND. */
+  copiesOf(volume: number): Promise<CopiesOfVolume>
   /** Seal orders for copies on this server that were not yet reported as sealed; at most ORDERS_MAX. */
   pendingOrders(server: number): Promise<readonly SealOrder[]>
 

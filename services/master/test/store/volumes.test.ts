@@ -95,6 +95,30 @@ describeStores('volumes', (bench) => {
     ])
   })
 
+  it('says who has a volume and in what state, the best first', async () => {
+    const b = bench()
+    await b.addServers(3)
+    const order = await b.volume()
+    await b.commit(b.write('/a', b.chunk(order, 10)))
+    const [first, second, third] = order.replicas.map(({ server, replica }) => ({ server, replica }))
+    const inState = (state: string, ...copies: object[]): object[] =>
+      copies.map((copy) => ({ ...copy, state }))
+    expect(await b.store.copiesOf(order.volume)).toEqual({
+      sealedLengthBytes: null,
+      copies: inState('open', first!, second!, third!),
+    })
+    // The first starts without its copy, the third has verified its own.
+    await b.register(0, 2)
+    const { sealedLengthBytes } = await b.store.copiesOf(order.volume)
+    const whole = { lengthBytes: sealedLengthBytes!, verifiedToBytes: sealedLengthBytes! }
+    await b.store.recordReports(b.servers[2]!, [report(order, 2, whole)], NOW)
+    expect(await b.store.copiesOf(order.volume)).toEqual({
+      sealedLengthBytes: 110,
+      copies: [...inState('inSync', third!), ...inState('unverified', second!), ...inState('lost', first!)],
+    })
+    await expect(b.store.copiesOf(4711)).rejects.toMatchObject({ code: 'VOLUME_NOT_FOUND' })
+  })
+
   it('keeps volumes open when a server registers again in the same incarnation', async () => {
     const b = bench()
     await b.addServers(3)

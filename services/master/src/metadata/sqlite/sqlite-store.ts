@@ -18,6 +18,7 @@ import {
   type CommitBatchRequest,
   type MetadataStore,
   type Moment,
+  type CopiesOfVolume,
   type CopyOfVolume,
   type OpenVolume,
   ORDERS_MAX,
@@ -42,6 +43,7 @@ import { answerLookup } from './lookup.ts'
 import { measureStep } from './measure.ts'
 import { applyRegistration, applyReports } from './reports.ts'
 import { openTables, type Tables } from './tables.ts'
+import { copiesOf } from './volume.ts'
 import { openVolumeOf } from './volumes.ts'
 
 /** Entries of deleted directories that are counted at once. */
@@ -143,6 +145,12 @@ export class SqliteStore implements MetadataStore {
 
   async copyOn(id: number, server: number): Promise<CopyOfVolume | null> {
     return this.#read(() => this.#tables.volumes.copyOn(id, server))
+  }
+
+  async copiesOf(id: number): Promise<CopiesOfVolume> {
+    const volume = this.#read(() => this.#tables.volumes.get(id))
+    if (volume === undefined) throw new DfsError('VOLUME_NOT_FOUND', `there is no volume ${id}`)
+    return copiesOf(volume)
   }
 
   async pendingOrders(server: number): Promise<readonly SealOrder[]> {

@@ -1,6 +1,6 @@
 /** A volume and its copies as the store holds them in memory, and what follows from their states (volume-states.ts). */
 import { type ChunkPlacement, type CommandFailure, failure, type VolumeKind } from '@dfs/protocol'
-import { type Placement } from '../store.ts'
+import { type CopiesOfVolume, type Placement } from '../store.ts'
 import { type ReplicaState, type VolumeState } from './codes.ts'
 
 export interface Replica {
@@ -47,6 +47,14 @@ export const readableServers = (volume: Volume): number[] =>
     .filter(({ state }) => RANKS.has(state))
     .toSorted((a, b) => RANKS.get(a.state)! - RANKS.get(b.state)!)
     .map((replica) => replica.server)
+
+/** All copies, for whoever looks for bytes; the order of the set breaks ties. */
+export const copiesOf = ({ sealedLength, replicas }: Volume): CopiesOfVolume => ({
+  sealedLengthBytes: sealedLength,
+  copies: replicas
+    .toSorted((a, b) => (RANKS.get(a.state) ?? Infinity) - (RANKS.get(b.state) ?? Infinity) || a.id - b.id)
+    .map(({ id, server, state }) => ({ server, replica: id, state })),
+})
 
 /** R2: whether a chunk appended by `sender` may become part of the metadata; null when it may. */
 export function refuseChunk(volume: Volume, chunk: ChunkPlacement, sender: Placement): CommandFailure | null {
