@@ -87,15 +87,28 @@ export class RequestBody implements BodySource {
     const isNew = this.#state === 'idle'
     this.#state = 'discarding'
     this.#pieces = []
-    const end = this.#options.watch.add(DISCARD_MS, () => this.#raw.destroy())
+    const end = this.#options.watch.add(DISCARD_MS, () => this.#giveUpRest())
     this.#raw.once('end', () => this.#options.watch.forget(end))
     this.#raw.once('close', () => this.#options.watch.forget(end))
     const already = this.#received
     this.#raw.on('data', (piece: Uint8Array) => {
       if (isNew) this.#received += piece.byteLength
-      if (this.#received - already > DISCARD_BYTES_MAX) this.#raw.pause()
+      if (this.#received - already <= DISCARD_BYTES_MAX) return
+      this.#raw.pause()
+      // Only when the parser is through with what has come is it known whether anything is left.
+      setImmediate(() => this.#dropWhole())
     })
     this.#raw.resume()
+  }
+
+  /** A body that is here to its end is dropped: the connection belongs to the next request by now. Whether it is. */
+  #dropWhole(): boolean {
+    if (this.#raw.complete) this.#raw.resume()
+    return this.#raw.complete
+  }
+
+  #giveUpRest(): void {
+    if (!this.#dropWhole()) this.#raw.destroy()
   }
 
   #open(): void {

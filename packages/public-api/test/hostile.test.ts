@@ -2,7 +2,7 @@
  * What arrives is hostile until checked: odd requests byte by byte, each with the status that it must get, or `closed`
  * where silence is the only truthful answer. Every refusal is a problem of the catalogue, and none is a 5xx.
  */
-import { CHUNK_SIZE_BYTES, DfsError, ERRORS, isErrorCode } from '@dfs/protocol'
+import { CHUNK_SIZE_BYTES, DfsError, ERRORS, isErrorCode, MIB } from '@dfs/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { buildTestApp, type TestApp } from './support/apps.ts'
 import { converse, listen, statusOf } from './support/raw-socket.ts'
@@ -242,6 +242,22 @@ describe('bodies', () => {
     conversation.socket.destroy()
     await conversation.closed
   })
+
+  test.each([1, 70_000])(
+    'an unwanted body that ends %i bytes beyond what is read of one does not cut the next request off',
+    async (beyond) => {
+      const body = 'x'.repeat(MIB + beyond)
+      const next = request('PUT /v1/files/next', `${HOST}Content-Length: 6\r\n`, 'abc')
+      const writesCount = chunkServer.memory.writes.length
+      const conversation = converse(port, put('/v1/files/f', 'Content-Encoding: br\r\n', body) + next)
+      await expect.poll(() => chunkServer.memory.writes.length).toBe(writesCount + 1)
+      await chunkServer.clock.advance(7000)
+      conversation.socket.write('def')
+      expect(await conversation.waitFor(/HTTP\/1\.1 20[01] /)).toMatch(/^HTTP\/1\.1 415 /)
+      conversation.socket.destroy()
+      await conversation.closed
+    },
+  )
 
   test('of an unwanted body no more than a bounded amount is read', async () => {
     const head = request('PUT /v1/files/f', `${HOST}Content-Encoding: br\r\nContent-Length: 1000000000\r\n`)
