@@ -7,6 +7,8 @@ describe('log lines', () => {
     ['{"level":40,"msg":"slow disk"}', 'warn: slow disk'],
     ['{"level":"error","msg":"lost","err":{"message":"EIO"}}', 'error: lost (EIO)'],
     ['{"time":1,"level":60,"message":"out"}', 'fatal: out'],
+    ['{"level":50,"msg":"no start","reason":"the log is damaged"}', 'error: no start (the log is damaged)'],
+    ['{"level":50,"msg":"no start: no key","reason":"no key"}', 'error: no start: no key'],
   ])('shows %s', (line, text) => {
     expect(notableText(line)).toBe(text)
   })
@@ -25,6 +27,6 @@ describe('log lines', () => {
   it('shows last words as they are, shortened', () => {
     expect(plainText('Error: boom')).toBe('Error: boom')
     expect(plainText('{"level":50,"msg":"boom"}')).toBe('boom')
-    expect(plainText('x'.repeat(1000))).toHaveLength(301)
+    expect(plainText('x'.repeat(5000))).toHaveLength(3001)
   })
 })
