@@ -189,4 +189,20 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
     newText: '      if (written !== null && !asked.body.canBegin) return writeReply(',
     test: 'test/simulation/passed-writes.test.ts',
   },
+  {
+    name: 'serve the others when one server has seen more',
+    promise: 'a backup that lacks what was acknowledged is not obeyed (R6)',
+    file: 'services/master/src/restored-backup.ts',
+    oldText: 'this.#reason ??= reason',
+    newText: 'this.#logged.clear()',
+    test: 'services/master/test/registration.test.ts',
+  },
+  {
+    name: 'tell no server of what clients change through the master',
+    promise: 'a backup that lacks what was acknowledged is not obeyed (R5, R6)',
+    file: 'services/master/src/master.ts',
+    oldText: '      ownWitness.noteAcknowledged()\n',
+    newText: '',
+    test: 'test/simulation/young-backup.test.ts',
+  },
 ]

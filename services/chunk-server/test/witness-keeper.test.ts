@@ -89,6 +89,18 @@ it('writes what it has merely heard once a second at most, and at once when a cl
   expect(identity.writtenEpoch!.sequence).toBe(112)
 })
 
+it('is in no hurry with what it hears after all that clients were told is on the disk', async () => {
+  await simulation.complete(() => answer(11, { toClient: true }))
+  keeper.noteRecord(at(11))
+  await simulation.complete(() => answer(11, { toClient: true }))
+  await pass(HEARD_WITHIN_MS)
+  await simulation.complete(() => answer(12, { toClient: false }))
+  await pass(WITNESS_WITHIN_MS)
+  expect(identity.writtenEpoch!.sequence).toBe(10)
+  await pass(HEARD_WITHIN_MS)
+  expect(identity.writtenEpoch!.sequence).toBe(12)
+})
+
 it('tries again where the disk did not take it', async () => {
   node.disk.faultHook = ({ kind }) => (kind === 'append' ? { kind: 'error', error: 'full' } : null)
   await simulation.complete(() => answer(11, { toClient: true }))

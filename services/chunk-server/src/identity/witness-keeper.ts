@@ -28,7 +28,8 @@ export class WitnessKeeper {
   readonly #stopped = new AbortController()
   /** The newest that a synced record of an open copy says: a start would read it there. */
   #inRecords: Witness | null = null
-  #hasAcknowledged = false
+  /** What was seen when a client was answered last. */
+  #acknowledged: Witness | null = null
   /** Ends the wait for what was merely heard; null while there is none. */
   #hurry: (() => void) | null = null
   #running: Promise<void> | null = null
@@ -52,7 +53,7 @@ export class WitnessKeeper {
 
   /** The master has answered on behalf of a client, who is told next. */
   noteAcknowledged(): void {
-    this.#hasAcknowledged = true
+    this.#acknowledged = this.#seen
     this.#hurry?.()
     this.noteHeard()
   }
@@ -98,9 +99,7 @@ export class WitnessKeeper {
 
   /** Whether the time has passed in which a record may come; false where it has to begin anew, and shorter. */
   async #wait(): Promise<boolean> {
-    const isHurried = this.#hasAcknowledged
-    this.#hasAcknowledged = false
-    if (isHurried) return await this.#sleep(HURRIED_MS)
+    if (this.#lacks(this.#acknowledged)) return await this.#sleep(HURRIED_MS)
     const hurried = new AbortController()
     this.#hurry = () => hurried.abort()
     try {
