@@ -31,7 +31,8 @@ beforeAll(async () => {
   cluster = await MixedCluster.start(programs)
   for (const path of FILES) {
     const url = `${cluster.serverUrls[0]!}/v1/files${path}`
-    expect((await fetch(url, { method: 'PUT', body: contentOf(path) })).status).toBe(201)
+    const { status } = await fetch(url, { method: 'PUT', body: contentOf(path) })
+    if (status !== 201) throw new Error(`${path} was not written: ${status}`)
   }
   await cluster.kill()
   cpSync(cluster.dataDirectory, crashed(), { recursive: true })
