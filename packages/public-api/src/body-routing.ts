@@ -51,7 +51,7 @@ export function addBodyRouting(app: FastifyInstance, clock: Clock): Bodies {
     isAwaited: ({ raw }) => awaiting.has(raw),
   }
   app.addHook('onSend', (request, reply, payload, done) => {
-    if (hasBody(request.raw)) dispose(bodies.readerOf(request), reply)
+    if (hasBody(request.raw)) dispose(bodies.readerOf(request), request, reply)
     done(null, payload)
   })
   app.addHook('onClose', (_app, done) => {
@@ -62,10 +62,35 @@ export function addBodyRouting(app: FastifyInstance, clock: Clock): Bodies {
   return bodies
 }
 
-/** A client that was never asked for its body will not send it, so its connection cannot carry another request. */
-function dispose(reader: RequestBody, reply: FastifyReply): void {
+/**
+ * A client that was never asked for its body will not send it, and one that has much left to send is not waited for: their
+ * connections cannot carry another request, and they are told.
+ */
+function dispose(reader: RequestBody, { raw }: FastifyRequest, reply: FastifyReply): void {
   if (reader.isAwaited) reply.header('connection', 'close')
-  else reader.discard()
+  else {
+    if (reader.isBeyondDiscard) {
+      reply.header('connection', 'close')
+      linger(raw)
+    }
+    reader.discard()
+  }
+}
+
+/**
+ * Node closes a connection right behind its last answer, and the kernel resets one that is closed with unread bytes, answer
+ * and all. So only this side is closed, until the body is here or is given up.
+ */
+function linger(raw: IncomingMessage): void {
+  const { socket } = raw
+  const close = socket.destroySoon.bind(socket)
+  socket.destroySoon = () => {
+    if (raw.readableEnded) close()
+    else socket.end()
+  }
+  raw.once('end', () => {
+    if (socket.writableEnded) close()
+  })
 }
 
 /** JSON through the same reader, so that the rules about slow and long bodies hold for it too. */

@@ -81,34 +81,31 @@ export class RequestBody implements BodySource {
     return this.#reader.promise
   }
 
-  /** Reads on for a while and drops what comes; for a body that the answer does not depend on. Idempotent. */
+  /** Whether more of it may be to come than is read of a body that nobody wants: no other request can follow it. */
+  get isBeyondDiscard(): boolean {
+    if (this.#raw.complete) return false
+    return this.declaredSize === null || this.declaredSize - this.#received > DISCARD_BYTES_MAX
+  }
+
+  /**
+   * Reads on for a while and drops what comes; for a body that the answer does not depend on. One that
+   * {@link isBeyondDiscard} ends the connection, perhaps after the next request has begun: its client must be told that none may follow.
+   * Idempotent.
+   */
   discard(): void {
     if (this.#state === 'ended' || this.#state === 'discarding' || this.#raw.destroyed) return
     const isNew = this.#state === 'idle'
     this.#state = 'discarding'
     this.#pieces = []
-    const end = this.#options.watch.add(DISCARD_MS, () => this.#giveUpRest())
+    const end = this.#options.watch.add(DISCARD_MS, () => this.#raw.destroy())
     this.#raw.once('end', () => this.#options.watch.forget(end))
     this.#raw.once('close', () => this.#options.watch.forget(end))
     const already = this.#received
     this.#raw.on('data', (piece: Uint8Array) => {
       if (isNew) this.#received += piece.byteLength
-      if (this.#received - already <= DISCARD_BYTES_MAX) return
-      this.#raw.pause()
-      // Only when the parser is through with what has come is it known whether anything is left.
-      setImmediate(() => this.#dropWhole())
+      if (this.#received - already > DISCARD_BYTES_MAX) this.#raw.pause()
     })
     this.#raw.resume()
-  }
-
-  /** A body that is here to its end is dropped: the connection belongs to the next request by now. Whether it is. */
-  #dropWhole(): boolean {
-    if (this.#raw.complete) this.#raw.resume()
-    return this.#raw.complete
-  }
-
-  #giveUpRest(): void {
-    if (!this.#dropWhole()) this.#raw.destroy()
   }
 
   #open(): void {
