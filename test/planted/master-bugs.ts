@@ -224,7 +224,7 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
   {
     name: 'serve the others when one server has seen more',
     promise: 'a backup that lacks what was acknowledged is not obeyed (R6)',
-    file: 'services/master/src/restored-backup.ts',
+    file: 'services/master/src/servers/restored-backup.ts',
     oldText: 'this.#reason ??= reason',
     newText: 'this.#logged.clear()',
     test: 'services/master/test/registration.test.ts',

@@ -197,7 +197,7 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
   {
     name: 'write nothing down that no record says',
     promise: 'a backup that lacks what was acknowledged is not obeyed (R5, R6)',
-    file: 'services/chunk-server/src/witness-keeper.ts',
+    file: 'services/chunk-server/src/identity/witness-keeper.ts',
     oldText: '      await this.writeDown()\n      await',
     newText: '      await',
     test: 'test/simulation/young-backup.test.ts',
