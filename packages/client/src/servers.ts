@@ -3,7 +3,7 @@
  * seconds, and asked for again after a failure, of several nodes if the first is silent. A server that just failed is
  * tried last, not never: it may be the only one.
  */
-import { type Clock } from '@dfs/core'
+import { type Avoidance, avoidLonger, type Clock, isAvoided } from '@dfs/core'
 import { type ServerListView, type ServerView } from '@dfs/protocol'
 import { AVOID_SERVER_MS_MAX, LIST_STAGGER_MS } from './options.ts'
 import { firstToAnswer } from './staggered.ts'
@@ -19,14 +19,9 @@ export interface ServerDirectoryOptions {
   readonly ask: (origin: string, signal: AbortSignal) => Promise<ServerListView>
 }
 
-interface Avoided {
-  readonly untilMs: number
-  readonly forMs: number
-}
-
 export class ServerDirectory {
   readonly #options: ServerDirectoryOptions
-  readonly #avoided = new Map<string, Avoided>()
+  readonly #avoided = new Map<string, Avoidance>()
   #origins: readonly string[] = []
   #freshUntilMs = -Infinity
   /** After a list that nobody gave: the next one is not asked for before. */
@@ -63,15 +58,10 @@ export class ServerDirectory {
 
   /** A server failed: others come first for a while, and the list is asked for again. */
   avoid(origin: string): void {
-    const nowMs = this.#options.clock.monotonicMs()
+    const { avoidMs, clock } = this.#options
     this.#freshUntilMs = -Infinity
-    const before = this.#avoided.get(origin)
-    if (before !== undefined && before.untilMs > nowMs) return
-    const forMs = Math.min(
-      AVOID_SERVER_MS_MAX,
-      before === undefined ? this.#options.avoidMs : 2 * before.forMs,
-    )
-    this.#avoided.set(origin, { forMs, untilMs: nowMs + forMs })
+    const limits = { firstMs: avoidMs, mostMs: AVOID_SERVER_MS_MAX }
+    this.#avoided.set(origin, avoidLonger(this.#avoided.get(origin), limits, clock.monotonicMs()))
   }
 
   /** A server answered, and well: it is as good as any other. */
@@ -81,8 +71,10 @@ export class ServerDirectory {
 
   /** 0 for a server that is not avoided now. */
   #avoidedUntil(origin: string): number {
-    const untilMs = this.#avoided.get(origin)?.untilMs ?? 0
-    return untilMs > this.#options.clock.monotonicMs() ? untilMs : 0
+    const avoided = this.#avoided.get(origin)
+    return avoided !== undefined && isAvoided(avoided, this.#options.clock.monotonicMs())
+      ? avoided.untilMs
+      : 0
   }
 
   async #refresh(): Promise<void> {

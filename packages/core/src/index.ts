@@ -1,4 +1,5 @@
 export { assert, InvariantError, unreachable } from './assert.ts'
+export { type Avoidance, avoidLonger, isAvoided } from './avoidance.ts'
 export { backoffMs, type BackoffLimits } from './backoff.ts'
 export { Batcher, type BatcherOptions, QueueFullError } from './batcher.ts'
 export { byteCount, ByteReader, ByteWriter, concatBytes, fromUtf8, MalformedError, utf8 } from './bytes.ts'

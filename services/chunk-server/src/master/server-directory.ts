@@ -1,5 +1,5 @@
 /** The cluster as the master last described it: which servers there are, and where. */
-import { type Clock } from '@dfs/core'
+import { type Avoidance, avoidLonger, type Clock, isAvoided } from '@dfs/core'
 import {
   type ClusterSettings,
   DfsError,
@@ -10,16 +10,14 @@ import {
   type ServerInfo,
 } from '@dfs/protocol'
 
-const UNREACHABLE_FIRST_MS = 1000
-const UNREACHABLE_MOST_MS = 30_000
+const UNREACHABLE = { firstMs: 1000, mostMs: 30_000 }
 
 /** Where clients reach a node, and where the other nodes do. */
 export type NodeAddresses = PublicAddress & { readonly internalAddress: string }
 
 interface Trouble {
   readonly incarnation: number
-  readonly untilMs: number
-  readonly lastedMs: number
+  readonly avoidance: Avoidance
 }
 
 export class ServerDirectory {
@@ -81,11 +79,10 @@ export class ServerDirectory {
   /** A call to it failed: it is avoided for a while, twice as long each time in a row. */
   noteFailure(server: number): void {
     const incarnation = this.#servers.get(server)?.incarnation ?? 0
-    const before = this.#troubles.get(server)
-    const isRepeated = before !== undefined && before.incarnation === incarnation
-    if (isRepeated && before.untilMs > this.#clock.monotonicMs()) return
-    const lastedMs = isRepeated ? Math.min(UNREACHABLE_MOST_MS, before.lastedMs * 2) : UNREACHABLE_FIRST_MS
-    this.#troubles.set(server, { incarnation, lastedMs, untilMs: this.#clock.monotonicMs() + lastedMs })
+    const last = this.#troubles.get(server)
+    const before = last?.incarnation === incarnation ? last.avoidance : undefined
+    const avoidance = avoidLonger(before, UNREACHABLE, this.#clock.monotonicMs())
+    this.#troubles.set(server, { incarnation, avoidance })
   }
 
   noteSuccess(server: number): void {
@@ -105,8 +102,8 @@ export class ServerDirectory {
     const nowMs = this.#clock.monotonicMs()
     return [...this.#troubles]
       .filter(
-        ([id, { untilMs, incarnation }]) =>
-          untilMs > nowMs && incarnation === this.#servers.get(id)?.incarnation,
+        ([id, { avoidance, incarnation }]) =>
+          isAvoided(avoidance, nowMs) && incarnation === this.#servers.get(id)?.incarnation,
       )
       .map(([id]) => id)
   }
