@@ -4,7 +4,6 @@ import { type PlantedBug } from './planted-bug.ts'
 const OPEN_VOLUME = 'services/chunk-server/src/replication/open-volume.ts'
 const PEERS = 'services/chunk-server/src/replication/peer-methods.ts'
 const PEERS_TEST = 'services/chunk-server/test/peer-methods.test.ts'
-const COMMITS = 'services/chunk-server/src/master/commit-channel.ts'
 
 export const REPLICATION_BUGS: readonly PlantedBug[] = [
   {
@@ -101,8 +100,8 @@ export const REPLICATION_BUGS: readonly PlantedBug[] = [
   {
     name: 'never forget that a request is under way',
     promise: 'the results of answered requests are confirmed (R15)',
-    file: COMMITS,
-    oldText: "    assert(this.#outstanding.delete(number), 'a request number is released once')\n",
+    file: 'packages/protocol/src/nodes/request-numbers.ts',
+    oldText: "    assert(this.#underWay.delete(number), 'a request number is released once')\n",
     newText: '    void number\n',
     test: 'services/chunk-server/test/commit-channel.test.ts',
   },

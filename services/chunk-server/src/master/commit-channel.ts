@@ -23,6 +23,7 @@ import {
   type CommitRequest,
   type RequestContext,
   type RequestId,
+  RequestNumbers,
   WIRE_BODY_BYTES_MAX,
 } from '@dfs/protocol'
 import { type Tuning } from '../tuning.ts'
@@ -52,9 +53,7 @@ export class CommitChannel {
   readonly #deps: CommitChannelDeps
   readonly #batcher: Batcher<PendingCommand, void>
   readonly #settlement: Settlement
-  /** Numbers given out and not answered yet, in the order given out. */
-  readonly #outstanding = new Set<number>()
-  #nextNumber = 1
+  readonly #numbers = new RequestNumbers()
 
   constructor(deps: CommitChannelDeps) {
     this.#deps = deps
@@ -78,14 +77,11 @@ export class CommitChannel {
 
   /** A number for one request; it must be {@link release}d when the request is answered. */
   reserve(): number {
-    const number = this.#nextNumber
-    this.#nextNumber += 1
-    this.#outstanding.add(number)
-    return number
+    return this.#numbers.take()
   }
 
   release(number: number): void {
-    assert(this.#outstanding.delete(number), 'a request number is released once')
+    this.#numbers.release(number)
   }
 
   idOf(number: number): RequestId {
@@ -162,8 +158,8 @@ export class CommitChannel {
     commands: readonly Command[],
     timeoutMs: number,
   ): Promise<CommandResult[]> {
-    const [lowest = this.#nextNumber] = this.#outstanding
-    const request = { ...this.#deps.sender(), watermark: lowest, commands: [...commands] }
+    const { watermark } = this.#numbers
+    const request = { ...this.#deps.sender(), watermark, commands: [...commands] }
     const requestId = nameBatch(pending.map(({ context }) => context))
     const { results } = await this.#deps.send(request, { timeoutMs, requestId })
     assert(results.length === commands.length, 'the master answers each command')
