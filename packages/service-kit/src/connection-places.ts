@@ -2,8 +2,8 @@
  * Who has a place when there are more connections than places: not whoever came first. A new connection takes the place of one
  * that does nothing, so that no number of idle ones locks anybody out: of the address that has most connections, the one
  * between two requests, or before its first, that has been quiet for longest; where it has none of these, the one that has been stuck longest in
- * the middle of a request or an answer. One whose request is being worked on, or that moves, is never taken away. Where all
- * are busy, the new one is refused.
+ * the middle of a request or an answer, or all but stuck. One whose request is being worked on, or that moves, is never taken
+ * away. Where all are busy, the new one is refused.
  *
  * A request pays nothing for this: from half of the places on, one slow heartbeat looks at the counters of all sockets.
  */
@@ -14,6 +14,8 @@ import { type Socket } from 'node:net'
 const BEAT_MS = 1000
 /** Whoever stops in the middle is not disturbed before. */
 const STUCK_MS = 10_000
+/** In the middle of a request or an answer less is no move, or a byte now and then would keep a place for ever. */
+const MOVE_BYTES = 16 * 1024
 /** Idle connections that go at once where one has to: looking at all of them costs more than to end some. */
 const IDLE_AT_ONCE = 1 / 64
 const LOG_EVERY_MS = 10_000
@@ -29,7 +31,9 @@ export interface ConnectionPlacesOptions {
 interface Place {
   readonly socket: Socket
   readonly address: string
+  /** When it last moved: how many bytes had passed, and for which answer. */
   bytes: number
+  latest: ServerResponse | undefined
   movedMs: number
 }
 
@@ -62,7 +66,8 @@ export class ConnectionPlaces {
       socket.destroy()
       return
     }
-    const place = { socket, address: socket.remoteAddress ?? '', bytes: 0, movedMs: clock.monotonicMs() }
+    const address = socket.remoteAddress ?? ''
+    const place = { socket, address, bytes: 0, latest: undefined, movedMs: clock.monotonicMs() }
     this.#places.add(place)
     socket.once('close', () => this.#places.delete(place))
     if (!this.#isBeating && this.#isCrowded) void this.#beat()
@@ -91,8 +96,10 @@ export class ConnectionPlaces {
     const nowMs = this.#options.clock.monotonicMs()
     for (const place of this.#places) {
       const bytes = place.socket.bytesRead + place.socket.bytesWritten
-      if (bytes === place.bytes) continue
+      const latest = this.#options.latest(place.socket)
+      if (bytes - place.bytes < leastMove(stateOf(latest), latest === place.latest)) continue
       place.bytes = bytes
+      place.latest = latest
       place.movedMs = nowMs
     }
   }
@@ -157,7 +164,15 @@ function mostOf(candidates: readonly Candidates[]): Candidates | null {
 
 const quietest = ({ idle, stuck }: Candidates): Place => (idle.at(-1) ?? stuck.at(-1))!
 
-function stateOf(latest: ServerResponse | undefined): 'idle' | 'waits for client' | 'busy' {
+/** So many bytes are a move. Whoever waits for this server needs none. */
+function leastMove(state: State, isSame: boolean): number {
+  if (state === 'busy') return 0
+  return state === 'waits for client' && isSame ? MOVE_BYTES : 1
+}
+
+type State = 'idle' | 'waits for client' | 'busy'
+
+function stateOf(latest: ServerResponse | undefined): State {
   if (latest === undefined || latest.writableFinished || latest.destroyed) return 'idle'
   return latest.headersSent || !latest.req.complete ? 'waits for client' : 'busy'
 }

@@ -107,6 +107,25 @@ describe('when there is no place left', () => {
     expect(ended).toEqual(['sending', 'a'])
   })
 
+  it('one that trickles is stuck, and one that has begun another request or moves well is not', () => {
+    const slow = come('slow', 'receiving')
+    const fast = come('fast', 'sending')
+    const busy = come('busy', 'sending')
+    come('working', 'working')
+    for (let seconds = 0; seconds < 10; seconds += 1) {
+      nowMs += 1000
+      slow.bytesRead += 1
+      fast.bytesWritten += 10_000
+      busy.bytesRead += 200
+      answers.set(busy as unknown as Socket, { ...answers.get(busy as unknown as Socket)! } as ServerResponse)
+      // Refused as long as nobody is stuck; each one causes a look.
+      places.take(new FakeSocket('refused', 'b') as unknown as Socket)
+    }
+    come('new', 'working', 'b')
+    expect(new Set(ended.slice(0, 8))).toEqual(new Set(['refused']))
+    expect(ended.filter((name) => name !== 'refused')).toEqual(['slow'])
+  })
+
   it('one of the address that has most goes, though others have been idle for longer', () => {
     come('other', 'idle', 'b')
     come('1', 'sending')
