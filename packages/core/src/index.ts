@@ -25,6 +25,13 @@ export { SpaceWatch, type SpaceWatchDeps } from './space-watch.ts'
 export { Semaphore } from './semaphore.ts'
 export { type Attainment, StartWait } from './start-wait.ts'
 export {
+  type BackgroundWorker,
+  type StepResult,
+  type WorkerProgress,
+  type WorkerStatus,
+} from './workers/background-worker.ts'
+export { Runner, type RunnerOptions } from './workers/runner.ts'
+export {
   type ByteSource,
   type CallOptions,
   type InboundStream,

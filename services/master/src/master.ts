@@ -2,7 +2,14 @@
  * The master without its public listener: it answers the other nodes over the transport and offers the namespace to
  * whoever serves it over HTTP. Its state is the store's, beside who was heard when.
  */
-import { type Clock, type Runtime, type SpaceWatch, type TransportServer } from '@dfs/core'
+import {
+  type Clock,
+  type Runner,
+  type Runtime,
+  type SpaceWatch,
+  type TransportServer,
+  type WorkerStatus,
+} from '@dfs/core'
 import {
   allocateVolumes,
   checkCopies,
@@ -36,7 +43,7 @@ import { watchSpace } from './disk-space.ts'
 import { Groups, reporting } from './metadata/groups.ts'
 import { Membership } from './servers/membership.ts'
 import { type MetadataStore } from './metadata/store.ts'
-import { runMonitor } from './workers/monitor.ts'
+import { masterWorkers } from './workers/master-workers.ts'
 import { OwnCommands } from './metadata/own-commands.ts'
 import { OwnWitness } from './metadata/own-witness.ts'
 import { PassOn } from './passing/pass-on.ts'
@@ -60,6 +67,8 @@ export interface Master {
   /** For the master's own public routes. */
   readonly namespace: Namespace
   readiness(): Promise<Readiness>
+  /** What its background work does at the moment. */
+  workers(): readonly WorkerStatus[]
   /** Where to send the next content request: coordinators that are alive and answer take turns. Null where none is. */
   redirectTarget(): Promise<ServerInfo | null>
   /** Has a chunk server carry out a client's write: `FileService.write`, through here. */
@@ -240,7 +249,8 @@ class RunningMaster implements Master {
   readonly #server: TransportServer
   readonly #readiness: MasterReadiness
   readonly #background = new AbortController()
-  readonly #monitor: Promise<void>
+  readonly #workers: Runner
+  readonly #working: Promise<void>
   #stopped: Promise<void> | null = null
 
   constructor(runtime: Runtime, parts: Parts, server: TransportServer) {
@@ -249,8 +259,8 @@ class RunningMaster implements Master {
     this.#server = server
     this.#readiness = new MasterReadiness({ clock: runtime.clock, ...parts })
     this.namespace = this.#makeNamespace()
-    const monitor = { runtime, ...parts, everyMs: parts.settings.monitorEveryMs }
-    this.#monitor = runMonitor(monitor, this.#background.signal).catch(parts.failure.report)
+    this.#workers = masterWorkers({ runtime, ...parts, everyMs: parts.settings.workersEveryMs })
+    this.#working = this.#workers.run(this.#background.signal).catch(parts.failure.report)
   }
 
   async readiness(): Promise<Readiness> {
@@ -259,6 +269,10 @@ class RunningMaster implements Master {
     if (failure.hasHappened) return { whyNot: 'the metadata store has failed', missing: null }
     if (backup.reason !== null) return { whyNot: backup.reason, missing: null }
     return await reporting(failure.report, () => this.#readiness.look())
+  }
+
+  workers(): readonly WorkerStatus[] {
+    return this.#workers.statuses()
   }
 
   redirectTarget(): Promise<ServerInfo | null> {
@@ -287,7 +301,7 @@ class RunningMaster implements Master {
   async #stop(): Promise<void> {
     this.#background.abort(new Error('the master stops'))
     await this.#server.close()
-    await this.#monitor
+    await this.#working
     await this.#parts.ownWitness.stop()
     await this.#parts.store.close()
   }

@@ -19,8 +19,8 @@ export interface MasterSettings {
   readonly liveness: LivenessLimits
   /** Where clients find the master itself. */
   readonly publicAddress: PublicAddress
-  /** Time between two looks for dead servers. */
-  readonly monitorEveryMs: number
+  /** Time between two steps of each background worker: how soon a dead server is noticed. */
+  readonly workersEveryMs: number
   /** With less room than this on its disk, the master takes no changes. */
   readonly freeSpaceFloorBytes: number
   /** Requests, and their commands, that share a transaction. One request always does, however many commands it has. */
@@ -37,7 +37,7 @@ export const DEFAULT_SETTINGS: MasterSettings = Object.freeze({
   }),
   liveness: Object.freeze({ suspectAfterMs: SUSPECT_AFTER_MS, deadAfterMs: DEAD_AFTER_MS }),
   publicAddress: Object.freeze({ publicPort: 7070, advertisedUrl: null }),
-  monitorEveryMs: HEARTBEAT_MS,
+  workersEveryMs: HEARTBEAT_MS,
   freeSpaceFloorBytes: FREE_SPACE_FLOOR_BYTES,
   // About 20 ms of work.
   requestsPerTransactionMax: 256,

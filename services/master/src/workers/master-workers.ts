@@ -1,0 +1,47 @@
+/** The background work of the master, in one lane: all of it is on the one connection to the store anyway. */
+import { type BackgroundWorker, Runner, type Runtime, type SpaceWatch } from '@dfs/core'
+import { type ClusterTime } from '../metadata/cluster-time.ts'
+import { type MetadataStore } from '../metadata/store.ts'
+import { type RestoredBackup } from '../servers/restored-backup.ts'
+import { type Sessions } from '../servers/sessions.ts'
+import { countDeleted } from './count-deleted.ts'
+import { forgetKeys } from './forget-keys.ts'
+import { keepTime } from './keep-time.ts'
+import { sealDead } from './seal-dead.ts'
+import { watchingSpace } from './watch-space.ts'
+
+/** Volumes, in a transaction of some milliseconds. */
+const STEP_ITEMS_MAX = 100
+
+export interface MasterWorkersOptions {
+  readonly runtime: Runtime
+  readonly store: MetadataStore
+  readonly sessions: Sessions
+  readonly time: ClusterTime
+  readonly space: SpaceWatch
+  readonly backup: Pick<RestoredBackup, 'reason'>
+  /** Time between two steps of each, and before the first ones: until then most servers have registered. */
+  readonly everyMs: number
+}
+
+export function masterWorkers(options: MasterWorkersOptions): Runner {
+  const { runtime, backup, everyMs } = options
+  const workers = [sealDead, watchingSpace, countDeleted, forgetKeys, keepTime].map((make) =>
+    onlyWhereObeyed(make(options), backup, everyMs),
+  )
+  const lane = { workers, budget: STEP_ITEMS_MAX, startAfterMs: everyMs }
+  return new Runner({ clock: runtime.clock, lanes: [lane] })
+}
+
+/** Nothing is decided by metadata that nobody obeys. */
+const onlyWhereObeyed = (
+  worker: BackgroundWorker,
+  backup: Pick<RestoredBackup, 'reason'>,
+  idleMs: number,
+): BackgroundWorker => ({
+  ...worker,
+  step: async (budget, signal) =>
+    backup.reason === null
+      ? await worker.step(budget, signal)
+      : { idleMs, why: 'the metadata is a restored backup, which nobody obeys' },
+})

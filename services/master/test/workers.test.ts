@@ -1,0 +1,106 @@
+/** The master's background work: what each worker waits for, and what none does on a full disk or a restored backup. */
+import { DiskError, type Runtime, type SpaceWatch, type WorkerStatus } from '@dfs/core'
+import { expect, it } from 'vitest'
+import { masterWorkers, type MasterWorkersOptions } from '../src/workers/master-workers.ts'
+import { MasterBench } from './fixture/master-bench.ts'
+import { makeWorld } from './fixture/world.ts'
+
+interface Scene {
+  readonly isFull?: boolean
+  readonly backupReason?: string
+  readonly deadVolumes?: number
+  readonly diskError?: DiskError
+}
+
+/** What was done within 3.5 s, and what the workers say then. */
+async function watch(scene: Scene): Promise<{ done: string[]; statuses: WorkerStatus[] }> {
+  const world = makeWorld()
+  const done: string[] = []
+  const note = async (what: string): Promise<boolean> => {
+    done.push(what)
+    return false
+  }
+  let open = Array.from({ length: scene.deadVolumes ?? 0 }, (_, index) => ({ volume: index + 1 }))
+  const store = {
+    openVolumesOf: async () => open,
+    sealVolumes: async (volumes: readonly number[]) => {
+      open = open.filter(({ volume }) => !volumes.includes(volume))
+      await note(`seal ${volumes.length}`)
+    },
+    countDeleted: () => note('count'),
+    forgetKeys: () => note('forget'),
+  }
+  const space = {
+    isFull: scene.isFull ?? false,
+    look: async () => {
+      if (scene.diskError !== undefined) throw scene.diskError
+      return { freeBytes: 2 ** 40, totalBytes: 2 ** 41 }
+    },
+  } as unknown as SpaceWatch
+  const runner = masterWorkers({
+    runtime: world as Runtime,
+    store: store as unknown as MasterWorkersOptions['store'],
+    sessions: { dead: () => [7] } as unknown as MasterWorkersOptions['sessions'],
+    time: { keep: () => note('keep') } as unknown as MasterWorkersOptions['time'],
+    space,
+    backup: { reason: scene.backupReason ?? null },
+    everyMs: 1000,
+  })
+  const stop = new AbortController()
+  const running = runner.run(stop.signal)
+  await world.clock.advance(3500)
+  const statuses = runner.statuses()
+  stop.abort(new Error('the test is over'))
+  await running
+  return { done, statuses }
+}
+
+const whyOf = (statuses: readonly WorkerStatus[]): Record<string, string | null> =>
+  Object.fromEntries(statuses.map(({ name, why }) => [name, why]))
+
+it('goes round once each second', async () => {
+  const { done, statuses } = await watch({})
+  expect(done).toEqual(Array.from({ length: 3 }, () => ['count', 'forget', 'keep']).flat())
+  expect(whyOf(statuses)).toEqual({
+    'seal-dead': 'no dead server has an open volume',
+    'watch-space': 'the disk has room',
+    'count-deleted': 'all is counted',
+    'forget-keys': 'no key is past its time',
+    'keep-time': 'the time is written down each minute at least',
+  })
+})
+
+it('seals what a dead server leaves at once, before anything else, in bounded transactions', async () => {
+  const { done, statuses } = await watch({ deadVolumes: 250 })
+  expect(done.slice(0, 4)).toEqual(['seal 100', 'seal 100', 'seal 50', 'count'])
+  expect(statuses[0]).toMatchObject({ name: 'seal-dead', did: 250 })
+})
+
+it('changes nothing that can wait while the disk is full', async () => {
+  const { done, statuses } = await watch({ isFull: true, deadVolumes: 1 })
+  expect(new Set(done)).toEqual(new Set(['seal 1', 'keep']))
+  expect(whyOf(statuses)).toMatchObject({
+    'count-deleted': 'the disk is full',
+    'forget-keys': 'the disk is full',
+  })
+})
+
+it('decides nothing by metadata that nobody obeys', async () => {
+  const { done, statuses } = await watch({ backupReason: 'restored', deadVolumes: 1 })
+  expect(done).toEqual([])
+  expect(new Set(statuses.map(({ why }) => why)).size).toBe(1)
+})
+
+it('goes on without knowing how much room there is, and says so', async () => {
+  const { done, statuses } = await watch({ diskError: new DiskError('io', 'the disk is away') })
+  expect(done.filter((what) => what === 'keep')).toHaveLength(3)
+  const lastError = { message: 'the disk is away', atMs: expect.any(Number) as number }
+  expect(statuses[1]).toMatchObject({ name: 'watch-space', why: 'the disk does not answer', lastError })
+})
+
+it('is what the master says that it does', async () => {
+  const bench = await MasterBench.start()
+  const names = bench.master.workers().map(({ name }) => name)
+  expect(names).toEqual(['seal-dead', 'watch-space', 'count-deleted', 'forget-keys', 'keep-time'])
+  await bench.master.stop()
+})
