@@ -68,6 +68,13 @@ export default {
       to: { path: FRAMEWORKS },
     },
     {
+      name: 'the-check-knows-no-table',
+      comment: 'fsck checks a dump; the tables that it comes from are known in its directory sqlite alone.',
+      severity: 'error',
+      from: { path: '^packages/fsck/src/', pathNot: '^packages/fsck/src/(sqlite/|index\\.ts$)' },
+      to: { path: '^packages/fsck/src/sqlite/' },
+    },
+    {
       name: 'domain-imports-nothing-of-the-world',
       comment:
         'Domain code is a function of state, input and time: no Node module, framework, route, worker or adapter.',

@@ -2,7 +2,7 @@
  * A cluster whose programs are of different ages: what the oldest cannot read is not written before it has been replaced.
  * Afterwards old and new records stand side by side, and everything reads both.
  */
-import { checkCluster } from '@dfs/fsck'
+import { checkCluster, sqliteDump } from '@dfs/fsck'
 import { type MetadataStore } from '@dfs/master'
 import { crc32 } from '@dfs/node-runtime'
 import { FEATURE_LEVEL, FEATURE_LEVEL_UNSAID, VOLUMES_DIRECTORY, volumesIn } from '@dfs/protocol'
@@ -93,7 +93,7 @@ test('new records are written once the last old program has been replaced, and n
   }
   const { findings } = await simulation.complete(() =>
     checkCluster({
-      query: (sql, ...parameters) => cluster.store.rows(sql, ...parameters),
+      metadata: sqliteDump((sql, ...parameters) => cluster.store.rows(sql, ...parameters)),
       disks: chunkNodes.map(({ name, runtime }) => ({ name, disk: runtime.disk })),
       crc32,
     }),

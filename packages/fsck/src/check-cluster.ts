@@ -18,13 +18,14 @@ import { type Crc32 } from '@dfs/volume'
 import { Beyond } from './beyond.ts'
 import { checkBooks } from './books.ts'
 import { checkVolume, type FoundCopy } from './copies.ts'
+import { Cursor } from './cursor.ts'
 import { readOrNothing } from './disk-reads.ts'
 import { Findings, type Report } from './findings.ts'
-import { chunksOf, type Query, type Replica, serversOf, type Volume, volumesOf } from './metadata.ts'
+import { type Chunk, type MetadataDump, type Replica, type Volume } from './metadata.ts'
 import { Past } from './past.ts'
 
 export interface ClusterAtRest {
-  readonly query: Query
+  readonly metadata: MetadataDump
   /** The disks of the chunk servers, with a name for each. */
   readonly disks: readonly { readonly name: string; readonly disk: Disk }[]
   readonly crc32: Crc32
@@ -42,19 +43,25 @@ interface Server {
 
 /** Rejects where the metadata cannot be read at all, or with the signal's reason. */
 export async function checkCluster(cluster: ClusterAtRest): Promise<Report> {
-  const { findings = new Findings(), crc32 } = cluster
-  checkBooks(cluster.query, findings)
+  const { findings = new Findings(), metadata, crc32 } = cluster
+  const volumes = [...metadata.volumes()]
+  checkBooks(metadata, volumes, findings)
   const { servers, strangers } = await findServers(cluster, findings)
-  const volumes = [...volumesOf(cluster.query)]
   const known = {
     volumeOf: new Map(volumes.flatMap(({ id, replicas }) => replicas.map(({ replica }) => [replica, id]))),
     endOf: new Map(volumes.map(({ id, committedEnd }) => [id, committedEnd])),
   }
+  using chunks = new Cursor(metadata.chunksByVolume())
   for (const volume of volumes) {
     cluster.signal?.throwIfAborted()
-    await checkOne(cluster, servers, volume, findings)
+    await checkOne(
+      cluster,
+      servers,
+      { volume, chunks: chunks.all((chunk) => chunk.volume - volume.id) },
+      findings,
+    )
   }
-  const beyond = new Beyond(new Past(cluster.query), crc32)
+  const beyond = new Beyond(new Past(metadata.history()), crc32)
   for (const server of [...servers.values(), ...strangers]) {
     cluster.signal?.throwIfAborted()
     await checkCopiesOn(server, known, { findings, beyond, crc32 })
@@ -65,10 +72,10 @@ export async function checkCluster(cluster: ClusterAtRest): Promise<Report> {
 
 /** The servers by their ids, as the disks name themselves; and those that the metadata does not know. */
 async function findServers(
-  { query, disks, crc32 }: ClusterAtRest,
+  { metadata, disks, crc32 }: ClusterAtRest,
   findings: Findings,
 ): Promise<{ servers: Map<number, Server>; strangers: Server[] }> {
-  const byDisk = serversOf(query)
+  const byDisk = new Map([...metadata.servers()].map((server) => [server.diskUid, server]))
   const found = new Map<number, Server>()
   const strangers: Server[] = []
   for (const { name, disk } of disks) {
@@ -105,9 +112,9 @@ async function identityIn(
 }
 
 async function checkOne(
-  { query, crc32, onBytes }: ClusterAtRest,
+  { crc32, onBytes }: ClusterAtRest,
   servers: ReadonlyMap<number, Server>,
-  volume: Volume,
+  { volume, chunks }: { volume: Volume; chunks: Iterable<Chunk> },
   findings: Findings,
 ): Promise<void> {
   const files: DiskFile[] = []
@@ -129,7 +136,7 @@ async function checkOne(
   }
   findings.checked({ volumes: 1, copies: copies.length })
   try {
-    await checkVolume({ volume, chunks: chunksOf(query, volume.id), copies, crc32 }, findings)
+    await checkVolume({ volume, chunks, copies, crc32 }, findings)
   } finally {
     for (const file of files) await file.close()
   }

@@ -1,12 +1,58 @@
 /**
- * The metadata as a check reads it: rows of the database, through a query function that is handed in. It knows the tables
- * and nothing of the program that writes them, so that a mistake of that program is not repeated here.
+ * The metadata as a check reads it: a dump that whatever keeps it offers. Each list comes in the order that is named, so that
+ * those which belong together are gone through side by side, once, and only volumes and directories are held in memory.
+ * Numbers compare as numbers. Nothing is promised of what the rows say: that is what is checked.
  */
-export type Row = Readonly<Record<string, unknown>>
-export type Query = (sql: string, ...parameters: readonly (number | string)[]) => Iterable<Row>
+import { type Epoch } from '@dfs/protocol'
 
-/** The schema that the statements here are written for. */
-export const SCHEMA_VERSIONS_KNOWN = Object.freeze({ first: 1, last: 7 })
+export interface MetadataDump {
+  /** As they are written down. */
+  totals(): Totals
+  history(): History
+  servers(): Iterable<KnownServer>
+  /** By id. */
+  volumes(): Iterable<Volume>
+  /** All chunks, by volume, then their records' offsets. */
+  chunksByVolume(): Iterable<Chunk>
+  /** All chunks, by content, then start. */
+  chunks(): Iterable<PlacedChunk>
+  /** Contents that a version, an upload under way or the list of garbage refers to, rising. */
+  contentsInUse(): Iterable<number>
+  /** By file, then id. */
+  versions(): Iterable<Version>
+  /** By content; those without one first. */
+  versionsByContent(): Iterable<Version>
+  /** By directory. */
+  entries(): Iterable<Entry>
+  /** Entries that are files, by id, then version. */
+  files(): Iterable<Entry>
+  /** Entries that are directories. */
+  directories(): Iterable<Entry>
+  /** What was deleted or replaced, by id. */
+  trash(): Iterable<Trashed>
+}
+
+export interface Totals {
+  readonly files: number
+  readonly directories: number
+  readonly links: number
+  readonly fileBytes: number
+}
+
+/** How far the metadata is, and how it got there. */
+export interface History {
+  readonly now: Epoch
+  /** The starts of the master that are known, by counter, each with the transactions that it began with. */
+  readonly starts: readonly Epoch[]
+  /** The counter with which `dfs recover` began the present history; 0 where it is the first. */
+  readonly begunWith: number
+}
+
+export interface KnownServer {
+  readonly id: number
+  readonly diskUid: string
+  readonly name: string
+}
 
 export interface Replica {
   readonly replica: number
@@ -27,6 +73,7 @@ export interface Volume {
 }
 
 export interface Chunk {
+  readonly volume: number
   readonly content: number
   readonly start: number
   readonly offset: number
@@ -37,57 +84,34 @@ export interface Chunk {
   readonly requestNumber: number | null
 }
 
-const REPLICA_STATES = [null, 'open', 'unverified', 'in-sync', 'damaged', 'lost'] as const
-
-const VOLUMES = `SELECT id, state, primary_server, primary_incarnation, committed_end, sealed_length, salt
-  FROM volumes ORDER BY id`
-
-const integer = (row: Row, name: string): number => Number(row[name])
-
-export function* volumesOf(query: Query): Generator<Volume> {
-  for (const row of query(VOLUMES)) {
-    const id = integer(row, 'id')
-    yield {
-      id,
-      isOpen: row['state'] === 1,
-      primaryServer: integer(row, 'primary_server'),
-      primaryIncarnation: integer(row, 'primary_incarnation'),
-      committedEnd: integer(row, 'committed_end'),
-      sealedLength: row['sealed_length'] === null ? null : integer(row, 'sealed_length'),
-      salt: String(row['salt']),
-      replicas: [...query('SELECT id, server, state FROM replicas WHERE volume = ? ORDER BY id', id)].map(
-        (replica) => ({
-          replica: integer(replica, 'id'),
-          server: integer(replica, 'server'),
-          state: REPLICA_STATES[integer(replica, 'state')] ?? 'lost',
-        }),
-      ),
-    }
-  }
+export interface PlacedChunk {
+  readonly content: number
+  readonly start: number
+  readonly length: number
+  readonly volume: number
 }
 
-/** The chunks of a volume in the order of their records. */
-export function* chunksOf(query: Query, volume: number): Generator<Chunk> {
-  const sql = `SELECT content_id, start, "offset", record_size, length, crc32, (SELECT request_number FROM versions v
-      WHERE v.content_id = c.content_id AND v.id = c.content_id LIMIT 1) AS request_number
-    FROM chunks c WHERE volume = ? ORDER BY "offset"`
-  for (const row of query(sql, volume)) {
-    yield {
-      content: integer(row, 'content_id'),
-      start: integer(row, 'start'),
-      offset: integer(row, 'offset'),
-      recordSize: integer(row, 'record_size'),
-      length: integer(row, 'length'),
-      crc32: integer(row, 'crc32'),
-      requestNumber: row['request_number'] === null ? null : integer(row, 'request_number'),
-    }
-  }
+export interface Version {
+  readonly file: number
+  readonly id: number
+  readonly size: number
+  readonly content: number | null
 }
 
-/** Ids of servers by the id of their disk. */
-export function serversOf(query: Query): Map<string, { id: number; name: string }> {
-  const rows = [...query('SELECT id, disk_uid, name FROM servers ORDER BY id')]
-  return new Map(
-    rows.map((row) => [String(row['disk_uid']), { id: integer(row, 'id'), name: String(row['name']) }]),
-  )
+export type EntryKind = 'file' | 'directory' | 'link'
+
+export interface Entry {
+  readonly parent: number
+  readonly name: string
+  readonly kind: EntryKind
+  readonly id: number
+  readonly version: number
+  readonly size: number
+}
+
+export interface Trashed {
+  readonly id: number
+  readonly kind: EntryKind
+  /** False for a directory whose content is still in the totals. */
+  readonly isCounted: boolean
 }

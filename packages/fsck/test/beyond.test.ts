@@ -5,7 +5,8 @@ import { type CopyState } from '@dfs/protocol'
 import { frameRecord, sumContent, type Witness } from '@dfs/volume'
 import { expect, it } from 'vitest'
 import { Beyond } from '../src/beyond.ts'
-import { type Finding, Findings, type Query } from '../src/index.ts'
+import { type Finding, Findings } from '../src/index.ts'
+import { type History } from '../src/metadata.ts'
 import { Past } from '../src/past.ts'
 
 const VOLUME = 7
@@ -53,17 +54,14 @@ function logOf([second, third]: readonly [Wish, Wish]): { bytes: Uint8Array; end
 const SIZE = logOf([{}, {}]).ends[0]!
 
 /** The metadata: 100 transactions in the second start, which began at 50; a history may have begun with a later start. */
-const queryOf =
-  (historyCounter: number): Query =>
-  (sql) => {
-    if (sql.includes('FROM state')) return [{ epoch: 2, nonce: NONCE, sequence: 100 }]
-    if (sql.includes('FROM sqlite_schema')) return [{ name: 'starts' }, { name: 'histories' }]
-    if (sql.includes('FROM histories')) return [{ counter: historyCounter }]
-    return [
-      { counter: 1, nonce: OLD_NONCE, sequence: 1 },
-      { counter: 2, nonce: NONCE, sequence: 50 },
-    ]
-  }
+const historyOf = (begunWith: number): History => ({
+  now: { counter: 2, nonce: NONCE, sequence: 100 },
+  starts: [
+    { counter: 1, nonce: OLD_NONCE, sequence: 1 },
+    { counter: 2, nonce: NONCE, sequence: 50 },
+  ],
+  begunWith,
+})
 
 const diskOf = (bytes: Uint8Array): Pick<Disk, 'open'> => ({
   open: async () =>
@@ -82,7 +80,7 @@ async function lookAt(
   wishes: readonly [Wish, Wish],
   { committedEnd = SIZE, historyCounter = 0 } = {},
 ): Promise<readonly Finding[]> {
-  const beyond = new Beyond(new Past(queryOf(historyCounter)), crc32)
+  const beyond = new Beyond(new Past(historyOf(historyCounter)), crc32)
   const { bytes } = logOf(wishes)
   for (const serverName of ['two', 'one']) {
     await beyond.look({ disk: diskOf(bytes), serverName, state: STATE, committedEnd })

@@ -2,7 +2,7 @@
  * "The check of a stopped cluster finds nothing": `dfs fsck` looks at the metadata and at every disk by itself, without the books of
  * the simulator, and must not find more than what was harmed on purpose.
  */
-import { checkCluster, type Finding } from '@dfs/fsck'
+import { checkCluster, type Finding, sqliteDump } from '@dfs/fsck'
 import { crc32 } from '@dfs/node-runtime'
 import { formatId } from '@dfs/protocol'
 import { type Atlas } from '../ledger/atlas.ts'
@@ -21,7 +21,7 @@ export interface RestingCluster {
 export async function checkAtRest(resting: RestingCluster): Promise<void> {
   const { chunkNodes, store } = resting.cluster
   const { findings } = await checkCluster({
-    query: (sql, ...parameters) => store.rows(sql, ...parameters),
+    metadata: sqliteDump((sql, ...parameters) => store.rows(sql, ...parameters)),
     disks: chunkNodes.map(({ name, runtime }) => ({ name, disk: runtime.disk })),
     crc32,
   })

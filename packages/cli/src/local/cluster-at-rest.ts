@@ -6,7 +6,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { DiskError } from '@dfs/core'
-import { checkCluster, Findings, type Report } from '@dfs/fsck'
+import { checkCluster, Findings, type Report, sqliteDump } from '@dfs/fsck'
 import { crc32, lockDirectory, NodeDisk } from '@dfs/node-runtime'
 import { DfsError, IDENTITY_FILES } from '@dfs/protocol'
 import { CheckedMetadata, DATABASE, isDatabaseError } from './checked-metadata.ts'
@@ -33,7 +33,7 @@ export async function checkDataDirectory(directory: string, options: CheckOption
   const findings = new Findings()
   const { query } = held.use(await CheckedMetadata.open(join(directory, 'master'), findings))
   const cluster = {
-    query,
+    metadata: sqliteDump(query),
     findings,
     disks: names.map((name) => ({ name, disk: new NodeDisk(join(directory, name)) })),
     crc32,

@@ -1,7 +1,7 @@
 /**
  * The schema, as the list of steps that lead to it. A step that was released is never edited: a change is a new step.
  * `PRAGMA user_version` is the number of steps taken. `dfs fsck` reads these tables too and names the versions that it knows
- * (packages/fsck/src/metadata.ts): a new step is known there as well, with the rules that follow from it.
+ * (packages/fsck/src/sqlite/query.ts): a new step is known there as well, with the rules that follow from it.
  *
  * A small new file costs four row writes: its entry, its version, its chunk, and the chunk's place in the index by
  * volume. What a batch has in common (results, committed ends, counters) is one row each for the batch.

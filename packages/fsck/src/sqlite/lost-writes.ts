@@ -1,5 +1,5 @@
 /** Which files a database has that an earlier state of it had not: what is lost where the later one cannot be kept. */
-import { type Query } from './metadata.ts'
+import { type Query } from './query.ts'
 
 /** Where a state of the database stands. */
 export interface Standing {
