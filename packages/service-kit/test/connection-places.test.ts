@@ -48,18 +48,20 @@ class FakeSocket extends EventEmitter {
 
 type State = 'new' | 'idle' | 'working' | 'sending' | 'receiving'
 
+const answerIn = (state: State): ServerResponse =>
+  ({
+    writableFinished: state === 'idle',
+    destroyed: false,
+    headersSent: state === 'sending',
+    req: { complete: state !== 'receiving' },
+  }) as unknown as ServerResponse
+
 /** A connection that is made now, a second after the last. */
 function come(name: string, state: State = 'new', address = 'a'): FakeSocket {
   nowMs += 1000
   const fake = new FakeSocket(name, address)
   const socket = fake as unknown as Socket
-  const answer = {
-    writableFinished: state === 'idle',
-    destroyed: false,
-    headersSent: state === 'sending',
-    req: { complete: state !== 'receiving' },
-  }
-  if (state !== 'new') answers.set(socket, answer as unknown as ServerResponse)
+  if (state !== 'new') answers.set(socket, answerIn(state))
   places.take(socket)
   return fake
 }
@@ -117,7 +119,7 @@ describe('when there is no place left', () => {
       slow.bytesRead += 1
       fast.bytesWritten += 10_000
       busy.bytesRead += 200
-      answers.set(busy as unknown as Socket, { ...answers.get(busy as unknown as Socket)! } as ServerResponse)
+      answers.set(busy as unknown as Socket, answerIn('sending'))
       // Refused as long as nobody is stuck; each one causes a look.
       places.take(new FakeSocket('refused', 'b') as unknown as Socket)
     }
