@@ -56,7 +56,10 @@ async function judge(file: LogBytes, scan: LogScan): Promise<LogState> {
  */
 function faultsToMend(scan: LogScan): readonly Fault[] {
   if (scan.isDamaged) return scan.faults
-  const isFlip = scan.tailFaults.every((fault) => mendsOfFrame(scan.header, fault).length > 0)
+  // Where the fault before it is explained by a bit of its page, what it says of the sum is right.
+  const isFlip = scan.tailFaults.every(
+    (fault) => mendsOfFrame(scan.header, { ...fault, isFromSure: true }).length > 0,
+  )
   return isFlip && scan.hasEndBehind ? scan.tailFaults : []
 }
 

@@ -2,10 +2,10 @@
  * Reads a log to its very end, beyond the frame at which SQLite would stop, and says what is there.
  *
  * A transaction is synced before the next one begins. So of the last one any part may be missing, in any order, and nothing
- * of it was acknowledged; of all others nothing may. A frame that does not add up is a *fault*. It is damage where a valid
- * frame of this log stands behind the end of the fault's transaction, and the end is known by any of these: the next frame
- * that ends a transaction; the fault itself, if its header says so; a page that comes a second time (no transaction
- * has a page twice: connection.ts of the master lets nothing be spilled).
+ * of it was acknowledged; of all others nothing may. A frame that does not add up is a *fault*. It is damage where any
+ * frame of this log stands behind the end of the fault's transaction, valid or not, and the end is known by any of these: the
+ * next frame that ends a transaction; the fault itself, if its header says so; a page that comes a second time (no
+ * transaction has a page twice: connection.ts of the master lets nothing be spilled).
  *
  * Frames with other salts are what an earlier round has left. They are passed over, unless one of this log follows.
  */
@@ -82,7 +82,7 @@ class Scanner {
   #firstFault: number | null = null
   /** Where a transaction that begins behind the first fault seems to begin. */
   #boundary: number | null = null
-  /** The last such place that a valid frame stands behind. */
+  /** The last such place that a frame of this log stands behind. */
   #provenBoundary: number | null = null
   #behind = 0
 
@@ -154,7 +154,10 @@ class Scanner {
       this.#previous = fault
       this.#faults.push(fault)
     }
-    if (this.#sharesSalt(found)) this.#lookForBoundary(fault, found)
+    if (!this.#sharesSalt(found)) return
+    // A frame of this log that stands behind the end of a transaction began a later one, however little of it is there.
+    this.#provenBoundary = this.#boundary ?? this.#provenBoundary
+    this.#lookForBoundary(fault, found)
   }
 
   #lookForBoundary(fault: Fault, found: FrameHeader): void {

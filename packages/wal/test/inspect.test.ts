@@ -129,3 +129,26 @@ it('mends what is damaged where the last transaction is torn as well', async () 
   const state = await inspectLog(withFlips(fileOf(log), [flip]))
   expect(state).toMatchObject({ kind: 'damaged', mend: [flip], scan: { isDamaged: true } })
 })
+
+describe('a bit of the last transaction that was synced', () => {
+  const place = HEADER_BYTES + (INTACT_FRAMES - 2) * FRAME_BYTES + 100
+  const next = HEADER_BYTES + INTACT_FRAMES * FRAME_BYTES
+
+  it.each([
+    ['in a frame within it', place],
+    ['in its end', place + FRAME_BYTES],
+  ])('is no tear where the next transaction had only begun: %s', async (_, at) => {
+    const log = LOG.slice()
+    log.fill(0, next + 16)
+    log[at]! ^= 2
+    const state = await inspect(log)
+    expect(state).toMatchObject({ kind: 'damaged', mend: [{ at, mask: 2 }] })
+  })
+
+  it('is no tear beside another one, nor is either turned back: they may explain each other', async () => {
+    const log = LOG.slice(0, next)
+    log[place]! ^= 2
+    log[place + FRAME_BYTES]! ^= 4
+    expect(await inspect(log)).toMatchObject({ kind: 'damaged', mend: null })
+  })
+})
