@@ -16,7 +16,7 @@ const code = filesOf(['.ts'], ['packages', 'services', 'test'])
 const sources = code.filter(({ path }) => path.includes('/src/'))
 
 interface Row {
-  readonly line: string
+  readonly title: string
   readonly rules: readonly string[]
   readonly sources: readonly string[]
   readonly tests: readonly string[]
@@ -29,22 +29,22 @@ const pathsIn = (line: string): string[] =>
 
 const rulesIn = (line: string): string[] => [...new Set([...line.matchAll(RULE)].map(([rule]) => rule))]
 
-/** The rows of both tables: promises, and rules. */
+/** The sections about promises, and about rules. */
 const rows = text
-  .split('\n')
-  .filter((line) => line.startsWith('|') && pathsIn(line).some((path) => path.includes('/src/')))
-  .map((line): Row => {
-    const paths = pathsIn(line)
+  .split(/^#{2,3} /m)
+  .filter((section) => /^(Kept by|Named by|Rule): /m.test(section))
+  .map((section): Row => {
+    const paths = pathsIn(section)
     return {
-      line,
-      rules: rulesIn(line),
+      title: section.slice(0, section.indexOf('\n')),
+      rules: rulesIn(section),
       sources: paths.filter((path) => path.includes('/src/')),
       tests: paths.filter((path) => path.endsWith('.test.ts')),
-      keepers: line.split('|').at(-2)!,
+      keepers: section.slice(section.search(/(Kept|Named) by: /)),
     }
   })
-const promises = rows.filter(({ line }) => !/^\| R\d/.test(line))
-const definitions = rows.filter(({ line }) => /^\| R\d/.test(line))
+const promises = rows.filter(({ title }) => !/^R\d/.test(title))
+const definitions = rows.filter(({ title }) => /^R\d/.test(title))
 
 /** Of these files, those that speak of the rule. */
 const naming = (rule: string, paths: readonly string[]): string[] =>
@@ -59,11 +59,11 @@ test('every file that the promises name is there', () => {
 test('every promise and every rule names a test', () => {
   expect(promises.length).toBeGreaterThan(10)
   expect(definitions.length).toBeGreaterThan(20)
-  expect(rows.filter(({ keepers }) => !keepers.includes('test/')).map(({ line }) => line)).toEqual([])
+  expect(rows.filter(({ keepers }) => !keepers.includes('test/')).map(({ title }) => title)).toEqual([])
 })
 
 test('every rule that is named anywhere is explained, once', () => {
-  const explained = definitions.map(({ rules }) => rules[0]!)
+  const explained = definitions.map(({ title }) => title)
   expect(new Set(explained).size).toBe(explained.length)
   const named = [...code, ...filesOf(['.md'], ['docs'])].filter(({ path }) => path !== PAGE)
   const unknown = named.flatMap((file) =>
@@ -75,14 +75,14 @@ test('every rule that is named anywhere is explained, once', () => {
   expect(promises.flatMap(({ rules }) => rules).filter((rule) => !explained.includes(rule))).toEqual([])
 })
 
-test('a test that a row names speaks of its rules', () => {
+test('a test that a section names speaks of its rules', () => {
   const silent = rows.flatMap(({ rules, tests }) =>
     rules.filter((rule) => naming(rule, tests).length === 0).map((rule) => `${rule}: ${tests.join(', ')}`),
   )
   expect(silent).toEqual([])
 })
 
-test('where sources speak of a rule, a row points to one of them', () => {
+test('where sources speak of a rule, a section points to one of them', () => {
   const spokenOf = new Set(sources.flatMap((file) => rulesIn(file.text)))
   const silent = rows.flatMap((row) =>
     row.rules
