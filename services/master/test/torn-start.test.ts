@@ -63,7 +63,7 @@ it('keeps the copy until the last server that the metadata knows has registered 
 it('tells a server that has seen the transaction where the copy is, and keeps it (R6)', async () => {
   const { b, directory } = await startTorn()
   const clusterId = b.store.clusterId
-  const [{ prefix }] = b.store.kept as [{ prefix: string }]
+  const { prefix } = b.store.kept[0]!
   for (const index of [0, 1]) await b.register(index, { incarnation: 2, clusterId })
   await expect(b.register(2, { incarnation: 2, clusterId, seenEpoch })).rejects.toMatchObject({
     code: 'STALE_EPOCH',
