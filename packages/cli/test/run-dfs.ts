@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { TestClock, testRandom } from '@dfs/client/testing'
+import { pausingClock } from '@dfs/client/testing'
+import { seededRandom } from '@dfs/core/testing'
 import { runProgram } from '../src/index.ts'
 
 export const PROGRAM = fileURLToPath(new URL('../bin/dfs.cjs', import.meta.url))
@@ -69,7 +70,7 @@ export async function runHere(
   const stdout = Object.assign(new PassThrough(), { isTTY: isTerminal })
   const { signal } = new AbortController()
   programsRun += 1
-  const [clock, random, version] = [new TestClock(), testRandom(programsRun), '0']
+  const [clock, random, version] = [pausingClock(), seededRandom(programsRun), '0']
   const streams = { stdin, stdout, stderr }
   const ended = runProgram({
     argv: args,

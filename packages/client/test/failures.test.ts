@@ -2,16 +2,17 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { CLIENT_LIMITS, createClient, type DfsClient, type Download, RequestError } from '../src/index.ts'
 import { patienceMs } from '../src/options.ts'
-import { FakeCluster, type Mishap, type SeenRequest, TestClock, testRandom } from './fake/index.ts'
+import { type ManualClock, seededRandom } from '@dfs/core/testing'
+import { FakeCluster, type Mishap, pausingClock, type SeenRequest } from './fake/index.ts'
 
 let cluster: FakeCluster
 let client: DfsClient
-let clock: TestClock
+let clock: ManualClock
 
 beforeEach(async () => {
   cluster = await FakeCluster.start()
-  clock = new TestClock()
-  client = createClient({ url: cluster.url, clock, random: testRandom() })
+  clock = pausingClock()
+  client = createClient({ url: cluster.url, clock, random: seededRandom() })
 })
 
 afterEach(async () => {
@@ -68,7 +69,7 @@ describe('Refusals', () => {
 
   test('Retry-After beyond the deadline ends the operation without another attempt.', async () => {
     befall('PUT', { kind: 'refuse', code: 'TOO_BUSY', retryAfterSeconds: 9 }, Infinity)
-    const impatient = createClient({ url: cluster.url, clock, random: testRandom(), deadlineMs: 8000 })
+    const impatient = createClient({ url: cluster.url, clock, random: seededRandom(), deadlineMs: 8000 })
     await expect(impatient.put('/a', HELLO)).rejects.toMatchObject({ code: 'TOO_BUSY' })
     await impatient.close()
     expect(callsOf('PUT')).toHaveLength(1)
@@ -188,7 +189,7 @@ describe('Silence', () => {
     befall('GET', {
       kind: 'stall',
       afterBytes: 0,
-      stalled: () => clock.advance(CLIENT_LIMITS.silenceMs),
+      stalled: () => clock.jump(CLIENT_LIMITS.silenceMs),
     })
     const { body } = await client.get('/a')
     expect((await bytesOf(body)).toString()).toBe('hello')
@@ -206,7 +207,7 @@ describe('Silence', () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     let hung: number | null = null
     const stalled = (): void => {
-      clock.advance(CLIENT_LIMITS.silenceMs)
+      clock.jump(CLIENT_LIMITS.silenceMs)
       resolve()
     }
     cluster.mishap = ({ method, target, server }) => {
@@ -235,7 +236,7 @@ describe('Silence', () => {
     const putting = client.put('/a', once())
     await hanging
     await clock.turn()
-    clock.advance(CLIENT_LIMITS.attemptTimeoutMs)
+    clock.jump(CLIENT_LIMITS.attemptTimeoutMs)
     await expect(putting).rejects.toMatchObject({ code: 'TIMEOUT_ERROR' })
     const healthQuestions = cluster.seen.filter(({ target }) => target === '/healthz')
     expect([callsOf('PUT').length, healthQuestions.length]).toEqual([1, 0])
@@ -245,7 +246,7 @@ describe('Silence', () => {
     let answerPut = (): void => {}
     const stalled = (goOn: () => void): void => {
       answerPut = goOn
-      clock.advance(CLIENT_LIMITS.silenceMs)
+      clock.jump(CLIENT_LIMITS.silenceMs)
     }
     cluster.mishap = ({ method, target }) => {
       if (target === '/healthz') answerPut()
@@ -261,9 +262,9 @@ describe('Silence', () => {
     const { body } = await client.get('/a')
     const pieces = body[Symbol.asyncIterator]()
     const first = await pieces.next()
-    clock.advance(10 * CLIENT_LIMITS.deadlineMs)
+    clock.jump(10 * CLIENT_LIMITS.deadlineMs)
     const second = pieces.next()
-    clock.advance(CLIENT_LIMITS.attemptTimeoutMs)
+    clock.jump(CLIENT_LIMITS.attemptTimeoutMs)
     expect(Buffer.concat([first.value, (await second).value]).toString()).toBe('hello')
     expect(callsOf('GET')).toEqual([2, 1])
     await pieces.return?.()
@@ -355,7 +356,7 @@ describe('Downloads', () => {
     const ending = new AbortController()
     await giveUp(await client.get('/small', { signal: ending.signal }), ending)
     // Another one takes many turns of the event loop: whatever the first one leaves behind has shown by then.
-    await using other = createClient({ url: cluster.url, clock, random: testRandom() })
+    await using other = createClient({ url: cluster.url, clock, random: seededRandom() })
     expect((await bytesOf((await other.get('/small')).body)).equals(HELLO)).toBe(true)
     process.off('uncaughtExceptionMonitor', note)
     expect(uncaught).toEqual([])

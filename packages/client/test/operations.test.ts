@@ -1,14 +1,15 @@
 /** What the client sends and returns when nothing goes wrong. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createClient, type DfsClient } from '../src/index.ts'
-import { FakeCluster, TestClock, testRandom } from './fake/index.ts'
+import { seededRandom } from '@dfs/core/testing'
+import { FakeCluster, pausingClock } from './fake/index.ts'
 
 let cluster: FakeCluster
 let client: DfsClient
 
 beforeEach(async () => {
   cluster = await FakeCluster.start()
-  client = createClient({ url: cluster.url, clock: new TestClock(), random: testRandom() })
+  client = createClient({ url: cluster.url, clock: pausingClock(), random: seededRandom() })
 })
 
 afterEach(async () => {

@@ -1,10 +1,10 @@
 /** Which server comes first, and who is asked for the list when a node is silent or gone. */
+import { ManualClock } from '@dfs/core/testing'
 import { type ServerListView, type ServerView } from '@dfs/protocol'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { AVOID_SERVER_MS_MAX, LIST_STAGGER_MS } from '../src/options.ts'
 import { ServerDirectory } from '../src/servers.ts'
 import { firstToAnswer } from '../src/staggered.ts'
-import { TestClock } from './fake/index.ts'
 
 const ENTRY = 'http://master:1'
 const [A, B, C] = ['http://a:1', 'http://b:1', 'http://c:1'] as const
@@ -25,14 +25,14 @@ const view = (url: string): ServerView => ({
   featureLevel: 2,
 })
 
-let clock: TestClock
+let clock: ManualClock
 let asked: string[]
 /** What a node does when it is asked for the list; hangs where it is not named. */
 let behaviour: Record<string, 'lists' | 'fails'>
 let directory: ServerDirectory
 
 beforeEach(() => {
-  clock = new TestClock(0)
+  clock = new ManualClock()
   asked = []
   behaviour = { [ENTRY]: 'lists', [A]: 'lists', [B]: 'lists', [C]: 'lists' }
   directory = new ServerDirectory({
@@ -56,10 +56,10 @@ describe('Servers that failed', () => {
   test('come last, the latest at the very end, and first again when their time has passed', async () => {
     expect(await directory.candidates(false)).toEqual([A, B, C])
     directory.avoid(A)
-    clock.advance(10)
+    clock.jump(10)
     directory.avoid(B)
     expect(await directory.candidates(false)).toEqual([C, A, B])
-    clock.advance(1000)
+    clock.jump(1000)
     expect(await directory.candidates(false)).toEqual([A, B, C])
   })
 
@@ -68,7 +68,7 @@ describe('Servers that failed', () => {
     const avoidedForMs = async (): Promise<number> => {
       directory.avoid(A)
       let ms = 0
-      for (; (await directory.candidates(false))[0] !== A; ms += 500) clock.advance(500)
+      for (; (await directory.candidates(false))[0] !== A; ms += 500) clock.jump(500)
       return ms
     }
     expect([await avoidedForMs(), await avoidedForMs(), await avoidedForMs()]).toEqual([1000, 2000, 4000])
@@ -84,14 +84,14 @@ describe('The list', () => {
     await directory.candidates(false)
     delete behaviour[ENTRY]
     asked.length = 0
-    clock.advance(3000)
+    clock.jump(3000)
     const listing = directory.candidates(false)
     await clock.turn()
     expect(asked).toEqual([ENTRY])
-    clock.advance(LIST_STAGGER_MS)
+    clock.jump(LIST_STAGGER_MS)
     expect(await listing).toEqual([A, B, C])
     expect(asked).toEqual([ENTRY, A])
-    clock.advance(3000)
+    clock.jump(3000)
     await directory.candidates(false)
     expect(asked).toEqual([ENTRY, A, A])
   })
@@ -99,7 +99,7 @@ describe('The list', () => {
   test('that nobody gives is not asked for again at once; the old one serves', async () => {
     await directory.candidates(false)
     behaviour = { [ENTRY]: 'fails', [A]: 'fails', [B]: 'fails', [C]: 'fails' }
-    clock.advance(3000)
+    clock.jump(3000)
     asked.length = 0
     for (let count = 0; count < 5; count += 1) {
       directory.avoid(A)
@@ -123,9 +123,9 @@ describe('A question to several', () => {
     }
     const asking = firstToAnswer([hang, hang, async () => 'answer'], clock, 100)
     await clock.turn()
-    clock.advance(100)
+    clock.jump(100)
     await clock.turn()
-    clock.advance(100)
+    clock.jump(100)
     expect(await asking).toBe('answer')
     expect(signals.map(({ aborted }) => aborted)).toEqual([true, true])
     await clock.turn()

@@ -1,20 +1,20 @@
 import { DeadlineError, withDeadline } from '@dfs/core'
 import { describe, expect, it } from 'vitest'
-import { ManualClock } from './manual-clock.ts'
+import { ManualClock } from './kit/index.ts'
 
 describe('withDeadline', () => {
   it('passes on the result and ends its sleep, so that no timer outlives the work', async () => {
     const clock = new ManualClock()
     expect(await withDeadline(clock, 5, async () => 'done')).toBe('done')
     await Promise.resolve()
-    expect(clock.sleeping).toBe(0)
+    expect(clock.sleepersCount).toBe(0)
   })
 
   it("passes on the work's own error", async () => {
     const clock = new ManualClock()
     const error = new Error('broken')
     await expect(withDeadline(clock, 5, () => Promise.reject(error))).rejects.toBe(error)
-    expect(clock.sleeping).toBe(0)
+    expect(clock.sleepersCount).toBe(0)
   })
 
   it('rejects and aborts the work when the time is over, even where the work never heeds it', async () => {
@@ -24,7 +24,7 @@ describe('withDeadline', () => {
       signals.push(signal)
       return new Promise<never>(() => {})
     })
-    clock.wakeAll()
+    clock.jump(5)
     await expect(outcome).rejects.toBeInstanceOf(DeadlineError)
     expect(signals[0]?.reason).toBeInstanceOf(DeadlineError)
   })
@@ -32,7 +32,7 @@ describe('withDeadline', () => {
   it('does not abort the signal of work that has ended in time', async () => {
     const clock = new ManualClock()
     const signal = await withDeadline(clock, 5, async (given) => given)
-    clock.wakeAll()
+    clock.jump(5)
     await Promise.resolve()
     expect(signal.aborted).toBe(false)
   })

@@ -1,19 +1,18 @@
 /** News is said once, then with its count, ever more rarely. */
 import { expect, test } from 'vitest'
-import { type Clock } from '../src/clock.ts'
+import { ManualClock } from './kit/index.ts'
 import { withoutRepetition } from '../src/repeated-news.ts'
 import { type Log, type LogFields } from '../src/log.ts'
 
 function bench(): { log: Log; lines: string[]; pass: (ms: number) => void } {
-  let nowMs = 0
+  const clock = new ManualClock()
   const lines: string[] = []
   const note = (fields: LogFields, message: string): void =>
     void lines.push(
-      `${nowMs / 1000} ${message}${fields['repeated'] === undefined ? '' : ` x${fields['repeated'] as number}`}`,
+      `${clock.monotonicMs() / 1000} ${message}${fields['repeated'] === undefined ? '' : ` x${fields['repeated'] as number}`}`,
     )
-  const clock = { monotonicMs: () => nowMs } as Clock
   const log = withoutRepetition({ debug: note, info: note, warn: note, error: note }, clock)
-  return { log, lines, pass: (ms) => (nowMs += ms) }
+  return { log, lines, pass: (ms) => clock.jump(ms) }
 }
 
 test('the same warning each second for a day is a few lines with their counts', () => {

@@ -1,15 +1,11 @@
-import { type Clock, InvariantError } from '@dfs/core'
+import { InvariantError } from '@dfs/core'
+import { ManualClock } from '@dfs/core/testing'
 import { expect, test } from 'vitest'
 import { checkHistory, formatHistory, HistoryError, HistoryRecorder, parseHistory } from '../src/index.ts'
 import { found, list, names, ok, put, read, remove, timeout } from './write-history.ts'
 
-/** A clock that stands still, as the simulator's does while one event runs. */
-const standingClock: Clock = {
-  wallMs: () => 0,
-  monotonicMs: () => 1000,
-  sleep: () => Promise.resolve(),
-  turn: () => Promise.resolve(),
-}
+/** It stands still, as the simulator's does while one event runs. */
+const standingClock = new ManualClock()
 
 test('operations one after the other do not overlap, even where the clock stands still', () => {
   const recorder = new HistoryRecorder(standingClock)
@@ -44,12 +40,12 @@ test('an operation ends once, and a full recorder says so', () => {
 })
 
 test('an operation that is decided is over then, however late its answer is complete', () => {
-  let nowMs = 0
-  const recorder = new HistoryRecorder({ ...standingClock, monotonicMs: () => nowMs })
+  const clock = new ManualClock()
+  const recorder = new HistoryRecorder(clock)
   const call = recorder.begin('a', read('/a'))
-  nowMs = 10
+  clock.jump(10)
   call.decided()
-  nowMs = 5000
+  clock.jump(5000)
   call.decided()
   call.end(ok(200, { value: 'v1', etag: '"1"' }))
   expect(recorder.history()[0]!.returnMs).toBe(10)

@@ -1,5 +1,5 @@
 /** Which connection goes when there are too many: never one that is in use, of the busiest address the idlest. */
-import { type Clock } from '@dfs/core'
+import { ManualClock } from '@dfs/core/testing'
 import { EventEmitter } from 'node:events'
 import { type ServerResponse } from 'node:http'
 import { type Socket } from 'node:net'
@@ -7,21 +7,13 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { ConnectionPlaces } from '../src/connection-places.ts'
 
 const ignore = (): void => {}
-let nowMs: number
+let clock: ManualClock
 let places: ConnectionPlaces
 let ended: string[]
 let answers: Map<Socket, ServerResponse>
 
-/** Nothing sleeps here: each look is one that a new connection causes. */
-const clock: Clock = {
-  monotonicMs: () => nowMs,
-  wallMs: () => nowMs,
-  sleep: () => new Promise(ignore),
-  turn: async () => {},
-}
-
 beforeEach(() => {
-  nowMs = 0
+  clock = new ManualClock()
   ended = []
   answers = new Map()
   const log = { debug: ignore, info: ignore, warn: ignore, error: ignore }
@@ -58,7 +50,7 @@ const answerIn = (state: State): ServerResponse =>
 
 /** A connection that is made now, a second after the last. */
 function come(name: string, state: State = 'new', address = 'a'): FakeSocket {
-  nowMs += 1000
+  clock.jump(1000)
   const fake = new FakeSocket(name, address)
   const socket = fake as unknown as Socket
   if (state !== 'new') answers.set(socket, answerIn(state))
@@ -92,7 +84,7 @@ describe('when there is no place left', () => {
 
   it('one whose request is being worked on stays, and so does one that moved lately: the new one is refused', () => {
     come('1', 'working')
-    nowMs += 60_000
+    clock.jump(60_000)
     come('2', 'sending')
     come('3', 'receiving')
     come('4', 'sending')
@@ -102,7 +94,7 @@ describe('when there is no place left', () => {
 
   it('one that is stuck in an answer or a body goes when nobody is idle, the one that is stuck longest', () => {
     for (const state of ['sending', 'receiving', 'working', 'sending'] as const) come(state, state)
-    nowMs += 10_000
+    clock.jump(10_000)
     come('a')
     // The new one is idle; it goes before anybody who is in the middle of something.
     come('b')
@@ -133,7 +125,7 @@ describe('when there is no place left', () => {
     come('1', 'sending')
     come('2', 'sending')
     come('3', 'sending')
-    nowMs += 10_000
+    clock.jump(10_000)
     come('another', 'new', 'c')
     expect(ended).toEqual(['1'])
     come('another', 'new', 'd')

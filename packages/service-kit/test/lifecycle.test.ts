@@ -1,16 +1,8 @@
-import { type Clock } from '@dfs/core'
+import { ManualClock } from '@dfs/core/testing'
 import { expect, test } from 'vitest'
 import { Lifecycle, type StopPhase } from '../src/index.ts'
 
-/** Time passes at once where something sleeps for `dueMs` or less; otherwise it stands still. */
-const clockUpTo = (dueMs: number): Clock => ({
-  wallMs: () => 0,
-  monotonicMs: () => 0,
-  sleep: (ms) => (ms <= dueMs ? Promise.resolve() : new Promise(() => {})),
-  turn: () => Promise.resolve(),
-})
-
-function newLifecycle(clock = clockUpTo(0)) {
+function newLifecycle(clock = new ManualClock()) {
   const failed: unknown[] = []
   const note = (fields: object): void => {
     if ('step' in fields) failed.push(fields.step)
@@ -49,7 +41,7 @@ test('stops by phases, the latest made first in each, and once', async () => {
 })
 
 test('what fails or hangs is reported, and the rest is stopped all the same', async () => {
-  const { lifecycle, failed } = newLifecycle(clockUpTo(50))
+  const { lifecycle, failed } = newLifecycle(new ManualClock({ pauseMsMax: 50 }))
   let isStoreClosed = false
   lifecycle.onStop('announce', 'farewell', () => Promise.reject(new Error('the master is gone')))
   lifecycle.onStop('drain', 'requests', () => new Promise(() => {}))

@@ -1,13 +1,8 @@
-import { type Clock } from '@dfs/core'
+import { ManualClock } from '@dfs/core/testing'
 import { expect, test } from 'vitest'
 import { chooseLogFormat, createLog, type LogFormat, openServiceLog } from '../src/index.ts'
 
-const clock: Clock = {
-  wallMs: () => 1234,
-  monotonicMs: () => 0,
-  sleep: () => Promise.resolve(),
-  turn: () => Promise.resolve(),
-}
+const clock = new ManualClock()
 
 function logTo(format: LogFormat) {
   const lines: string[] = []
@@ -26,7 +21,7 @@ test('lines are JSON, with the time of the clock', () => {
   log.info({ path: '/a\n{"level":60}' }, 'request')
   log.debug({}, 'not at this level')
   expect(lines.map((line) => JSON.parse(line))).toEqual([
-    { level: 30, time: 1234, service: 'master', path: '/a\n{"level":60}', msg: 'request' },
+    { level: 30, time: clock.wallMs(), service: 'master', path: '/a\n{"level":60}', msg: 'request' },
   ])
 })
 

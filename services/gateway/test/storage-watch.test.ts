@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { silentLog } from '@dfs/core'
 import { StorageWatch } from '../src/storage-watch.ts'
-import { ManualClock } from './support/manual-clock.ts'
+import { ManualClock } from '@dfs/core/testing'
 
 const EVERY_MS = 2000
 const EVERY_MS_AT_START = 200

@@ -1,9 +1,9 @@
 /** A body that may have to begin anew: all of it while it is short, and none of it kept when it is long. */
 import { type ByteSource } from '@dfs/core'
+import { ManualClock } from '@dfs/core/testing'
 import { SMALL_WRITE_BYTES_MAX } from '@dfs/protocol'
 import { expect, it } from 'vitest'
 import { HeldBody } from '../src/passing/held-body.ts'
-import { FakeClock } from './fixture/world.ts'
 
 const sourceOf = (...pieces: readonly Uint8Array[]): ByteSource => {
   let at = 0
@@ -19,7 +19,7 @@ async function readAll(source: ByteSource): Promise<number[]> {
 it('begins anew from its first byte, whether all of it was read, a part, or nothing', async () => {
   const body = new HeldBody(
     sourceOf(Uint8Array.of(1, 2), Uint8Array.of(3), Uint8Array.of(4)),
-    new FakeClock(),
+    new ManualClock(),
   )
   body.begin()
   await body.begin()!.next()
@@ -30,7 +30,7 @@ it('begins anew from its first byte, whether all of it was read, a part, or noth
 it('hands a piece that an earlier reader was waiting for to the one that took over, once', async () => {
   const piece = Promise.withResolvers<Uint8Array | null>()
   const answers = [piece.promise, Promise.resolve(Uint8Array.of(2)), Promise.resolve(null)]
-  const body = new HeldBody({ next: () => answers.shift() ?? Promise.resolve(null) }, new FakeClock())
+  const body = new HeldBody({ next: () => answers.shift() ?? Promise.resolve(null) }, new ManualClock())
   const abandoned = body.begin()!.next()
   const all = readAll(body.begin()!)
   piece.resolve(Uint8Array.of(1))
@@ -40,7 +40,7 @@ it('hands a piece that an earlier reader was waiting for to the one that took ov
 
 it('is gone once more has come than a short write has, and is read to its end nevertheless', async () => {
   const half = new Uint8Array(SMALL_WRITE_BYTES_MAX / 2)
-  const body = new HeldBody(sourceOf(half, half, Uint8Array.of(7), Uint8Array.of(8)), new FakeClock())
+  const body = new HeldBody(sourceOf(half, half, Uint8Array.of(7), Uint8Array.of(8)), new ManualClock())
   const reader = body.begin()!
   await reader.next()
   await reader.next()
@@ -53,7 +53,7 @@ it('is gone once more has come than a short write has, and is read to its end ne
 
 it('fails for every reader as its source does', async () => {
   const failure = new Error('the client has gone')
-  const body = new HeldBody({ next: () => Promise.reject(failure) }, new FakeClock())
+  const body = new HeldBody({ next: () => Promise.reject(failure) }, new ManualClock())
   await expect(body.begin()!.next()).rejects.toBe(failure)
   await expect(body.begin()!.next()).rejects.toBe(failure)
 })

@@ -6,6 +6,7 @@ import {
   type Transport,
   TransportError,
 } from '@dfs/core'
+import { ManualClock } from '@dfs/core/testing'
 import { type RequestContext, type ServerInfo, SMALL_WRITE_BYTES_MAX, UNCONDITIONAL } from '@dfs/protocol'
 import { type WriteRequest } from '@dfs/public-api'
 import { describe, expect, it } from 'vitest'
@@ -13,7 +14,7 @@ import { type Coordinators } from '../src/servers/coordinators.ts'
 import { PassOn } from '../src/passing/pass-on.ts'
 import { PassedWrites } from '../src/passing/passed-writes.ts'
 import { PASSED_BODIES_MAX } from '../src/settings.ts'
-import { FakeClock, RecordingLog } from './fixture/world.ts'
+import { RecordingLog } from './fixture/world.ts'
 
 const CONTEXT: RequestContext = { requestId: 'r', deadlineMs: 30_000, timeMs: 30_000 }
 const REQUEST: WriteRequest = {
@@ -50,7 +51,7 @@ it('gives a body up, and nothing else, that became too long to begin anew while 
     },
     answers: async () => true,
   } as unknown as Coordinators
-  const deps = { clock: new FakeClock(), log: new RecordingLog(), passed: new PassedWrites(1) }
+  const deps = { clock: new ManualClock(), log: new RecordingLog(), passed: new PassedWrites(1) }
   const writing = new PassOn({ ...deps, transport, coordinators }).write(REQUEST, source, CONTEXT)
   await expect(writing).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   expect(asked).toEqual(['s1'])
@@ -58,7 +59,7 @@ it('gives a body up, and nothing else, that became too long to begin anew while 
 
 /** Chunk servers that take each body to its end, and then never answer. */
 function worldOfReaders() {
-  const clock = new FakeClock()
+  const clock = new ManualClock()
   const transport = {
     async stream(_address: string, { stream }: StreamRequest, { signal }: StreamOptions): Promise<never> {
       const gone = new Promise<never>((_, reject) =>
@@ -79,7 +80,7 @@ function worldOfReaders() {
 const silent: ByteSource = { next: () => new Promise(() => {}) }
 
 /** A byte each second. */
-const trickling = (clock: FakeClock): ByteSource => ({
+const trickling = (clock: ManualClock): ByteSource => ({
   next: async () => {
     await clock.sleep(1000)
     return Uint8Array.of(1)

@@ -1,7 +1,7 @@
 /** The application under test, as a chunk server and as the master have it. */
 import { type LogFields, type Random } from '@dfs/core'
 import { buildPublicApp, type Content, type PublicAppOptions } from '../../src/index.ts'
-import { ManualClock } from './manual-clock.ts'
+import { ManualClock } from '@dfs/core/testing'
 import { MemoryCluster } from './memory-cluster.ts'
 
 const zeroRandom: Random = {

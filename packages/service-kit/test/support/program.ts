@@ -1,27 +1,14 @@
 /** A small service for the tests of the process's end; its argument says how it ends. */
-import { type Clock } from '@dfs/core'
+import { NodeClock } from '@dfs/node-runtime'
 import Type from 'typebox'
 import { RefusalError, runService } from '../../src/index.ts'
 
-const clock: Clock = {
-  wallMs: () => 0,
-  monotonicMs: () => 0,
-  sleep: (ms, signal) =>
-    new Promise((resolve, reject) => {
-      const timer = setTimeout(resolve, ms)
-      signal?.addEventListener('abort', () => {
-        clearTimeout(timer)
-        reject(signal.reason as Error)
-      })
-    }),
-  turn: () => new Promise((resolve) => setImmediate(resolve)),
-}
 const mode = process.argv[2]
 const PORT = { DFS_PORT: '7070', DFS_LOG_LEVEL: mode === 'quiet' ? 'error' : '' }
 const SERVICE = {
   service: 'test',
   schema: Type.Object({ port: Type.Integer(), logLevel: Type.Optional(Type.String()) }),
-  clock,
+  clock: new NodeClock(),
   drainDeadlineMs: 20_000,
   stopDeadlineMs: 20_000,
   env: mode === 'config' ? { DFS_PROT: '7070' } : mode === 'misspelt' ? { ...PORT, DFS_PROT: '1' } : PORT,

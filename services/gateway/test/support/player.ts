@@ -9,7 +9,7 @@ import {
   type GatewayConfig,
   type GatewayPorts,
 } from '../../src/index.ts'
-import { ManualClock } from './manual-clock.ts'
+import { ManualClock } from '@dfs/core/testing'
 import { type MemoryClient, MemoryNetwork } from './memory-network.ts'
 import { MemoryStore } from './memory-store.ts'
 import { bytesOf, type Step, type Transcript } from './transcript.ts'

@@ -1,6 +1,6 @@
+import { seededRandom } from '@dfs/core/testing'
 import { describe, expect, it } from 'vitest'
 import { type Candidate, choosePlacement, type PlacementRequest } from '../../src/domain/placement.ts'
-import { SeededRandom } from '../fixture/world.ts'
 
 const GIB = 2 ** 30
 
@@ -29,7 +29,7 @@ const choose = (candidates: Candidate[], change: Partial<PlacementRequest> = {},
       diskCallMaxMs: 4000,
       ...change,
     },
-    new SeededRandom(seed),
+    seededRandom(seed),
   )
 
 const servers = (...args: Parameters<typeof choose>): number[] | string => {

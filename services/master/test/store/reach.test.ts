@@ -1,4 +1,5 @@
 /** Every path that exists can be asked for: renames that would make one too long, and what is known of lengths. */
+import { seededRandom } from '@dfs/core/testing'
 import { DatabaseSync } from 'node:sqlite'
 import { SEGMENT_BYTES_MAX, PATH_BYTES_MAX } from '@dfs/protocol'
 import { describe, expect, it } from 'vitest'
@@ -9,7 +10,6 @@ import { type Entry } from '../../src/metadata/sqlite/entries.ts'
 import { MEASURE_STEPS_MAX } from '../../src/metadata/store.ts'
 import { describeStores } from '../fixture/describe-stores.ts'
 import { path, StoreBench } from '../fixture/store-bench.ts'
-import { SeededRandom } from '../fixture/world.ts'
 
 const LONG = 'n'.repeat(SEGMENT_BYTES_MAX)
 
@@ -151,14 +151,14 @@ describeStores('lengths of paths', (bench) => {
 
 describe('a directory of which nothing is known', () => {
   it('is renamed to a longer name after a walk, also where another one came into it meanwhile', async () => {
-    const store = openMemoryStore(new SeededRandom(1))
+    const store = openMemoryStore(seededRandom(1))
     const b = new StoreBench(store)
     await b.addServers(1)
     await b.commit(...Array.from({ length: 1500 }, (_, index) => b.write(`/d/m${index}`, null)))
     await b.touch('/other/file')
     // As a schema without the column leaves it.
     expect([...store.rows('UPDATE entries SET reach_bytes = 4096')]).toEqual([])
-    b.store = store.reopen(new SeededRandom(2))
+    b.store = store.reopen(seededRandom(2))
     expect(await b.move('/d', '/longer')).toBe('INVALID_PATH')
     expect(await b.store.measure({ from: path('/d'), to: path('/longer') }, true)).toBe(true)
     expect(await b.move('/other', '/d/0')).toBe('ok')

@@ -1,0 +1,7 @@
+/** A client's time: its pauses between attempts pass by themselves, its deadlines only where a test says so. */
+import { ManualClock } from '@dfs/core/testing'
+
+/** Above every pause, below every deadline. */
+const PAUSE_MS_MAX = 2000
+
+export const pausingClock = (): ManualClock => new ManualClock({ pauseMsMax: PAUSE_MS_MAX })
