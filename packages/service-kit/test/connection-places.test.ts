@@ -107,7 +107,7 @@ describe('when there is no place left', () => {
     const busy = come('busy', 'sending')
     come('working', 'working')
     for (let seconds = 0; seconds < 10; seconds += 1) {
-      nowMs += 1000
+      clock.jump(1000)
       slow.bytesRead += 1
       fast.bytesWritten += 10_000
       busy.bytesRead += 200
