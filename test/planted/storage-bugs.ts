@@ -77,9 +77,17 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
     name: 'call a copy whole that was not read again after its repair',
     promise: 'what was mended is read back (R20)',
     file: 'services/chunk-server/src/workers/verifier.ts',
-    oldText: 'const left = await copy.verify({ pause, areErrorsDamage })',
+    oldText: 'const left = yield* copy.verify({ areErrorsDamage })',
     newText: 'const left = [...lost]',
     test: 'services/chunk-server/test/verifier.test.ts',
+  },
+  {
+    name: 'verify over what was found wrong meanwhile',
+    promise: 'a copy is in-sync only when every block was verified (R8)',
+    file: COPY,
+    oldText: 'Math.min(validTo, this.#doubtfulFrom, this.#state.sealedLengthBytes ?? 0)',
+    newText: 'Math.min(validTo, this.#state.sealedLengthBytes ?? 0)',
+    test: 'services/chunk-server/test/volume-copy.test.ts',
   },
   {
     name: 'mend from the set of the note',

@@ -3,7 +3,7 @@
  * arguments, so the same function starts it as a process and inside the simulator. The public REST API is put on top by
  * main.ts.
  */
-import { type Clock, Deadlines, type Runtime } from '@dfs/core'
+import { type Clock, Deadlines, type Runtime, type WorkerStatus } from '@dfs/core'
 import {
   commits as commitsMethod,
   DfsError,
@@ -40,9 +40,9 @@ import { RemoteNamespace } from './master/remote-namespace.ts'
 import { VolumePool } from './replication/volume-pool.ts'
 import { sealUntilDone, VolumeAllocator } from './replication/volume-allocation.ts'
 import { DEFAULT_TUNING, type Tuning } from './tuning.ts'
+import { chunkServerWorkers } from './workers/chunk-server-workers.ts'
 import { FullCheck } from './workers/full-check.ts'
 import { otherCopies } from './workers/other-copies.ts'
-import { Verifier } from './workers/verifier.ts'
 import { VolumeStore } from './volume/volume-store.ts'
 import { WitnessKeeper } from './identity/witness-keeper.ts'
 
@@ -67,6 +67,8 @@ export interface ChunkServer {
   readonly namespace: Namespace
   readonly directory: ServerDirectory
   readiness(): Readiness
+  /** What its background work does at the moment. */
+  workers(): readonly WorkerStatus[]
   stop(): Promise<void>
 }
 
@@ -97,6 +99,7 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
   const space = await watchSpace({ disk, floorBytes, onChange: () => nudge() })
   const fullCheck = new FullCheck({
     clock,
+    log,
     store,
     onOpenDamage: ({ state }, { at, end }) => {
       const { volume } = state.order
@@ -213,7 +216,7 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     permits: new ReadPermits(clock, tuning.readBytesMax),
   })
 
-  const verifier = new Verifier({
+  const workers = chunkServerWorkers({
     clock,
     random: random.fork('verifier'),
     log,
@@ -221,6 +224,8 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     fullCheck,
     otherCopies: (copy) => otherCopies(copy, { transport, session, directory, self, log }),
   })
+  const background = new AbortController()
+  const working = workers.run(background.signal).catch(options.onFatal)
   files = {
     write: (request, body, context) => writer.write(request, body, context),
     read: (request, context) => reader.open(request, context),
@@ -231,10 +236,12 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     namespace: new RemoteNamespace({ clock, deadlines, session, commits, lookups }),
     directory,
     readiness: () => ready.look(),
+    workers: () => workers.statuses(),
     stop: async () => {
       stopped.abort(new DfsError('UNAVAILABLE', 'this server is stopping'))
       await openVolumes.close()
-      await verifier.stop()
+      background.abort(new Error('this server stops'))
+      await working
       await session.stop()
       await witness.stop()
       await server.close()

@@ -19,6 +19,7 @@ import { saveState } from '../src/volume/copy-state.ts'
 import { OpenFiles } from '../src/volume/open-files.ts'
 import { repairCopy } from '../src/workers/repair.ts'
 import { type CopyDeps, fromHex, type Span, VolumeCopy } from '../src/volume/volume-copy.ts'
+import { finish } from './finish.ts'
 
 /** What records say of the master is another test's matter. */
 const keepWitness = async (): Promise<void> => {}
@@ -26,7 +27,6 @@ const keepWitness = async (): Promise<void> => {}
 const SALT = '0123456789abcdef'
 const LOG = 'volumes/4d.log'
 const SIZES = [20, BLOCK_BYTES, 3 * BLOCK_BYTES + 7, 0, 500]
-const pause = async (): Promise<void> => {}
 
 function makeLog(): { log: Uint8Array; starts: readonly number[] } {
   const records: Uint8Array[] = []
@@ -116,9 +116,9 @@ class Bench {
 
   async mendNow(others: readonly ReadInto[]): Promise<{ left: Span[]; lost: readonly Span[] }> {
     const copy = await VolumeCopy.recover(this.deps(), SEALED)
-    const damaged = await copy.verify({ pause, areErrorsDamage: true })
-    const { lost } = await repairCopy(copy, damaged, { others, pause })
-    return { left: await copy.verify({ pause, areErrorsDamage: true }), lost }
+    const damaged = await finish(copy.verify({ areErrorsDamage: true }))
+    const { lost } = await finish(repairCopy(copy, damaged, others))
+    return { left: await finish(copy.verify({ areErrorsDamage: true })), lost }
   }
 }
 
@@ -191,9 +191,9 @@ describe('A damaged copy', () => {
     const bench = await Bench.with(flipped(3))
     const state = await bench.simulation.complete(async () => {
       const copy = await VolumeCopy.recover(bench.deps(), SEALED)
-      const damaged = await copy.verify({ pause })
+      const damaged = await finish(copy.verify())
       bench.node.disk.faultHook = failing('sync', error)
-      await expect(repairCopy(copy, damaged, { others: [other()], pause })).rejects.toThrow('injected')
+      await expect(finish(repairCopy(copy, damaged, [other()]))).rejects.toThrow('injected')
       return copy.state.state
     })
     expect(state).toBe('failed')
@@ -218,11 +218,11 @@ describe('A damaged copy', () => {
     const bench = await Bench.with(flipped(3))
     await bench.simulation.complete(async () => {
       const copy = await VolumeCopy.recover(bench.deps(), SEALED)
-      const damaged = await copy.verify({ pause })
+      const damaged = await finish(copy.verify())
       bench.node.disk.faultHook = failing('write', 'full')
-      await expect(repairCopy(copy, damaged, { others: [other()], pause })).rejects.toThrow('injected')
+      await expect(finish(repairCopy(copy, damaged, [other()]))).rejects.toThrow('injected')
       bench.node.disk.faultHook = null
-      await copy.verify({ pause })
+      await finish(copy.verify())
       expect(copy.state.state).toBe('sealed')
     })
     expect(Buffer.from(bench.node.disk.durable(LOG)!).equals(bench.stored)).toBe(true)

@@ -11,6 +11,7 @@ import { describe, expect, it } from 'vitest'
 import { saveState } from '../src/volume/copy-state.ts'
 import { fromHex, type VolumeCopy } from '../src/volume/volume-copy.ts'
 import { VolumeStore } from '../src/volume/volume-store.ts'
+import { finish } from './finish.ts'
 
 /** What records say of the master is another test's matter. */
 const keepWitness = async (): Promise<void> => {}
@@ -149,7 +150,7 @@ describe.each(TEARS)('a log whose last record %s, at every byte,', (_, tear) => 
     const server = await Server.withWholeLog()
     const verifiedTo = (sealedLengthBytes: number): Promise<{ isWhole: boolean; to: number }> =>
       server.recovered({ ...OPEN, state: 'sealed', sealedLengthBytes }, async (copy) => {
-        const damaged = await copy.verify({ pause: async () => {} })
+        const damaged = await finish(copy.verify())
         const isWhole = damaged.length === 0
         return { isWhole, to: copy.state.verifiedToBytes }
       })

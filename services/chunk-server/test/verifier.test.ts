@@ -1,13 +1,14 @@
 /** Sealed copies are verified however often the disk refuses at first, and checked when the master says so. */
-import { concatBytes } from '@dfs/core'
+import { concatBytes, type Runner } from '@dfs/core'
 import { crc32 } from '@dfs/node-runtime'
 import { type VolumeOrder } from '@dfs/protocol'
 import { SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
 import { frameRecord, type ReadInto, sumContent } from '@dfs/volume'
 import { expect, it } from 'vitest'
+import { Verifier } from '../src/workers/verifier.ts'
 import { FullCheck } from '../src/workers/full-check.ts'
 import { fromHex } from '../src/volume/volume-copy.ts'
-import { Verifier } from '../src/workers/verifier.ts'
+import { chunkServerWorkers } from '../src/workers/chunk-server-workers.ts'
 import { VolumeStore } from '../src/volume/volume-store.ts'
 
 /** What records say of the master is another test's matter. */
@@ -31,7 +32,7 @@ interface World {
   readonly bytes: Uint8Array
 }
 
-/** A sealed copy with one record, and a verifier at work. */
+/** A sealed copy with one record. */
 async function world(seed: string): Promise<World> {
   const simulation = new Simulation(seed)
   const node = simNode(new SimNetwork(simulation), 'node')
@@ -69,13 +70,16 @@ async function world(seed: string): Promise<World> {
   return { simulation, node, store, length: record.size, bytes: concatBytes(record.pieces) }
 }
 
+/** Its workers, at work until the simulation is over. */
 function start(
   { node: { runtime }, store }: World,
   others: readonly ReadInto[] = [],
-): { verifier: Verifier; fullCheck: FullCheck } {
-  const fullCheck = new FullCheck({ clock: runtime.clock, store, onOpenDamage: () => {} })
+): { workers: Runner; fullCheck: FullCheck; stop: AbortController; running: Promise<void> } {
+  const fullCheck = new FullCheck({ ...runtime, store, onOpenDamage: () => {} })
   const otherCopies = async (): Promise<ReadInto[]> => [...others]
-  return { verifier: new Verifier({ ...runtime, store, fullCheck, otherCopies }), fullCheck }
+  const workers = chunkServerWorkers({ ...runtime, store, fullCheck, otherCopies })
+  const stop = new AbortController()
+  return { workers, fullCheck, stop, running: workers.run(stop.signal) }
 }
 
 /** A whole copy elsewhere. */
@@ -126,7 +130,7 @@ it('reads all copies again when it is asked to, once for each check', async () =
   await simulation.run({ untilMs: simulation.nowMs + 5000 })
   node.disk.flipBit(LOG, length - 10, 2)
   fullCheck.want(7)
-  expect(fullCheck.progress).toMatchObject({
+  expect(fullCheck.check).toMatchObject({
     id: 7,
     copies: 1,
     bytesDone: 0,
@@ -135,10 +139,60 @@ it('reads all copies again when it is asked to, once for each check', async () =
   })
   await simulation.run({ untilMs: simulation.nowMs + 5000 })
   const done = { id: 7, copies: 1, bytesDone: length, bytesTotal: length, damagedRanges: 1, isDone: true }
-  expect(fullCheck.progress).toEqual(done)
+  expect(fullCheck.check).toEqual(done)
   expect(store.get(77)!.report().verifiedToBytes).toBe(0)
   fullCheck.want(7)
-  expect(fullCheck.progress).toEqual(done)
+  expect(fullCheck.check).toEqual(done)
+})
+
+it('does not keep an ordered check waiting while whole copies are read, and ends in the middle of one', async () => {
+  const its = await world('two lanes')
+  const { simulation, node, store, length } = its
+  const { workers, stop, running } = start(its)
+  node.disk.faultHook = ({ kind }) => (kind === 'sync' ? { kind: 'slow', extraMs: 60_000 } : null)
+  await simulation.run({ untilMs: simulation.nowMs + 1000 })
+  const state = (name: string): string => workers.statuses().find((each) => each.name === name)!.state
+  expect(state('verify-copies')).toBe('running')
+  await simulation.complete(() =>
+    store.obey({ kind: 'check', volume: 77, replica: 5, offset: 0, recordSize: length }, 1),
+  )
+  await simulation.run({ untilMs: simulation.nowMs + 2000 })
+  expect([state('verify-copies'), store.takeChecked()]).toEqual(['running', [{ replica: 5, offset: 0 }]])
+  stop.abort(new Error('the end'))
+  node.disk.faultHook = null
+  await simulation.complete(() => running)
+})
+
+it('reads a copy in bounded steps, and says how far it is', async () => {
+  const { simulation, node, store, length } = await world('steps')
+  const { runtime } = node
+  const verifier = new Verifier({ ...runtime, store, otherCopies: async () => [] })
+  const { signal } = new AbortController()
+  expect(verifier.progress()).toEqual({ done: 0, total: length })
+  const [first, second, third] = await simulation.complete(async () => [
+    await verifier.step(1, signal),
+    await verifier.step(1, signal),
+    await verifier.step(1, signal),
+  ])
+  expect([first, second]).toEqual([{ did: length }, { did: 0 }])
+  expect(third).toEqual({ idleMs: 1000, why: 'every sealed copy is verified' })
+  expect(verifier.progress()).toBeNull()
+})
+
+it('says that a copy cannot be made whole now, and which error of the disk was the last', async () => {
+  const its = await world('trouble')
+  const { simulation, node } = its
+  const { workers } = start(its)
+  node.disk.faultHook = ({ kind, name }) =>
+    kind === 'read' && name === LOG ? { kind: 'error', error: 'io' } : null
+  await simulation.run({ untilMs: simulation.nowMs + 1000 })
+  const verifying = workers.statuses().find(({ name }) => name === 'verify-copies')!
+  expect(verifying).toMatchObject({
+    state: 'waiting',
+    why: 'copies that are not whole are tried again later: 1',
+    progress: { done: 0 },
+  })
+  expect(verifying.lastError?.message).toContain('injected')
 })
 
 it('comes to the end of a check whose last copy makes the disk fail, and counts that copy as damaged', async () => {
@@ -150,7 +204,7 @@ it('comes to the end of a check whose last copy makes the disk fail, and counts 
   node.disk.faultHook = ({ kind }) => (kind === 'rename' ? { kind: 'error', error: 'io' } : null)
   fullCheck.want(1)
   await simulation.run({ untilMs: simulation.nowMs + 10_000 })
-  expect(fullCheck.progress).toMatchObject({ id: 1, isDone: true, damagedRanges: 1 })
+  expect(fullCheck.check).toMatchObject({ id: 1, isDone: true, damagedRanges: 1 })
 })
 
 it('says that a copy is mended only when all of it was read again, whatever the disk makes of it meanwhile', async () => {

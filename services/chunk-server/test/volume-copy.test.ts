@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest'
 import { OpenFiles } from '../src/volume/open-files.ts'
 import { fromHex, VolumeCopy } from '../src/volume/volume-copy.ts'
 import { VolumeStore } from '../src/volume/volume-store.ts'
+import { finish } from './finish.ts'
 
 /** What records say of the master is another test's matter. */
 const keepWitness = async (): Promise<void> => {}
@@ -84,12 +85,11 @@ const storeOf = ({ node }: World): Promise<VolumeStore> =>
 
 describe('the state beside a copy', () => {
   it('survives a power cut whenever it comes while two changes are being written', async () => {
-    const turn = async (): Promise<void> => {}
     for (let cutAfter = 1; cutAfter < 40; cutAfter += 1) {
       const made = await world(`two changes ${cutAfter}`)
       const { simulation, node, copy } = made
       void copy.seal(copy.syncedLength)
-      void copy.verify({ pause: turn })
+      void finish(copy.verify())
       let left = cutAfter
       await simulation.run({ isDone: () => (left -= 1) < 0 })
       node.crash('power')
@@ -103,13 +103,63 @@ describe('the state beside a copy', () => {
     const { simulation, copy, node } = await world('both')
     const isWhole = await simulation.complete(async () => {
       const sealing = copy.seal(copy.syncedLength)
-      const verified = await copy.verify({ pause: async () => {} })
+      const verified = await finish(copy.verify())
       await sealing
       return verified
     })
     expect(isWhole).toEqual([])
     const written: unknown = JSON.parse(Buffer.from(node.disk.peek('volumes/4d.json')!).toString())
     expect(written).toMatchObject({ state: 'sealed', verifiedToBytes: copy.syncedLength })
+  })
+})
+
+describe('a verification', () => {
+  /** A sealed copy of three records; `meanwhile` happens when the first one was read. */
+  async function verifiedTo(
+    meanwhile: (its: World & { size: number }) => Promise<unknown>,
+  ): Promise<{ verified: number; size: number }> {
+    const made = await world('meanwhile')
+    const { simulation, copy } = made
+    const size = copy.syncedLength
+    await simulation.complete(async () => {
+      for (const at of [size, 2 * size]) await copy.append(at, [record(at)], size)
+      await copy.seal(3 * size)
+      const reading = copy.verify()
+      await reading.next()
+      await meanwhile({ ...made, size })
+      await finish(reading)
+    })
+    return { verified: copy.report().verifiedToBytes, size }
+  }
+
+  it('comes to the end where nothing happens meanwhile', async () => {
+    const { verified, size } = await verifiedTo(async () => {})
+    expect(verified).toBe(3 * size)
+  })
+
+  it('does not cover what a check finds wrong meanwhile behind it (R8)', async () => {
+    const { verified } = await verifiedTo(async ({ node, copy, size }) => {
+      node.disk.flipBit('volumes/4d.log', size - 5, 1)
+      expect(await copy.check({ at: 0, end: size })).toBe(false)
+    })
+    expect(verified).toBe(0)
+  })
+
+  it('does not cover what a whole reading finds wrong meanwhile behind it (R8)', async () => {
+    const { verified } = await verifiedTo(async ({ node, copy, size }) => {
+      node.disk.flipBit('volumes/4d.log', size - 5, 1)
+      expect(await finish(copy.readAgain())).toHaveLength(1)
+    })
+    expect(verified).toBe(0)
+  })
+
+  it('counts for nothing where all that was verified is forgotten meanwhile', async () => {
+    expect((await verifiedTo(({ copy }) => copy.forgetVerified())).verified).toBe(0)
+  })
+
+  it('ends where a new history of the metadata ends the copy meanwhile', async () => {
+    const { verified, size } = await verifiedTo(({ copy, size: first }) => copy.seal(2 * first, true))
+    expect(verified).toBe(2 * size)
   })
 })
 
@@ -156,7 +206,7 @@ describe('a full disk', () => {
       code: 'VOLUME_SEALED',
     })
     await simulation.complete(() => copy.seal(length))
-    expect(await simulation.complete(() => copy.verify({ pause: async () => {} }))).toEqual([])
+    expect(await simulation.complete(() => finish(copy.verify()))).toEqual([])
     expect(copy.report()).toMatchObject({ state: 'sealed', verifiedToBytes: length })
   })
 

@@ -9,6 +9,7 @@ import { ServerIdentity } from '../src/identity/identity.ts'
 import { OpenFiles } from '../src/volume/open-files.ts'
 import { fromHex, VolumeCopy } from '../src/volume/volume-copy.ts'
 import { WITNESS_WITHIN_MS, WitnessKeeper } from '../src/identity/witness-keeper.ts'
+import { finish } from './finish.ts'
 
 const at = (sequence: number): Epoch => ({ counter: 4, nonce: '0123456789abcdef', sequence })
 const HEARD_WITHIN_MS = 1500
@@ -166,7 +167,7 @@ it('is found by a start in what is read, and is kept before a copy counts as ver
 
   await simulation.complete(async () => {
     await copy.seal(first.byteLength)
-    await copy.verify({ pause: async () => undefined })
+    await finish(copy.verify())
   })
   expect(events).toEqual(['keep 50, verified to 0'])
   expect(copy.state.verifiedToBytes).toBe(first.byteLength)

@@ -65,7 +65,7 @@ export interface MasterSessionDeps {
   /** The directory has just been updated. */
   readonly onServers: () => void
   /** The check of all copies: how far it is, and which one the master wants. */
-  readonly fullCheck: { readonly progress: CheckProgress | null; want(id: number): void }
+  readonly fullCheck: { readonly check: CheckProgress | null; want(id: number): void }
   /** Called once, when this process must not go on. */
   readonly onFatal: (error: Error) => void
 }
@@ -282,7 +282,7 @@ export class MasterSession {
           serverId: identity.serverId,
           unreachable: directory.unreachable(),
           checked,
-          check: this.#deps.fullCheck.progress,
+          check: this.#deps.fullCheck.check,
           oldestDiskCallMs: Math.floor(store.oldestDiskCallMs()),
         },
         { timeoutMs: this.#deps.tuning.sessionTimeoutMs },

@@ -16,6 +16,7 @@ import {
 } from '@dfs/volume'
 import { saveState } from './copy-state.ts'
 import { type OpenFiles } from './open-files.ts'
+import { type Reading } from './reading.ts'
 import { readWhatCanBeRead } from './tolerant-read.ts'
 
 export interface CopyDeps {
@@ -34,8 +35,6 @@ export interface Span {
 }
 
 export interface VerifyOptions {
-  /** Awaited between records, so that reading a whole volume leaves room for others. */
-  readonly pause: (bytesRead: number) => Promise<void>
   /** Takes what the disk cannot read for damage, instead of failing. */
   readonly areErrorsDamage?: boolean
 }
@@ -50,6 +49,8 @@ export class VolumeCopy {
   #foundTo = 0
   #foundWitness: Witness | null = null
   #appendingSinceMs: number | null = null
+  /** From where on others have found it wrong, or forgotten what was verified, since {@link verify} began. */
+  #doubtfulFrom = Infinity
   /** The last write of the state, done or failed: each waits for the one before, since they share a temporary file. */
   #saved: Promise<void> = Promise.resolve()
   /** The disk had no room for a batch: what stands behind the synced length is nobody's, and nothing may follow it. */
@@ -202,8 +203,11 @@ export class VolumeCopy {
    * is not: nothing where the copy is whole. The log is synced first: a repair that found no room, or during which the process
    * was killed, leaves bytes in memory that may never reach the disk, and what counts as verified must be there. No start
    * reads it again for what its records say of the master, so that is written down elsewhere before.
+   *
+   * Others go on with this copy meanwhile. What they find wrong, or forget, counts: it is not verified by this.
    */
-  async verify({ pause, areErrorsDamage = false }: VerifyOptions): Promise<Span[]> {
+  async *verify({ areErrorsDamage = false }: VerifyOptions = {}): Reading<Span[]> {
+    this.#doubtfulFrom = Infinity
     const { sealedLengthBytes, verifiedToBytes } = this.#sealedState()
     await this.#withFile((file) => this.#sync(file))
     const read = areErrorsDamage ? readWhatCanBeRead(this.#readInto) : this.#readInto
@@ -212,10 +216,11 @@ export class VolumeCopy {
     for await (const found of scanVolume(read, this.#scanOptions(verifiedToBytes, sealedLengthBytes))) {
       if (found.kind === 'invalid') damaged.push({ at: found.at, end: found.end })
       else witness = newest(found.header.witness, witness)
-      await pause(found.end - found.at)
+      yield found.end - found.at
     }
     await this.#deps.keepWitness(witness)
-    await this.#noteVerified(damaged[0]?.at ?? sealedLengthBytes)
+    const validTo = damaged[0]?.at ?? sealedLengthBytes
+    await this.#noteVerified(Math.min(validTo, this.#doubtfulFrom, this.#state.sealedLengthBytes ?? 0))
     return damaged
   }
 
@@ -223,28 +228,26 @@ export class VolumeCopy {
    * Reads all records once more, of an open copy those that are synced. Resolves to what is not valid; a sealed copy then
    * counts as verified up to there.
    */
-  async readAgain(pause: VerifyOptions['pause']): Promise<Span[]> {
+  async *readAgain(): Reading<Span[]> {
     const to = this.readableLength
     const read = readWhatCanBeRead(this.#readInto)
     const damaged: Span[] = []
     for await (const found of scanVolume(read, this.#scanOptions(0, to))) {
       if (found.kind === 'invalid') damaged.push({ at: found.at, end: found.end })
-      await pause(found.end - found.at)
+      yield found.end - found.at
     }
     const [first] = damaged
-    const { state, verifiedToBytes } = this.#state
-    if (state === 'sealed' && first !== undefined && first.at < verifiedToBytes)
-      await this.#noteVerified(first.at)
+    if (this.#state.state === 'sealed' && first !== undefined) await this.#noteDoubtful(first.at)
     return damaged
   }
 
   /** Reads one record again. Whether it is right; where it is not, the copy counts as verified up to it only (R8). */
   async check({ at, end }: Span): Promise<boolean> {
-    const { sealedLengthBytes, verifiedToBytes } = this.#sealedState()
+    const { sealedLengthBytes } = this.#sealedState()
     const options = this.#scanOptions(at, Math.min(end, sealedLengthBytes))
     for await (const found of scanVolume(readWhatCanBeRead(this.#readInto), options)) {
       if (found.kind === 'record' && found.at === at && found.end === end) return true
-      if (at < verifiedToBytes) await this.#noteVerified(at)
+      await this.#noteDoubtful(at)
       return false
     }
     return true
@@ -271,7 +274,7 @@ export class VolumeCopy {
 
   /** What was verified before counts no more: it is read again. */
   async forgetVerified(): Promise<void> {
-    if (this.#state.state === 'sealed') await this.#noteVerified(0)
+    if (this.#state.state === 'sealed') await this.#noteDoubtful(0)
   }
 
   /** What a record of this copy must be like, for whoever reads it elsewhere. */
@@ -354,6 +357,12 @@ export class VolumeCopy {
 
   async #noteVerified(verifiedToBytes: number): Promise<void> {
     if (verifiedToBytes !== this.#state.verifiedToBytes) await this.#change({ verifiedToBytes })
+  }
+
+  /** What stands from here on must be read again, also where it was just read. */
+  async #noteDoubtful(at: number): Promise<void> {
+    this.#doubtfulFrom = Math.min(this.#doubtfulFrom, at)
+    if (at < this.#state.verifiedToBytes) await this.#noteVerified(at)
   }
 
   /** Durable when it resolves. Where it rejects, the change holds until the process ends. */

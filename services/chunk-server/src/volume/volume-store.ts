@@ -54,6 +54,8 @@ export class VolumeStore {
   /** Copies that could not be read, or not rightly. They are left as they are, and may turn up yet. */
   readonly #unreadable = new Set<number>()
   #lookAgainAtMs = 0
+  /** Those of them whose turn comes still. */
+  #toLookAt: number[] = []
   /** Orders to check that wait, by {@link checkKey}; as many as the master has outstanding at most. */
   readonly #checks = new Map<string, CheckOrder>()
   readonly #checked = new Map<string, Checked>()
@@ -121,11 +123,13 @@ export class VolumeStore {
     }
   }
 
-  /** Orders to check that came since the last call. What is not noted as checked comes again from the master. */
-  takeChecks(): CheckOrder[] {
-    const checks = [...this.#checks.values()]
-    this.#checks.clear()
-    return checks
+  /** An order to check, the oldest first; null where there is none. One that is not noted as checked comes again. */
+  takeCheck(): CheckOrder | null {
+    for (const [key, order] of this.#checks) {
+      this.#checks.delete(key)
+      return order
+    }
+    return null
   }
 
   noteChecked({ replica, offset }: Checked): void {
@@ -179,23 +183,29 @@ export class VolumeStore {
   }
 
   /**
-   * Tries once more to read copies that could not be read at the start, now and then; the master hears of those that can.
-   * Rejects with the signal's reason.
+   * Tries once more to read one of the copies that could not be read at the start, now and then; the master hears of it where
+   * it can. Resolves to whether another one's turn comes next. Rejects with the signal's reason.
    */
-  async lookAgain(signal: AbortSignal): Promise<void> {
+  async lookAgain(signal: AbortSignal): Promise<boolean> {
     const { clock, log, lookAgainMs } = this.#deps
-    if (this.#unreadable.size === 0 || clock.monotonicMs() < this.#lookAgainAtMs) return
-    for (const volume of this.#unreadable) {
-      const copy = await this.#recover(volume, { onRead: () => signal.throwIfAborted(), signal })
-      signal.throwIfAborted()
-      if (copy === null) continue
+    if (this.#toLookAt.length === 0) {
+      if (clock.monotonicMs() < this.#lookAgainAtMs) return false
+      this.#toLookAt = [...this.#unreadable]
+    }
+    const volume = this.#toLookAt.shift()
+    if (volume === undefined) return false
+    const copy = await this.#recover(volume, { onRead: () => signal.throwIfAborted(), signal })
+    signal.throwIfAborted()
+    if (copy !== null) {
       // At once: an order that comes between the two would be answered with a copy that is not here.
       this.#copies.set(volume, copy)
       this.#unreadable.delete(volume)
       this.noteChange(volume)
       log.info({ volume: formatId(volume) }, 'a copy can be read again')
     }
+    if (this.#toLookAt.length > 0) return true
     this.#lookAgainAtMs = clock.monotonicMs() + lookAgainMs
+    return false
   }
 
   /** Copies that are sealed but not verified yet. */

@@ -2,33 +2,56 @@
  * Reading every block of every copy, because an operator asked for it: one copy after the other, at a bounded rate, so that
  * whoever reads and writes files hardly notices. What is found damaged is mended as always (verifier.ts).
  */
-import { type Clock, DiskError } from '@dfs/core'
+import {
+  type BackgroundWorker,
+  type Clock,
+  DiskError,
+  type Log,
+  type StepResult,
+  type WorkerProgress,
+} from '@dfs/core'
 import { type CheckProgress } from '@dfs/protocol'
+import { advance, type Reading } from '../volume/reading.ts'
 import { type Span, type VolumeCopy } from '../volume/volume-copy.ts'
 import { type VolumeStore } from '../volume/volume-store.ts'
 
-const BYTES_PER_SECOND = 64 * 1024 * 1024
-/** The rate is kept over stretches of about this time. */
-const PAUSE_MS_MIN = 50
+const BYTES_PER_SECOND_MAX = 64 * 1024 * 1024
+const IDLE_MS = 1000
 
 export interface FullCheckDeps {
   readonly clock: Clock
+  readonly log: Log
   readonly store: VolumeStore
   /** Damage in a copy that is open: the master must seal it before it can be mended. */
   readonly onOpenDamage: (copy: VolumeCopy, damaged: Span) => void
 }
 
-export class FullCheck {
+interface UnderWay {
+  readonly copy: VolumeCopy
+  readonly reading: Reading<Span[]>
+}
+
+export class FullCheck implements BackgroundWorker {
+  readonly name = 'full-check'
+  readonly priority = 2
+  readonly unit = 'bytes'
   readonly #deps: FullCheckDeps
-  #progress: CheckProgress | null = null
+  #check: CheckProgress | null = null
   #left: number[] = []
+  #underWay: UnderWay | null = null
 
   constructor(deps: FullCheckDeps) {
     this.#deps = deps
   }
 
-  get progress(): CheckProgress | null {
-    return this.#progress
+  /** The last check that was wanted, as the master is told of it. */
+  get check(): CheckProgress | null {
+    return this.#check
+  }
+
+  progress(): WorkerProgress | null {
+    if (this.#check === null || this.#check.isDone) return null
+    return { done: this.#check.bytesDone, total: this.#check.bytesTotal }
   }
 
   /**
@@ -36,53 +59,60 @@ export class FullCheck {
    * opened counts as one damaged range.
    */
   want(id: number): void {
-    if (this.#progress?.id === id) return
+    if (this.#check?.id === id) return
     const copies = this.#deps.store.all()
     const damagedRanges = this.#deps.store.unreadableCount
     this.#left = copies.map(({ state }) => state.order.volume)
+    this.#underWay = null
     let bytesTotal = 0
     for (const copy of copies) bytesTotal += copy.readableLength
     const isDone = copies.length === 0
-    this.#progress = { id, copies: copies.length, bytesDone: 0, bytesTotal, damagedRanges, isDone }
+    this.#check = { id, copies: copies.length, bytesDone: 0, bytesTotal, damagedRanges, isDone }
   }
 
-  /** Reads one copy; whether more are left. Rejects as its disk does (it is damaged, then), and with the signal's reason. */
-  async step(signal: AbortSignal): Promise<boolean> {
-    const volume = this.#left.shift()
-    if (volume === undefined || this.#progress === null) return false
-    const copy = this.#deps.store.get(volume)
-    try {
-      if (copy !== undefined) await this.#read(copy, signal)
-    } catch (error) {
-      if (error instanceof DiskError) this.#add({ damagedRanges: 1 })
-      throw error
-    } finally {
-      if (this.#left.length === 0) this.#add({ isDone: true })
-      this.#deps.store.noteChange(volume)
-    }
-    return this.#left.length > 0
-  }
-
-  async #read(copy: VolumeCopy, signal: AbortSignal): Promise<void> {
-    const { clock, onOpenDamage } = this.#deps
+  /** Reads on in the copy whose turn it is; what its disk cannot do counts as damage. */
+  async step(budget: number, signal: AbortSignal): Promise<StepResult> {
+    const { clock, log } = this.#deps
+    const underWay = (this.#underWay ??= this.#begin())
+    if (underWay === null) return { idleMs: IDLE_MS, why: 'nobody has asked for a check' }
     const fromMs = clock.monotonicMs()
-    let bytes = 0
-    const damaged = await copy.readAgain(async (count) => {
-      signal.throwIfAborted()
-      bytes += count
-      this.#add({ bytesDone: count })
-      const aheadMs = (bytes / BYTES_PER_SECOND) * 1000 - (clock.monotonicMs() - fromMs)
-      if (aheadMs > PAUSE_MS_MIN) await clock.sleep(aheadMs, signal)
-    })
-    this.#add({ damagedRanges: damaged.length })
+    try {
+      const { bytes, result } = await advance(underWay.reading, { clock, signal, budget })
+      if (underWay !== this.#underWay) return { did: bytes }
+      this.#add({ bytesDone: bytes })
+      if (result !== null) this.#end(underWay.copy, result.value)
+      const idleMs = (bytes / BYTES_PER_SECOND_MAX) * 1000 - (clock.monotonicMs() - fromMs)
+      return { did: bytes, idleMs: Math.max(0, idleMs), why: 'it leaves the disk to others' }
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      log.error({ err: error }, 'a copy cannot be read for the check')
+      this.#add({ damagedRanges: 1 })
+      this.#end(underWay.copy, [])
+      return { idleMs: 0, why: 'the disk has failed', failure: error }
+    }
+  }
+
+  #begin(): UnderWay | null {
+    while (this.#left.length > 0) {
+      const copy = this.#deps.store.get(this.#left.shift()!)
+      if (copy !== undefined) return { copy, reading: copy.readAgain() }
+    }
+    this.#add({ isDone: true })
+    return null
+  }
+
+  #end(copy: VolumeCopy, damaged: readonly Span[]): void {
+    this.#underWay = null
+    this.#add({ damagedRanges: damaged.length, isDone: this.#left.length === 0 })
+    this.#deps.store.noteChange(copy.state.order.volume)
     if (copy.state.state !== 'open') return
-    for (const range of damaged) onOpenDamage(copy, range)
+    for (const range of damaged) this.#deps.onOpenDamage(copy, range)
   }
 
   #add({ bytesDone = 0, damagedRanges = 0, isDone = false }: Partial<CheckProgress>): void {
-    const before = this.#progress
+    const before = this.#check
     if (before === null) return
-    this.#progress = {
+    this.#check = {
       ...before,
       bytesDone: before.bytesDone + bytesDone,
       damagedRanges: before.damagedRanges + damagedRanges,

@@ -4,6 +4,7 @@
  * it is, and the rest is mended all the same.
  */
 import { assembleRecord, type ReadInto, scanVolume } from '@dfs/volume'
+import { type Reading } from '../volume/reading.ts'
 import { type Span, type VolumeCopy } from '../volume/volume-copy.ts'
 
 export interface Repaired {
@@ -13,25 +14,22 @@ export interface Repaired {
   readonly lost: readonly Span[]
 }
 
-export interface RepairOptions {
-  /** The copies elsewhere, best first; each says how much it could read, nothing where it cannot be reached. */
-  readonly others: readonly ReadInto[]
-  /** Awaited between records. */
-  readonly pause: () => Promise<void>
-}
-
-/** Mends `damaged` ranges of a sealed copy. Rejects where its own disk fails. */
-export async function repairCopy(
+/**
+ * Mends `damaged` ranges of a sealed copy from the copies elsewhere, best first; each says how much it could read, nothing where it
+ * cannot be reached. Rejects where the copy's own disk fails.
+ */
+export async function* repairCopy(
   copy: VolumeCopy,
   damaged: readonly Span[],
-  { others, pause }: RepairOptions,
-): Promise<Repaired> {
+  others: readonly ReadInto[],
+): Reading<Repaired> {
   const sources = [...others, copy.readTolerantly]
   const lost: Span[] = []
   let [records, bytes] = [0, 0]
   for (const range of damaged) {
     for (let at = range.at; at < range.end;) {
       const record = await assembleRecord(sources, at, copy.scanOptions({ at, end: range.end }))
+      const from = at
       if (record === null) {
         const end = await nextRecord(sources, copy, { at, end: range.end })
         lost.push({ at, end })
@@ -44,7 +42,7 @@ export async function repairCopy(
         bytes += record.byteLength
         at += record.byteLength
       }
-      await pause()
+      yield at - from
     }
   }
   return { records, bytes, lost }

@@ -3,17 +3,24 @@
  * somebody got wrong bytes, every block up to the sealed length is read back (R8), what is damaged is mended from the other
  * copies (R20), and read once more. A copy that cannot be mended now is tried again, less and less often.
  */
-import { backoffMs, type Clock, DiskError, type Log, type Random } from '@dfs/core'
-import { type CheckOrder, formatId } from '@dfs/protocol'
+import {
+  backoffMs,
+  type BackgroundWorker,
+  type Clock,
+  DiskError,
+  type Log,
+  type Random,
+  type StepResult,
+  type WorkerProgress,
+} from '@dfs/core'
+import { formatId } from '@dfs/protocol'
 import { type ReadInto } from '@dfs/volume'
-import { type FullCheck } from './full-check.ts'
-import { repairCopy } from './repair.ts'
+import { advance, type Reading } from '../volume/reading.ts'
 import { type Span, type VolumeCopy } from '../volume/volume-copy.ts'
 import { type VolumeStore } from '../volume/volume-store.ts'
+import { repairCopy } from './repair.ts'
 
 const IDLE_MS = 1000
-/** Records read between two turns of the event loop. */
-const RECORDS_PER_TURN = 16
 const RETRY = { firstMs: 5000, mostMs: 600_000 }
 /** Ranges that one line of the log names. */
 const LOGGED_RANGES_MAX = 10
@@ -25,7 +32,6 @@ export interface VerifierDeps {
   readonly store: VolumeStore
   /** How to read the copies of a volume on other servers, the best first. */
   readonly otherCopies: (copy: VolumeCopy) => Promise<ReadInto[]>
-  readonly fullCheck: FullCheck
 }
 
 interface Trouble {
@@ -33,70 +39,78 @@ interface Trouble {
   readonly againAtMs: number
 }
 
-export class Verifier {
+/** The copy whose turn it is. */
+interface UnderWay {
+  readonly copy: VolumeCopy
+  readonly making: Reading<boolean>
+  bytesDone: number
+}
+
+export class Verifier implements BackgroundWorker {
+  readonly name = 'verify-copies'
+  readonly priority = 1
+  readonly unit = 'bytes'
   readonly #deps: VerifierDeps
-  readonly #stopped = new AbortController()
   /** Copies that are not whole, and when to look at them again. */
   readonly #troubles = new Map<number, Trouble>()
-  readonly #running: Promise<void>
+  #underWay: UnderWay | null = null
 
   constructor(deps: VerifierDeps) {
     this.#deps = deps
-    this.#running = this.#run()
   }
 
-  async stop(): Promise<void> {
-    this.#stopped.abort()
-    await this.#running
-  }
-
-  async #run(): Promise<void> {
-    const { clock, store } = this.#deps
-    while (!this.#stopped.signal.aborted) {
-      await store.lookAgain(this.#stopped.signal).catch((error: unknown) => {
-        if (!this.#stopped.signal.aborted) throw error
-      })
-      for (const order of store.takeChecks()) await this.#step(order.volume, () => this.#check(order))
-      for (const copy of store.unverified()) {
-        const { volume } = copy.state.order
-        if (this.#isDue(volume)) await this.#step(volume, () => this.#makeWhole(copy))
-      }
-      if (!(await this.#readMore())) await clock.sleep(IDLE_MS, this.#stopped.signal).catch(() => undefined)
+  /** Bytes to be read still, of all copies, against those of the present one that were. */
+  progress(): WorkerProgress | null {
+    const done = this.#underWay?.bytesDone ?? 0
+    let total = 0
+    for (const { state } of this.#deps.store.unverified()) {
+      total += (state.sealedLengthBytes ?? 0) - state.verifiedToBytes
     }
+    return total === 0 && done === 0 ? null : { done, total: Math.max(done, total) }
   }
 
-  /** One copy of a check that was asked for; whether more are waiting. */
-  async #readMore(): Promise<boolean> {
-    const { fullCheck, log } = this.#deps
+  async step(budget: number, signal: AbortSignal): Promise<StepResult> {
+    const underWay = (this.#underWay ??= this.#begin())
+    if (underWay === null) return { idleMs: IDLE_MS, why: this.#whyIdle() }
+    const { copy, making } = underWay
+    const { volume } = copy.state.order
     try {
-      return await fullCheck.step(this.#stopped.signal)
+      const { bytes, result } = await advance(making, { clock: this.#deps.clock, signal, budget })
+      underWay.bytesDone += bytes
+      if (result !== null) this.#end(volume, result.value)
+      return { did: bytes }
     } catch (error) {
-      if (this.#stopped.signal.aborted) return false
       if (!(error instanceof DiskError)) throw error
-      log.error({ err: error }, 'a copy cannot be read for the check')
-      return true
+      this.#deps.log.error(
+        { volume: formatId(volume), err: error },
+        'a sealed copy cannot be read or mended now',
+      )
+      this.#end(volume, false)
+      return { idleMs: 0, why: 'the disk has failed', failure: error }
     }
   }
 
-  #isDue(volume: number): boolean {
-    return (this.#troubles.get(volume)?.againAtMs ?? 0) <= this.#deps.clock.monotonicMs()
+  #begin(): UnderWay | null {
+    const nowMs = this.#deps.clock.monotonicMs()
+    const copy = this.#deps.store
+      .unverified()
+      .find(({ state }) => (this.#troubles.get(state.order.volume)?.againAtMs ?? 0) <= nowMs)
+    return copy === undefined ? null : { copy, making: this.#makeWhole(copy), bytesDone: 0 }
   }
 
-  /** One copy's turn; what its disk cannot do now is tried again later. */
-  async #step(volume: number, work: () => Promise<boolean>): Promise<void> {
-    const { log, store } = this.#deps
-    if (this.#stopped.signal.aborted) return
-    try {
-      const isWhole = await work()
-      if (isWhole) this.#troubles.delete(volume)
-      else this.#postpone(volume)
-    } catch (error) {
-      if (this.#stopped.signal.aborted) return
-      if (!(error instanceof DiskError)) throw error
-      log.error({ volume: formatId(volume), err: error }, 'a sealed copy cannot be read or mended now')
-      this.#postpone(volume)
-    }
-    store.noteChange(volume)
+  #whyIdle(): string {
+    const left = this.#deps.store.unverified().length
+    return left === 0
+      ? 'every sealed copy is verified'
+      : `copies that are not whole are tried again later: ${left}`
+  }
+
+  /** What cannot be made whole now is tried again later. */
+  #end(volume: number, isWhole: boolean): void {
+    this.#underWay = null
+    if (isWhole) this.#troubles.delete(volume)
+    else this.#postpone(volume)
+    this.#deps.store.noteChange(volume)
   }
 
   #postpone(volume: number): void {
@@ -106,35 +120,17 @@ export class Verifier {
     this.#troubles.set(volume, { attempts, againAtMs })
   }
 
-  /** Reads again what somebody found wrong. Whether nothing is wrong with it. */
-  async #check(order: CheckOrder): Promise<boolean> {
-    const { store, log } = this.#deps
-    const { volume, replica, offset, recordSize } = order
-    const copy = store.get(volume)
-    if (copy?.state.replica === replica && copy.state.state === 'sealed') {
-      const isRight = await copy.check({ at: offset, end: offset + recordSize })
-      const fields = { volume: formatId(volume), offset, recordSize }
-      if (isRight) log.info(fields, 'a record that was reported as damaged is right here')
-      else log.warn(fields, 'a record is damaged')
-    }
-    store.noteChecked(order)
-    // It is mended in its turn, with whatever else is found then.
-    return true
-  }
-
-  async #makeWhole(copy: VolumeCopy): Promise<boolean> {
+  async *#makeWhole(copy: VolumeCopy): Reading<boolean> {
     const { store, log, otherCopies } = this.#deps
     const { volume } = copy.state.order
-    const pause = this.#pause()
     const areErrorsDamage = this.#troubles.has(volume)
-    const damaged = await copy.verify({ pause, areErrorsDamage })
+    const damaged = yield* copy.verify({ areErrorsDamage })
     if (damaged.length === 0) return true
     store.counters.damagedRanges += damaged.length
     log.warn({ volume: formatId(volume), ...rangesOf(damaged) }, 'a sealed copy is damaged')
-    const others = await otherCopies(copy)
-    const { records, bytes, lost } = await repairCopy(copy, damaged, { others, pause })
+    const { records, bytes, lost } = yield* repairCopy(copy, damaged, await otherCopies(copy))
     store.counters.repairedRecords += records
-    const left = await copy.verify({ pause, areErrorsDamage })
+    const left = yield* copy.verify({ areErrorsDamage })
     const fields = { volume: formatId(volume), records, bytes }
     if (left.length === 0) log.info(fields, 'a damaged copy was mended from the others')
     else if (lost.length > 0)
@@ -142,15 +138,6 @@ export class Verifier {
     else
       log.error({ ...fields, ...rangesOf(left) }, 'the disk does not keep what these ranges were mended with')
     return left.length === 0
-  }
-
-  #pause(): () => Promise<void> {
-    let records = 0
-    return async () => {
-      records += 1
-      this.#stopped.signal.throwIfAborted()
-      if (records % RECORDS_PER_TURN === 0) await this.#deps.clock.turn()
-    }
   }
 }
 
