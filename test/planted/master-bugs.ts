@@ -53,6 +53,22 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
     test: 'packages/wal/test/inspect.test.ts',
   },
   {
+    name: 'log without its header taken for room',
+    promise: 'damage in the metadata costs nothing without a word',
+    file: 'packages/wal/src/inspect.ts',
+    oldText: 'if (await isZero(file)) return',
+    newText: 'if (head[0] === 0) return',
+    test: 'packages/wal/test/inspect.test.ts',
+  },
+  {
+    name: 'frames of a later round passed over',
+    promise: 'damage in the metadata costs nothing without a word',
+    file: 'packages/wal/src/inspect.ts',
+    oldText: 'if (scan.isHeaderStale) return',
+    newText: 'if (scan.intactFrames < 0) return',
+    test: 'packages/wal/test/inspect.test.ts',
+  },
+  {
     name: 'first mend taken',
     promise: 'metadata is mended only where one bit explains the damage',
     file: 'packages/wal/src/inspect.ts',

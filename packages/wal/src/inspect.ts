@@ -8,6 +8,8 @@ import { type BitFlip, type LogBytes, withFlips } from './log-bytes.ts'
 import { mendsOfFrame, mendsOfHeader } from './mend.ts'
 import { FAULTS_KEPT_MAX, type LogScan, scanFrames } from './scan.ts'
 
+const PIECE_BYTES = 64 * 1024
+
 export type LogState =
   /** No log, or one that nothing was written to yet. */
   | { readonly kind: 'empty' }
@@ -19,7 +21,7 @@ export type LogState =
 /** Something is wrong that no power cut leaves. */
 export interface DamagedLog {
   readonly kind: 'damaged'
-  /** Null where the header is damaged beyond mending, so that nothing else can be read. */
+  /** Null where the header is damaged beyond mending, or of an earlier round, so that nothing else can be read. */
   readonly scan: LogScan | null
   /** The bits to turn, where there is exactly one way to make everything valid. */
   readonly mend: readonly BitFlip[] | null
@@ -27,19 +29,33 @@ export interface DamagedLog {
 
 /** Reads all of the log, changes nothing. Rejects as reading does. */
 export async function inspectLog(file: LogBytes): Promise<LogState> {
-  const head = new Uint8Array(LOG_HEADER_BYTES * 2)
+  const head = new Uint8Array(LOG_HEADER_BYTES)
   const count = await file.readInto(0, head)
   if (count < LOG_HEADER_BYTES) return { kind: 'empty' }
-  const header = parseLogHeader(head.subarray(0, LOG_HEADER_BYTES))
+  const header = parseLogHeader(head)
   if (header !== null) return judge(file, await scanFrames(file, header))
-  // Room that was made ahead of the log is zeros.
-  if (head.every((byte) => byte === 0)) return { kind: 'empty' }
+  // Room that was made ahead of the log is zeros; frames are never there without a header, which is synced before them.
+  if (await isZero(file)) return { kind: 'empty' }
   const flips = await mendsOfHeader(file)
   if (flips.length !== 1) return { kind: 'damaged', scan: null, mend: null }
   return mended(file, flips)
 }
 
+/** Reads up to the first byte that is not. */
+async function isZero(file: LogBytes): Promise<boolean> {
+  const size = await file.size()
+  const piece = new Uint8Array(PIECE_BYTES)
+  for (let at = 0; at < size;) {
+    const count = await file.readInto(at, piece.subarray(0, Math.min(piece.length, size - at)))
+    if (piece.subarray(0, count).some((byte) => byte !== 0)) return false
+    if (count === 0) break
+    at += count
+  }
+  return true
+}
+
 async function judge(file: LogBytes, scan: LogScan): Promise<LogState> {
+  if (scan.isHeaderStale) return { kind: 'damaged', scan: null, mend: null }
   if (scan.ownFrames === scan.intactFrames) return { kind: 'whole', scan }
   const damage = faultsToMend(scan)
   if (damage.length === 0) return { kind: 'torn', scan }

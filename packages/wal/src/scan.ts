@@ -7,7 +7,8 @@
  * next frame that ends a transaction; the fault itself, if its header says so; a page that comes a second time (no
  * transaction has a page twice: connection.ts of the master lets nothing be spilled).
  *
- * Frames with other salts are what an earlier round has left. They are passed over, unless one of this log follows.
+ * Frames with other salts are what an earlier round has left. They are passed over, unless one of this log follows. SQLite
+ * counts rounds in the first salt, and syncs a round's header before it writes frames: those of a later round are damage.
  */
 import {
   type FrameHeader,
@@ -36,6 +37,8 @@ export interface LogScan {
   readonly intactTransactions: number
   /** Up to the last frame that has this log's salts. */
   readonly ownFrames: number
+  /** Whether frames of the round after this one are there: their header was synced before them, and is not there. */
+  readonly isHeaderStale: boolean
   /** Whether a transaction that is not the last one is damaged. */
   readonly isDamaged: boolean
   /** Faults in transactions before the last one, the first few of them. */
@@ -77,6 +80,7 @@ class Scanner {
   #intactFrames = 0
   #intactTransactions = 0
   #ownFrames = 0
+  #isHeaderStale = false
   readonly #faults: Fault[] = []
   #faultCount = 0
   #firstFault: number | null = null
@@ -97,6 +101,7 @@ class Scanner {
     const isOwn = isEqual(found.salts, this.#header.salts)
     const isNear = this.#sharesSalt(found)
     if (isNear) this.#ownFrames = frame + 1
+    else if (found.salts[0] === (this.#header.salts[0] + 1) >>> 0) this.#isHeaderStale = true
     // What an earlier round left is not added up, except right behind a valid frame: its salts alone may be damaged.
     const computed = isNear || this.#isPreviousValid ? sumOfFrame(this.#header, view, 0, this.#stored) : null
     const isValid = isOwn && found.page > 0 && this.#addsUp(view, found, computed)
@@ -195,6 +200,7 @@ class Scanner {
       intactFrames: this.#intactFrames,
       intactTransactions: this.#intactTransactions,
       ownFrames: this.#ownFrames,
+      isHeaderStale: this.#isHeaderStale,
       isDamaged,
       faults: faults.filter(({ frame }) => frame < boundary),
       tailFaults: faults.filter(({ frame }) => frame >= boundary),

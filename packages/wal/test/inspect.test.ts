@@ -32,6 +32,26 @@ describe('a log without a fault', () => {
   })
 })
 
+describe('a header that is not the one of the frames', () => {
+  // SQLite syncs the header of a round before it writes a frame: no power cut leaves frames without theirs.
+  it.each([64, 512, 4096])('is damage where the first %i bytes are zeros', async (bytes) => {
+    const log = LOG.slice()
+    log.fill(0, 0, bytes)
+    expect(await inspect(log)).toEqual({ kind: 'damaged', scan: null, mend: null })
+  })
+
+  it.each([
+    ['the header alone', HEADER_BYTES, OLDER],
+    ['a block', 512, OLDER],
+    ['a large block', 4096, OLDER],
+    ['a large block, over a shorter round', 4096, OLDER.subarray(0, HEADER_BYTES + 2 * FRAME_BYTES)],
+  ])('is damage where the earlier one still stands there: %s', async (_, bytes, below) => {
+    const log = onTopOf(below, LOG)
+    log.set(below.subarray(0, bytes))
+    expect((await inspect(log)).kind).toBe('damaged')
+  })
+})
+
 describe.each([
   ['zeros', new Uint8Array(OLDER.length)],
   ['an earlier round', OLDER],
