@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import { FakeCluster } from '@dfs/client/testing'
+import { FakeCluster, FIRST_ETAG } from '@dfs/client/testing'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { reference } from '../src/index.ts'
 import { type Ended, PROGRAM, type RunOptions, runDfs, runHere, ScratchDirectory } from './run-dfs.ts'
@@ -102,7 +102,7 @@ test('With --json every line of results and of errors is an object.', async () =
   const commands = [['ls'], ['stat', '/a'], ['status']]
   const [list, stat, status] = await Promise.all(commands.map((args) => dfs(['--json', ...args])))
   expect(lines(list!)).toMatchObject([{ path: 'a' }, { path: 'l', target: 'a' }])
-  expect(lines(stat!)).toMatchObject([{ etag: '"1"' }])
+  expect(lines(stat!)).toMatchObject([{ etag: FIRST_ETAG }])
   expect(lines(status!)).toMatchObject([{ totals: { files: 1, links: 1 } }])
   const { stderr } = await here(['--json', 'stat', '/missing'])
   expect(JSON.parse(stderr)).toMatchObject({ error: { subject: 'stat', code: 'FILE_NOT_FOUND' } })

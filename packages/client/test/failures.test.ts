@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { CLIENT_LIMITS, createClient, type DfsClient, type Download, RequestError } from '../src/index.ts'
 import { patienceMs } from '../src/options.ts'
 import { type ManualClock, seededRandom } from '@dfs/core/testing'
-import { FakeCluster, type Mishap, pausingClock, type SeenRequest } from './fake/index.ts'
+import { FakeCluster, FIRST_ETAG, type Mishap, pausingClock, type SeenRequest } from './fake/index.ts'
 
 let cluster: FakeCluster
 let client: DfsClient
@@ -98,7 +98,7 @@ describe('Lost answers', () => {
     expect(keys().at(-1)).not.toBe(first)
   })
 
-  test.each([{ ifNoneMatch: '*' }, { ifMatch: '"1"' }])(
+  test.each([{ ifNoneMatch: '*' }, { ifMatch: FIRST_ETAG }])(
     'A put with %o too: its precondition held when it was made.',
     async (condition) => {
       if ('ifMatch' in condition) await client.put('/a', HELLO)
@@ -298,7 +298,7 @@ describe('Downloads', () => {
     expect((await bytesOf(body)).equals(LARGE)).toBe(true)
     const [, second] = cluster.calls.filter((request) => request.method === 'GET')
     expect(second!.server).toBe(1)
-    expect(second!.headers['if-match']).toBe('"1"')
+    expect(second!.headers['if-match']).toBe(FIRST_ETAG)
     expect(second!.headers['range']).toMatch(/^bytes=[1-9][0-9]*-2999999$/)
   })
 

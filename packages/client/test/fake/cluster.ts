@@ -2,11 +2,18 @@
  * A master and chunk servers in this process, on free ports of the loopback interface: the REST contract as a client
  * sees it, with the mishaps that a test orders. It stores nothing on disk and copies nothing.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import { type AddressInfo } from 'node:net'
 import { DfsError, ERRORS, HEADERS, problemOf, type ServerView } from '@dfs/protocol'
 import { type Mishap, type SeenRequest } from './mishap.ts'
-import { answer, bodyBytes, type FakeReply, type FakeRequest } from './routes.ts'
+import { bodyBytes, type FakeReply, type FakeRequest } from './exchange.ts'
+import { answer } from './routes.ts'
 import { FakeTree } from './tree.ts'
 
 export interface FakeClusterOptions {
@@ -22,7 +29,7 @@ export class FakeCluster implements AsyncDisposable {
   /** Called when the connection of an answer closes before all of it was sent. */
   onClosed: () => void = () => {}
   readonly #nodes: Server[] = []
-  readonly #kept = new Map<string, FakeReply>()
+  readonly #kept = new Map<string, FakeReply | DfsError>()
 
   constructor(options: FakeClusterOptions) {
     this.mishap = options.mishap ?? (() => null)
@@ -71,18 +78,24 @@ export class FakeCluster implements AsyncDisposable {
     await Promise.all(this.#nodes.map((node) => closeNode(node)))
   }
 
-  /** The first answer for each idempotency key. */
+  /** The first decision for each idempotency key, a refusal too. */
   async #answerOnce(fake: FakeRequest): Promise<FakeReply> {
     const key = fake.headers[HEADERS.idempotencyKey]
     if (key === undefined) return await answer(this, fake)
     const kept = this.#kept.get(String(key))
     if (kept !== undefined) {
       await bodyBytes(fake.request, Infinity)
+      if (kept instanceof DfsError) throw new DfsError(kept.code, kept.detail, { isReplay: true })
       return { ...kept, headers: { ...kept.headers, [HEADERS.idempotencyReplayed]: '?1' } }
     }
-    const reply = await answer(this, fake)
-    if (reply.status < 300) this.#kept.set(String(key), reply)
-    return reply
+    try {
+      const reply = await answer(this, fake)
+      this.#kept.set(String(key), reply)
+      return reply
+    } catch (error) {
+      if (error instanceof DfsError && isDecision(error)) this.#kept.set(String(key), error)
+      throw error
+    }
   }
 
   async #listen(server: number): Promise<void> {
@@ -115,6 +128,10 @@ export class FakeCluster implements AsyncDisposable {
       if (mishap?.kind === 'stall' && mishap.afterBytes === 0) {
         await new Promise<void>((resolve) => mishap.stalled(resolve))
       }
+      if (reply.body instanceof DfsError) {
+        sendProblem(response, reply.body, reply.headers)
+        return
+      }
       response.writeHead(reply.status, reply.headers)
       await sendBody(response, reply.body, mishap)
     } catch (error) {
@@ -140,9 +157,14 @@ async function sendBody(response: ServerResponse, body: Uint8Array, mishap: Mish
   response.end(body)
 }
 
-function sendProblem(response: ServerResponse, error: DfsError): void {
+/** Whether the namespace has decided so: what is wrong with the request itself is not kept under its key. */
+const isDecision = ({ code }: DfsError): boolean => [404, 409, 412].includes(ERRORS[code].status)
+
+function sendProblem(response: ServerResponse, error: DfsError, headers: OutgoingHttpHeaders = {}): void {
   const problem = problemOf(error.code, error.detail, String(response.getHeader(HEADERS.requestId)))
-  response.writeHead(ERRORS[error.code].status, { 'content-type': 'application/problem+json' })
+  const replayed = error.isReplay ? { [HEADERS.idempotencyReplayed]: '?1' } : {}
+  const all = { 'content-type': 'application/problem+json', ...headers, ...replayed }
+  response.writeHead(ERRORS[error.code].status, all)
   response.end(JSON.stringify(problem))
 }
 

@@ -1,6 +1,6 @@
 /** The namespace of the fake cluster: entries in memory, with the rules of the REST contract that a client can see. */
 import { crc32 } from 'node:zlib'
-import { DfsError, type EntryView, type FileView, type ListedEntry } from '@dfs/protocol'
+import { DfsError, type EntryView, type FileView, formatEtag, type ListedEntry, makeId } from '@dfs/protocol'
 
 export interface FakeFile {
   readonly kind: 'file'
@@ -15,15 +15,23 @@ export type FakeEntry =
   | { readonly kind: 'link'; readonly target: string }
 
 const MODIFIED_MS = 1_800_000_000_000
+/** Of the first thing that is written to a new cluster, if that is a file. */
+export const FIRST_ETAG = formatEtag(makeId(1, 1))
 
 export class FakeTree {
   readonly entries = new Map<string, FakeEntry>([['/', { kind: 'directory' }]])
-  readonly #files = new Map<string, FakeFile>()
-  #versions = 0
+  readonly #versions = new Map<number, FakeFile>()
+  #operations = 0
+
+  /** The id of one more change. */
+  nextOperation(): number {
+    this.#operations += 1
+    return makeId(1, this.#operations)
+  }
 
   /** The present version, or the one that is named. */
-  file(path: string, version: string | null = null): FakeFile {
-    const entry = version === null ? this.entries.get(path) : this.#files.get(version)
+  file(path: string, version: number | null = null): FakeFile {
+    const entry = version === null ? this.at(path) : this.#versions.get(version)
     if (entry === undefined) throw new DfsError('FILE_NOT_FOUND', path)
     if (entry.kind === 'directory') throw new DfsError('IS_A_DIRECTORY', path)
     if (entry.kind === 'link') throw new DfsError('IS_A_LINK', path)
@@ -31,33 +39,36 @@ export class FakeTree {
   }
 
   write(path: string, file: Omit<FakeFile, 'kind' | 'version'>): { file: FakeFile; created: boolean } {
-    const old = this.entries.get(path)
+    const old = this.at(path)
     if (old !== undefined) this.file(path)
     this.makeDirectory(parentOf(path))
-    this.#versions += 1
-    const written: FakeFile = { kind: 'file', version: this.#versions, ...file }
+    const written: FakeFile = { kind: 'file', version: this.nextOperation(), ...file }
     this.entries.set(path, written)
-    this.#files.set(etagOf(written).replaceAll('"', ''), written)
+    this.#versions.set(written.version, written)
     return { file: written, created: old === undefined }
   }
 
-  link(path: string, target: string): void {
-    const old = this.entries.get(path)
-    if (old !== undefined && old.kind !== 'link') throw new DfsError('FILE_EXISTS', path)
+  /** Whether it was new, as all changes below that say so. */
+  link(path: string, target: string): boolean {
+    const old = this.at(path)
+    if (old?.kind === 'directory') throw new DfsError('IS_A_DIRECTORY', path)
+    if (old?.kind === 'file') throw new DfsError('FILE_EXISTS', path)
     this.makeDirectory(parentOf(path))
     this.entries.set(path, { kind: 'link', target })
+    return old === undefined
   }
 
-  makeDirectory(path: string): void {
-    const entry = this.entries.get(path)
-    if (entry?.kind === 'directory') return
-    if (entry !== undefined) throw new DfsError('NOT_A_DIRECTORY', path)
+  makeDirectory(path: string): boolean {
+    const entry = this.at(path)
+    if (entry?.kind === 'directory') return false
+    if (entry !== undefined) throw new DfsError('FILE_EXISTS', path)
     this.makeDirectory(parentOf(path))
     this.entries.set(path, { kind: 'directory' })
+    return true
   }
 
   remove(path: string): void {
-    const entry = this.entries.get(path)
+    const entry = this.at(path)
     if (entry?.kind !== 'link') this.file(path)
     this.entries.delete(path)
   }
@@ -70,8 +81,15 @@ export class FakeTree {
   }
 
   move(from: string, to: string): void {
-    if (!this.entries.has(from)) throw new DfsError('FILE_NOT_FOUND', from)
-    if (this.entries.get(to)?.kind === 'directory') throw new DfsError('IS_A_DIRECTORY', to)
+    const source = this.at(from)
+    if (source === undefined) throw new DfsError('FILE_NOT_FOUND', from)
+    const isDirectory = source.kind === 'directory'
+    if (isDirectory && to.startsWith(`${from}/`)) throw new DfsError('MOVE_INTO_ITSELF', to)
+    const target = this.at(to)
+    if (from === to) return
+    if (!this.entries.has(parentOf(to))) throw new DfsError('DIRECTORY_NOT_FOUND', parentOf(to))
+    if (target?.kind === 'directory') throw new DfsError('IS_A_DIRECTORY', to)
+    if (isDirectory && target !== undefined) throw new DfsError('NOT_A_DIRECTORY', to)
     for (const name of [from, ...this.#below(from)]) {
       this.entries.set(to + name.slice(from.length), this.entries.get(name)!)
       this.entries.delete(name)
@@ -79,24 +97,37 @@ export class FakeTree {
   }
 
   directory(path: string): void {
-    const entry = this.entries.get(path)
+    const entry = this.at(path)
     if (entry === undefined) throw new DfsError('DIRECTORY_NOT_FOUND', path)
     if (entry.kind !== 'directory') throw new DfsError('NOT_A_DIRECTORY', path)
   }
 
-  list(path: string, recursive: boolean): ListedEntry[] {
+  /** What comes after `after` in the order of listings; all of it where that is null. */
+  list(path: string, recursive: boolean, after: string | null = null): ListedEntry[] {
     this.directory(path)
     const prefix = path === '/' ? '/' : `${path}/`
-    const names = this.#below(path).map((name) => name.slice(prefix.length))
-    const wanted = recursive ? names : names.filter((name) => !name.includes('/'))
-    return wanted.toSorted(depthFirst).map((name) => listed(name, this.entries.get(prefix + name)!))
+    return this.#below(path)
+      .map((name) => name.slice(prefix.length))
+      .filter((name) => recursive || !name.includes('/'))
+      .filter((name) => after === null || depthFirst(name, after) > 0)
+      .toSorted(depthFirst)
+      .map((name) => listed(name, this.entries.get(prefix + name)!))
   }
 
   view(path: string): EntryView {
-    const entry = this.entries.get(path)
+    const entry = this.at(path)
     if (entry === undefined) throw new DfsError('FILE_NOT_FOUND', path)
     if (entry.kind === 'file') return fileView(path, entry)
     return { ...entry, path, modifiedMs: MODIFIED_MS }
+  }
+
+  /** Throws NOT_A_DIRECTORY where there is something else on the way. */
+  at(path: string): FakeEntry | undefined {
+    for (let above = parentOf(path); above !== '/'; above = parentOf(above)) {
+      const entry = this.entries.get(above)
+      if (entry !== undefined && entry.kind !== 'directory') throw new DfsError('NOT_A_DIRECTORY', above)
+    }
+    return this.entries.get(path)
   }
 
   #below(path: string): string[] {
@@ -105,14 +136,12 @@ export class FakeTree {
   }
 }
 
-export const etagOf = (file: FakeFile): string => `"${file.version.toString(16)}"`
-
 export function fileView(path: string, file: FakeFile): FileView {
   return {
     kind: 'file',
     path,
     size: file.bytes.byteLength,
-    etag: etagOf(file),
+    etag: formatEtag(file.version),
     contentType: file.contentType,
     executable: file.executable,
     modifiedMs: MODIFIED_MS,
