@@ -81,9 +81,13 @@ export class RequestBody implements BodySource {
     return this.#reader.promise
   }
 
-  /** Whether more of it may be to come than is read of a body that nobody wants: no other request can follow it. */
+  /**
+   * Whether its rest may not be there while a body that nobody wants is still read: more is to come than that, or its client
+   * has paused when the answer was made. No other request can follow it.
+   */
   get isBeyondDiscard(): boolean {
     if (this.#raw.complete) return false
+    if (this.#reader !== null || this.#state === 'failed') return true
     return this.declaredSize === null || this.declaredSize - this.#received > DISCARD_BYTES_MAX
   }
 

@@ -227,7 +227,10 @@ describe('bodies', () => {
     await chunkServer.clock.advance(29_000)
     expect(conversation.text()).toBe('')
     await chunkServer.clock.advance(4000)
-    expect(await conversation.waitFor(/\}$/)).toMatch(/^HTTP\/1\.1 408 /)
+    const answer = await conversation.waitFor(/\}$/)
+    expect(answer).toMatch(/^HTTP\/1\.1 408 /)
+    // What it sends behind the rest of its body would be cut off.
+    expect(answer).toMatch(/connection: close\r\n/i)
     // Its sender has some seconds to see the answer; then the connection ends.
     await chunkServer.clock.advance(7000)
     await conversation.closed

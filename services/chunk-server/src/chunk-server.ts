@@ -24,6 +24,7 @@ import { FileReader } from './reading/file-reader.ts'
 import { FileWriter } from './writing/file-writer.ts'
 import { ReadPermits } from './reading/read-permits.ts'
 import { RecordCommitter } from './writing/record-committer.ts'
+import { ShortBodies } from './writing/short-bodies.ts'
 import { UploadStager } from './writing/upload-stager.ts'
 import { watchSpace } from './disk-space.ts'
 import { ServerIdentity } from './identity/identity.ts'
@@ -208,7 +209,8 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     }),
     releaseVolume: (upload) => openVolumes.release('large', upload),
   })
-  const writer = new FileWriter({ ...content, clock, log, pool: openVolumes, commits, uploads })
+  const shortBodies = new ShortBodies(clock, tuning.shortBodyBytesMax)
+  const writer = new FileWriter({ ...content, clock, log, pool: openVolumes, commits, uploads, shortBodies })
   const reader = new FileReader({
     clock,
     lookup: (request, context) => lookups.lookup(request, context),

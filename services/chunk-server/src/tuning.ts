@@ -31,6 +31,8 @@ export interface Tuning {
   readonly readPatienceMs: number
   /** Chunks of long bodies in memory at once; what the peers' connections and the collector hold comes on top. */
   readonly chunksInMemoryMax: number
+  /** Bytes of short bodies in memory, from when they come until their write is answered. */
+  readonly shortBodyBytesMax: number
   /** Bytes of files in memory on their way to readers, at once. */
   readonly readBytesMax: number
   /** Chunks of one body that are being replicated while the next one is read. */
@@ -56,6 +58,7 @@ export const DEFAULT_TUNING: Tuning = Object.freeze({
   readPatienceMs: 3000,
   // 48 MiB.
   chunksInMemoryMax: 12,
+  shortBodyBytesMax: 64 * MIB,
   readBytesMax: 64 * MIB,
   chunksInFlightMax: 3,
   spareVolumes: 1,

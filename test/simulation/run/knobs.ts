@@ -97,6 +97,7 @@ function drawTuning(random: SimRandom): Tuning {
     allocationTimeoutMs: wait('allocationTimeoutMs'),
     readPatienceMs: wait('readPatienceMs'),
     chunksInMemoryMax: few('chunksInMemoryMax'),
+    shortBodyBytesMax: DEFAULT_TUNING.shortBodyBytesMax,
     chunksInFlightMax: few('chunksInFlightMax'),
     spareVolumes: pick(random, [1, 1, 2]),
     openFilesMax: few('openFilesMax'),

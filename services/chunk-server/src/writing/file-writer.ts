@@ -1,7 +1,8 @@
 /**
  * Writing a file. A short body is one record in the volume that all short writes share, and one command. A longer one is an
  * upload, which one last command makes visible. Either way: first the bytes are synced on every replica, then one
- * transaction of the master shows them. Memory is bounded by the permits for chunks (chunk-permits.ts).
+ * transaction of the master shows them. Memory is bounded for all short bodies together (short-bodies.ts), and by the permits
+ * for chunks of long ones (chunk-permits.ts).
  */
 import { assert, type Clock, type Log } from '@dfs/core'
 import {
@@ -22,6 +23,7 @@ import { type VolumePool, type VolumeUser } from '../replication/volume-pool.ts'
 import { BodyReader } from './body-reader.ts'
 import { ContentDigests, type CreateHasher } from './content-digests.ts'
 import { type RecordCommitter } from './record-committer.ts'
+import { type ShortBodies } from './short-bodies.ts'
 import { type Content, type UploadStager } from './upload-stager.ts'
 
 export interface FileWriterDeps {
@@ -34,6 +36,7 @@ export interface FileWriterDeps {
   readonly commits: CommitChannel
   readonly records: RecordCommitter
   readonly uploads: UploadStager
+  readonly shortBodies: ShortBodies
 }
 
 /** What a client wants, and by which id the logs know it. */
@@ -53,16 +56,23 @@ export class FileWriter {
 
   /** See `FileService.write`. */
   async write(request: WriteRequest, body: BodySource, opened: RequestContext): Promise<WriteReply> {
-    const { clock, chunkSizeBytes } = this.#deps
-    const reader = new BodyReader(body)
+    const { clock, chunkSizeBytes, shortBodies } = this.#deps
     const shortMax = Math.min(SMALL_WRITE_BYTES_MAX, chunkSizeBytes())
     if ((request.declaredSize ?? 0) > shortMax) {
-      return this.#writeLong({ request, context: opened }, reader, [])
+      return this.#writeLong({ request, context: opened }, new BodyReader(body), [])
     }
-    const first = await reader.read(shortMax)
-    const asked = { request, context: continueContext(clock, opened) }
-    if (first.isLast) return this.#writeShort(asked, first.pieces)
-    return this.#writeLong(asked, reader, first.pieces)
+    const held = shortBodies.hold(body)
+    try {
+      const reader = new BodyReader(held)
+      const first = await reader.read(shortMax)
+      const asked = { request, context: continueContext(clock, opened) }
+      if (first.isLast) return await this.#writeShort(asked, first.pieces)
+      // From here on it is bounded as long bodies are.
+      held.release()
+      return await this.#writeLong(asked, reader, first.pieces)
+    } finally {
+      held.release()
+    }
   }
 
   async #writeShort({ request, context }: Asked, pieces: readonly Uint8Array[]): Promise<WriteReply> {

@@ -3,14 +3,12 @@
  * it can begin anew at another server; beyond that, each piece is let go when it has been handed on.
  */
 import { type ByteSource, type Clock } from '@dfs/core'
-import { KIB, SMALL_WRITE_BYTES_MAX } from '@dfs/protocol'
-
-/** A client that sends less counts as one that sends nothing, or a byte a minute would hold a place for ever. */
-const PROGRESS_BYTES = 64 * KIB
+import { SMALL_WRITE_BYTES_MAX } from '@dfs/protocol'
+import { BodyPace } from '@dfs/public-api'
 
 export class HeldBody {
   readonly #source: ByteSource
-  readonly #clock: Clock
+  readonly #pace: BodyPace
   #pieces: Uint8Array[] = []
   #heldBytes = 0
   #isTooLong = false
@@ -18,17 +16,10 @@ export class HeldBody {
   /** Asked of the source and not there yet: an attempt that broke off may have left it behind. */
   #coming: Promise<void> | null = null
   #attempt = 0
-  #movedMs: number
-  /** Since when the client's next piece is waited for; null while none is. */
-  #askedMs: number | null = null
-  /** How long its pieces were waited for since its last progress, and what has come since. */
-  #waitedMs = 0
-  #waitedBytes = 0
 
   constructor(source: ByteSource, clock: Clock) {
     this.#source = source
-    this.#clock = clock
-    this.#movedMs = clock.monotonicMs()
+    this.#pace = new BodyPace(clock)
   }
 
   /** Whether all that has come until now is still here. */
@@ -38,12 +29,12 @@ export class HeldBody {
 
   /** When the client has last done its part, on the monotonic clock. */
   get movedMs(): number {
-    return this.#movedMs
+    return this.#pace.movedMs
   }
 
   /** For how long the client has kept others waiting without progress to speak of. What others take does not count. */
   get owedMs(): number {
-    return this.#waitedMs + (this.#askedMs === null ? 0 : this.#clock.monotonicMs() - this.#askedMs)
+    return this.#pace.owedMs
   }
 
   /**
@@ -77,9 +68,9 @@ export class HeldBody {
   }
 
   async #take(): Promise<void> {
-    this.#askedMs = this.#clock.monotonicMs()
+    this.#pace.noteAsked()
     const piece = await this.#source.next()
-    this.#noteMove(piece?.byteLength ?? PROGRESS_BYTES)
+    this.#pace.noteCame(piece)
     if (piece === null) {
       this.#isWhole = true
       return
@@ -87,15 +78,5 @@ export class HeldBody {
     this.#pieces.push(piece)
     this.#heldBytes += piece.byteLength
     this.#isTooLong ||= this.#heldBytes > SMALL_WRITE_BYTES_MAX
-  }
-
-  #noteMove(bytes: number): void {
-    this.#waitedMs = this.owedMs
-    this.#askedMs = null
-    this.#movedMs = this.#clock.monotonicMs()
-    this.#waitedBytes += bytes
-    if (this.#waitedBytes < PROGRESS_BYTES) return
-    this.#waitedBytes = 0
-    this.#waitedMs = 0
   }
 }
