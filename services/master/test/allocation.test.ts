@@ -1,12 +1,13 @@
 /** Volumes for a primary: the sets, spread over the servers, once for each request; and the seal that anybody may ask for. */
 import { SpaceWatch } from '@dfs/core'
+import { seededRandom } from '@dfs/core/testing'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { openMemoryStore } from '../src/metadata/sqlite/open-store.ts'
 import { Allocation, type AllocationRequest } from '../src/servers/allocation.ts'
 import { type Presence, Sessions } from '../src/servers/sessions.ts'
 import { DEFAULT_SETTINGS } from '../src/settings.ts'
 import { StoreBench } from './fixture/store-bench.ts'
-import { makeWorld, SeededRandom, type World } from './fixture/world.ts'
+import { makeWorld, type World } from './fixture/world.ts'
 
 const SERVERS = 5
 const PRESENCE: Presence = {
@@ -33,7 +34,7 @@ let number = 0
 
 beforeEach(async () => {
   world = makeWorld()
-  bench = new StoreBench(openMemoryStore(new SeededRandom(1)))
+  bench = new StoreBench(openMemoryStore(seededRandom(1)))
   sessions = new Sessions(world.clock, SETTINGS, [])
   for (let index = 0; index < SERVERS; index += 1) {
     const { server } = await bench.register(index, 1)
