@@ -11,5 +11,19 @@ import { recover } from './commands/recover.ts'
 import { rm } from './commands/rm.ts'
 import { stat } from './commands/stat.ts'
 import { status } from './commands/status.ts'
+import { workers } from './commands/workers.ts'
 
-export const COMMANDS: readonly Command[] = [put, get, ls, stat, mv, rm, mkdir, status, fsck, recover, line]
+export const COMMANDS: readonly Command[] = [
+  put,
+  get,
+  ls,
+  stat,
+  mv,
+  rm,
+  mkdir,
+  status,
+  workers,
+  fsck,
+  recover,
+  line,
+]

@@ -108,6 +108,41 @@ test('With --json every line of results and of errors is an object.', async () =
   expect(JSON.parse(stderr)).toMatchObject({ error: { subject: 'stat', code: 'FILE_NOT_FOUND' } })
 })
 
+test('workers shows what every node does, and which one could not be asked.', async () => {
+  const shown = await here(['workers'])
+  expect(shown.exitCode).toBe(0)
+  expect(
+    shown.stdout
+      .toString()
+      .split('\n')
+      .map((line) => line.split(/ {2,}/)),
+  ).toEqual([
+    ['node', 'worker', 'state', 'progress', 'did', 'rate', 'waits because', 'last error'],
+    ['master', 'seal-dead', 'waiting', '-', '1048576', '-', 'no dead server has an open volume', '-'],
+    ...['chunk-1', 'chunk-2'].map((node) => [
+      node,
+      'verify-copies',
+      'running',
+      '3.0 MiB of 256.0 MiB',
+      '1.0 MiB',
+      '1.5 MiB/s',
+      '-',
+      'the disk has failed',
+    ]),
+    [''],
+  ])
+  cluster.mishap = ({ server, target }) =>
+    server === 2 && target === '/v1/workers' ? { kind: 'refuse', code: 'ROUTE_NOT_FOUND' } : null
+  const { exitCode, stdout } = await here(['workers', '--json'])
+  expect(exitCode).toBe(1)
+  const { nodes } = JSON.parse(stdout.toString()) as { nodes: { node: string; error: string | null }[] }
+  expect(nodes.map(({ node, error }) => [node, error])).toEqual([
+    ['master', null],
+    ['chunk-1', null],
+    ['chunk-2', 'ROUTE_NOT_FOUND: as the test ordered'],
+  ])
+})
+
 test('ls shows directories with a slash, and with -l kind, size and target.', async () => {
   store('/dir/file', 'four')
   cluster.tree.link('/dir/link', 'file')

@@ -2,7 +2,7 @@
  * The client: one method for each operation of the REST contract. It asks a node for the chunk servers and talks to them
  * directly; how often, and what a lost answer means, is the caller's business ({@link Caller}).
  */
-import { assert } from '@dfs/core'
+import { assert, type Clock } from '@dfs/core'
 import {
   type ClusterStatusView,
   type CopyCheck,
@@ -39,6 +39,13 @@ import {
 import { type Download, downloadOf, type Resume } from './download.ts'
 import { ConnectionError, HttpConnections, readText } from './http.ts'
 import {
+  type AnsweredNode,
+  type AskedNode,
+  type NodeWorkers,
+  workersOf,
+  workersOfAll,
+} from './node-workers.ts'
+import {
   CLIENT_LIMITS,
   type ClientLimits,
   type ClientOptions,
@@ -63,6 +70,8 @@ const read = { isContent: false, isChange: false } as const
 const change = { isContent: false, isChange: true } as const
 
 class HttpClient implements DfsClient {
+  readonly #clock: Clock
+  readonly #entryUrl: string
   readonly #limits: ClientLimits
   readonly #connections: HttpConnections
   /** Their own, so that no question waits behind transfers. */
@@ -71,19 +80,18 @@ class HttpClient implements DfsClient {
   readonly #caller: Caller
 
   constructor({ url, clock, random, ...limits }: ClientOptions) {
+    this.#clock = clock
+    this.#entryUrl = new URL(url).origin
     this.#limits = { ...CLIENT_LIMITS, ...limits }
     this.#connections = new HttpConnections(this.#limits)
     this.#questions = new HttpConnections({ ...this.#limits, connectionsMax: QUESTION_CONNECTIONS_MAX })
     this.#servers = new ServerDirectory({
       clock,
-      entryUrl: new URL(url).origin,
+      entryUrl: this.#entryUrl,
       freshMs: this.#limits.serversFreshMs,
       avoidMs: this.#limits.avoidServerMs,
-      ask: async (origin, signal) => {
-        const watchdog = new Watchdog({ clock, signal })
-        watchdog.start(Math.min(this.#limits.attemptTimeoutMs, 2 * this.#limits.connectTimeoutMs))
-        return await askForServers(this.#questions, origin, watchdog).finally(() => watchdog.end())
-      },
+      ask: (origin, signal) =>
+        this.#question(signal, (watchdog) => askForServers(this.#questions, origin, watchdog)),
     })
     this.#caller = new Caller({
       clock,
@@ -225,6 +233,13 @@ class HttpClient implements DfsClient {
     return servers
   }
 
+  async workers(options: CallOptions = {}): Promise<readonly NodeWorkers[]> {
+    const ask = (node: AskedNode): Promise<AnsweredNode> =>
+      this.#question(options.signal, (watchdog) => workersOf(node, this.#questions, watchdog))
+    const servers = (await this.servers(options)).map(({ name, url }) => ({ node: name, url }))
+    return await workersOfAll({ node: 'entry', url: this.#entryUrl }, servers, ask)
+  }
+
   async readiness(options: CallOptions = {}): Promise<string | null> {
     const call: Call = { ...read, isOnce: true, method: 'GET', target: '/readyz', signal: options.signal }
     const { missing } = await this.#caller.run(call, (answer) => readJson<{ missing?: string }>(answer))
@@ -256,6 +271,13 @@ class HttpClient implements DfsClient {
 
   async #read<T>(target: string, { signal }: CallOptions): Promise<T> {
     return await this.#caller.run({ ...read, method: 'GET', target, signal }, (answer) => readJson<T>(answer))
+  }
+
+  /** A question that any living node answers soon. */
+  async #question<T>(signal: AbortSignal | undefined, ask: (watchdog: Watchdog) => Promise<T>): Promise<T> {
+    const watchdog = new Watchdog({ clock: this.#clock, signal })
+    watchdog.start(Math.min(this.#limits.attemptTimeoutMs, 2 * this.#limits.connectTimeoutMs))
+    return await ask(watchdog).finally(() => watchdog.end())
   }
 
   async #change(call: Call): Promise<ChangeResult> {

@@ -9,6 +9,7 @@ import {
   type ServerView,
 } from '@dfs/protocol'
 import { type Download } from './download.ts'
+import { type NodeWorkers } from './node-workers.ts'
 import { type Durability } from './receipt.ts'
 import { type PutSource } from './source.ts'
 
@@ -104,6 +105,8 @@ export interface DfsClient extends AsyncDisposable {
   readLink(path: string, options?: CallOptions): Promise<LinkView>
   status(options?: CallOptions): Promise<ClusterStatusView>
   servers(options?: CallOptions): Promise<readonly ServerView[]>
+  /** What every node does in the background: the master first, then the chunk servers; those that do not answer with the reason. */
+  workers(options?: CallOptions): Promise<readonly NodeWorkers[]>
   /** Resolves where a node is ready, to what is missing all the same or null. UNAVAILABLE with the reason where none is. */
   readiness(options?: CallOptions): Promise<string | null>
   /** Has every server read every block that it has, unless that is under way. */

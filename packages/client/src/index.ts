@@ -12,6 +12,7 @@ export {
   type WriteOptions,
 } from './contract.ts'
 export { type Download, type DownloadInfo } from './download.ts'
+export { type NodeWorkers } from './node-workers.ts'
 export { CLIENT_LIMITS, type ClientLimits, type ClientOptions } from './options.ts'
 export { type Durability, parseDurability } from './receipt.ts'
 export { RequestError } from './request-error.ts'

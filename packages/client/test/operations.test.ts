@@ -139,6 +139,12 @@ test('Links, directories, moves and deletes do what their names say.', async () 
 test('Servers and status come from whichever node is asked.', async () => {
   expect((await client.servers()).map((server) => server.name)).toEqual(['chunk-1', 'chunk-2'])
   expect((await client.status()).settings.replicas).toBe(3)
+  const asked = await client.workers()
+  expect(asked.map(({ node, workers }) => [node, workers[0]!.name])).toEqual([
+    ['master', 'seal-dead'],
+    ['chunk-1', 'verify-copies'],
+    ['chunk-2', 'verify-copies'],
+  ])
 })
 
 test('A path that cannot exist, or a wrong range, is refused before anything is sent.', async () => {

@@ -22,6 +22,7 @@ import { addOpenApi, addOpenApiDocument } from './openapi.ts'
 import { addDirectoryRoutes } from './directories.ts'
 import { addEntryRoutes } from './entries.ts'
 import { addLinkRoutes } from './links.ts'
+import { addWorkerRoutes } from './workers.ts'
 
 /** Builds the application and makes it ready. Close it with `close()`. */
 export async function buildPublicApp(options: PublicAppOptions): Promise<FastifyInstance> {
@@ -42,6 +43,7 @@ export async function buildPublicApp(options: PublicAppOptions): Promise<Fastify
   addLinkRoutes(typed, namespace)
   addEntryRoutes(typed, namespace)
   addClusterRoutes(typed, { namespace, addresses })
+  addWorkerRoutes(typed, options.node, addresses)
   addHealthRoutes(app, options.readiness)
   if (hasDocs) addOpenApiDocument(app)
   await app.ready()

@@ -4,6 +4,7 @@ import { type Namespace, type Readiness } from '@dfs/protocol'
 import { type Endpoints } from './addresses.ts'
 import { type RedirectTarget } from './file-redirects.ts'
 import { type FileService } from './file-service.ts'
+import { type OwnNode } from './workers.ts'
 
 /**
  * How this node answers requests for a file's bytes: it has them itself; or it sends readers to a chunk server (`target`
@@ -20,6 +21,8 @@ export interface PublicAppOptions {
     /** All public listeners known at the moment, this node's and the master's included. */
     readonly endpoints: Endpoints
   }
+  /** What this node tells of itself alone. */
+  readonly node: OwnNode
   readonly clock: Clock
   readonly random: Random
   readonly log: Log

@@ -15,6 +15,7 @@ import {
   ServerListView,
   ClusterStatusView,
   CopyCheckView,
+  NodeWorkersView,
 } from '@dfs/protocol'
 import Type, { type Static, type TSchema } from 'typebox'
 
@@ -30,6 +31,7 @@ export const COMPONENTS = Object.freeze({
   ServerListView: named('ServerListView', ServerListView),
   ClusterStatusView: named('ClusterStatusView', ClusterStatusView),
   CopyCheckView: named('CopyCheckView', CopyCheckView),
+  NodeWorkersView: named('NodeWorkersView', NodeWorkersView),
   Problem: named('Problem', Problem),
 })
 

@@ -1,7 +1,7 @@
 /** Metadata, redirects, browsers and the document, on both kinds of node. */
 import { type Problem } from '@dfs/protocol'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { ENDPOINTS, buildTestApp, type TestApp } from './support/apps.ts'
+import { ENDPOINTS, WORKER, buildTestApp, type TestApp } from './support/apps.ts'
 
 interface Answer {
   readonly description: string
@@ -15,6 +15,14 @@ beforeEach(async () => {
 })
 const send = (method: 'GET' | 'PUT' | 'POST' | 'DELETE' | 'OPTIONS', url: string, payload?: object) =>
   node.app.inject({ method, url, ...(payload === undefined ? null : { payload }) })
+
+test('GET /v1/workers tells what this node does in the background, and where the master is', async () => {
+  const reply = await node.app.inject({ url: '/v1/workers', headers: { host: 'dfs.test:7071' } })
+  expect(reply.headers['cache-control']).toBe('no-store')
+  expect(reply.json()).toEqual({ node: 'chunk-1', masterUrl: 'http://dfs.test:7070', workers: [WORKER] })
+  expect((await send('POST', '/v1/workers')).statusCode).toBe(405)
+  expect((await send('GET', '/v1/workers?all=true')).statusCode).toBe(400)
+})
 
 describe('directories', () => {
   test('PUT creates once, GET lists by pages, DELETE removes', async () => {

@@ -65,6 +65,11 @@ async function start({ lifecycle, config, log }: ServiceContext<typeof ChunkServ
       namespace: server.namespace,
       content: { kind: 'serve', files: server.files },
       cluster: { endpoints: () => [own, ...server.directory.nodeAddresses] },
+      node: {
+        name: config.name,
+        workers: () => server.workers(),
+        master: () => server.directory.master,
+      },
       clock,
       random: new NodeRandom(),
       log,

@@ -80,6 +80,7 @@ async function start({ lifecycle, config, log }: ServiceContext<typeof MasterCon
       write: (...asked) => master.write(...asked),
     },
     cluster: { endpoints: () => [own, ...master.servers()] },
+    node: { name: 'master', workers: () => master.workers(), master: () => own },
     clock,
     random,
     log,

@@ -122,7 +122,7 @@ export class FakeCluster implements AsyncDisposable {
           response.setHeader('retry-after', mishap.retryAfterSeconds)
         throw new DfsError(mishap.code, 'as the test ordered')
       }
-      const fake: FakeRequest = { isMaster: server === 0, method, target, headers, request, mishap }
+      const fake: FakeRequest = { server, isMaster: server === 0, method, target, headers, request, mishap }
       const reply = await this.#answerOnce(fake)
       if (mishap?.kind === 'cut-answer') return void request.socket.destroy()
       if (mishap?.kind === 'stall' && mishap.afterBytes === 0) {

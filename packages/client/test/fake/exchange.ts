@@ -5,6 +5,7 @@ import { type Mishap } from './mishap.ts'
 import { type FakeTree } from './tree.ts'
 
 export interface FakeRequest {
+  readonly server: number
   readonly isMaster: boolean
   readonly method: string
   readonly target: string

@@ -28,6 +28,8 @@ export async function answer(nodes: FakeNodes, fake: FakeRequest): Promise<FakeR
       return json(200, { servers: nodes.servers() })
     case '/v1/cluster':
       return json(200, statusOf(nodes))
+    case '/v1/workers':
+      return json(200, workersOn(nodes, fake))
     case '/v1/checks':
       return json(200, { check: null })
     default:
@@ -122,6 +124,24 @@ function statusOf(nodes: FakeNodes): unknown {
     kept: [],
   }
 }
+
+/** One worker on each node. */
+const workersOn = (cluster: FakeNodes, { isMaster, server }: FakeRequest): unknown => ({
+  node: isMaster ? 'master' : `chunk-${server}`,
+  masterUrl: cluster.urlOf(0),
+  workers: [
+    {
+      name: isMaster ? 'seal-dead' : 'verify-copies',
+      state: isMaster ? 'waiting' : 'running',
+      why: isMaster ? 'no dead server has an open volume' : null,
+      unit: isMaster ? 'items' : 'bytes',
+      progress: isMaster ? null : { done: 3 * 2 ** 20, total: 2 ** 28 },
+      did: 2 ** 20,
+      perSecond: isMaster ? 0 : 1.5 * 2 ** 20,
+      lastError: isMaster ? null : { message: 'the disk has failed', atMs: 1_767_322_800_000 },
+    },
+  ],
+})
 
 function changed(tree: FakeTree, path: string, created: boolean): FakeReply {
   const operation = formatId(tree.nextOperation())

@@ -1,5 +1,5 @@
 /** The application under test, as a chunk server and as the master have it. */
-import { type LogFields, type Random } from '@dfs/core'
+import { type LogFields, type Random, type WorkerStatus } from '@dfs/core'
 import { buildPublicApp, type Content, type PublicAppOptions } from '../../src/index.ts'
 import { ManualClock } from '@dfs/core/testing'
 import { MemoryCluster } from './memory-cluster.ts'
@@ -15,6 +15,17 @@ export const ENDPOINTS = [
   { publicPort: 7071, advertisedUrl: null },
   { publicPort: 7072, advertisedUrl: 'https://files.example' },
 ]
+
+export const WORKER: WorkerStatus = {
+  name: 'verify-copies',
+  state: 'waiting',
+  why: 'every sealed copy is verified',
+  unit: 'bytes',
+  progress: null,
+  did: 4711,
+  perSecond: 0.5,
+  lastError: { message: 'the disk has failed', atMs: 1_767_322_800_000 },
+}
 
 export async function buildTestApp(kind: Content['kind'], options: Partial<PublicAppOptions> = {}) {
   const memory = new MemoryCluster()
@@ -32,6 +43,11 @@ export async function buildTestApp(kind: Content['kind'], options: Partial<Publi
             write: (request, body) => memory.write(request, body),
           },
     cluster: { endpoints: () => ENDPOINTS },
+    node: {
+      name: 'chunk-1',
+      workers: () => [WORKER],
+      master: () => ENDPOINTS[0]!,
+    },
     clock,
     random: zeroRandom,
     log: { debug: note, info: note, warn: note, error: note },

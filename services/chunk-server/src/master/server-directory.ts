@@ -56,6 +56,11 @@ export class ServerDirectory {
     return this.#master === null ? this.servers : [this.#master, ...this.servers]
   }
 
+  /** Null before the first registration. */
+  get master(): NodeAddresses | null {
+    return this.#master
+  }
+
   get servers(): ServerInfo[] {
     return [...this.#servers.values()]
   }
