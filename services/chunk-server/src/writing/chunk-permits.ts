@@ -2,7 +2,8 @@
  * How many chunks of long bodies may be in memory at once. A permit is held from the moment a chunk begins to gather until
  * it is staged. A body that gathers slowly must not keep others out for long: after a second, and sooner where many wait, it
  * is hurried and goes on with the smaller chunk that it has by then. So memory is bounded, no number of slow clients stops a
- * fast one, and whoever waits has a turn before its deadline. A client that leaves while it waits gives up its place.
+ * fast one, and whoever waits has a turn before its deadline. A client that leaves while it waits gives up its place; one that has sent so much
+ * ahead that its connection is paused is seen to have left when its turn has come.
  *
  * Refused: a number of bodies at once (slow ones would hold all of them, for hours), and a minimum rate (it punishes honest
  * slow links, and dishonest ones stay just above it).
