@@ -2,13 +2,18 @@
  * Volumes that are kept ready, one of each kind: one that is gone is made anew, in whichever moment it goes; where none can
  * be made, whoever waits is told why, as late as it helps and no later.
  */
-import { TransportError } from '@dfs/core'
-import { DfsError, type ErrorCode } from '@dfs/protocol'
+import { Deadlines, TransportError } from '@dfs/core'
+import { crc32 } from '@dfs/node-runtime'
+import { clientHasLeft, DfsError, type ErrorCode, type FilePath, MIB, openContext } from '@dfs/protocol'
 import { SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
+import { sumContent } from '@dfs/volume'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { type CommitChannel } from '../src/master/commit-channel.ts'
 import { type OpenVolume } from '../src/replication/open-volume.ts'
 import { SpareVolumes } from '../src/replication/spare-volumes.ts'
+import { VolumePool } from '../src/replication/volume-pool.ts'
 import { DEFAULT_TUNING } from '../src/tuning.ts'
+import { RecordCommitter } from '../src/writing/record-committer.ts'
 
 const MAKE_MS = 5
 const DEADLINE_MS = 20_000
@@ -192,4 +197,33 @@ it('when the server stops, none is made any more, not even after the pause that 
   await simulation.run()
   // One may have been under way.
   expect(attemptsMs.length).toBeLessThanOrEqual(attempts)
+})
+
+it('a write whose client leaves while it waits is over in that moment, and waits for nothing if it has left before', async () => {
+  const { runtime } = node
+  const { clock } = runtime
+  const allocate = async (): Promise<never> => {
+    throw AWAY
+  }
+  const tuning = DEFAULT_TUNING
+  const seal = async (): Promise<void> => {}
+  const pool = new VolumePool({ ...runtime, tuning, volumeSizeBytes: () => MIB, allocate, seal })
+  const commits = { reserve: () => 1, release: () => {} } as unknown as CommitChannel
+  const records = new RecordCommitter({ clock, deadlines: new Deadlines(clock), pool, commits })
+  const client = new AbortController()
+  const store = async (): Promise<{ error: unknown; ms: number }> => {
+    const fromMs = simulation.nowMs
+    const context = openContext(clock, 'left', client.signal)
+    const target = { kind: 'small', user: {}, path: '/f', start: 0, context } as const
+    const storing = records.store(target, sumContent([], crc32), () => ({
+      kind: 'makeDirectory',
+      path: '/d' as FilePath,
+    }))
+    const error = await simulation.complete(() => storing.catch((reason: unknown) => reason))
+    return { error, ms: simulation.nowMs - fromMs }
+  }
+  simulation.schedule(3210, 'the client leaves', () => client.abort())
+  expect(await store()).toMatchObject({ error: clientHasLeft(), ms: 3210 })
+  expect(await store()).toMatchObject({ error: clientHasLeft(), ms: 0 })
+  await pool.close()
 })

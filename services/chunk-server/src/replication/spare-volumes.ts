@@ -4,7 +4,7 @@
  * and who waits is told why after a while.
  */
 import { backoffMs, type Clock, DeadlineError, type Log, type Random, withDeadline } from '@dfs/core'
-import { DfsError, type ErrorCode, type VolumeKind } from '@dfs/protocol'
+import { clientHasLeft, DfsError, type ErrorCode, type VolumeKind } from '@dfs/protocol'
 import { type Tuning } from '../tuning.ts'
 import { type OpenVolume } from './open-volume.ts'
 
@@ -85,13 +85,14 @@ export class SpareVolumes {
 
   /**
    * Resolves when a volume may be ready. COPY_ERROR, INSUFFICIENT_SPACE or UNAVAILABLE where none is in time, at
-   * `deadlineMs` (monotonic) at the latest.
+   * `deadlineMs` (monotonic) at the latest, and UNAVAILABLE as soon as `left` aborts.
    */
-  async wait(deadlineMs: number): Promise<void> {
+  async wait(deadlineMs: number, left?: AbortSignal): Promise<void> {
     const { clock, closed } = this.#deps
     let sinceMs = clock.monotonicMs()
     for (;;) {
       if (closed.aborted) throw new DfsError('UNAVAILABLE', 'this server is stopping')
+      if (left?.aborted === true) throw clientHasLeft()
       const news = this.#news.promise
       this.fill()
       if (this.#ready.length > 0) return
@@ -100,7 +101,7 @@ export class SpareVolumes {
       const untilMs = Math.min(deadlineMs, sinceMs + (WAIT_MS[reason.code] ?? WAIT_OTHERWISE_MS))
       const leftMs = untilMs - clock.monotonicMs()
       if (leftMs <= 0) throw reason
-      await withDeadline(clock, leftMs, () => news).catch((error: unknown) => {
+      await withDeadline(clock, leftMs, () => orAborted(news, left)).catch((error: unknown) => {
         if (!(error instanceof DeadlineError)) throw error
       })
     }
@@ -157,6 +158,15 @@ export class SpareVolumes {
     if (this.#failures <= QUIET_FAILURES) log.debug(fields, 'no volume could be made')
     else log.warn(fields, 'no volume could be made')
   }
+}
+
+/** Resolves with the news, or when `signal` aborts. */
+function orAborted(news: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return news
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const onAbort = (): void => resolve()
+  signal.addEventListener('abort', onAbort)
+  return Promise.race([news, promise]).finally(() => signal.removeEventListener('abort', onAbort))
 }
 
 /** Refusals of the master that tell a client what to do. */

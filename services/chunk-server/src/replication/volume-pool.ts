@@ -47,6 +47,8 @@ export interface AppendTarget {
   readonly user: VolumeUser
   /** Monotonic. No further volume is tried after this. */
   readonly deadlineMs: number
+  /** Aborts when the client has left: no volume is waited for any more. */
+  readonly signal?: AbortSignal | undefined
 }
 
 interface Lane {
@@ -83,10 +85,10 @@ export class VolumePool {
   /**
    * Appends content to the user's volume, or to the next one where that ends. COPY_ERROR or INSUFFICIENT_SPACE where no
    * volume can be had, or one after the other ends until `deadlineMs` (monotonic); UNAVAILABLE where the master cannot be
-   * asked.
+   * asked, or its client leaves while a volume is waited for.
    */
   async append(
-    { kind, user, deadlineMs }: AppendTarget,
+    { kind, user, deadlineMs, signal }: AppendTarget,
     origin: RecordOrigin,
     content: SummedContent,
   ): Promise<AppendedRecord> {
@@ -94,7 +96,7 @@ export class VolumePool {
     for (;;) {
       const volume = lane.inUse.get(user) ?? this.#takeSpare(lane, user)
       if (volume === undefined) {
-        await lane.spare.wait(deadlineMs)
+        await lane.spare.wait(deadlineMs, signal)
         continue
       }
       this.#count(lane, volume, 1)

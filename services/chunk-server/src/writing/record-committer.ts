@@ -67,7 +67,7 @@ export class RecordCommitter {
       if (context.signal?.aborted === true) throw clientHasLeft()
       const number = commits.reserve()
       try {
-        const target = { kind, user, deadlineMs }
+        const target = { kind, user, deadlineMs, signal: context.signal }
         const record = await this.#append(target, { ...origin, requestNumber: number }, content)
         const result = await settle(record, async () =>
           commits.submit(await command(record), number, context),
