@@ -28,6 +28,7 @@ import { DEFAULT_TUNING } from '../src/tuning.ts'
 import { ChunkPermits } from '../src/writing/chunk-permits.ts'
 import { FileWriter } from '../src/writing/file-writer.ts'
 import { RecordCommitter } from '../src/writing/record-committer.ts'
+import { ShortBodies } from '../src/writing/short-bodies.ts'
 import { UploadStager } from '../src/writing/upload-stager.ts'
 
 const CHUNK_BYTES = 512 * KIB
@@ -130,7 +131,8 @@ function writerOver(pool: VolumePool, commits: CommitChannel): FileWriter {
     permits: new ChunkPermits({ clock, deadlines, permits: 12, waitingMax: 10 }),
     releaseVolume: () => {},
   })
-  return new FileWriter({ ...shared, log: node.log, pool, commits, records: committer, uploads })
+  const shortBodies = new ShortBodies(clock, DEFAULT_TUNING.shortBodyBytesMax)
+  return new FileWriter({ ...shared, log: node.log, pool, commits, records: committer, uploads, shortBodies })
 }
 
 const contentOf = (length: number): Uint8Array =>
