@@ -85,6 +85,22 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
     test: 'packages/cli/test/recover-history.test.ts',
   },
   {
+    name: 'begin a new history on an old consent',
+    promise: 'a new history gives up no more than was said (R6)',
+    file: 'packages/cli/src/recover/history.ts',
+    oldText: 'a?.sequence === b?.sequence',
+    newText: 'a?.nonce === b?.nonce',
+    test: 'packages/cli/test/recover-history.test.ts',
+  },
+  {
+    name: 'forget servers that joined after the copy',
+    promise: 'a new history begins without no server that was not named',
+    file: 'packages/cli/src/recover/servers.ts',
+    oldText: 'silent: [...silent, ...unknown]',
+    newText: 'silent',
+    test: 'packages/cli/test/recover-servers.test.ts',
+  },
+  {
     name: 'believe what a server that was given up has verified',
     promise: 'a server that a new history began without has verified nothing (R8)',
     file: `${SQLITE}/reports.ts`,

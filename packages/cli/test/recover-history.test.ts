@@ -6,6 +6,7 @@ import {
   type Inquiry,
   type KnownServer,
   planHistory,
+  requireUnchanged,
   writesOf,
 } from '../src/recover/history.ts'
 
@@ -88,6 +89,19 @@ describe('planHistory', () => {
     expect(() => planHistory(inquiry({ answered: [answer(1, { clusterId: 'other' })] }))).toThrow(
       'of cluster other',
     )
+  })
+})
+
+describe('requireUnchanged', () => {
+  const before = [answer(1), answer(2)]
+
+  it('lets begin what was consented to', () => {
+    expect(() => requireUnchanged(before, [answer(2), answer(1), answer(3)])).not.toThrow()
+  })
+
+  it('refuses where a master has answered a server meanwhile, however long it is silent again', () => {
+    const after = [answer(1), answer(2, { seenEpoch: { ...OWN, sequence: 101 } })]
+    expect(() => requireUnchanged(before, after)).toThrow(/server-2 has seen more since.*again/)
   })
 })
 

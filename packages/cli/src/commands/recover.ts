@@ -10,7 +10,13 @@ import { type Arguments, type Command, type Context } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
 import { typesWord } from '../local/consent.ts'
 import { MetadataAtRest } from '../local/metadata-at-rest.ts'
-import { type HistoryPlan, planHistory, type UnknownWrite, writesOf } from '../recover/history.ts'
+import {
+  type HistoryPlan,
+  planHistory,
+  requireUnchanged,
+  type UnknownWrite,
+  writesOf,
+} from '../recover/history.ts'
 import { announce, type Asked, askAll, findUnknownRecords } from '../recover/servers.ts'
 import { columns, formatBytes, formatCount } from '../text.ts'
 
@@ -73,6 +79,7 @@ async function runRecover(context: Context, { operands, values, flags }: Argumen
     context.output.notice('Nothing was changed.')
     return EXIT.failed
   }
+  requireUnchanged(asked.answered, (await askAll(transport, facts.servers)).answered)
   const epoch: Epoch = {
     counter: plan.counter,
     sequence: plan.sequence,

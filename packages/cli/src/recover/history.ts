@@ -14,9 +14,10 @@ import {
 
 /** A server that the metadata, or another server, knows. */
 export interface KnownServer {
-  /** Null where only another server has told of it. */
+  /** Null where the metadata does not know it. */
   readonly id: number | null
   readonly name: string
+  /** Null where only another server has told of it. */
   readonly diskUid: string | null
   readonly internalAddress: string
 }
@@ -103,6 +104,28 @@ function requireSilence(answered: readonly Answered[]): void {
     `a master answered ${server.name} ${Math.round(testimony.masterSilentMs / 1000)} s ago, or the server has just started: stop every master, wait ${MASTER_SILENT_MS / 1000} s, and try again`,
   )
 }
+
+/**
+ * Consent may take its time. What was consented to is what is given up only if nobody has seen more of a master since; a
+ * server by itself would refuse no more than a master that it has heard just now. Throws UNAVAILABLE.
+ */
+export function requireUnchanged(before: readonly Answered[], after: readonly Answered[]): void {
+  const seen = new Map(after.map(({ testimony }) => [testimony.diskUid, testimony.seenEpoch]))
+  for (const { server, testimony } of before) {
+    const now = seen.get(testimony.diskUid)
+    if (now === undefined) {
+      throw new DfsError('UNAVAILABLE', `${server.name} does not answer any more: run the command again`)
+    }
+    if (isSameEpoch(testimony.seenEpoch, now)) continue
+    throw new DfsError(
+      'UNAVAILABLE',
+      `${server.name} has seen more since it was asked, of a master or in its records: stop every master and run the command again`,
+    )
+  }
+}
+
+const isSameEpoch = (a: Epoch | null, b: Epoch | null): boolean =>
+  a?.counter === b?.counter && a?.nonce === b?.nonce && a?.sequence === b?.sequence
 
 const isBeyond = (seen: Epoch, own: Epoch): boolean =>
   seen.sequence > own.sequence ||

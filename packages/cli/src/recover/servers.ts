@@ -28,12 +28,20 @@ export interface Asked {
 export async function askAll(transport: Transport, known: readonly KnownServer[]): Promise<Asked> {
   const answered = new Map<string, Answered>()
   const asked = new Set<string>()
+  const unanswered = new Map<string, KnownServer>()
   for (let next = known; next.length > 0;) {
     const addresses = [...new Set(next.map(({ internalAddress }) => internalAddress))].filter(
       (address) => !asked.has(address),
     )
     const round = await Promise.all(addresses.map((address) => ask(transport, address)))
-    for (const address of addresses) asked.add(address)
+    for (const [at, address] of addresses.entries()) {
+      asked.add(address)
+      if (round[at] === null)
+        unanswered.set(
+          address,
+          next.find((server) => server.internalAddress === address)!,
+        )
+    }
     const told: KnownServer[] = []
     for (const one of round) {
       if (one === null) continue
@@ -51,10 +59,13 @@ export async function askAll(transport: Transport, known: readonly KnownServer[]
       )
     }
     next = told.filter(({ internalAddress }) => !asked.has(internalAddress))
-    if (next.length === 0) break
   }
   const silent = known.filter(({ diskUid }) => diskUid === null || !answered.has(diskUid))
-  return { answered: [...answered.values()], silent }
+  const ids = new Set(known.map(({ id }) => id))
+  // Where the metadata knows a server, its disk decides; these joined after the metadata was copied.
+  const joined = [...unanswered.values()].filter(({ id, diskUid }) => diskUid === null && !ids.has(id))
+  const unknown = joined.map((server) => ({ ...server, id: null }))
+  return { answered: [...answered.values()], silent: [...silent, ...unknown] }
 }
 
 async function ask(
@@ -104,13 +115,17 @@ export async function findUnknownRecords(
   return records
 }
 
-/** Every server takes note of the new history, durably. Throws what the first one that cannot says. */
+/**
+ * Every server takes note of the new history, durably. A new disk that belongs to no cluster yet has seen nothing of the old
+ * one, and is passed over. Throws what the first one that cannot says.
+ */
 export async function announce(
   transport: Transport,
   answered: readonly Answered[],
   history: { readonly clusterId: string; readonly epoch: Epoch },
 ): Promise<void> {
-  for (const { server } of answered) {
+  for (const { server, testimony } of answered) {
+    if (testimony.clusterId === null) continue
     try {
       await callMethod(transport, server.internalAddress, beginHistory, history, { timeoutMs: TIMEOUT_MS })
     } catch (error) {

@@ -43,7 +43,7 @@ export function recoveryMethods(deps: RecoveryMethodDeps): ServedMethod[] {
       name,
       diskUid: identity.diskUid,
       clusterId: identity.clusterId,
-      seenEpoch: identity.seenEpoch,
+      seenEpoch: identity.knownEpoch,
       masterSilentMs: masterSilentMs(),
       servers: directory.servers.map(({ id, name: other, internalAddress }) => {
         return { id, name: other, internalAddress }
