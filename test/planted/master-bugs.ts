@@ -117,6 +117,14 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
     test: 'services/chunk-server/test/volume-store.test.ts',
   },
   {
+    name: 'leave a copy sealed where an older copy of the metadata ended',
+    promise: 'what the metadata knows can be read after two new histories',
+    file: `${SQLITE}/reports.ts`,
+    oldText: '(report.sealedLengthBytes ?? sealedLength) !== sealedLength',
+    newText: '(report.sealedLengthBytes ?? sealedLength) > sealedLength',
+    test: 'services/master/test/store/histories.test.ts',
+  },
+  {
     name: 'seal short',
     promise: 'a volume is sealed at its committed end (R1)',
     file: `${SQLITE}/volume-states.ts`,

@@ -22,6 +22,8 @@ export const ReplicaReport = Type.Object({
   state: Type.Enum(['open', 'sealed', 'failed']),
   /** Bytes of valid, synced records from the start. */
   lengthBytes: Count,
+  /** Where the copy is sealed, null where it is not; an older program leaves it out. */
+  sealedLengthBytes: Type.Optional(Type.Union([Count, Type.Null()])),
   /** Every block below this was read and verified after the seal. */
   verifiedToBytes: Count,
 })

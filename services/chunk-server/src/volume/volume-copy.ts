@@ -141,6 +141,7 @@ export class VolumeCopy {
       replica: this.#state.replica,
       state: this.#state.state,
       lengthBytes: this.#syncedLength,
+      sealedLengthBytes: this.#state.sealedLengthBytes,
       verifiedToBytes: this.#state.verifiedToBytes,
     }
   }
@@ -182,12 +183,13 @@ export class VolumeCopy {
   }
 
   /**
-   * Takes no more records, for ever. Durable when it resolves; idempotent. `mayShorten`: a new history of the metadata may not
-   * know the last records of a sealed copy, which then count no more.
+   * Takes no more records, for ever. Durable when it resolves; idempotent. `mayMove`: a new history of the metadata may not
+   * know the last records of a sealed copy, which then count no more; or it knows more than the one that was given up. What
+   * stands behind a seal is kept for that, and counts as verified only when it was read.
    */
-  async seal(sealedLengthBytes: number, mayShorten = false): Promise<void> {
+  async seal(sealedLengthBytes: number, mayMove = false): Promise<void> {
     const { state, sealedLengthBytes: before, verifiedToBytes } = this.#state
-    if (mayShorten && state === 'sealed' && sealedLengthBytes < before!) {
+    if (mayMove && state === 'sealed' && sealedLengthBytes !== before) {
       const verified = Math.min(verifiedToBytes, sealedLengthBytes)
       await this.#change({ sealedLengthBytes, verifiedToBytes: verified })
       return

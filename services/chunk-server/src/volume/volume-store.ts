@@ -147,19 +147,20 @@ export class VolumeStore {
    * Seals the copy of a volume that the master has sealed. Where the disk does not take a note of it, the copy is sealed
    * until the next start, which asks the master again: the seal itself stands in the master's database. A length other than
    * that of an earlier seal changes nothing: to a master that means another length the copy never counts as in-sync (R8). But
-   * where a new history of the metadata has begun since, it may lack the last records of the volume: `mayShorten`.
+   * where a new history of the metadata has begun since, it may lack the last records of the volume, or have more of them
+   * than the one in which it was sealed: `mayMove`.
    */
-  async seal(volume: number, sealedLengthBytes: number, mayShorten = false): Promise<void> {
+  async seal(volume: number, sealedLengthBytes: number, mayMove = false): Promise<void> {
     const copy = this.#copies.get(volume)
     const before = copy?.state.sealedLengthBytes ?? sealedLengthBytes
-    if (before !== sealedLengthBytes && !(mayShorten && sealedLengthBytes < before)) {
+    if (before !== sealedLengthBytes && !mayMove) {
       this.#deps.log.error(
         { volume: formatId(volume), sealedLengthBytes: before, ordered: sealedLengthBytes },
         'a sealed volume was ordered to be sealed at another length: its copy stays as it is',
       )
     }
     try {
-      await copy?.seal(sealedLengthBytes, mayShorten)
+      await copy?.seal(sealedLengthBytes, mayMove)
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
       this.#deps.log.error({ volume: formatId(volume), err: error }, 'a seal could not be written down')

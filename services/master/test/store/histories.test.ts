@@ -107,7 +107,42 @@ async function reportAll(
   return replicas.length
 }
 
-it('orders the seal again from a copy that was sealed further in the history that was given up', async () => {
+it.each([-5, 50])(
+  'orders the seal again from a copy that a history that was given up sealed %i bytes away',
+  async (away) => {
+    const b = new StoreBench(await openAt(temporaryDirectory()))
+    await b.addServers(3)
+    const order = await b.volume(0, 1, 2)
+    expect(await b.outcome(b.write('/f', b.chunk(order, 10)))).toBe('ok')
+    const [length] = await b.store.sealVolumes([order.volume], 'test', NOW)
+    const { server, incarnation, replica } = order.replicas[1]!
+    const reportSealedAt = (sealedLengthBytes: number, verifiedToBytes: number): Promise<unknown> =>
+      b.store.recordReports(
+        { server, incarnation },
+        [
+          {
+            volume: order.volume,
+            replica,
+            state: 'sealed',
+            lengthBytes: length! + 50,
+            sealedLengthBytes,
+            verifiedToBytes,
+          },
+        ],
+        NOW,
+      )
+    const seal = { kind: 'seal', volume: order.volume, sealedLengthBytes: length }
+    for (const verifiedTo of [0, Math.min(length!, length! + away)]) {
+      await reportSealedAt(length! + away, verifiedTo)
+      expect(await b.store.pendingOrders(server)).toMatchObject([seal])
+    }
+    await reportSealedAt(length!, 0)
+    expect(await b.store.pendingOrders(server)).toEqual([])
+    await b.store.close()
+  },
+)
+
+it('orders the seal again from a copy of an older program that has verified further', async () => {
   const b = new StoreBench(await openAt(temporaryDirectory()))
   await b.addServers(3)
   const order = await b.volume(0, 1, 2)

@@ -46,16 +46,23 @@ function applyReport(
     return wasOpen
   }
   if (volume.state === 'open') return false
-  // Verified further than the seal: it was sealed in a history that was given up, and has to hear of this seal.
-  const isSealedBeyond = report.state === 'sealed' && report.verifiedToBytes > volume.sealedLength!
-  const isSealReported = !isSealedBeyond && (replica.isSealReported || report.state === 'sealed')
+  const isElsewhere = isSealedElsewhere(report, volume.sealedLength!)
+  const isSealReported = !isElsewhere && (replica.isSealReported || report.state === 'sealed')
   const verifiedTo = report.verifiedToBytes
-  const isVerified = report.state === 'sealed' && verifiedTo === volume.sealedLength
+  const isVerified = report.state === 'sealed' && !isElsewhere && verifiedTo === volume.sealedLength
   // A lost copy that turned up is a copy again; one that was whole and is not any more is as good as unread.
   if (isVerified) states.noteInSync(volume, replica, verifiedTo)
   else states.noteUnverified(replica, { isSealReported, verifiedTo })
   return false
 }
+
+/**
+ * Whether a copy was sealed at another length: that was in a history that was given up, and it has to hear of this seal. An
+ * older program tells only how far it has verified.
+ */
+const isSealedElsewhere = (report: ReplicaReport, sealedLength: number): boolean =>
+  report.state === 'sealed' &&
+  (report.verifiedToBytes > sealedLength || (report.sealedLengthBytes ?? sealedLength) !== sealedLength)
 
 /**
  * Records a server that introduces itself. What an earlier incarnation was appending is over (R3), and what it had
