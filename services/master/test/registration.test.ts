@@ -1,5 +1,5 @@
 /** Who may join, and what it is told then. */
-import { FEATURE_LEVEL } from '@dfs/protocol'
+import { FEATURE_LEVEL, formatId } from '@dfs/protocol'
 import { afterEach, describe, expect, it } from 'vitest'
 import { MasterBench } from './fixture/master-bench.ts'
 
@@ -94,7 +94,10 @@ describe('registration', () => {
     const reply = await b.register(0, { replicas: [copy] })
     expect(reply.orders).toEqual([])
     expect(b.world.log.lines).toContainEqual(
-      expect.objectContaining({ level: 'warn', fields: expect.objectContaining({ copies: [copy] }) }),
+      expect.objectContaining({
+        level: 'warn',
+        fields: expect.objectContaining({ copies: [{ ...copy, volume: formatId(5) }] }),
+      }),
     )
   })
 })
