@@ -146,8 +146,8 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
     name: 'call a copy verified that was not read to its end',
     promise: 'a copy is in-sync only when every block was verified (R8)',
     file: COPY,
-    oldText: '    await this.#noteVerified(damaged[0]?.at ?? sealedLengthBytes)\n',
-    newText: '    await this.#noteVerified(sealedLengthBytes)\n',
+    oldText: 'const validTo = damaged[0]?.at ?? sealedLengthBytes',
+    newText: 'const validTo = sealedLengthBytes',
   },
   {
     // The same edit as the first one, and this time the simulator has to notice.
