@@ -94,6 +94,7 @@ beforeEach(async () => {
     namespace: {} as Namespace,
     content: { kind: 'serve', files },
     cluster: { endpoints: () => [] },
+    node: { name: 'node', workers: () => [], master: () => null },
     clock,
     random: new NodeRandom(),
     log,
