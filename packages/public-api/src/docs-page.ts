@@ -1,6 +1,6 @@
 /**
  * `/docs`: Swagger UI for people. Everything that the page loads comes from this node; what it may talk to are the
- * cluster's own nodes, since a write that it sends to the master goes on to a chunk server, on another port. Nobody may
+ * cluster's own nodes, since a read that it sends to the master goes on at a chunk server, on another port. Nobody may
  * put the page into a frame.
  *
  * The generator's own policy is not used: it confines requests to the page's port, which breaks every redirect, and
@@ -30,8 +30,32 @@ export async function addDocsPage(app: FastifyInstance, addresses: Addresses): P
       routePrefix: '/docs',
       uiConfig: UI,
       theme: { title: 'Distributed file system: API' },
+      transformSpecification: withoutHeaderPatterns,
     })
   })
+}
+
+/** What of the document is looked at here. */
+interface Documented {
+  readonly paths: Record<string, Record<string, { readonly parameters?: readonly Parameter[] }>>
+}
+interface Parameter {
+  readonly in: string
+  readonly schema?: { pattern?: string }
+}
+
+/**
+ * The page makes up a value for each pattern whenever it draws a header, though it shows none: lists within lists take it
+ * minutes. `/openapi.json` keeps them. `document` is the page's own copy.
+ */
+function withoutHeaderPatterns(document: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const { paths } = document as unknown as Documented
+  for (const operations of Object.values(paths)) {
+    for (const { parameters = [] } of Object.values(operations)) {
+      for (const { in: place, schema } of parameters) if (place === 'header') delete schema?.pattern
+    }
+  }
+  return document
 }
 
 function policyFor(origins: readonly string[]): string {
