@@ -1,13 +1,13 @@
 /** Bugs in what the master decides. */
 import { type PlantedBug } from './planted-bug.ts'
 
-const SQLITE = 'services/master/src/metadata/sqlite'
+const DECISIONS = 'services/master/src/domain/metadata'
 
 export const MASTER_BUGS: readonly PlantedBug[] = [
   {
     name: 'rename whatever is below',
     promise: 'every path that exists can be asked for',
-    file: `${SQLITE}/commands/move.ts`,
+    file: `${DECISIONS}/commands/move.ts`,
     oldText: '  if (excess === 0) return null\n',
     newText: '  if (excess >= 0) return null\n',
     test: 'services/master/test/store/reach.test.ts',
@@ -15,7 +15,7 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
   {
     name: 'create behind a walk unnoticed',
     promise: 'every path that exists can be asked for',
-    file: `${SQLITE}/reach.ts`,
+    file: `${DECISIONS}/reach.ts`,
     oldText: 'bytes: Math.max(walk.longestBytes, walk.notedBytes) }',
     newText: 'bytes: walk.longestBytes }',
     test: 'services/master/test/store/reach.test.ts',
@@ -23,7 +23,7 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
   {
     name: 'reach of the parent alone',
     promise: 'every path that exists can be asked for',
-    file: `${SQLITE}/reach.ts`,
+    file: `${DECISIONS}/reach.ts`,
     oldText: 'each !== null; each = each.above) {',
     newText: 'each !== null; each = null) {',
     test: 'services/master/test/store/reach.test.ts',
@@ -103,7 +103,7 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
   {
     name: 'believe what a server that was given up has verified',
     promise: 'a server that a new history began without has verified nothing (R8)',
-    file: `${SQLITE}/reports.ts`,
+    file: `${DECISIONS}/reports.ts`,
     oldText: '({ ...report, verifiedToBytes: 0 })',
     newText: '({ ...report })',
     test: 'services/master/test/store/histories.test.ts',
@@ -119,7 +119,7 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
   {
     name: 'leave a copy sealed where an older copy of the metadata ended',
     promise: 'what the metadata knows can be read after two new histories',
-    file: `${SQLITE}/reports.ts`,
+    file: `${DECISIONS}/reports.ts`,
     oldText: '(report.sealedLengthBytes ?? sealedLength) !== sealedLength',
     newText: '(report.sealedLengthBytes ?? sealedLength) > sealedLength',
     test: 'services/master/test/store/histories.test.ts',
@@ -127,28 +127,28 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
   {
     name: 'seal short',
     promise: 'a volume is sealed at its committed end (R1)',
-    file: `${SQLITE}/volume-states.ts`,
+    file: `${DECISIONS}/volume-states.ts`,
     oldText: '    sealed.sealedLength = volume.committedEnd\n',
     newText: '    sealed.sealedLength = Math.max(0, volume.committedEnd - 1)\n',
   },
   {
     name: 'seal long',
     promise: 'a volume is sealed at its committed end (R1)',
-    file: `${SQLITE}/volume-states.ts`,
+    file: `${DECISIONS}/volume-states.ts`,
     oldText: '    sealed.sealedLength = volume.committedEnd\n',
     newText: '    sealed.sealedLength = volume.committedEnd + 1\n',
   },
   {
     name: 'commit into a sealed volume',
     promise: 'a commit is accepted only if the volume is open (R2)',
-    file: `${SQLITE}/volume.ts`,
+    file: `${DECISIONS}/volume.ts`,
     oldText: "  if (volume.state !== 'open') {\n    return failure",
     newText: '  if (volume.sealedLength === -1) {\n    return failure',
   },
   {
     name: 'commit below the committed end',
     promise: 'the offset of a commit is at or beyond the committed end (R2)',
-    file: `${SQLITE}/volume.ts`,
+    file: `${DECISIONS}/volume.ts`,
     oldText: '  if (chunk.offset < volume.committedEnd) {',
     newText: '  if (chunk.offset < 0) {',
     test: 'services/master/test/store/volumes.test.ts',
@@ -156,7 +156,7 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
   {
     name: 'commit with fewer copies than the set',
     promise: 'the copies synced equal the set (R2)',
-    file: `${SQLITE}/volume.ts`,
+    file: `${DECISIONS}/volume.ts`,
     oldText: '  if (chunk.copies !== volume.replicas.length) {',
     newText: '  if (chunk.copies > volume.replicas.length) {',
     test: 'services/master/test/store/volumes.test.ts',
@@ -164,14 +164,14 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
   {
     name: 'carry out a repeated request',
     promise: 'a request is carried out once (R15)',
-    file: `${SQLITE}/commit.ts`,
+    file: `${DECISIONS}/commit.ts`,
     oldText: '  if (known !== undefined) return known\n  const result = decide',
     newText: '  if (known !== undefined && !known.ok) return known\n  const result = decide',
   },
   {
     name: 'forget results when the master restarts',
     promise: 'results above the watermark are kept (R15)',
-    file: `${SQLITE}/results.ts`,
+    file: `${DECISIONS}/results.ts`,
     oldText: '      this.#remember(sender, sequence, decodeResults(encoded))\n',
     newText: '      void this.#remember\n',
     test: 'services/master/test/store/requests.test.ts',
@@ -179,7 +179,7 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
   {
     name: 'count failed copies in a receipt',
     promise: 'a receipt counts copies that are surely there at the commit (R23)',
-    file: `${SQLITE}/commands/write.ts`,
+    file: `${DECISIONS}/commands/write.ts`,
     oldText: 'isSure(volume, copy, isCurrent) && !dead.has(copy.server)',
     newText: 'isSure !== null && !dead.has(copy.server)',
     test: 'services/master/test/store/volumes.test.ts',
@@ -187,7 +187,7 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
   {
     name: 'count copies of servers that started anew in a receipt',
     promise: 'a receipt counts copies that are surely there at the commit (R23)',
-    file: `${SQLITE}/volume.ts`,
+    file: `${DECISIONS}/volume.ts`,
     oldText: 'return isCurrent(copy) && !isFoundDamaged',
     newText: 'return !isFoundDamaged',
     test: 'services/master/test/store/volumes.test.ts',
@@ -195,7 +195,7 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
   {
     name: 'count copies of dead servers in a receipt',
     promise: 'a receipt counts copies that are surely there at the commit (R23)',
-    file: `${SQLITE}/commands/write.ts`,
+    file: `${DECISIONS}/commands/write.ts`,
     oldText: 'isSure(volume, copy, isCurrent) && !dead.has(copy.server)',
     newText: 'isSure(volume, copy, isCurrent) && dead !== null',
     test: 'services/master/test/store/volumes.test.ts',
@@ -203,7 +203,7 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
   {
     name: 'obey a restored backup once it has caught up',
     promise: 'a restored backup of the metadata is not obeyed (R6)',
-    file: `${SQLITE}/starts.ts`,
+    file: `${DECISIONS}/starts.ts`,
     oldText: 'return next !== undefined && next.sequence >= seen.sequence',
     newText: 'return next !== undefined',
     test: 'services/master/test/store/requests.test.ts',
@@ -211,28 +211,28 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
   {
     name: 'leave volumes open when a server starts anew',
     promise: 'when a server restarts its open volumes are sealed (R3)',
-    file: `${SQLITE}/reports.ts`,
-    oldText: '  for (const volume of open) tables.states.seal(',
-    newText: '  for (const volume of open.slice(1)) tables.states.seal(',
+    file: `${DECISIONS}/reports.ts`,
+    oldText: '  for (const volume of open) states.seal(',
+    newText: '  for (const volume of open.slice(1)) states.seal(',
   },
   {
     name: 'overlook a precondition',
     promise: 'preconditions are decided in the commit (R17)',
-    file: `${SQLITE}/commands/precondition.ts`,
+    file: `${DECISIONS}/commands/precondition.ts`,
     oldText: '  if (ifMatch !== null && !matches(ifMatch, version)) {',
     newText: '  if (ifMatch !== null && version === null) {',
   },
   {
     name: 'leave the old name behind when a file is moved',
     promise: 'a rename is atomic',
-    file: `${SQLITE}/commands/move.ts`,
-    oldText: '  tables.entries.remove(source)\n',
+    file: `${DECISIONS}/commands/move.ts`,
+    oldText: '  books.rows.entries.remove(source)\n',
     newText: '',
   },
   {
     name: 'make an upload visible that is not complete',
     promise: 'nobody sees half a write',
-    file: `${SQLITE}/commands/write.ts`,
+    file: `${DECISIONS}/commands/write.ts`,
     oldText: '    return size === staged ? null : failure',
     newText: '    return size >= staged ? null : failure',
     test: 'services/master/test/store/namespace.test.ts',
@@ -240,8 +240,8 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
   {
     name: 'keep no result under an idempotency key',
     promise: 'a repeated request under a key is answered, not carried out again (R15)',
-    file: `${SQLITE}/commit.ts`,
-    oldText: 'tables.keys.keep(key, { fingerprint: fingerprintOf(command), result })',
+    file: `${DECISIONS}/commit.ts`,
+    oldText: 'books.keys.keep(key, { fingerprint, result })',
     newText: 'return result',
     test: 'test/simulation/exactly-once.test.ts',
   },

@@ -6,7 +6,7 @@
 import { type Clock, type SpaceWatch, type Attainment, StartWait } from '@dfs/core'
 import { missingCopies, type Readiness, type ServerInfo, START_WAIT_MS, type VolumeKind } from '@dfs/protocol'
 import { hasRoom } from './domain/placement.ts'
-import { type MetadataStore, type OpenVolume } from './metadata/store.ts'
+import { type OpenVolume, type VolumeStore } from './metadata/store.ts'
 import { type Sessions } from './servers/sessions.ts'
 import { type MasterSettings } from './settings.ts'
 
@@ -14,7 +14,7 @@ const KINDS: readonly VolumeKind[] = ['small', 'large']
 
 export interface MasterReadinessDeps {
   readonly clock: Clock
-  readonly store: MetadataStore
+  readonly store: Pick<VolumeStore, 'openVolumesOf'>
   readonly sessions: Sessions
   readonly settings: MasterSettings
   readonly space: SpaceWatch

@@ -4,17 +4,17 @@
  * clock does and however long the master was down.
  */
 import { type Clock } from '@dfs/core'
-import { type MetadataStore, type Moment } from './store.ts'
+import { type Moment, type TimeStore } from './store.ts'
 
 const KEEP_EVERY_MS = 60_000
 
 export class ClusterTime {
   readonly #clock: Clock
-  readonly #store: MetadataStore
+  readonly #store: TimeStore
   /** Cluster time less monotonic time, in this start of the master. */
   readonly #offsetMs: number
 
-  constructor(clock: Clock, store: MetadataStore) {
+  constructor(clock: Clock, store: TimeStore) {
     this.#clock = clock
     this.#store = store
     this.#offsetMs = store.clusterMs() - clock.monotonicMs()

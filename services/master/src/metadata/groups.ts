@@ -14,14 +14,20 @@ import {
   type LookupResult,
 } from '@dfs/protocol'
 import { type ClusterTime } from './cluster-time.ts'
-import { type CommitBatchRequest, MEASURE_STEPS_MAX, type MetadataStore, type Renaming } from './store.ts'
+import {
+  type CommitBatchRequest,
+  type CommitStore,
+  type LookupStore,
+  MEASURE_STEPS_MAX,
+  type Renaming,
+} from './store.ts'
 import { type Sessions } from '../servers/sessions.ts'
 import { type PassedWrites } from '../passing/passed-writes.ts'
 import { COMMIT_QUEUE_MAX, LOOKUP_QUEUE_MAX, type MasterSettings } from '../settings.ts'
 
 export interface GroupsOptions {
   readonly runtime: Runtime
-  readonly store: MetadataStore
+  readonly store: CommitStore & Pick<LookupStore, 'lookupBatch'>
   readonly sessions: Sessions
   readonly settings: MasterSettings
   readonly time: ClusterTime
@@ -104,7 +110,7 @@ export class Groups {
 }
 
 async function lookupAll(
-  store: MetadataStore,
+  store: Pick<LookupStore, 'lookupBatch'>,
   requests: readonly (readonly Lookup[])[],
 ): Promise<LookupResult[][]> {
   const results = await store.lookupBatch(requests.flat())

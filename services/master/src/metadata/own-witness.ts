@@ -5,7 +5,7 @@
  */
 import { type Runtime, TransportError } from '@dfs/core'
 import { callMethod, DfsError, noteEpoch } from '@dfs/protocol'
-import { type MetadataStore } from './store.ts'
+import { type StoreIdentity } from './store.ts'
 import { type Sessions } from '../servers/sessions.ts'
 
 /** Changes that come within this time are told together. With the call and the write it is less than a quarter of a second. */
@@ -14,7 +14,7 @@ const TELL_TIMEOUT_MS = 1000
 
 export interface OwnWitnessDeps {
   readonly runtime: Runtime
-  readonly store: MetadataStore
+  readonly store: Pick<StoreIdentity, 'epoch'>
   readonly sessions: Sessions
 }
 

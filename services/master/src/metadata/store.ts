@@ -41,7 +41,7 @@ export interface CommitBatchRequest {
 export interface Moment {
   /** A label. */
   readonly wallMs: number
-  /** Cluster time (R21): what expires, expires by this. It never runs backwards; see {@link MetadataStore.clusterMs}. */
+  /** Cluster time (R21): what expires, expires by this. It never runs backwards; see {@link TimeStore.clusterMs}. */
   readonly clusterMs: number
   /** Servers that are dead: their copies count for no receipt (R23). None where it is left out. */
   readonly dead?: ReadonlySet<number>
@@ -140,7 +140,8 @@ export interface Totals {
   readonly volumesSealed: number
 }
 
-export interface MetadataStore {
+/** Which store this is, and how far it is. */
+export interface StoreIdentity {
   /** 32 hexadecimal digits, made with the store. */
   readonly clusterId: string
   /** The epoch of this opening, with the number of transactions committed so far. */
@@ -149,7 +150,9 @@ export interface MetadataStore {
   featureLevel(): number
   /** Whether everything that somebody saw of a start of the master is here: not so where this is a restored backup (R6). */
   includes(seen: Epoch): Promise<boolean>
+}
 
+export interface CommitStore {
   /**
    * Decides commands in one transaction. Every command is checked completely before it writes: a failure changes nothing
    * and undoes nobody. Under a request id that has a result already, that result is answered.
@@ -167,17 +170,25 @@ export interface MetadataStore {
    * has no room. That an unknown request will not happen cannot be promised: TIMEOUT_ERROR for one to be settled.
    */
   answerKnown(requests: readonly CommitBatchRequest[]): Promise<readonly (readonly CommandResult[])[]>
-  /** Locations are ordered by the state of the copies: open and in-sync ones, unverified ones, damaged ones; lost ones never. */
-  lookupBatch(lookups: readonly Lookup[]): Promise<LookupResult[]>
   /**
    * One bounded step of finding out whether a rename would make a path below the directory too long, where what is known
    * does not allow it; resolves to whether more is left. To be called before the rename is committed, for one rename at a
    * time; what is found is kept. At most MEASURE_STEPS_MAX steps are worth it. Without `mayWalk` it is only asked for.
    */
   measure(renaming: Renaming, mayWalk: boolean): Promise<boolean>
+}
+
+export interface LookupStore {
+  /** Locations are ordered by the state of the copies: open and in-sync ones, unverified ones, damaged ones; lost ones never. */
+  lookupBatch(lookups: readonly Lookup[]): Promise<LookupResult[]>
   /** At most LIST_PAGE_ENTRIES_MAX entries. Throws DIRECTORY_NOT_FOUND, NOT_A_DIRECTORY, INVALID_PATH. */
   list(request: ListRequest): Promise<ListPage>
+  /** Exact, except that what a recursively deleted directory held is subtracted by and by (see `countDeleted`). */
+  totals(): Promise<Totals>
+}
 
+/** The chunk servers and what they say. */
+export interface ServerStore {
   /**
    * Records a server that starts, or starts anew. A new incarnation seals every open volume with a copy on the server and
    * makes its other copies unverified, those it does not report any more lost. Throws STALE_INCARNATION, and
@@ -188,13 +199,11 @@ export interface MetadataStore {
   servers(): Promise<readonly ServerRecord[]>
   /** Throws UNKNOWN_SERVER, STALE_INCARNATION. A failed copy seals its volume. */
   recordReports(from: Placement, reports: readonly ReplicaReport[], nowWallMs: number): Promise<ReportOutcome>
-  /** The copy of a volume on a server, or null where there is none. */
-  copyOn(volume: number, server: number): Promise<CopyOfVolume | null>
-  /** Who has the volume now, lost copies last. Throws VOLUME_NOT_FOUND. */
-  copiesOf(volume: number): Promise<CopiesOfVolume>
   /** Seal orders for copies on this server that were not yet reported as sealed; at most ORDERS_MAX. */
   pendingOrders(server: number): Promise<readonly SealOrder[]>
+}
 
+export interface VolumeStore {
   /** What the primary's last request was granted; null where this is a new one. Throws INVALID_REQUEST for an older one. */
   findAllocation(request: AllocationRequest): Promise<readonly VolumeOrder[] | null>
   /**
@@ -208,23 +217,45 @@ export interface MetadataStore {
   openVolumesOf(server: number): Promise<readonly OpenVolume[]>
   /** For each server the number of open volumes with a copy on it; servers without one are left out. */
   openVolumeCounts(): Promise<ReadonlyMap<number, number>>
+  /** The copy of a volume on a server, or null where there is none. */
+  copyOn(volume: number, server: number): Promise<CopyOfVolume | null>
+  /** Who has the volume now, lost copies last. Throws VOLUME_NOT_FOUND. */
+  copiesOf(volume: number): Promise<CopiesOfVolume>
+}
 
-  /** What starts have kept aside for people, the oldest first; docs/operating.md says what to do with it. */
-  readonly kept: readonly Kept[]
-  /** To be called when every server has registered: then nobody has seen a transaction that a start has forgotten. Throws DiskError. */
-  forgetTorn(): Promise<void>
-
+export interface TimeStore {
   /** Cluster time as it was last written down: with each change, or by {@link keepTime}. */
   clusterMs(): number
   keepTime(clusterMs: number): Promise<void>
+}
+
+/** What is done by and by. */
+export interface Upkeep {
   /** One bounded step of removing idempotency keys that are past their time; resolves to whether more is left. */
   forgetKeys(): Promise<boolean>
-
-  /** Exact, except that what a recursively deleted directory held is subtracted by and by (see `countDeleted`). */
-  totals(): Promise<Totals>
-  /** One bounded step of that; resolves to whether more is left. */
+  /** One bounded step of counting what deleted directories held; resolves to whether more is left. */
   countDeleted(): Promise<boolean>
+}
 
+/** What starts have kept aside for people. */
+export interface KeptAside {
+  /** The oldest first; docs/operating.md says what to do with it. */
+  readonly kept: readonly Kept[]
+  /** To be called when every server has registered: then nobody has seen a transaction that a start has forgotten. Throws DiskError. */
+  forgetTorn(): Promise<void>
+}
+
+/** What is decided in the same way over every engine (domain/metadata). */
+export type DecidedStore = StoreIdentity &
+  CommitStore &
+  LookupStore &
+  ServerStore &
+  VolumeStore &
+  TimeStore &
+  Upkeep
+
+/** All of it, for whoever opens and closes it. Everybody else takes the part that they call. */
+export interface MetadataStore extends DecidedStore, KeptAside {
   /** Idempotent; no other call may follow. */
   close(): Promise<void>
 }

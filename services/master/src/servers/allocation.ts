@@ -2,7 +2,7 @@
 import { type Random, type Runtime, type SpaceWatch } from '@dfs/core'
 import { DfsError, formatId, type VolumeKind, type VolumeOrder } from '@dfs/protocol'
 import { type Candidate, choosePlacement } from '../domain/placement.ts'
-import { type MetadataStore } from '../metadata/store.ts'
+import { type VolumeStore } from '../metadata/store.ts'
 import { type Sessions } from './sessions.ts'
 import { type MasterSettings } from '../settings.ts'
 
@@ -17,7 +17,7 @@ export interface AllocationRequest {
 
 export interface AllocationOptions {
   readonly runtime: Runtime
-  readonly store: MetadataStore
+  readonly store: VolumeStore
   readonly sessions: Sessions
   readonly settings: MasterSettings
   readonly space: SpaceWatch
@@ -26,7 +26,7 @@ export interface AllocationOptions {
 export class Allocation {
   readonly #runtime: Runtime
   readonly #random: Random
-  readonly #store: MetadataStore
+  readonly #store: VolumeStore
   readonly #sessions: Sessions
   readonly #settings: MasterSettings
   readonly #space: SpaceWatch

@@ -5,7 +5,7 @@
  */
 import { type Runtime } from '@dfs/core'
 import { type CheckOrder, DfsError, formatId, type HeartbeatRequest } from '@dfs/protocol'
-import { type MetadataStore } from '../metadata/store.ts'
+import { type VolumeStore } from '../metadata/store.ts'
 
 /** Orders to check that one server has at most; further reports are dropped until some are carried out. */
 const CHECKS_PER_SERVER_MAX = 200
@@ -21,7 +21,7 @@ export interface DamageReport {
 
 export interface DamageReportsOptions {
   readonly runtime: Runtime
-  readonly store: MetadataStore
+  readonly store: Pick<VolumeStore, 'copyOn' | 'sealVolumes'>
 }
 
 interface Outstanding {
@@ -31,7 +31,7 @@ interface Outstanding {
 
 export class DamageReports {
   readonly #runtime: Runtime
-  readonly #store: MetadataStore
+  readonly #store: DamageReportsOptions['store']
   /** For each server its orders, by copy and offset. */
   readonly #outstanding = new Map<number, Map<string, Outstanding>>()
 

@@ -17,14 +17,20 @@ import {
 } from '@dfs/protocol'
 import { type CopyChecks } from './copy-checks.ts'
 import { type DamageReports } from './damage-reports.ts'
-import { type MetadataStore, type ReportOutcome } from '../metadata/store.ts'
+import {
+  type KeptAside,
+  type LookupStore,
+  type ReportOutcome,
+  type ServerStore,
+  type StoreIdentity,
+} from '../metadata/store.ts'
 import { type RestoredBackup } from './restored-backup.ts'
 import { type Sessions } from './sessions.ts'
 import { type MasterSettings } from '../settings.ts'
 
 export interface MembershipOptions {
   readonly runtime: Runtime
-  readonly store: MetadataStore
+  readonly store: StoreIdentity & ServerStore & KeptAside & Pick<LookupStore, 'totals'>
   readonly sessions: Sessions
   readonly settings: MasterSettings
   readonly damages: DamageReports
@@ -37,7 +43,7 @@ const LOGGED_COPIES_MAX = 20
 
 export class Membership {
   readonly #runtime: Runtime
-  readonly #store: MetadataStore
+  readonly #store: MembershipOptions['store']
   readonly #sessions: Sessions
   readonly #settings: MasterSettings
   readonly #damages: DamageReports

@@ -1,9 +1,9 @@
 /** Takes what recursively deleted directories held out of the totals, part by part. */
 import { type BackgroundWorker, type SpaceWatch } from '@dfs/core'
-import { type MetadataStore } from '../metadata/store.ts'
+import { type Upkeep } from '../metadata/store.ts'
 
 export interface CountDeletedDeps {
-  readonly store: Pick<MetadataStore, 'countDeleted'>
+  readonly store: Pick<Upkeep, 'countDeleted'>
   readonly space: Pick<SpaceWatch, 'isFull'>
   readonly everyMs: number
 }

@@ -1,9 +1,9 @@
 /** Removes idempotency keys that are past their time. */
 import { type BackgroundWorker, type SpaceWatch } from '@dfs/core'
-import { type MetadataStore } from '../metadata/store.ts'
+import { type Upkeep } from '../metadata/store.ts'
 
 export interface ForgetKeysDeps {
-  readonly store: Pick<MetadataStore, 'forgetKeys'>
+  readonly store: Pick<Upkeep, 'forgetKeys'>
   readonly space: Pick<SpaceWatch, 'isFull'>
   readonly everyMs: number
 }

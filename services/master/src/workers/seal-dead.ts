@@ -1,11 +1,11 @@
 /** Seals the open volumes that have a copy on a dead server: nobody may count on a receipt of theirs any more (R3). */
 import { type BackgroundWorker, type Runtime } from '@dfs/core'
-import { type MetadataStore } from '../metadata/store.ts'
+import { type VolumeStore } from '../metadata/store.ts'
 import { type Sessions } from '../servers/sessions.ts'
 
 export interface SealDeadDeps {
   readonly runtime: Pick<Runtime, 'clock' | 'log'>
-  readonly store: Pick<MetadataStore, 'openVolumesOf' | 'sealVolumes'>
+  readonly store: Pick<VolumeStore, 'openVolumesOf' | 'sealVolumes'>
   readonly sessions: Pick<Sessions, 'dead'>
   readonly everyMs: number
 }

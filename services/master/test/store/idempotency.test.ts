@@ -8,8 +8,9 @@ import {
 } from '@dfs/protocol'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, describe, expect, it } from 'vitest'
-import { IdempotencyKeys } from '../../src/metadata/sqlite/idempotency-keys.ts'
-import { type State } from '../../src/metadata/sqlite/state.ts'
+import { IdempotencyKeys } from '../../src/domain/metadata/idempotency-keys.ts'
+import { type State } from '../../src/domain/metadata/state.ts'
+import { SqliteKeys } from '../../src/metadata/sqlite/rows/keys.ts'
 import { MIGRATIONS } from '../../src/metadata/sqlite/schema.ts'
 import { describeStores } from '../fixture/describe-stores.ts'
 import { copyAsCrashed, openAt, removeTemporaryDirectories, temporaryDirectory } from '../fixture/engines.ts'
@@ -261,7 +262,7 @@ describe('generations of keys', () => {
     const database = new DatabaseSync(':memory:')
     for (const step of MIGRATIONS) database.exec(step)
     const state = { clusterMs: 0, keyGeneration: { number: 0, sinceMs: 0, keysCount: 0 } }
-    const keys = new IdempotencyKeys(database, state as State, 10)
+    const keys = new IdempotencyKeys(new SqliteKeys(database), state as State, 10)
     const kept = {
       fingerprint: new Uint8Array(16),
       result: { ok: false, code: 'FILE_EXISTS', detail: '' },

@@ -3,10 +3,11 @@ import { seededRandom } from '@dfs/core/testing'
 import { DatabaseSync } from 'node:sqlite'
 import { SEGMENT_BYTES_MAX, PATH_BYTES_MAX } from '@dfs/protocol'
 import { describe, expect, it } from 'vitest'
-import { Reach, WALK_ENTRIES_MAX } from '../../src/metadata/sqlite/reach.ts'
+import { Reach, WALK_ENTRIES_MAX } from '../../src/domain/metadata/reach.ts'
 import { migrate, MIGRATIONS } from '../../src/metadata/sqlite/schema.ts'
 import { openMemoryStore } from '../../src/metadata/sqlite/open-store.ts'
-import { type Entry } from '../../src/metadata/sqlite/entries.ts'
+import { type Entry } from '../../src/domain/metadata/rows.ts'
+import { runAtOnce } from '../../src/domain/metadata/work.ts'
 import { MEASURE_STEPS_MAX } from '../../src/metadata/store.ts'
 import { describeStores } from '../fixture/describe-stores.ts'
 import { path, StoreBench } from '../fixture/store-bench.ts'
@@ -199,9 +200,9 @@ describe('a tree that is too large to be walked', () => {
         name: `${after}x`.slice(-9),
         kind: 1 + 2 * (index % 2),
       }))
-    const reach = new Reach({ barePage: page, setReach: () => {} })
+    const reach = new Reach({ pages: { bare: page }, entries: { setReach: () => {} } })
     let steps = 1
-    while (reach.step(entry, 1000).kind === 'more') steps += 1
+    while (runAtOnce(reach.step(entry, 1000)).kind === 'more') steps += 1
     expect(steps).toBe(WALK_ENTRIES_MAX / 1000 + 1)
     expect(steps).toBeLessThan(MEASURE_STEPS_MAX)
     expect(reach.isTooLarge(entry)).toBe(true)

@@ -1,12 +1,13 @@
 /** The verbs that change the states of copies: from where each may begin, and that the rows say what the memory says. */
 import { InvariantError } from '@dfs/core'
 import { expect, it } from 'vitest'
-import { REPLICA, type ReplicaState } from '../../src/metadata/sqlite/codes.ts'
+import { REPLICA, type ReplicaState } from '../../src/domain/metadata/codes.ts'
 import { openDatabase } from '../../src/metadata/sqlite/connection.ts'
 import { migrate } from '../../src/metadata/sqlite/schema.ts'
-import { VolumeStates } from '../../src/metadata/sqlite/volume-states.ts'
-import { Volumes } from '../../src/metadata/sqlite/volumes.ts'
-import { type Replica, type Volume } from '../../src/metadata/sqlite/volume.ts'
+import { VolumeStates } from '../../src/domain/metadata/volume-states.ts'
+import { Volumes } from '../../src/domain/metadata/volumes.ts'
+import { type Replica, type Volume } from '../../src/domain/metadata/volume.ts'
+import { SqliteVolumes } from '../../src/metadata/sqlite/rows/volumes.ts'
 
 const END = 150
 const STATES = Object.keys(REPLICA) as ReplicaState[]
@@ -33,15 +34,24 @@ const FORBIDDEN = new Set([
 function storeWith(state: ReplicaState) {
   const database = openDatabase(':memory:')
   migrate(database)
-  const volumes = new Volumes(database)
-  const states = new VolumeStates(database, volumes)
+  const rows = new SqliteVolumes(database)
+  const volumes = new Volumes(rows, 10)
+  const states = new VolumeStates(rows, volumes)
   const copies = [2, 3].map((id) => {
-    return { id, server: id, incarnation: 1, state: 'open', verifiedTo: 0, isSealReported: false } as const
+    return {
+      id,
+      volume: 1,
+      server: id,
+      incarnation: 1,
+      state: 'open',
+      verifiedTo: 0,
+      isSealReported: false,
+    } as const
   })
   const primary = { server: 2, incarnation: 1 }
-  const what = { kind: 'small', state: 'open', committedEnd: END, sealedLength: null } as const
+  const what = { kind: 'small', state: 'open', committedEnd: END, sealedLength: null, salt: '00' } as const
   const volume: Volume = { id: 1, ...what, primary, replicas: copies.map((copy) => ({ ...copy })) }
-  volumes.insert(volume, '00', 0)
+  volumes.insert(volume, 0)
   if (state !== 'open') states.seal(volume, 'for the test', 0)
   for (const copy of volume.replicas) if (state !== 'open') VERBS[state]!(states, volume, copy)
   return { database, states, volume }
@@ -55,7 +65,10 @@ it.each(cases.filter((each) => !isForbidden(each)))('a copy may go from %s to %s
   const [copy, other] = [volume.replicas[0]!, { ...volume.replicas[1]! }]
   VERBS[to]!(states, volume, copy)
   expect(copy.state).toBe(to)
-  expect(new Volumes(database).get(1)?.replicas, 'as another start finds them').toEqual([copy, other])
+  expect(
+    new Volumes(new SqliteVolumes(database), 10).get(1)?.replicas,
+    'as another start finds them',
+  ).toEqual([copy, other])
 })
 
 it.each(cases.filter(isForbidden))('no copy goes from %s to %s, and nothing is changed', (from, to) => {
@@ -63,7 +76,7 @@ it.each(cases.filter(isForbidden))('no copy goes from %s to %s, and nothing is c
   const before = structuredClone(volume)
   expect(() => VERBS[to]!(states, volume, volume.replicas[0]!)).toThrow(InvariantError)
   expect(volume).toEqual(before)
-  expect(new Volumes(database).get(1)).toEqual(before)
+  expect(new Volumes(new SqliteVolumes(database), 10).get(1)).toEqual(before)
 })
 
 it('takes no copy for whole that is verified less far than its volume reaches', () => {
@@ -78,7 +91,7 @@ it('seals at the committed end, once, and leaves what is known of damaged copies
   states.seal(volume, 'second', 2)
   const sealed = { state: 'sealed', committedEnd: END, sealedLength: END }
   expect(volume).toMatchObject({ ...sealed, replicas: [{ state: 'unverified' }, { state: 'damaged' }] })
-  expect(new Volumes(database).get(volume.id)).toEqual(volume)
+  expect(new Volumes(new SqliteVolumes(database), 10).get(volume.id)).toEqual(volume)
   expect(database.prepare('SELECT sealed_ms, seal_reason FROM volumes').get()).toMatchObject({
     sealed_ms: 1,
     seal_reason: 'first',

@@ -3,7 +3,7 @@
  * disk is full: what is in the log is safe there, and is copied when there is room.
  */
 import { DatabaseSync } from 'node:sqlite'
-import { isDiskFull } from './codes.ts'
+import { isDiskFull } from './disk-full.ts'
 import { parentPort, workerData } from 'node:worker_threads'
 
 const database = new DatabaseSync(String(workerData), { timeout: 0 })

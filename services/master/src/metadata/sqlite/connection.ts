@@ -10,7 +10,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { assert, InvariantError } from '@dfs/core'
 import { DfsError, MIB } from '@dfs/protocol'
 import { type ForgottenTail } from '../log/ready-log.ts'
-import { isDiskFull } from './codes.ts'
+import { isDiskFull } from './disk-full.ts'
 
 /** `synchronous=FULL`, as the pragma reads it. */
 const FULL = 2

@@ -11,8 +11,8 @@ import { Connection, openDatabase } from './connection.ts'
 import { LOCK, lockDirectory } from './directory-lock.ts'
 import { prepareDirectory } from './file-modes.ts'
 import { migrate } from './schema.ts'
+import { SqliteEngine } from './sqlite-engine.ts'
 import { SqliteStore } from './sqlite-store.ts'
-import { openTables } from './tables.ts'
 
 export interface SqliteStoreOptions {
   /** Holds the database and its lock; made where it is missing. */
@@ -41,10 +41,11 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     database = openDatabase(file, tail)
     migrate(database)
     const connection = new Connection(database)
-    const tables = openTables(connection, random)
-    const checkpointer = new Checkpointer(connection, file, options.checkpointLimits ?? CHECKPOINT_LIMITS)
+    const engine = new SqliteEngine(connection)
+    const books = engine.openBooks(random)
+    engine.keepLogShort(new Checkpointer(connection, file, options.checkpointLimits ?? CHECKPOINT_LIMITS))
     const kept = await KeptFiles.open(disk)
-    return new SqliteStore({ connection, tables, random, lock, checkpointer, kept })
+    return new SqliteStore({ engine, books, random, lock, kept })
   } catch (error) {
     database?.close()
     lock.release()
@@ -56,7 +57,6 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
 export function openMemoryStore(random: Random): SqliteStore {
   const database = openDatabase(':memory:')
   migrate(database)
-  const connection = new Connection(database)
-  const tables = openTables(connection, random)
-  return new SqliteStore({ connection, tables, random, lock: null, checkpointer: null, kept: null })
+  const engine = new SqliteEngine(new Connection(database))
+  return new SqliteStore({ engine, books: engine.openBooks(random), random, lock: null, kept: null })
 }

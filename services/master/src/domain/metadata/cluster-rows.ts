@@ -1,0 +1,153 @@
+/**
+ * The rows of what a cluster consists of: the state, the servers with what they were answered and granted last, and the volumes.
+ * What holds for all rows stands in rows.ts.
+ */
+
+export interface StateRow {
+  readonly cluster_id: string
+  readonly epoch: number
+  readonly nonce: string
+  readonly sequence: number
+  readonly files: number
+  readonly directories: number
+  readonly links: number
+  readonly file_bytes: number
+  readonly cluster_ms: number
+  readonly key_generation: number
+  readonly key_generation_since_ms: number
+  readonly key_count: number
+  readonly feature_level: number
+}
+
+/** A start of the master, with the transactions committed before it. */
+export interface StartRow {
+  readonly counter: number
+  readonly nonce: string
+  readonly sequence: number
+}
+
+export interface StateRows {
+  /** The one row; undefined in a new store. */
+  load(): StateRow | undefined
+  /** The first row of a new store. */
+  insert(row: StateRow): void
+  /** Everything but the cluster's id. */
+  save(row: StateRow): void
+  /** In order of their counters. */
+  loadStarts(): StartRow[]
+  insertStart(row: StartRow): void
+  /** The counter with which the last new history began; 0 where there is none. */
+  loadHistory(): number
+}
+
+export interface ServerRow {
+  readonly id: number
+  readonly disk_uid: string
+  readonly name: string
+  readonly incarnation: number
+  readonly internal_address: string
+  readonly public_port: number
+  readonly advertised_url: string | null
+  readonly zone: string
+  readonly feature_level: number
+}
+
+export interface ServerRows {
+  /** By id. */
+  load(): ServerRow[]
+  /** Makes the row, or writes it anew. */
+  put(row: ServerRow & { readonly registered_ms: number }): void
+  /** Of all servers at an address. */
+  setFeatureLevel(internalAddress: string, featureLevel: number): void
+  /** Servers that the last new history began without. */
+  loadGivenUp(): number[]
+  removeGivenUp(server: number): void
+}
+
+export interface SenderRow {
+  readonly server: number
+  readonly incarnation: number
+  readonly watermark: number
+}
+
+/** The results of one sender in one transaction. */
+export interface ResultsRow {
+  readonly server: number
+  readonly sequence: number
+  readonly incarnation: number
+  readonly encoded: Uint8Array
+}
+
+export interface SenderRows {
+  load(): SenderRow[]
+  /** By server and sequence. */
+  loadResults(): ResultsRow[]
+  put(row: SenderRow): void
+  putResults(row: ResultsRow): void
+  /** Removes the results of a server up to a transaction. */
+  removeResults(server: number, sequenceMax: number): void
+  /** Removes a sender and its results, where they are of an incarnation before this one. */
+  removeBefore(server: number, incarnation: number): void
+}
+
+export interface GrantRow {
+  readonly server: number
+  readonly kind: number
+  readonly incarnation: number
+  readonly number: number
+  /** Ids of volumes, as JSON. */
+  readonly volumes: string
+}
+
+export interface GrantRows {
+  load(): GrantRow[]
+  put(row: GrantRow): void
+}
+
+export interface VolumeRow {
+  readonly id: number
+  readonly kind: number
+  readonly state: number
+  readonly primary_server: number
+  readonly primary_incarnation: number
+  readonly committed_end: number
+  readonly sealed_length: number | null
+  readonly salt: string
+}
+
+export interface ReplicaRow {
+  readonly id: number
+  readonly volume: number
+  readonly server: number
+  readonly incarnation: number
+  readonly state: number
+  readonly verified_to: number
+  readonly seal_reported: number
+}
+
+/** A copy whose server has to hear that its volume was sealed. */
+export interface AwaitingSealRow {
+  readonly volume: number
+  readonly replica: number
+  readonly length: number
+}
+
+export interface VolumeRows {
+  /** By id. */
+  loadOpen(): VolumeRow[]
+  loadSealedCount(): number
+  find(id: number): VolumeRow | undefined
+  /** By id. */
+  replicasOf(volume: number): ReplicaRow[]
+  insert(row: VolumeRow & { readonly created_ms: number }): void
+  insertReplica(row: ReplicaRow): void
+  setCommittedEnd(id: number, committedEnd: number): void
+  /** Writes the state, the ends and why. */
+  seal(row: VolumeRow, sealedMs: number, reason: string): void
+  /** Writes the state of a copy and what was heard of it. */
+  updateReplica(row: ReplicaRow): void
+  /** Ids of volumes with a copy on a server that is in-sync or waits for that, in order. */
+  withCopyOn(server: number): number[]
+  /** Unverified copies on a server in sealed volumes, not reported as sealed; by id. */
+  awaitingSealOn(server: number, countMax: number): AwaitingSealRow[]
+}

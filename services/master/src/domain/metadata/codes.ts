@@ -1,0 +1,19 @@
+/** How states and kinds stand in the rows of every engine. The numbers are for ever; indexes of the schema name some. */
+import { InvariantError } from '@dfs/core'
+
+export const ENTRY = Object.freeze({ file: 1, directory: 2, link: 3 })
+export const VOLUME_STATE = Object.freeze({ open: 1, sealed: 2 })
+export const VOLUME_KIND = Object.freeze({ small: 1, large: 2 })
+export const REPLICA = Object.freeze({ open: 1, unverified: 2, inSync: 3, damaged: 4, lost: 5 })
+export type VolumeState = keyof typeof VOLUME_STATE
+export type ReplicaState = keyof typeof REPLICA
+export const TRASHED = Object.freeze({ deleted: 1, replaced: 2 })
+
+/** The name that stands for a number. */
+export function nameOf<Name extends string>(codes: Readonly<Record<Name, number>>, code: number): Name {
+  for (const name in codes) if (codes[name] === code) return name
+  throw new InvariantError(`${code} is none of ${JSON.stringify(codes)}`)
+}
+
+/** The root directory; every id that is made is far above it. */
+export const ROOT_ID = 1

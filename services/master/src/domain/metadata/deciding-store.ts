@@ -1,0 +1,227 @@
+/**
+ * The store, whatever its engine: each call is one transaction, in which the books decide and the engine keeps rows. What an
+ * engine adds is how it is opened, what it keeps aside for people, and how it is closed.
+ */
+import { type Random } from '@dfs/core'
+import {
+  type CommandResult,
+  type Epoch,
+  type ListPage,
+  type ListRequest,
+  type Lookup,
+  type LookupResult,
+  type ReplicaReport,
+  type SealOrder,
+  type VolumeOrder,
+} from '@dfs/protocol'
+import {
+  type AllocationRequest,
+  type CommitBatchReply,
+  type CommitBatchRequest,
+  type CopiesOfVolume,
+  type CopyOfVolume,
+  type DecidedStore,
+  type Moment,
+  type OpenVolume,
+  ORDERS_MAX,
+  type Placement,
+  type Registration,
+  type RegistrationOutcome,
+  type Renaming,
+  type ReportOutcome,
+  type ServerRecord,
+  type Totals,
+  type VolumeAllocation,
+} from '../../metadata/store.ts'
+import { allocate, findAllocation, readsOfAllocation } from './allocate.ts'
+import { type Books } from './books.ts'
+import { answerKnown, decideBatch, readsOfKeys } from './commit.ts'
+import { listPage } from './listing.ts'
+import { answerLookup, readsOfLookup } from './lookup.ts'
+import { measureStep } from './measure.ts'
+import { once, together } from './reads.ts'
+import { register, report } from './reports.ts'
+import { copiesOf } from './volume.ts'
+import { openVolumeOf } from './volumes.ts'
+import { seal } from './seal.ts'
+import { type Engine, type Frame, type Naming, plain, Unchanged, unwrap, type Work } from './work.ts'
+
+/** Entries of deleted directories that are counted at once. */
+const COUNT_STEP_ENTRIES = 1000
+/** Idempotency keys that are removed at once: some ten milliseconds, and as many each second as a busy cluster brings. */
+const FORGET_STEP_KEYS = 5000
+
+export interface DecidingStoreParts {
+  readonly engine: Engine
+  readonly books: Books
+  readonly random: Random
+}
+
+export class DecidingStore implements DecidedStore {
+  readonly #engine: Engine
+  readonly #books: Books
+  readonly #random: Random
+  readonly #frame: Frame<unknown>
+
+  constructor({ engine, books, random }: DecidingStoreParts) {
+    this.#engine = engine
+    this.#books = books
+    this.#random = random
+    this.#frame = frameOf(books)
+  }
+
+  get clusterId(): string {
+    return this.#books.state.clusterId
+  }
+
+  epoch(): Epoch {
+    return this.#books.state.epoch
+  }
+
+  featureLevel(): number {
+    return this.#books.state.featureLevel
+  }
+
+  async includes(seen: Epoch): Promise<boolean> {
+    return this.#engine.read(plain(() => this.#books.state.includes(seen)))
+  }
+
+  async commitBatch(requests: readonly CommitBatchRequest[], now: Moment): Promise<CommitBatchReply> {
+    return this.#change(decideBatch(this.#books, requests, now))
+  }
+
+  async answerKnown(requests: readonly CommitBatchRequest[]): Promise<readonly (readonly CommandResult[])[]> {
+    const commands = requests.flatMap((request) => request.commands)
+    return this.#read(
+      () => once(...commands.flatMap((command) => readsOfKeys(this.#books, command))),
+      () => requests.map((request) => answerKnown(this.#books, request)),
+    )
+  }
+
+  async lookupBatch(lookups: readonly Lookup[]): Promise<LookupResult[]> {
+    return this.#read(
+      () => together(lookups.map((lookup) => readsOfLookup(this.#books, lookup))),
+      () => lookups.map((lookup) => answerLookup(this.#books, lookup)),
+    )
+  }
+
+  async measure(renaming: Renaming, mayWalk: boolean): Promise<boolean> {
+    const step = measureStep(this.#books, renaming, mayWalk)
+    return mayWalk ? this.#change(step) : unwrap(await this.#engine.read(step))
+  }
+
+  async list(request: ListRequest): Promise<ListPage> {
+    return this.#engine.read(listPage(this.#books, request))
+  }
+
+  async registerServer(registration: Registration, nowWallMs: number): Promise<RegistrationOutcome> {
+    return this.#change(register(this.#books, registration, nowWallMs))
+  }
+
+  async servers(): Promise<readonly ServerRecord[]> {
+    return this.#books.servers.all()
+  }
+
+  async recordReports(
+    from: Placement,
+    reports: readonly ReplicaReport[],
+    nowWallMs: number,
+  ): Promise<ReportOutcome> {
+    return this.#change(report(this.#books, from, reports, nowWallMs))
+  }
+
+  async copyOn(id: number, server: number): Promise<CopyOfVolume | null> {
+    const { volumes } = this.#books
+    return this.#read(
+      () => once(...volumes.named([id])),
+      () => volumes.copyOn(id, server),
+    )
+  }
+
+  async copiesOf(id: number): Promise<CopiesOfVolume> {
+    const { volumes } = this.#books
+    return this.#read(
+      () => once(...volumes.named([id])),
+      () => copiesOf(volumes.require(id)),
+    )
+  }
+
+  async pendingOrders(server: number): Promise<readonly SealOrder[]> {
+    return this.#read(
+      () => once({ kind: 'awaitingSeal', server, countMax: ORDERS_MAX }),
+      () => this.#books.volumes.sealOrdersFor(server, ORDERS_MAX),
+    )
+  }
+
+  async findAllocation(request: AllocationRequest): Promise<readonly VolumeOrder[] | null> {
+    return this.#read(
+      () => readsOfAllocation(this.#books, request),
+      () => findAllocation(this.#books, request),
+    )
+  }
+
+  async allocateVolumes(allocation: VolumeAllocation, nowWallMs: number): Promise<readonly VolumeOrder[]> {
+    return this.#change(allocate(this.#books, this.#random, allocation, nowWallMs))
+  }
+
+  async sealVolumes(ids: readonly number[], reason: string, nowWallMs: number): Promise<readonly number[]> {
+    return this.#change(seal(this.#books, ids, reason, nowWallMs))
+  }
+
+  async openVolumesOf(server: number): Promise<readonly OpenVolume[]> {
+    return this.#books.volumes.openOn(server).map(openVolumeOf)
+  }
+
+  async openVolumeCounts(): Promise<ReadonlyMap<number, number>> {
+    return this.#books.volumes.openCounts()
+  }
+
+  async totals(): Promise<Totals> {
+    const { state, volumes } = this.#books
+    return { ...state.counters, volumesOpen: volumes.openCount, volumesSealed: volumes.sealedCount }
+  }
+
+  clusterMs(): number {
+    return this.#books.state.clusterMs
+  }
+
+  async keepTime(clusterMs: number): Promise<void> {
+    await this.#change(plain(() => this.#books.state.advanceTime(clusterMs)))
+  }
+
+  async forgetKeys(): Promise<boolean> {
+    const { keys } = this.#books
+    if (keys.hasOld) await this.#change(plain(() => keys.step(FORGET_STEP_KEYS)))
+    return keys.hasOld
+  }
+
+  async countDeleted(): Promise<boolean> {
+    const { deleted } = this.#books
+    if (deleted.hasMore) await this.#change(deleted.step(COUNT_STEP_ENTRIES))
+    return deleted.hasMore
+  }
+
+  /** One durable transaction. Whatever the work has changed in memory is true only if it commits. */
+  async #change<T>(work: Work<T | Unchanged<T>>): Promise<T> {
+    return unwrap(await this.#engine.change<T | Unchanged<T>>(work, this.#frame))
+  }
+
+  #read<T>(naming: Naming, answer: () => T): Promise<T> {
+    const work = function* (): Work<T> {
+      yield naming
+      return answer()
+    }
+    return this.#engine.read(work())
+  }
+}
+
+const frameOf = ({ state, volumes }: Books): Frame<unknown> => ({
+  save: (outcome) => {
+    if (outcome instanceof Unchanged) return
+    volumes.flush()
+    state.save()
+  },
+  committed: (outcome) => {
+    if (!(outcome instanceof Unchanged)) state.noteCommitted()
+  },
+})

@@ -1,0 +1,36 @@
+/** The volumes that each primary was granted last, by kind. They are few: one for each primary and kind. */
+import { type VolumeKind } from '@dfs/protocol'
+import { type AllocationRequest, type Placement } from '../../metadata/store.ts'
+import { VOLUME_KIND } from './codes.ts'
+import { type GrantRow, type GrantRows } from './cluster-rows.ts'
+
+export interface Grant {
+  readonly number: number
+  readonly volumes: readonly number[]
+}
+
+export class Grants {
+  readonly #rows: GrantRows
+  readonly #last = new Map<string, GrantRow>()
+
+  constructor(rows: GrantRows) {
+    this.#rows = rows
+    for (const row of rows.load()) this.#last.set(nameOf(row), row)
+  }
+
+  /** Null where this incarnation was granted nothing yet. */
+  last({ server, incarnation }: Placement, kind: VolumeKind): Grant | null {
+    const row = this.#last.get(nameOf({ server, kind: VOLUME_KIND[kind] }))
+    if (row?.incarnation !== incarnation) return null
+    return { number: row.number, volumes: JSON.parse(row.volumes) as number[] }
+  }
+
+  put({ primary, kind, number }: AllocationRequest, volumes: readonly number[]): void {
+    const { server, incarnation } = primary
+    const row = { server, kind: VOLUME_KIND[kind], incarnation, number, volumes: JSON.stringify(volumes) }
+    this.#rows.put(row)
+    this.#last.set(nameOf(row), row)
+  }
+}
+
+const nameOf = ({ server, kind }: Pick<GrantRow, 'server' | 'kind'>): string => `${server}/${kind}`

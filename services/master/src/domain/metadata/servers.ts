@@ -1,0 +1,101 @@
+/** The chunk servers that ever registered. They are few: all are held in memory, written through. */
+import { DfsError } from '@dfs/protocol'
+import { type Placement, type Registration, type ServerRecord } from '../../metadata/store.ts'
+import { type ServerRow, type ServerRows } from './cluster-rows.ts'
+
+export class Servers {
+  readonly #rows: ServerRows
+  readonly #byId = new Map<number, ServerRecord>()
+  /** Those that a new history of the metadata began without, until they are back. */
+  readonly #givenUp: Set<number>
+
+  constructor(rows: ServerRows) {
+    this.#rows = rows
+    for (const row of rows.load()) this.#byId.set(row.id, recordOf(row))
+    this.#givenUp = new Set(rows.loadGivenUp())
+  }
+
+  all(): ServerRecord[] {
+    return [...this.#byId.values()].toSorted((a, b) => a.id - b.id)
+  }
+
+  get(id: number): ServerRecord | undefined {
+    return this.#byId.get(id)
+  }
+
+  withDisk(diskUid: string): ServerRecord | undefined {
+    return [...this.#byId.values()].find((server) => server.diskUid === diskUid)
+  }
+
+  put(id: number, registration: Registration, nowWallMs: number): void {
+    const { reports: _reports, ...rest } = registration
+    const server: ServerRecord = { id, ...rest }
+    this.#byId.set(id, server)
+    this.#rows.put({ ...rowOf(server), registered_ms: nowWallMs })
+    this.#spreadLevel(server)
+  }
+
+  /** What every program reads that runs with the disk of a server. */
+  get featureLevel(): number {
+    return Math.min(...[...this.#byId.values()].map(({ featureLevel }) => featureLevel))
+  }
+
+  /** A disk that was replaced leaves a record for good. Its program is the one that has its address now: that one counts for it. */
+  #spreadLevel({ internalAddress, featureLevel }: ServerRecord): void {
+    for (const [id, server] of this.#byId) {
+      if (server.internalAddress === internalAddress) this.#byId.set(id, { ...server, featureLevel })
+    }
+    this.#rows.setFeatureLevel(internalAddress, featureLevel)
+  }
+
+  /** Whether the server had been given up, which it is no longer from now on. */
+  takeIn(id: number): boolean {
+    if (!this.#givenUp.delete(id)) return false
+    this.#rows.removeGivenUp(id)
+    return true
+  }
+
+  isCurrent(placement: Placement): boolean {
+    return this.#byId.get(placement.server)?.incarnation === placement.incarnation
+  }
+
+  /** Throws UNKNOWN_SERVER or STALE_INCARNATION unless the server is registered in just this incarnation. */
+  requireCurrent({ server, incarnation }: Placement): void {
+    const known = this.#byId.get(server)
+    if (known === undefined) throw new DfsError('UNKNOWN_SERVER', `server ${server} never registered`)
+    if (known.incarnation !== incarnation) {
+      throw new DfsError(
+        'STALE_INCARNATION',
+        `server ${server} is in incarnation ${known.incarnation}, not ${incarnation}`,
+      )
+    }
+  }
+
+  zoneOf(id: number): string {
+    return this.#byId.get(id)?.zone ?? ''
+  }
+}
+
+const rowOf = (server: ServerRecord): ServerRow => ({
+  id: server.id,
+  disk_uid: server.diskUid,
+  name: server.name,
+  incarnation: server.incarnation,
+  internal_address: server.internalAddress,
+  public_port: server.publicPort,
+  advertised_url: server.advertisedUrl,
+  zone: server.zone,
+  feature_level: server.featureLevel,
+})
+
+const recordOf = (row: ServerRow): ServerRecord => ({
+  id: row.id,
+  diskUid: row.disk_uid,
+  name: row.name,
+  incarnation: row.incarnation,
+  internalAddress: row.internal_address,
+  publicPort: row.public_port,
+  advertisedUrl: row.advertised_url,
+  zone: row.zone,
+  featureLevel: row.feature_level,
+})

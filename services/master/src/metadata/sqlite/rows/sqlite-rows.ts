@@ -1,0 +1,24 @@
+/** All rows, on one connection. They are read as they stand: what a decision names beforehand is not looked at (reads.ts). */
+import { type DatabaseSync } from 'node:sqlite'
+import { type Rows } from '../../../domain/metadata/rows.ts'
+import { SqliteChunks, SqliteUploads, SqliteVersions } from './contents.ts'
+import { SqliteEntries, SqlitePages, SqliteTrash } from './entries.ts'
+import { SqliteKeys } from './keys.ts'
+import { SqliteSenders, SqliteServers } from './servers.ts'
+import { SqliteState } from './state.ts'
+import { SqliteGrants, SqliteVolumes } from './volumes.ts'
+
+export const sqliteRows = (database: DatabaseSync): Rows => ({
+  state: new SqliteState(database),
+  servers: new SqliteServers(database),
+  senders: new SqliteSenders(database),
+  grants: new SqliteGrants(database),
+  volumes: new SqliteVolumes(database),
+  entries: new SqliteEntries(database),
+  pages: new SqlitePages(database),
+  trash: new SqliteTrash(database),
+  versions: new SqliteVersions(database),
+  chunks: new SqliteChunks(database),
+  uploads: new SqliteUploads(database),
+  keys: new SqliteKeys(database),
+})
