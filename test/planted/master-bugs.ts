@@ -238,6 +238,22 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
     test: 'services/master/test/store/namespace.test.ts',
   },
   {
+    name: 'name nothing of what a batch has changed',
+    promise: 'a decision reads what it has named',
+    file: `${DECISIONS}/commit.ts`,
+    oldText: '      yield () => readsOf(naming, command)\n',
+    newText: '',
+    test: 'services/master/test/store/named-reads.test.ts',
+  },
+  {
+    name: 'fetch one name to know whether a directory is empty',
+    promise: 'a decision reads what it has named',
+    file: `${DECISIONS}/commands/delete.ts`,
+    oldText: 'directory: entry.id, removedMax }',
+    newText: 'directory: entry.id, removedMax: 0 }',
+    test: 'services/master/test/store/named-reads.test.ts',
+  },
+  {
     name: 'keep no result under an idempotency key',
     promise: 'a repeated request under a key is answered, not carried out again (R15)',
     file: `${DECISIONS}/commit.ts`,
