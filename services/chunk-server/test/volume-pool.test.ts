@@ -3,17 +3,16 @@
  * that is left is sealed, once.
  */
 import { type Clock, InvariantError, QueueFullError } from '@dfs/core'
-import { type ChunkPlacement, DfsError, type VolumeKind, type VolumeOrder } from '@dfs/protocol'
+import { DfsError, type VolumeKind } from '@dfs/protocol'
 import { SimNetwork, simNode, Simulation } from '@dfs/sim-runtime'
 import { type SummedContent } from '@dfs/volume'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { type OpenVolume, VolumeEndedError } from '../src/replication/open-volume.ts'
+import { type OpenVolume } from '../src/replication/open-volume.ts'
 import { type AppendedRecord, VolumePool, type VolumeUser } from '../src/replication/volume-pool.ts'
 import { DEFAULT_TUNING } from '../src/tuning.ts'
+import { APPEND_MS, FakeVolume, RECORD_BYTES } from './fake-volume.ts'
 
-const RECORD_BYTES = 100
 const VOLUME_BYTES = 10 * RECORD_BYTES
-const APPEND_MS = 2
 const ORIGIN = { requestNumber: 1, start: 0, path: '/f' }
 const CONTENT = {} as SummedContent
 
@@ -30,51 +29,6 @@ let areNewOnesBroken: boolean
 let sealed: { volume: FakeVolume; reason: string }[]
 /** How long the master takes for it. */
 let sealMs: number
-
-/** Takes records as an open volume does: all fail that wait when it ends. */
-class FakeVolume {
-  readonly kind: VolumeKind
-  readonly order: VolumeOrder
-  length = 0
-  committedEnd = 0
-  /** Records of which a test knows that they are not settled. */
-  open = 0
-  /** What it was like when the master was asked to seal it. */
-  atSeal: { hasEnded: boolean; open: number } | null = null
-  appendMs = APPEND_MS
-  /** Makes the next append fail, and what waits with it. */
-  breaks = areNewOnesBroken
-  isFullOfWaiting = false
-  #ended: VolumeEndedError | null = null
-
-  constructor(kind: VolumeKind, volume: number, replicas: number) {
-    this.kind = kind
-    this.order = { volume, replicas: Array.from({ length: replicas }) } as unknown as VolumeOrder
-  }
-
-  get hasEnded(): boolean {
-    return this.#ended !== null
-  }
-
-  async append(): Promise<ChunkPlacement> {
-    if (this.#ended !== null) throw this.#ended
-    if (this.isFullOfWaiting) throw new QueueFullError('too much is waiting')
-    const offset = this.length
-    this.length += RECORD_BYTES
-    await clock.sleep(this.appendMs)
-    if (this.breaks) this.end('a replica did not sync a batch')
-    if (this.hasEnded) throw this.#ended!
-    return { volume: this.order.volume, offset, recordSize: RECORD_BYTES } as ChunkPlacement
-  }
-
-  noteCommitted(end: number): void {
-    this.committedEnd = Math.max(this.committedEnd, end)
-  }
-
-  end(reason: string): void {
-    this.#ended ??= new VolumeEndedError(reason)
-  }
-}
 
 beforeEach(() => {
   simulation = new Simulation('volume pool')
@@ -93,7 +47,12 @@ beforeEach(() => {
     allocate: async (kind) => {
       await clock.sleep(5)
       if (whyNoVolume !== null) throw whyNoVolume
-      const volume = new FakeVolume(kind, made.length + 1, copies)
+      const volume = new FakeVolume(kind, {
+        clock,
+        volume: made.length + 1,
+        replicas: copies,
+        breaks: areNewOnesBroken,
+      })
       made.push(volume)
       return volume as unknown as OpenVolume
     },
