@@ -12,6 +12,7 @@ export {
   RECORD_PATH_BYTES_MAX,
   isExpected,
   parseHeader,
+  peekWitness,
   type RecordHeader,
   type RecordIdentity,
   sumContent,

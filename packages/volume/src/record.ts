@@ -210,6 +210,14 @@ export function parseHeader(
   }
 }
 
+/** What a record says that begins here, without a look at the rest of it; null where it says nothing. */
+export function peekWitness(bytes: Uint8Array): Witness | null {
+  if (bytes.byteLength < FIXED_HEADER_BYTES + WITNESS_BYTES) return null
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (view.getUint32(0, true) !== MAGIC || view.getUint16(4, true) !== WITH_WITNESS) return null
+  return readWitness(view, FIXED_HEADER_BYTES)
+}
+
 function headerCrc(header: Uint8Array, { salt, crc32 }: { salt: Uint8Array; crc32: Crc32 }): number {
   let crc = crc32(header.subarray(0, 12), crc32(salt))
   crc = crc32(ZERO_FIELD, crc)

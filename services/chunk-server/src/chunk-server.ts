@@ -132,6 +132,7 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
       store,
       crc32,
       space,
+      witness,
       onOrder: (order) => meetServers(order, directory, session),
       hear: (epoch) => session.hear(epoch),
     }),

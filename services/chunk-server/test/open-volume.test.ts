@@ -41,8 +41,7 @@ it('stores a record where its placement says, also after others were refused bec
       tuning: DEFAULT_TUNING,
       addressOf,
       witness: () => null,
-      appendHere: (_bytes: number, append: () => Promise<number>) => append(),
-      onRecord: () => {},
+      appendHere: (_batch: unknown, append: () => Promise<number>) => append(),
       onPeerSuccess: () => {},
       onPeerFailure: () => {},
     })

@@ -20,6 +20,7 @@ import { SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { watchSpace } from '../src/disk-space.ts'
 import { ServerIdentity } from '../src/identity/identity.ts'
+import { WitnessKeeper } from '../src/identity/witness-keeper.ts'
 import { peerMethods } from '../src/replication/peer-methods.ts'
 import { VolumeStore } from '../src/volume/volume-store.ts'
 
@@ -80,8 +81,9 @@ function orderOf(change: Partial<VolumeOrder> = {}, incarnation = identity.incar
 
 /** Calls come from the primary, by way of the wire's encoding. */
 function calling(): Transport {
+  const witness = new WitnessKeeper({ clock: node.runtime.clock, log: node.runtime.log, identity })
   const answer = methodHandler(
-    peerMethods({ identity, store, crc32, space, onOrder: () => {}, hear: async () => {} }),
+    peerMethods({ identity, store, crc32, space, witness, onOrder: () => {}, hear: async () => {} }),
   )
   return {
     call: (_address, request) => answer(request),

@@ -46,6 +46,9 @@ async function answer(sequence: number, { toClient }: { toClient: boolean }): Pr
   else keeper.noteHeard()
 }
 
+/** A record that says this was appended and synced. */
+const synced = (witness: Witness): Promise<void> => keeper.appending(witness, async () => undefined)
+
 const pass = (ms: number): Promise<unknown> => simulation.run({ untilMs: simulation.nowMs + ms })
 
 async function afterPowerCut(): Promise<number> {
@@ -59,7 +62,7 @@ it('is written down within the time named, wherever in a round the last change f
     await simulation.complete(() => answer(100 + offsetMs, { toClient: true }))
     await pass(offsetMs)
     await simulation.complete(() => answer(101 + offsetMs, { toClient: true }))
-    keeper.noteRecord(at(100 + offsetMs))
+    await synced(at(100 + offsetMs))
     await pass(WITNESS_WITHIN_MS)
     expect(identity.writtenEpoch!.sequence, `${offsetMs} ms apart`).toBe(101 + offsetMs)
   }
@@ -70,9 +73,25 @@ it('writes nothing while records come that say it', async () => {
   for (let sequence = 11; sequence < 200; sequence += 1) {
     await simulation.complete(() => answer(sequence, { toClient: true }))
     await pass(20)
-    keeper.noteRecord(at(sequence))
+    await synced(at(sequence))
   }
   expect(writesCount).toBe(0)
+})
+
+it('waits for a record that says it while that is being synced, but not for one that takes too long', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  await simulation.complete(() => answer(11, { toClient: true }))
+  const appended = keeper.appending(at(11), () => promise)
+  await pass(100)
+  resolve()
+  await simulation.complete(() => appended)
+  await pass(WITNESS_WITHIN_MS)
+  expect(writesCount).toBe(0)
+
+  await simulation.complete(() => answer(12, { toClient: true }))
+  void keeper.appending(at(12), () => new Promise(() => {}))
+  await pass(WITNESS_WITHIN_MS)
+  expect(identity.writtenEpoch!.sequence).toBe(12)
 })
 
 it('writes what it has merely heard once a second at most, and at once when a client is told', async () => {
@@ -92,7 +111,7 @@ it('writes what it has merely heard once a second at most, and at once when a cl
 
 it('is in no hurry with what it hears after all that clients were told is on the disk', async () => {
   await simulation.complete(() => answer(11, { toClient: true }))
-  keeper.noteRecord(at(11))
+  await synced(at(11))
   await simulation.complete(() => answer(11, { toClient: true }))
   await pass(HEARD_WITHIN_MS)
   await simulation.complete(() => answer(12, { toClient: false }))

@@ -13,8 +13,11 @@ import { isNewer, newest, type Witness } from '@dfs/volume'
 import { type ServerIdentity } from './identity.ts'
 
 export const WITNESS_WITHIN_MS = 250
-/** Two of them, and the write, fit that time: what comes during one is looked at when the next one is over. */
-const HURRIED_MS = 100
+/**
+ * Three of them, and the write, fit that time: what comes during one is looked at when the next one is over, and where a
+ * record that says it is being synced then, one more is waited for that.
+ */
+const HURRIED_MS = 75
 const HEARD_MS = 1000
 
 export interface WitnessKeeperDeps {
@@ -28,6 +31,8 @@ export class WitnessKeeper {
   readonly #stopped = new AbortController()
   /** The newest that a synced record of an open copy says: a start would read it there. */
   #inRecords: Witness | null = null
+  /** What records say that are being written and synced. */
+  readonly #underWay = new Set<{ readonly witness: Witness }>()
   /** What was seen when a client was answered last. */
   #acknowledged: Witness | null = null
   /** Ends the wait for what was merely heard; null while there is none. */
@@ -38,9 +43,18 @@ export class WitnessKeeper {
     this.#deps = deps
   }
 
-  /** A record that says this was synced here, in a copy of this life that is open. */
-  noteRecord(witness: Witness | null): void {
-    this.#inRecords = newest(witness, this.#inRecords)
+  /** Appends a record that says this, to a copy that is open: a start reads it there, whoever framed it. */
+  async appending<T>(witness: Witness | null, append: () => Promise<T>): Promise<T> {
+    if (witness === null) return await append()
+    const record = { witness }
+    this.#underWay.add(record)
+    try {
+      const result = await append()
+      this.#inRecords = newest(witness, this.#inRecords)
+      return result
+    } finally {
+      this.#underWay.delete(record)
+    }
   }
 
   /** The master has answered something: the identity may have seen more than the disk says. */
@@ -85,12 +99,17 @@ export class WitnessKeeper {
     return witness !== null && isNewer(witness, onDisk)
   }
 
+  #isUnderWay(seen: Witness | null): boolean {
+    return seen !== null && [...this.#underWay].some(({ witness }) => !isNewer(seen, witness))
+  }
+
   /** Until the disk says all: with records coming all the time, each round finds that one says what it began with. */
   async #run(): Promise<void> {
     const { clock } = this.#deps
     while (this.#lacks(this.#seen) && !this.#stopped.signal.aborted) {
       const seen = this.#seen
       if (!(await this.#wait()) || !this.#lacks(seen)) continue
+      if (this.#isUnderWay(seen) && (await this.#sleep(HURRIED_MS)) && !this.#lacks(seen)) continue
       const sinceMs = clock.monotonicMs()
       await this.writeDown()
       await this.#sleep(clock.monotonicMs() - sinceMs)

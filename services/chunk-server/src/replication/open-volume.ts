@@ -47,13 +47,17 @@ export interface OpenVolumeDeps {
   /** What this server has seen of the master, for the next record; null where not every server reads it there. */
   readonly witness: () => Witness | null
   /** Does an append of so many bytes to this server's own copy, unless its disk is full. */
-  readonly appendHere: (bytes: number, append: () => Promise<number>) => Promise<number>
-  /** A record that says this is synced in this server's own copy, which is open. */
-  readonly onRecord: (witness: Witness | null) => void
+  readonly appendHere: (batch: BatchToAppend, append: () => Promise<number>) => Promise<number>
   /** A peer that has synced a batch. That it makes an empty copy says nothing yet: its disk may take no records. */
   readonly onPeerSuccess: (server: number) => void
   /** A peer that did not answer, or not well, so that the next volume is placed without it. */
   readonly onPeerFailure: (server: number, error: unknown) => void
+}
+
+export interface BatchToAppend {
+  readonly size: number
+  /** What its last record says. */
+  readonly witness: Witness | null
 }
 
 /** What a record is about, besides where it will stand. */
@@ -155,6 +159,7 @@ export class OpenVolume {
     if (this.#ended !== null) throw this.#ended
     const offset = this.#copy.syncedLength
     const pieces = records.flatMap((record) => record.pieces)
+    const { witness } = records.at(-1)!
     let crc32 = 0
     let size = 0
     for (const record of records) {
@@ -164,8 +169,8 @@ export class OpenVolume {
     try {
       await Promise.all([
         withDeadline(this.#deps.clock, this.#deps.tuning.replicationTimeoutMs, () =>
-          this.#deps.appendHere(size, () => this.#copy.append(offset, pieces, size)),
-        ).then(() => this.#deps.onRecord(records.at(-1)!.witness)),
+          this.#deps.appendHere({ size, witness }, () => this.#copy.append(offset, pieces, size)),
+        ),
         ...this.#peers.map((peer) => this.#send(peer, { offset, crc32, pieces, size })),
       ])
     } catch (error) {

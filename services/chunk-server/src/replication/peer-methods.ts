@@ -14,10 +14,11 @@ import {
   type VolumeOrder,
   WIRE_BODY_BYTES_MAX,
 } from '@dfs/protocol'
-import { type Crc32 } from '@dfs/volume'
+import { type Crc32, peekWitness } from '@dfs/volume'
 import { byteCount, DiskError, type SpaceWatch, TransportError } from '@dfs/core'
 import { appending, requireRoom } from '../disk-space.ts'
 import { type ServerIdentity } from '../identity/identity.ts'
+import { type WitnessKeeper } from '../identity/witness-keeper.ts'
 import { type VolumeStore } from '../volume/volume-store.ts'
 
 export interface PeerMethodDeps {
@@ -25,6 +26,7 @@ export interface PeerMethodDeps {
   readonly store: VolumeStore
   readonly crc32: Crc32
   readonly space: SpaceWatch
+  readonly witness: WitnessKeeper
   /** A primary has given this order. */
   readonly onOrder: (order: VolumeOrder) => void
   /** The master says how far it is; durable when it resolves. */
@@ -84,7 +86,7 @@ export function ownReplica(order: VolumeOrder, identity: ServerIdentity): Volume
 
 async function append(
   request: AppendRequest,
-  { identity, store, crc32, space }: PeerMethodDeps,
+  { identity, store, crc32, space, witness }: PeerMethodDeps,
 ): Promise<{ length: number }> {
   const { volume, server, incarnation, offset, bytes } = request
   const copy = store.require(volume)
@@ -98,7 +100,9 @@ async function append(
   if (crc !== request.crc32) throw new DfsError('DAMAGED', 'the batch is not what the primary sent')
   const size = byteCount(bytes)
   requireRoom(space, size)
-  const length = await appending(space, () => copy.append(offset, bytes, size))
+  // What the first of its records says, the others say as well, or more.
+  const said = bytes[0] === undefined ? null : peekWitness(bytes[0])
+  const length = await appending(space, () => witness.appending(said, () => copy.append(offset, bytes, size)))
   space.noteAppended(size)
   return { length }
 }

@@ -109,11 +109,10 @@ async function makeCopies(deps: VolumeAllocationDeps, order: VolumeOrder): Promi
     tuning,
     addressOf: (server) => directory.addressOf(server),
     witness: () => (directory.allows('recordWitness') ? identity.seenEpoch : null),
-    onRecord: (seen) => witness.noteRecord(seen),
-    appendHere: async (bytes, append) => {
-      requireRoom(space, bytes)
-      const length = await appending(space, append)
-      space.noteAppended(bytes)
+    appendHere: async (batch, append) => {
+      requireRoom(space, batch.size)
+      const length = await appending(space, () => witness.appending(batch.witness, append))
+      space.noteAppended(batch.size)
       return length
     },
     onPeerSuccess: (server) => directory.noteSuccess(server),

@@ -55,7 +55,7 @@ export class RestoredBackup {
   refuse({ server, seen, own, torn }: Lack): never {
     const why =
       torn === null
-        ? 'The metadata is a restored backup: stop the master, and put the newest copy of its data directory back'
+        ? 'The metadata is a restored backup: stop the master, and put the newest copy of its data directory back, or give up what is missing (dfs recover)'
         : 'A start went on without the last transaction of its log, which was not whole: what there was of it is kept as ' +
           `${torn}*, see docs/operating.md`
     const reason =
