@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { type Command, type ErrorCode, UNCONDITIONAL } from '@dfs/protocol'
 import { expect, it } from 'vitest'
-import { openAt } from '../fixture/engines.ts'
+import { IN_MEMORY } from '../fixture/engines.ts'
 import { path, StoreBench } from '../fixture/store-bench.ts'
 
 type Node = { kind: 'file'; size: number } | { kind: 'link'; target: string } | { kind: 'directory' }
@@ -161,10 +161,10 @@ function commandOf(b: StoreBench, order: Parameters<StoreBench['chunk']>[0], ste
   }
 }
 
-it('behaves as the model does', async () => {
+it.each(IN_MEMORY)('behaves as the model does (%s)', async (_, open) => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.array(anyStep, { maxLength: 6 }), { maxLength: 12 }), async (batches) => {
-      const b = new StoreBench(await openAt(null))
+      const b = new StoreBench(await open())
       await b.addServers(2)
       const [model, order] = [new Model(), await b.volume()]
       for (const batch of batches) {

@@ -2,7 +2,7 @@
 import { PATH_BYTES_MAX } from '@dfs/protocol'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { openAt } from '../fixture/engines.ts'
+import { IN_MEMORY } from '../fixture/engines.ts'
 import { path, StoreBench } from '../fixture/store-bench.ts'
 
 /** Directories are chosen by number among those that there are. */
@@ -81,11 +81,11 @@ async function move(b: StoreBench, model: Model, step: Extract<Step, { kind: 'mo
   for (const [index, [, after]] of moved.entries()) model.kinds.set(after, kinds[index]!)
 }
 
-it('refuses exactly what would be too long, and finds every path by its name', async () => {
+it.each(IN_MEMORY)('refuses exactly what would be too long, and finds every path (%s)', async (_, open) => {
   let refusals = 0
   await fc.assert(
     fc.asyncProperty(fc.array(anyStep, { maxLength: 30 }), async (steps) => {
-      const b = new StoreBench(await openAt(null))
+      const b = new StoreBench(await open())
       await b.addServers(1)
       const model = new Model()
       await begin(b, model)
