@@ -35,16 +35,11 @@ import {
   type RemoveDirectoryOptions,
   type RemoveOptions,
   type WriteOptions,
+  type NodeWorkers,
 } from './contract.ts'
 import { type Download, downloadOf, type Resume } from './download.ts'
 import { ConnectionError, HttpConnections, readText } from './http.ts'
-import {
-  type AnsweredNode,
-  type AskedNode,
-  type NodeWorkers,
-  workersOf,
-  workersOfAll,
-} from './node-workers.ts'
+import { type AnsweredNode, type AskedNode, workersOf, workersOfAll } from './node-workers.ts'
 import {
   CLIENT_LIMITS,
   type ClientLimits,

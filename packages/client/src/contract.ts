@@ -7,9 +7,9 @@ import {
   type ListedEntry,
   type LinkView,
   type ServerView,
+  type WorkerView,
 } from '@dfs/protocol'
 import { type Download } from './download.ts'
-import { type NodeWorkers } from './node-workers.ts'
 import { type Durability } from './receipt.ts'
 import { type PutSource } from './source.ts'
 
@@ -66,6 +66,14 @@ export interface PutResult extends FileView {
 export interface ChangeResult {
   /** Null where the cluster did not say. */
   readonly operation: string | null
+}
+
+/** A node and its workers, or why they are not known. */
+export interface NodeWorkers {
+  readonly node: string
+  readonly url: string | null
+  readonly workers: readonly WorkerView[]
+  readonly error: string | null
 }
 
 /**

@@ -7,12 +7,12 @@ export {
   type ListOptions,
   type PutOptions,
   type PutResult,
+  type NodeWorkers,
   type RemoveDirectoryOptions,
   type RemoveOptions,
   type WriteOptions,
 } from './contract.ts'
 export { type Download, type DownloadInfo } from './download.ts'
-export { type NodeWorkers } from './node-workers.ts'
 export { CLIENT_LIMITS, type ClientLimits, type ClientOptions } from './options.ts'
 export { type Durability, parseDurability } from './receipt.ts'
 export { RequestError } from './request-error.ts'

@@ -1,17 +1,10 @@
 /** What each node does in the background. Nobody but the node itself knows, so each one is asked. */
-import { type NodeWorkersView, type WorkerView } from '@dfs/protocol'
+import { type NodeWorkersView } from '@dfs/protocol'
 import { readJson } from './answers.ts'
+import { type NodeWorkers } from './contract.ts'
 import { ConnectionError, type HttpConnections, readText } from './http.ts'
 import { errorOfReply, RequestError } from './request-error.ts'
 import { SilenceError, type Watchdog } from './watchdog.ts'
-
-/** A node and its workers, or why they are not known. */
-export interface NodeWorkers {
-  readonly node: string
-  readonly url: string | null
-  readonly workers: readonly WorkerView[]
-  readonly error: string | null
-}
 
 export interface AskedNode {
   readonly node: string
