@@ -148,6 +148,7 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
     file: COPY,
     oldText: 'const validTo = damaged[0]?.at ?? sealedLengthBytes',
     newText: 'const validTo = sealedLengthBytes',
+    test: 'services/chunk-server/test/verifier.test.ts',
   },
   {
     // The same edit as the first one, and this time the simulator has to notice.
