@@ -2,56 +2,24 @@
  * The master without its public listener: it answers the other nodes over the transport and offers the namespace to
  * whoever serves it over HTTP. Its state is the store's, beside who was heard when.
  */
+import { type Clock, type Runner, type Runtime, type TransportServer, type WorkerStatus } from '@dfs/core'
 import {
-  type Clock,
-  type Runner,
-  type Runtime,
-  type SpaceWatch,
-  type TransportServer,
-  type WorkerStatus,
-} from '@dfs/core'
-import {
-  allocateVolumes,
-  checkCopies,
-  type CommitReply,
-  type CommitRequest,
-  commits,
   DfsError,
-  findCopies,
-  heartbeat,
-  listDirectory,
-  lookups,
   methodHandler,
   type Namespace,
   type Readiness,
-  register,
-  reportDamage,
   type RequestContext,
-  sealVolume,
-  type ServedMethod,
   type ServerInfo,
-  serveMethod,
-  viewCluster,
 } from '@dfs/protocol'
 import { type BodySource, type WriteReply, type WriteRequest } from '@dfs/public-api'
-import { Allocation } from './servers/allocation.ts'
-import { ClusterTime } from './metadata/cluster-time.ts'
-import { Coordinators } from './servers/coordinators.ts'
-import { CopyChecks } from './servers/copy-checks.ts'
-import { DamageReports } from './servers/damage-reports.ts'
-import { watchSpace } from './disk-space.ts'
-import { Groups, reporting } from './metadata/groups.ts'
-import { Membership } from './servers/membership.ts'
+import { reporting } from './metadata/groups.ts'
 import { type MetadataStore } from './metadata/store.ts'
 import { masterWorkers } from './workers/master-workers.ts'
 import { OwnCommands } from './metadata/own-commands.ts'
-import { OwnWitness } from './metadata/own-witness.ts'
-import { PassOn } from './passing/pass-on.ts'
-import { PassedWrites } from './passing/passed-writes.ts'
 import { MasterReadiness } from './readiness.ts'
-import { RestoredBackup } from './servers/restored-backup.ts'
-import { Sessions } from './servers/sessions.ts'
 import { checkSettings, type MasterSettings } from './settings.ts'
+import { assemble, Failure, type Parts } from './parts.ts'
+import { servedMethods } from './served-methods.ts'
 
 export interface MasterOptions {
   /** Owned by the master from now on: `stop` closes it. */
@@ -92,154 +60,6 @@ export async function startMaster(runtime: Runtime, options: MasterOptions): Pro
     methods.map(({ route }) => route),
   )
   return new RunningMaster(runtime, parts, server)
-}
-
-/** The first failure that the process must not survive. */
-class Failure {
-  readonly #onFatal: (error: Error) => void
-  #first: Error | null = null
-
-  constructor(onFatal: (error: Error) => void) {
-    this.#onFatal = onFatal
-  }
-
-  get hasHappened(): boolean {
-    return this.#first !== null
-  }
-
-  readonly report = (error: Error): void => {
-    if (this.#first !== null) return
-    this.#first = error
-    this.#onFatal(error)
-  }
-}
-
-interface Parts {
-  readonly settings: MasterSettings
-  readonly store: MetadataStore
-  readonly sessions: Sessions
-  readonly time: ClusterTime
-  readonly space: SpaceWatch
-  readonly groups: Groups
-  readonly membership: Membership
-  readonly allocation: Allocation
-  readonly damages: DamageReports
-  readonly checks: CopyChecks
-  readonly coordinators: Coordinators
-  readonly passOn: PassOn
-  readonly backup: RestoredBackup
-  readonly ownWitness: OwnWitness
-  readonly failure: Failure
-}
-
-async function assemble(
-  runtime: Runtime,
-  { store, settings }: MasterOptions,
-  failure: Failure,
-): Promise<Parts> {
-  const sessions = new Sessions(runtime.clock, settings, await store.servers())
-  const time = new ClusterTime(runtime.clock, store)
-  const space = await watchSpace(runtime.disk, settings.freeSpaceFloorBytes, runtime.log)
-  const shared = { runtime, store, sessions, settings, time, space }
-  const passed = new PassedWrites(store.epoch().counter)
-  const groups = new Groups({ ...shared, passed, onFatal: failure.report })
-  const { clock, log, transport } = runtime
-  const coordinators = new Coordinators(sessions, transport)
-  const passOn = new PassOn({ clock, log, transport, coordinators, passed })
-  const damages = new DamageReports(shared)
-  const checks = new CopyChecks({ clock: runtime.clock, sessions, epoch: store.epoch().counter })
-  const backup = new RestoredBackup({ ...runtime, graceMs: settings.liveness.deadAfterMs })
-  const membership = new Membership({ ...shared, damages, checks, backup })
-  const allocation = new Allocation(shared)
-  const ownWitness = new OwnWitness(shared)
-  const workers = { membership, allocation, damages, checks, coordinators, passOn, backup, ownWitness }
-  return { ...shared, groups, ...workers, failure }
-}
-
-function servedMethods({
-  store,
-  sessions,
-  groups,
-  membership,
-  allocation,
-  damages,
-  checks,
-  backup,
-  failure,
-}: Parts): ServedMethod[] {
-  const guarded =
-    <Q, P>(answer: (request: Q) => Promise<P>) =>
-    (request: Q): Promise<P> =>
-      reporting(failure.report, () => answer(request))
-  const current = <Q, P>(answer: (request: Q) => Promise<P>): ((request: Q) => Promise<P>) =>
-    guarded(async (request) => {
-      backup.requireNone()
-      return await answer(request)
-    })
-  const commit = async (request: CommitRequest): Promise<CommitReply> => {
-    backup.requireNone()
-    const results = await groups.commit(request)
-    return { epoch: store.epoch(), results }
-  }
-  return [
-    serveMethod(
-      register,
-      guarded((request) => membership.register(request)),
-    ),
-    serveMethod(
-      heartbeat,
-      guarded((request) => membership.heartbeat(request)),
-    ),
-    serveMethod(
-      viewCluster,
-      guarded(() => membership.viewCluster()),
-    ),
-    serveMethod(
-      allocateVolumes,
-      current(async (request) => {
-        const volumes = await allocation.allocate(request)
-        return { epoch: store.epoch(), volumes, servers: sessions.view() }
-      }),
-    ),
-    serveMethod(
-      sealVolume,
-      current(async ({ volume, reason }) => {
-        const sealedLengthBytes = await allocation.seal(volume, reason)
-        return { epoch: store.epoch(), sealedLengthBytes }
-      }),
-    ),
-    serveMethod(
-      checkCopies,
-      guarded(async ({ start }) => ({ check: start ? checks.start() : checks.view() })),
-    ),
-    serveMethod(
-      reportDamage,
-      guarded(async (report) => {
-        await damages.report(report)
-        return {}
-      }),
-    ),
-    serveMethod(
-      findCopies,
-      current(async ({ volume }) => {
-        const { sealedLengthBytes, copies } = await store.copiesOf(volume)
-        return { epoch: store.epoch(), sealedLengthBytes, copies: [...copies] }
-      }),
-    ),
-    serveMethod(commits, commit),
-    serveMethod(lookups, async (requests) => {
-      backup.requireNone()
-      const results = await groups.lookup(requests)
-      return { epoch: store.epoch(), results }
-    }),
-    serveMethod(
-      listDirectory,
-      current(async (request) => {
-        const page = await store.list(request)
-        return { epoch: store.epoch(), ...page }
-      }),
-    ),
-  ]
 }
 
 class RunningMaster implements Master {

@@ -1,0 +1,79 @@
+/** What the master is made of, put together once: each part gets what it calls, and nothing else. */
+import { type Runtime, type SpaceWatch } from '@dfs/core'
+import { watchSpace } from './disk-space.ts'
+import { ClusterTime } from './metadata/cluster-time.ts'
+import { Groups } from './metadata/groups.ts'
+import { OwnWitness } from './metadata/own-witness.ts'
+import { type MetadataStore } from './metadata/store.ts'
+import { PassedWrites } from './passing/passed-writes.ts'
+import { PassOn } from './passing/pass-on.ts'
+import { Allocation } from './servers/allocation.ts'
+import { Coordinators } from './servers/coordinators.ts'
+import { CopyChecks } from './servers/copy-checks.ts'
+import { DamageReports } from './servers/damage-reports.ts'
+import { Membership } from './servers/membership.ts'
+import { RestoredBackup } from './servers/restored-backup.ts'
+import { Sessions } from './servers/sessions.ts'
+import { type MasterSettings } from './settings.ts'
+
+/** The first failure that the process must not survive. */
+export class Failure {
+  readonly #onFatal: (error: Error) => void
+  #first: Error | null = null
+
+  constructor(onFatal: (error: Error) => void) {
+    this.#onFatal = onFatal
+  }
+
+  get hasHappened(): boolean {
+    return this.#first !== null
+  }
+
+  readonly report = (error: Error): void => {
+    if (this.#first !== null) return
+    this.#first = error
+    this.#onFatal(error)
+  }
+}
+
+export interface Parts {
+  readonly settings: MasterSettings
+  readonly store: MetadataStore
+  readonly sessions: Sessions
+  readonly time: ClusterTime
+  readonly space: SpaceWatch
+  readonly groups: Groups
+  readonly membership: Membership
+  readonly allocation: Allocation
+  readonly damages: DamageReports
+  readonly checks: CopyChecks
+  readonly coordinators: Coordinators
+  readonly passOn: PassOn
+  readonly backup: RestoredBackup
+  readonly ownWitness: OwnWitness
+  readonly failure: Failure
+}
+
+export async function assemble(
+  runtime: Runtime,
+  { store, settings }: { readonly store: MetadataStore; readonly settings: MasterSettings },
+  failure: Failure,
+): Promise<Parts> {
+  const sessions = new Sessions(runtime.clock, settings, await store.servers())
+  const time = new ClusterTime(runtime.clock, store)
+  const space = await watchSpace(runtime.disk, settings.freeSpaceFloorBytes, runtime.log)
+  const shared = { runtime, store, sessions, settings, time, space }
+  const passed = new PassedWrites(store.epoch().counter)
+  const groups = new Groups({ ...shared, passed, onFatal: failure.report })
+  const { clock, log, transport } = runtime
+  const coordinators = new Coordinators(sessions, transport)
+  const passOn = new PassOn({ clock, log, transport, coordinators, passed })
+  const damages = new DamageReports(shared)
+  const checks = new CopyChecks({ clock: runtime.clock, sessions, epoch: store.epoch().counter })
+  const backup = new RestoredBackup({ ...runtime, graceMs: settings.liveness.deadAfterMs })
+  const membership = new Membership({ ...shared, damages, checks, backup })
+  const allocation = new Allocation(shared)
+  const ownWitness = new OwnWitness(shared)
+  const workers = { membership, allocation, damages, checks, coordinators, passOn, backup, ownWitness }
+  return { ...shared, groups, ...workers, failure }
+}

@@ -1,0 +1,106 @@
+/** What the master answers to other nodes: each method with the part that answers it. */
+import {
+  allocateVolumes,
+  checkCopies,
+  type CommitReply,
+  type CommitRequest,
+  commits,
+  findCopies,
+  heartbeat,
+  listDirectory,
+  lookups,
+  register,
+  reportDamage,
+  sealVolume,
+  type ServedMethod,
+  serveMethod,
+  viewCluster,
+} from '@dfs/protocol'
+import { reporting } from './metadata/groups.ts'
+import { type Parts } from './parts.ts'
+
+export function servedMethods({
+  store,
+  sessions,
+  groups,
+  membership,
+  allocation,
+  damages,
+  checks,
+  backup,
+  failure,
+}: Parts): ServedMethod[] {
+  const guarded =
+    <Q, P>(answer: (request: Q) => Promise<P>) =>
+    (request: Q): Promise<P> =>
+      reporting(failure.report, () => answer(request))
+  const current = <Q, P>(answer: (request: Q) => Promise<P>): ((request: Q) => Promise<P>) =>
+    guarded(async (request) => {
+      backup.requireNone()
+      return await answer(request)
+    })
+  const commit = async (request: CommitRequest): Promise<CommitReply> => {
+    backup.requireNone()
+    const results = await groups.commit(request)
+    return { epoch: store.epoch(), results }
+  }
+  return [
+    serveMethod(
+      register,
+      guarded((request) => membership.register(request)),
+    ),
+    serveMethod(
+      heartbeat,
+      guarded((request) => membership.heartbeat(request)),
+    ),
+    serveMethod(
+      viewCluster,
+      guarded(() => membership.viewCluster()),
+    ),
+    serveMethod(
+      allocateVolumes,
+      current(async (request) => {
+        const volumes = await allocation.allocate(request)
+        return { epoch: store.epoch(), volumes, servers: sessions.view() }
+      }),
+    ),
+    serveMethod(
+      sealVolume,
+      current(async ({ volume, reason }) => {
+        const sealedLengthBytes = await allocation.seal(volume, reason)
+        return { epoch: store.epoch(), sealedLengthBytes }
+      }),
+    ),
+    serveMethod(
+      checkCopies,
+      guarded(async ({ start }) => ({ check: start ? checks.start() : checks.view() })),
+    ),
+    serveMethod(
+      reportDamage,
+      guarded(async (report) => {
+        await damages.report(report)
+        return {}
+      }),
+    ),
+    serveMethod(
+      findCopies,
+      current(async ({ volume }) => {
+        const { sealedLengthBytes, copies } = await store.copiesOf(volume)
+        return { epoch: store.epoch(), sealedLengthBytes, copies: [...copies] }
+      }),
+    ),
+    serveMethod(commits, commit),
+    serveMethod(lookups, async (requests) => {
+      backup.requireNone()
+      const results = await groups.lookup(requests)
+      return { epoch: store.epoch(), results }
+    }),
+    serveMethod(
+      listDirectory,
+      current(async (request) => {
+        const page = await store.list(request)
+        return { epoch: store.epoch(), ...page }
+      }),
+    ),
+  ]
+}
