@@ -28,7 +28,7 @@ const serialProject = (name: string, include: string[], timeoutMs: number, globa
 }
 
 const slowProject = () => {
-  const { extends: inherits, test } = serialProject('slow', SLOW, 600_000)
+  const { extends: inherits, test } = serialProject('slow', SLOW, 1_500_000)
   return { extends: inherits, test: { ...test, exclude: configDefaults.exclude } }
 }
 
