@@ -20,6 +20,7 @@ import { sumContent } from '@dfs/volume'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { watchSpace } from '../src/disk-space.ts'
 import { ServerIdentity } from '../src/identity/identity.ts'
+import { WitnessKeeper } from '../src/identity/witness-keeper.ts'
 import { type MasterSession } from '../src/master/master-session.ts'
 import { ServerDirectory } from '../src/master/server-directory.ts'
 import { type OpenVolume } from '../src/replication/open-volume.ts'
@@ -85,7 +86,7 @@ beforeEach(async () => {
     runtime: node.runtime,
     tuning: DEFAULT_TUNING,
     identity,
-    witness: { noteRecord: () => {} } as unknown as VolumeAllocationDeps['witness'],
+    witness: new WitnessKeeper({ clock, log, identity }),
     session: { callCurrent: askMaster, nudge: () => (nudges += 1) } as unknown as MasterSession,
     store,
     directory,
