@@ -1,0 +1,61 @@
+/** Errors of the cluster's state: a request that was right could not be carried out now. Part of the catalogue in `../errors.ts`. */
+import { entry, type ErrorEntry } from './entry.ts'
+
+export const CLUSTER_ERRORS = {
+  INTERNAL: entry(
+    500,
+    'STORAGE_ERROR',
+    'same-id',
+    'Something is wrong inside',
+    'This is a bug: report it with the request id and the logs.',
+  ),
+  COPY_ERROR: entry(
+    503,
+    'COPY_ERROR',
+    'yes',
+    'The copies could not be made',
+    'Too few chunk servers are available; see GET /v1/servers. Nothing was stored; try again.',
+  ),
+  DATA_UNAVAILABLE: entry(
+    503,
+    'STORAGE_ERROR',
+    'yes',
+    'No intact copy can be reached now',
+    'See GET /v1/servers for servers that are down; try again when they are back.',
+  ),
+  UNAVAILABLE: entry(
+    503,
+    'STORAGE_ERROR',
+    'yes',
+    'The service is not ready',
+    'It is starting, stopping, or cannot reach the master; try again.',
+  ),
+  METADATA_DAMAGED: entry(
+    503,
+    'STORAGE_ERROR',
+    'no',
+    'The metadata is damaged',
+    'The master does not start: see docs/operating.md, and its log for what is damaged.',
+  ),
+  TOO_BUSY: entry(
+    503,
+    'STORAGE_ERROR',
+    'yes',
+    'Too much is waiting',
+    'Try again after Retry-After seconds, with fewer requests at once.',
+  ),
+  TIMEOUT_ERROR: entry(
+    504,
+    'TIMEOUT_ERROR',
+    'same-id',
+    'No definite outcome in time',
+    'The change may or may not have happened: repeat it under the same Idempotency-Key, or read the file before you decide.',
+  ),
+  INSUFFICIENT_SPACE: entry(
+    507,
+    'COPY_ERROR',
+    'yes',
+    'Not enough space',
+    'Delete files or add chunk servers; nothing was stored.',
+  ),
+} satisfies Record<string, ErrorEntry>
