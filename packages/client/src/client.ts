@@ -2,7 +2,7 @@
  * The client: one method for each operation of the REST contract. It asks a node for the chunk servers and talks to them
  * directly; how often, and what a lost answer means, is the caller's business ({@link Caller}).
  */
-import { assert, type Clock } from '@dfs/core'
+import { assert } from '@dfs/core'
 import {
   type ClusterStatusView,
   type CopyCheck,
@@ -38,20 +38,13 @@ import {
   type NodeWorkers,
 } from './contract.ts'
 import { type Download, downloadOf, type Resume } from './download.ts'
-import { ConnectionError, HttpConnections, readText } from './http.ts'
-import { type AnsweredNode, type AskedNode, workersOf, workersOfAll } from './node-workers.ts'
-import {
-  CLIENT_LIMITS,
-  type ClientLimits,
-  type ClientOptions,
-  patienceMs,
-  QUESTION_CONNECTIONS_MAX,
-} from './options.ts'
+import { HttpConnections } from './http.ts'
+import { workersOfAll } from './node-workers.ts'
+import { CLIENT_LIMITS, type ClientLimits, type ClientOptions, patienceMs } from './options.ts'
+import { Questions } from './questions.ts'
 import { jsonBody, rangeHeaders, writeHeaders } from './requests.ts'
-import { errorOfReply, RequestError } from './request-error.ts'
 import { ServerDirectory } from './servers.ts'
 import { type OpenedSource, type PutSource, sourceOpener } from './source.ts'
-import { SilenceError, Watchdog } from './watchdog.ts'
 
 /** Makes a client; nothing is sent before the first operation. INVALID_REQUEST where `url` is not an HTTP address. */
 export function createClient(options: ClientOptions): DfsClient {
@@ -65,28 +58,24 @@ const read = { isContent: false, isChange: false } as const
 const change = { isContent: false, isChange: true } as const
 
 class HttpClient implements DfsClient {
-  readonly #clock: Clock
   readonly #entryUrl: string
   readonly #limits: ClientLimits
   readonly #connections: HttpConnections
-  /** Their own, so that no question waits behind transfers. */
-  readonly #questions: HttpConnections
+  readonly #questions: Questions
   readonly #servers: ServerDirectory
   readonly #caller: Caller
 
   constructor({ url, clock, random, ...limits }: ClientOptions) {
-    this.#clock = clock
     this.#entryUrl = new URL(url).origin
     this.#limits = { ...CLIENT_LIMITS, ...limits }
     this.#connections = new HttpConnections(this.#limits)
-    this.#questions = new HttpConnections({ ...this.#limits, connectionsMax: QUESTION_CONNECTIONS_MAX })
+    this.#questions = new Questions(clock, this.#limits)
     this.#servers = new ServerDirectory({
       clock,
       entryUrl: this.#entryUrl,
       freshMs: this.#limits.serversFreshMs,
       avoidMs: this.#limits.avoidServerMs,
-      ask: (origin, signal) =>
-        this.#question(signal, (watchdog) => askForServers(this.#questions, origin, watchdog)),
+      ask: (origin, signal) => this.#questions.serversOf(origin, signal),
     })
     this.#caller = new Caller({
       clock,
@@ -94,11 +83,7 @@ class HttpClient implements DfsClient {
       limits: this.#limits,
       connections: this.#connections,
       servers: this.#servers,
-      isAlive: async (origin, signal) => {
-        const watchdog = new Watchdog({ clock, signal })
-        watchdog.start(this.#limits.silenceMs)
-        return await showsLife(this.#questions, origin, watchdog.signal).finally(() => watchdog.end())
-      },
+      isAlive: (origin, signal) => this.#questions.isAlive(origin, signal),
     })
   }
 
@@ -229,10 +214,10 @@ class HttpClient implements DfsClient {
   }
 
   async workers(options: CallOptions = {}): Promise<readonly NodeWorkers[]> {
-    const ask = (node: AskedNode): Promise<AnsweredNode> =>
-      this.#question(options.signal, (watchdog) => workersOf(node, this.#questions, watchdog))
     const servers = (await this.servers(options)).map(({ name, url }) => ({ node: name, url }))
-    return await workersOfAll({ node: 'entry', url: this.#entryUrl }, servers, ask)
+    return await workersOfAll({ node: 'entry', url: this.#entryUrl }, servers, (node) =>
+      this.#questions.workersOf(node, options.signal),
+    )
   }
 
   async readiness(options: CallOptions = {}): Promise<string | null> {
@@ -268,48 +253,7 @@ class HttpClient implements DfsClient {
     return await this.#caller.run({ ...read, method: 'GET', target, signal }, (answer) => readJson<T>(answer))
   }
 
-  /** A question that any living node answers soon. */
-  async #question<T>(signal: AbortSignal | undefined, ask: (watchdog: Watchdog) => Promise<T>): Promise<T> {
-    const watchdog = new Watchdog({ clock: this.#clock, signal })
-    watchdog.start(Math.min(this.#limits.attemptTimeoutMs, 2 * this.#limits.connectTimeoutMs))
-    return await ask(watchdog).finally(() => watchdog.end())
-  }
-
   async #change(call: Call): Promise<ChangeResult> {
     return await this.#caller.run(call, changedAs)
   }
-}
-
-/** Whether a server answers at all, whatever it says. */
-async function showsLife(
-  connections: HttpConnections,
-  origin: string,
-  signal: AbortSignal,
-): Promise<boolean> {
-  try {
-    const request = { method: 'GET', target: '/healthz', headers: {}, body: null } as const
-    await readText(await connections.send(origin, { ...request, signal }))
-    return true
-  } catch (error) {
-    if (error instanceof ConnectionError || error instanceof SilenceError || signal.aborted) return false
-    throw error
-  }
-}
-
-/** `GET /v1/servers` at one node. UNAVAILABLE where something else than a node answers. */
-async function askForServers(
-  connections: HttpConnections,
-  origin: string,
-  watchdog: Watchdog,
-): Promise<ServerListView> {
-  const request = { method: 'GET', target: '/v1/servers', headers: {}, body: null } as const
-  const reply = await connections.send(origin, { ...request, signal: watchdog.signal })
-  const { status } = reply
-  if (status !== 200) {
-    const { detail, code } = errorOfReply(status, await readText(reply), '', 'GET /v1/servers')
-    throw new RequestError('UNAVAILABLE', `${origin}: ${code}: ${detail}`, { status, requestId: null })
-  }
-  const list = await readJson<ServerListView>({ reply, watchdog, requestId: '' })
-  if (Array.isArray(list.servers)) return list
-  throw new RequestError('UNAVAILABLE', `${origin} is no node of a cluster`, { status, requestId: null })
 }
