@@ -13,7 +13,7 @@ const MAY_IMPORT = {
   protocol: ['core'],
   client: ['core', 'protocol'],
   fsck: ['core', 'protocol', 'volume'],
-  cli: ['core', 'protocol', 'client', 'fsck', 'node-runtime', 'wal'],
+  cli: ['core', 'protocol', 'client', 'fsck', 'node-runtime', 'volume', 'wal'],
   'node-runtime': ['core', 'protocol'],
   'sim-runtime': ['core', 'protocol'],
   'service-kit': ['core', 'protocol', 'node-runtime'],

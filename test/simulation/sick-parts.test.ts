@@ -4,8 +4,8 @@
  */
 import { assert, readWhole, writeDurably } from '@dfs/core'
 import { crc32 } from '@dfs/node-runtime'
-import { IDENTITY_FILES, parseIdentity, type ServerIdentityRecord } from '@dfs/protocol'
 import { type SimNode } from '@dfs/sim-runtime'
+import { IDENTITY_FILES, parseIdentity, type ServerIdentityRecord } from '@dfs/volume'
 import { expect, test } from 'vitest'
 import { SimCluster } from './sim-cluster.ts'
 import { contextAt, getFile, putFile } from './sim-files.ts'

@@ -5,8 +5,8 @@
  * than there is (R6). One without a witness, and with nothing behind it, could be either, and is not named.
  */
 import { type Disk } from '@dfs/core'
-import { copyLogName, type CopyState, formatId } from '@dfs/protocol'
-import { type Crc32, type RecordHeader, scanVolume } from '@dfs/volume'
+import { formatId } from '@dfs/protocol'
+import { copyLogName, type CopyState, type Crc32, type RecordHeader, scanVolume } from '@dfs/volume'
 import { openOrNothing, readOrNothing } from './disk-reads.ts'
 import { type Findings } from './findings.ts'
 import { type Past } from './past.ts'

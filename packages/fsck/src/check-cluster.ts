@@ -2,19 +2,19 @@
  * The check of a cluster that stands still, from its metadata and the disks of its chunk servers. Nothing is written.
  */
 import { type Disk, DiskError, type DiskFile, readWhole } from '@dfs/core'
+import { formatId } from '@dfs/protocol'
 import {
   copyLogName,
   type CopyState,
   copyStateName,
-  formatId,
+  type Crc32,
   IDENTITY_FILES,
   parseCopyState,
   parseIdentity,
   type ServerIdentityRecord,
   VOLUMES_DIRECTORY,
   volumesIn,
-} from '@dfs/protocol'
-import { type Crc32 } from '@dfs/volume'
+} from '@dfs/volume'
 import { Beyond } from './beyond.ts'
 import { checkBooks } from './books.ts'
 import { checkVolume, type FoundCopy } from './copies.ts'

@@ -1,8 +1,7 @@
 /** What is behind the committed end of a volume (R4, R6): what a crash leaves is told from what was acknowledged and is lost. */
 import { concatBytes, type Disk, type DiskFile } from '@dfs/core'
 import { crc32 } from '@dfs/node-runtime'
-import { type CopyState } from '@dfs/protocol'
-import { frameRecord, sumContent, type Witness } from '@dfs/volume'
+import { type CopyState, frameRecord, sumContent, type Witness } from '@dfs/volume'
 import { expect, it } from 'vitest'
 import { Beyond } from '../src/beyond.ts'
 import { type Finding, Findings } from '../src/index.ts'

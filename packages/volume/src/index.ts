@@ -1,4 +1,13 @@
 export { assembleRecord } from './assemble.ts'
+export {
+  copyLogName,
+  CopyState,
+  copyStateName,
+  encodeCopyState,
+  parseCopyState,
+  VOLUMES_DIRECTORY,
+  volumesIn,
+} from './copy-state.ts'
 export { combineCrc32, type Crc32 } from './crc32.ts'
 export {
   areBlocksValid,
@@ -26,4 +35,5 @@ export {
   surveyVolume,
   type VolumeSurvey,
 } from './scan.ts'
+export { encodeIdentity, IDENTITY_FILES, parseIdentity, ServerIdentityRecord } from './server-identity.ts'
 export { isNewer, newest, type Witness } from './witness.ts'

@@ -1,8 +1,9 @@
 /** What a server remembers of itself and of the master when its disk does not take it, or loses it. */
 import { fromUtf8, readWhole, silentLog, utf8, writeDurably } from '@dfs/core'
 import { crc32 } from '@dfs/node-runtime'
-import { type Epoch, IDENTITY_FILES, VOLUMES_DIRECTORY } from '@dfs/protocol'
+import { type Epoch } from '@dfs/protocol'
 import { SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
+import { IDENTITY_FILES, VOLUMES_DIRECTORY } from '@dfs/volume'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { ServerIdentity } from '../src/identity/identity.ts'
 

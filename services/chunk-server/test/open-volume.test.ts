@@ -1,9 +1,8 @@
 /** An open volume at its limits: what is refused for lack of room leaves no trace in what follows. */
 import { QueueFullError, utf8 } from '@dfs/core'
 import { crc32 } from '@dfs/node-runtime'
-import { VOLUMES_DIRECTORY } from '@dfs/protocol'
 import { SimNetwork, simNode, Simulation } from '@dfs/sim-runtime'
-import { parseHeader, sumContent } from '@dfs/volume'
+import { parseHeader, sumContent, VOLUMES_DIRECTORY } from '@dfs/volume'
 import { expect, it } from 'vitest'
 import { OpenVolume } from '../src/replication/open-volume.ts'
 import { DEFAULT_TUNING } from '../src/tuning.ts'

@@ -9,7 +9,6 @@ import {
   appendRecords,
   type AppendRequest,
   callMethod,
-  copyLogName,
   createReplica,
   type DfsError,
   methodHandler,
@@ -17,6 +16,7 @@ import {
   type VolumeOrder,
 } from '@dfs/protocol'
 import { SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
+import { copyLogName } from '@dfs/volume'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { watchSpace } from '../src/disk-space.ts'
 import { ServerIdentity } from '../src/identity/identity.ts'

@@ -4,7 +4,6 @@
  */
 import { concatBytes, utf8 } from '@dfs/core'
 import { crc32 } from '@dfs/node-runtime'
-import { type CopyState, VOLUMES_DIRECTORY } from '@dfs/protocol'
 import {
   type DiskFault,
   type DiskOperation,
@@ -13,7 +12,14 @@ import {
   type SimNode,
   Simulation,
 } from '@dfs/sim-runtime'
-import { BLOCK_BYTES, frameRecord, type ReadInto, sumContent } from '@dfs/volume'
+import {
+  BLOCK_BYTES,
+  type CopyState,
+  frameRecord,
+  type ReadInto,
+  sumContent,
+  VOLUMES_DIRECTORY,
+} from '@dfs/volume'
 import { describe, expect, it } from 'vitest'
 import { saveState } from '../src/volume/copy-state.ts'
 import { OpenFiles } from '../src/volume/open-files.ts'

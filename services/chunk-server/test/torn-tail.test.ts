@@ -4,9 +4,9 @@
  */
 import { concatBytes, type DiskFile } from '@dfs/core'
 import { crc32 } from '@dfs/node-runtime'
-import { copyLogName, type CopyState, formatId, type VolumeOrder, VOLUMES_DIRECTORY } from '@dfs/protocol'
+import { formatId, type VolumeOrder } from '@dfs/protocol'
 import { SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
-import { frameRecord, sumContent } from '@dfs/volume'
+import { copyLogName, type CopyState, frameRecord, sumContent, VOLUMES_DIRECTORY } from '@dfs/volume'
 import { describe, expect, it } from 'vitest'
 import { saveState } from '../src/volume/copy-state.ts'
 import { fromHex, type VolumeCopy } from '../src/volume/volume-copy.ts'

@@ -13,10 +13,9 @@ import {
   type ServerInfo,
   type VolumeKind,
   type VolumeOrder,
-  VOLUMES_DIRECTORY,
 } from '@dfs/protocol'
 import { SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
-import { sumContent } from '@dfs/volume'
+import { sumContent, VOLUMES_DIRECTORY } from '@dfs/volume'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { watchSpace } from '../src/disk-space.ts'
 import { ServerIdentity } from '../src/identity/identity.ts'

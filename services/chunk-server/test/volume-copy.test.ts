@@ -1,9 +1,9 @@
 /** One copy on a simulated disk: what is written down beside it, and what a failing or full disk does to it. */
 import { concatBytes, utf8 } from '@dfs/core'
 import { crc32 } from '@dfs/node-runtime'
-import { type CopyState, type VolumeOrder, VOLUMES_DIRECTORY } from '@dfs/protocol'
+import { type VolumeOrder } from '@dfs/protocol'
 import { type DiskFaultHook, SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
-import { frameRecord, sumContent } from '@dfs/volume'
+import { type CopyState, frameRecord, sumContent, VOLUMES_DIRECTORY } from '@dfs/volume'
 import { describe, expect, it } from 'vitest'
 import { OpenFiles } from '../src/volume/open-files.ts'
 import { fromHex, VolumeCopy } from '../src/volume/volume-copy.ts'

@@ -1,7 +1,8 @@
 /** All copies of a server, found again after a start on a disk that does not let some of them be read. */
 import { crc32 } from '@dfs/node-runtime'
-import { copyStateName, HISTORY_STARTS, makeId, type VolumeOrder } from '@dfs/protocol'
+import { HISTORY_STARTS, makeId, type VolumeOrder } from '@dfs/protocol'
 import { type DiskFaultHook, SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
+import { copyStateName } from '@dfs/volume'
 import { beforeEach, expect, it } from 'vitest'
 import { VolumeStore } from '../src/volume/volume-store.ts'
 

@@ -1,9 +1,9 @@
 /** What a server has seen of the master is on its disk soon: in a record where one comes, beside the logs where none does. */
 import { silentLog, utf8 } from '@dfs/core'
 import { crc32 } from '@dfs/node-runtime'
-import { type CopyState, type Epoch, VOLUMES_DIRECTORY } from '@dfs/protocol'
+import { type Epoch } from '@dfs/protocol'
 import { SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
-import { frameRecord, sumContent, type Witness } from '@dfs/volume'
+import { type CopyState, frameRecord, sumContent, VOLUMES_DIRECTORY, type Witness } from '@dfs/volume'
 import { beforeEach, expect, it } from 'vitest'
 import { ServerIdentity } from '../src/identity/identity.ts'
 import { OpenFiles } from '../src/volume/open-files.ts'

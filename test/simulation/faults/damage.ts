@@ -3,8 +3,9 @@
  * What touches copies asks the atlas first, and is noted there.
  */
 import { crc32 } from '@dfs/node-runtime'
-import { type ChunkPlacement, IDENTITY_FILES, parseIdentity } from '@dfs/protocol'
+import { type ChunkPlacement } from '@dfs/protocol'
 import { type DiskFaultHook, type SimDisk, type SimRandom } from '@dfs/sim-runtime'
+import { IDENTITY_FILES, parseIdentity } from '@dfs/volume'
 import { type Atlas, logName, stateName } from '../ledger/atlas.ts'
 import { type Ledger, type LedgerVolume } from '../ledger/ledger.ts'
 import { isLog } from './disk-faults.ts'

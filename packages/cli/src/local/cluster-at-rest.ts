@@ -8,7 +8,8 @@ import { DatabaseSync } from 'node:sqlite'
 import { DiskError } from '@dfs/core'
 import { checkCluster, Findings, type Report, sqliteDump } from '@dfs/fsck'
 import { crc32, lockDirectory, NodeDisk } from '@dfs/node-runtime'
-import { DfsError, IDENTITY_FILES } from '@dfs/protocol'
+import { DfsError } from '@dfs/protocol'
+import { IDENTITY_FILES } from '@dfs/volume'
 import { CheckedMetadata, DATABASE, isDatabaseError } from './checked-metadata.ts'
 
 export interface CheckOptions {

@@ -3,14 +3,14 @@
  * newer of the two is all that was ever relied on, and either of them may be lost to the disk.
  */
 import { type Disk, DiskError, type Log, readWhole, type Sum, writeEssential } from '@dfs/core'
+import { DfsError } from '@dfs/protocol'
 import {
-  DfsError,
   encodeIdentity,
   IDENTITY_FILES,
   parseIdentity,
   type ServerIdentityRecord,
   VOLUMES_DIRECTORY,
-} from '@dfs/protocol'
+} from '@dfs/volume'
 
 export interface IdentityFilesDeps {
   readonly disk: Disk

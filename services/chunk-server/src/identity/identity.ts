@@ -3,8 +3,8 @@
  * raised at each start, so what an earlier process of the same server began can be told from what this one does.
  */
 import { type Random } from '@dfs/core'
-import { checkEpoch, DfsError, type Epoch, type ServerIdentityRecord } from '@dfs/protocol'
-import { isNewer, newest } from '@dfs/volume'
+import { checkEpoch, DfsError, type Epoch } from '@dfs/protocol'
+import { isNewer, newest, type ServerIdentityRecord } from '@dfs/volume'
 import { type IdentityFilesDeps, loadIdentity, saveIdentity } from './identity-files.ts'
 
 /** The lower part of an incarnation is drawn by lot; the upper part counts the starts. */

@@ -1,6 +1,6 @@
 /** Reading and replacing what is written down beside each copy of a volume. */
 import { type Disk, readWhole, type Sum, writeEssential } from '@dfs/core'
-import { type CopyState, copyStateName, encodeCopyState, parseCopyState } from '@dfs/protocol'
+import { type CopyState, copyStateName, encodeCopyState, parseCopyState } from '@dfs/volume'
 
 /** Replaces the state; durable when it resolves. */
 export const saveState = (disk: Disk, state: CopyState, crc32: Sum): Promise<void> =>

@@ -4,8 +4,10 @@
  * (the kernel may have dropped the dirty pages: a second sync would succeed and lie).
  */
 import { assert, type Clock, type Disk, DiskError, type DiskFile } from '@dfs/core'
-import { copyLogName, type CopyState, DfsError, formatId, type ReplicaReport } from '@dfs/protocol'
+import { DfsError, formatId, type ReplicaReport } from '@dfs/protocol'
 import {
+  copyLogName,
+  type CopyState,
   type Crc32,
   newest,
   type ReadInto,

@@ -2,7 +2,6 @@
 import { type Clock, type Disk, DiskError, type Log, Semaphore } from '@dfs/core'
 import {
   type CheckOrder,
-  type CopyState,
   DfsError,
   epochOf,
   formatId,
@@ -11,10 +10,8 @@ import {
   type Order,
   type ReplicaReport,
   type VolumeOrder,
-  VOLUMES_DIRECTORY,
-  volumesIn,
 } from '@dfs/protocol'
-import { type Crc32, newest, type Witness } from '@dfs/volume'
+import { type CopyState, type Crc32, newest, VOLUMES_DIRECTORY, volumesIn, type Witness } from '@dfs/volume'
 import { loadState } from './copy-state.ts'
 import { OpenFiles } from './open-files.ts'
 import { RecoveryProgress } from './recovery-progress.ts'

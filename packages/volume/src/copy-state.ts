@@ -1,20 +1,33 @@
 /**
  * What a chunk server writes down beside each copy of a volume: the little that its log cannot say. Its form is known to
- * whoever reads a data directory, the server itself and `dfs fsck`.
+ * whoever reads a data directory, the server itself and `dfs fsck`. It is a format of the disk, not of the wire: what nodes
+ * say to each other may change without it.
  */
 import { decodeCheckedJson, decodeUncheckedJson, encodeCheckedJson, type Sum } from '@dfs/core'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
-import { formatId } from '../ids.ts'
-import { VolumeOrder } from './volumes.ts'
 
 export const VOLUMES_DIRECTORY = 'volumes'
+
+const Id = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
+
+/** Identity of a volume and its first set, as the master ordered them. */
+const WrittenOrder = Type.Object({
+  volume: Id,
+  kind: Type.Enum(['small', 'large']),
+  /** 16 hexadecimal digits. */
+  salt: Type.String({ pattern: '^[0-9a-f]{16}$' }),
+  primary: Type.Object({ server: Id, incarnation: Id }),
+  replicas: Type.Array(Type.Object({ replica: Id, server: Id, incarnation: Id }), {
+    minItems: 1,
+    maxItems: 9,
+  }),
+})
 
 export const CopyState = Type.Object(
   {
     formatVersion: Type.Literal(1),
-    /** Identity and fixed set, as the master ordered them. */
-    order: VolumeOrder,
+    order: WrittenOrder,
     /** This copy's own id among the order's replicas. */
     replica: Type.Integer({ minimum: 1 }),
     state: Type.Enum(['open', 'sealed', 'failed']),
@@ -28,12 +41,14 @@ export type CopyState = Static<typeof CopyState>
 
 const check = Compile(CopyState)
 
-export const copyLogName = (volume: number): string => `${VOLUMES_DIRECTORY}/${formatId(volume)}.log`
-export const copyStateName = (volume: number): string => `${VOLUMES_DIRECTORY}/${formatId(volume)}.json`
+const fileName = (volume: number, extension: string): string =>
+  `${VOLUMES_DIRECTORY}/${volume.toString(16)}.${extension}`
+export const copyLogName = (volume: number): string => fileName(volume, 'log')
+export const copyStateName = (volume: number): string => fileName(volume, 'json')
 
 export const encodeCopyState = (state: CopyState, crc32: Sum): Uint8Array => encodeCheckedJson(state, crc32)
 
-/** The state, or null where the bytes are not what was written for this volume. */
+/** The state, or null if the bytes are not what was written for this volume. */
 export function parseCopyState(bytes: Uint8Array, volume: number, crc32: Sum): CopyState | null {
   // One of an earlier program has no checksum, and no member for it.
   const value = decodeCheckedJson(bytes, crc32) ?? decodeUncheckedJson(bytes)

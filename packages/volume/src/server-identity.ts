@@ -5,10 +5,16 @@
 import { decodeCheckedJson, decodeUncheckedJson, encodeCheckedJson, type Sum } from '@dfs/core'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
-import { EpochSchema } from './membership.ts'
 
 /** Written one after the other: the first one is never older than the second. */
 export const IDENTITY_FILES = ['server.json', 'server-2.json'] as const
+
+/** The same as a witness in a record's header (witness.ts). */
+const WrittenWitness = Type.Object({
+  counter: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
+  nonce: Type.String({ pattern: '^[0-9a-f]{16}$' }),
+  sequence: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+})
 
 export const ServerIdentityRecord = Type.Object(
   {
@@ -17,7 +23,7 @@ export const ServerIdentityRecord = Type.Object(
     incarnation: Type.Integer({ minimum: 1 }),
     clusterId: Type.Union([Type.String(), Type.Null()]),
     serverId: Type.Union([Type.Integer({ minimum: 1 }), Type.Null()]),
-    seenEpoch: Type.Union([EpochSchema, Type.Null()]),
+    seenEpoch: Type.Union([WrittenWitness, Type.Null()]),
   },
   { additionalProperties: false },
 )
@@ -28,7 +34,7 @@ const check = Compile(ServerIdentityRecord)
 export const encodeIdentity = (identity: ServerIdentityRecord, crc32: Sum): Uint8Array =>
   encodeCheckedJson(identity, crc32)
 
-/** The identity, or null where the bytes are not what a server wrote. */
+/** The identity, or null if the bytes are not what a server wrote. */
 export function parseIdentity(bytes: Uint8Array, crc32: Sum): ServerIdentityRecord | null {
   // One of an earlier program has no checksum, and no member for it.
   const value = decodeCheckedJson(bytes, crc32) ?? decodeUncheckedJson(bytes)
