@@ -97,6 +97,13 @@ export default {
       },
     },
     {
+      name: 'only-main-knows-the-public-api',
+      comment: 'What a service does does not depend on who asks: its program puts routes in front of it.',
+      severity: 'error',
+      from: { path: '^services/[^/]+/src/', pathNot: '^services/[^/]+/src/main\\.ts$' },
+      to: { path: '^packages/public-api/' },
+    },
+    {
       name: 'packages-are-imported-by-name',
       comment: 'A relative import never leaves its package.',
       severity: 'error',

@@ -53,6 +53,12 @@ const VIOLATIONS: readonly Violation[] = [
     imports: ['packages/public-api'],
   },
   {
+    rule: 'only-main-knows-the-public-api',
+    path: 'services/master/src/a.ts',
+    source: importing('@dfs/public-api'),
+    imports: ['packages/public-api'],
+  },
+  {
     rule: 'every-package-is-in-the-graph',
     path: 'packages/novelty/src/a.ts',
     source: importing('@dfs/core'),

@@ -1,9 +1,8 @@
 /** What the public application is made of; every group of routes takes what it needs of it. */
 import { type Clock, type Log, type Random } from '@dfs/core'
-import { type Namespace, type Readiness } from '@dfs/protocol'
+import { type FileService, type Namespace, type Readiness } from '@dfs/protocol'
 import { type Endpoints } from './addresses.ts'
 import { type RedirectTarget } from './file-redirects.ts'
-import { type FileService } from './file-service.ts'
 import { type OwnNode } from './workers.ts'
 
 /**

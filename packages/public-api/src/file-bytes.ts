@@ -1,11 +1,10 @@
 /** Reading a file's bytes on a node that has them, through the {@link FileService}. */
 import { type Log } from '@dfs/core'
-import { DfsError, type FileInfo } from '@dfs/protocol'
+import { type ByteRange, DfsError, type FileInfo, type FileService } from '@dfs/protocol'
 import { type FastifyReply, type FastifyRequest } from 'fastify'
 import { type App } from './app-type.ts'
 import { evaluateRead, isRangeFresh } from './conditions.ts'
 import { contextOf } from './context.ts'
-import { type ByteRange, type FileService } from './file-service.ts'
 import {
   READ_DESCRIPTION,
   READ_RESPONSES,

@@ -4,7 +4,15 @@
  * with a redirect: a body must not be sent to another place after it has begun, since common clients then send a spent or
  * doubled one, and what arrives of it looks whole.
  */
-import { type FileView, formatEtag, HEADERS, type Namespace, UNCONDITIONAL } from '@dfs/protocol'
+import {
+  type FileService,
+  type FileView,
+  formatEtag,
+  HEADERS,
+  type Namespace,
+  UNCONDITIONAL,
+  type WriteRequest,
+} from '@dfs/protocol'
 import { type FastifyReply, type FastifyRequest } from 'fastify'
 import { type App } from './app-type.ts'
 import { setChangeHeaders } from './change-reply.ts'
@@ -13,7 +21,6 @@ import { attributesOf, checkEarly, preconditionOf } from './conditions.ts'
 import { contextOf } from './context.ts'
 import { EMPTY_QUERY } from './documented.ts'
 import { checkDeclaredSize, refuseCodings, writeAttributes } from './file-headers.ts'
-import { type FileService, type WriteRequest } from './file-service.ts'
 import { WRITE_DESCRIPTION, WRITE_RESPONSES, WriteHeaders } from './files.ts'
 import { keyMember, setReplayHeader } from './idempotency.ts'
 import { expectedDigests, formatReceipt } from './structured-field.ts'

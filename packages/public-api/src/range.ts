@@ -3,7 +3,7 @@
  * another unit, or that is malformed is ignored, as the RFC allows, and the whole file is sent: a multipart answer is
  * worth its complexity to nobody here.
  */
-import { type ByteRange } from './file-service.ts'
+import { type ByteRange } from '@dfs/protocol'
 
 export type RangeOutcome =
   | { readonly kind: 'whole' }

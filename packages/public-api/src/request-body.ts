@@ -8,10 +8,9 @@
  *
  * Refused: `readable.read()`, which copies waiting pieces together, and async iteration, three promises a piece.
  */
-import { DfsError, FILE_BYTES_MAX, KIB, MIB } from '@dfs/protocol'
+import { type BodySource, DfsError, FILE_BYTES_MAX, KIB, MIB } from '@dfs/protocol'
 import { type IncomingMessage } from 'node:http'
 import { type BodyWatch, type Watch } from './body-watch.ts'
-import { type BodySource } from './file-service.ts'
 
 /** Bytes that may wait for the reader before the sender is slowed down; one socket buffer may come on top. */
 const HIGH_WATER_BYTES = 256 * KIB

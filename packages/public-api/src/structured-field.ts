@@ -5,9 +5,8 @@
  * Digests of algorithms that are not known here are ignored, as RFC 9530 says. A field that does not parse is refused
  * with 400 rather than ignored: who sends a digest wants it checked, and silence would pass for a check.
  */
-import { DfsError } from '@dfs/protocol'
+import { DfsError, type ExpectedDigest } from '@dfs/protocol'
 import { type IncomingHttpHeaders } from 'node:http'
-import { type ExpectedDigest } from './file-service.ts'
 
 const DIGEST_BYTES = Object.freeze({ 'sha-256': 32, 'sha-512': 64 })
 type Algorithm = keyof typeof DIGEST_BYTES

@@ -7,6 +7,7 @@ import { type Clock, Deadlines, type Runtime, type WorkerStatus } from '@dfs/cor
 import {
   commits as commitsMethod,
   DfsError,
+  type FileService,
   FREE_SPACE_FLOOR_BYTES,
   lookups as lookupsMethod,
   methodHandler,
@@ -15,7 +16,6 @@ import {
   servedStreams,
   type VolumeOrder,
 } from '@dfs/protocol'
-import { type FileService } from '@dfs/public-api'
 import { type Crc32 } from '@dfs/volume'
 import { ChunkPermits } from './writing/chunk-permits.ts'
 import { ChunkReader } from './reading/chunk-reader.ts'

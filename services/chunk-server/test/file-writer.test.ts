@@ -16,8 +16,9 @@ import {
   type RequestContext,
   SMALL_WRITE_BYTES_MAX,
   UNCONDITIONAL,
+  type WriteReply,
+  type WriteRequest,
 } from '@dfs/protocol'
-import { type WriteReply, type WriteRequest } from '@dfs/public-api'
 import { SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
 import { type SummedContent } from '@dfs/volume'
 import { beforeEach, describe, expect, it } from 'vitest'

@@ -2,6 +2,7 @@
 import { type Clock } from '@dfs/core'
 import { crc32, createHasher } from '@dfs/node-runtime'
 import {
+  type BodySource,
   CHUNK_SIZE_BYTES,
   type CommandSuccess,
   KIB,
@@ -11,7 +12,6 @@ import {
   SMALL_WRITE_BYTES_MAX,
   UNCONDITIONAL,
 } from '@dfs/protocol'
-import { type BodySource } from '@dfs/public-api'
 import { SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { type CommitChannel } from '../src/master/commit-channel.ts'

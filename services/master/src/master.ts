@@ -4,14 +4,16 @@
  */
 import { type Clock, type Runner, type Runtime, type TransportServer, type WorkerStatus } from '@dfs/core'
 import {
+  type BodySource,
   DfsError,
   methodHandler,
   type Namespace,
   type Readiness,
   type RequestContext,
   type ServerInfo,
+  type WriteReply,
+  type WriteRequest,
 } from '@dfs/protocol'
-import { type BodySource, type WriteReply, type WriteRequest } from '@dfs/public-api'
 import { reporting } from './metadata/groups.ts'
 import { type MetadataStore } from './metadata/store.ts'
 import { masterWorkers } from './workers/master-workers.ts'

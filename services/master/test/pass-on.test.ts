@@ -7,8 +7,13 @@ import {
   TransportError,
 } from '@dfs/core'
 import { ManualClock } from '@dfs/core/testing'
-import { type RequestContext, type ServerInfo, SMALL_WRITE_BYTES_MAX, UNCONDITIONAL } from '@dfs/protocol'
-import { type WriteRequest } from '@dfs/public-api'
+import {
+  type RequestContext,
+  type ServerInfo,
+  SMALL_WRITE_BYTES_MAX,
+  UNCONDITIONAL,
+  type WriteRequest,
+} from '@dfs/protocol'
 import { describe, expect, it } from 'vitest'
 import { type Coordinators } from '../src/servers/coordinators.ts'
 import { PassOn } from '../src/passing/pass-on.ts'

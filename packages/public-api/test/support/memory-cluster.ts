@@ -1,6 +1,7 @@
 /** A namespace and a file service in memory: as much of the real ones' behaviour as the routes can show. */
 import { concatBytes } from '@dfs/core'
 import {
+  type BodySource,
   type ClusterView,
   type CommandBody,
   type CommandSuccess,
@@ -8,24 +9,21 @@ import {
   DfsError,
   type FileInfo,
   type FilePath,
+  type FileService,
   type ListPage,
   type ListRequest,
   type Lookup,
   type LookupResult,
   makeId,
   type Namespace,
+  type OpenFile,
   type Precondition,
   segmentsOf,
+  type WriteReply,
+  type WriteRequest,
 } from '@dfs/protocol'
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
-import {
-  type BodySource,
-  type FileService,
-  type OpenFile,
-  type WriteReply,
-  type WriteRequest,
-} from '../../src/index.ts'
 
 type Node =
   | { readonly kind: 'file'; readonly info: FileInfo; readonly content: Uint8Array }

@@ -6,12 +6,12 @@ import {
   type FileInfo,
   type FilePath,
   type FoundFile,
-  LOOKUP_CHUNKS_MAX,
   type Lookup,
+  LOOKUP_CHUNKS_MAX,
   type LookupResult,
+  type OpenFile,
   type RequestContext,
 } from '@dfs/protocol'
-import { type OpenFile } from '@dfs/public-api'
 import { type ChunkReader } from './chunk-reader.ts'
 import { FileStream } from './file-stream.ts'
 import { type ReadPermits } from './read-permits.ts'

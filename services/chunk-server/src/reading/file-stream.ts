@@ -7,8 +7,7 @@
  * call of `next` or `return`, and to nobody else. Those two calls are the iterator's word that the kernel has all of it.
  * Only there is it given back; neither a failure nor a lack of memory takes away a piece that is being sent.
  */
-import { type FileInfo, type FoundFile, type LocatedChunk } from '@dfs/protocol'
-import { type ByteRange } from '@dfs/public-api'
+import { type ByteRange, type FileInfo, type FoundFile, type LocatedChunk } from '@dfs/protocol'
 import { BLOCK_BYTES } from '@dfs/volume'
 import { type LoanedBytes } from './buffer-pool.ts'
 import { type ReadPermit, type ReadPermits, type ReadStream } from './read-permits.ts'

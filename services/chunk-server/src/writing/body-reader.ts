@@ -1,5 +1,5 @@
 /** Cuts a body into chunks without copying it: a chunk is the list of the pieces that arrived, the last one split where it must be. */
-import { type BodySource } from '@dfs/public-api'
+import { type BodySource } from '@dfs/protocol'
 
 export interface BodyPart {
   readonly pieces: readonly Uint8Array[]

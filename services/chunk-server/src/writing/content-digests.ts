@@ -1,7 +1,6 @@
 /** The digests that a client sent with its content: computed while the bytes pass, compared before anything is committed. */
 import { assert } from '@dfs/core'
-import { DfsError } from '@dfs/protocol'
-import { type ExpectedDigest } from '@dfs/public-api'
+import { DfsError, type ExpectedDigest } from '@dfs/protocol'
 
 /** A cryptographic hash under way. Synchronous, so that the simulator stays deterministic. */
 export interface Hasher {

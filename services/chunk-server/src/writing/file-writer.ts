@@ -6,6 +6,7 @@
  */
 import { assert, type Clock, type Log } from '@dfs/core'
 import {
+  type BodySource,
   type CommandBody,
   type CommandSuccess,
   continueContext,
@@ -15,8 +16,10 @@ import {
   type RequestId,
   requireSuccess,
   SMALL_WRITE_BYTES_MAX,
+  type WriteReply,
+  writeReply,
+  type WriteRequest,
 } from '@dfs/protocol'
-import { type BodySource, type WriteReply, writeReply, type WriteRequest } from '@dfs/public-api'
 import { type Crc32, sumContent } from '@dfs/volume'
 import { type CommitChannel } from '../master/commit-channel.ts'
 import { type VolumePool, type VolumeUser } from '../replication/volume-pool.ts'

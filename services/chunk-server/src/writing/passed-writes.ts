@@ -5,15 +5,17 @@
  */
 import { type ByteSource, type Clock, type Log, QueueFullError, TransportError } from '@dfs/core'
 import {
+  type BodySource,
   DfsError,
   FILE_BYTES_MAX,
+  type FileService,
   type PassedWrite,
   passWrite,
   type ServedStream,
   serveStreamed,
   type StreamedContext,
+  type WriteReply,
 } from '@dfs/protocol'
-import { type BodySource, type FileService, type WriteReply } from '@dfs/public-api'
 
 export interface PassedWriteDeps {
   readonly clock: Clock

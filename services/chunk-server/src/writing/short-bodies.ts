@@ -8,8 +8,7 @@
  * the same, up to the reader's high-water mark, which no short body reaches).
  */
 import { assert, type Clock } from '@dfs/core'
-import { DfsError } from '@dfs/protocol'
-import { BodyPace, type BodySource } from '@dfs/public-api'
+import { BodyPace, type BodySource, DfsError } from '@dfs/protocol'
 
 /** A client that keeps its body waiting for longer may lose it to others: an honest one sends a short body in one go. */
 const SLOW_MS = 1000

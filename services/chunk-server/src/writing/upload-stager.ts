@@ -11,8 +11,8 @@ import {
   KIB,
   type RequestContext,
   type RequestId,
+  type WriteRequest,
 } from '@dfs/protocol'
-import { type WriteRequest } from '@dfs/public-api'
 import { combineCrc32, type Crc32, sumContent, type SummedContent } from '@dfs/volume'
 import { type Tuning } from '../tuning.ts'
 import { type BodyReader } from './body-reader.ts'

@@ -3,8 +3,7 @@
  * it can begin anew at another server; beyond that, each piece is let go when it has been handed on.
  */
 import { type ByteSource, type Clock } from '@dfs/core'
-import { SMALL_WRITE_BYTES_MAX } from '@dfs/protocol'
-import { BodyPace } from '@dfs/public-api'
+import { BodyPace, SMALL_WRITE_BYTES_MAX } from '@dfs/protocol'
 
 export class HeldBody {
   readonly #source: ByteSource

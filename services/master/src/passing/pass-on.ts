@@ -6,6 +6,7 @@
  */
 import { assert, type ByteSource, type Clock, type Log, type Transport, TransportError } from '@dfs/core'
 import {
+  type BodySource,
   callStreamed,
   DfsError,
   type ErrorCode,
@@ -13,9 +14,11 @@ import {
   REQUEST_DEADLINE_MS,
   type RequestContext,
   type ServerInfo,
+  type WriteReply,
+  writeReply,
+  type WriteRequest,
   type WriteTicket,
 } from '@dfs/protocol'
-import { type BodySource, type WriteReply, writeReply, type WriteRequest } from '@dfs/public-api'
 import { type Coordinators } from '../servers/coordinators.ts'
 import { HeldBody } from './held-body.ts'
 import { type PassedWrites } from './passed-writes.ts'

@@ -1,6 +1,6 @@
 /** The answer to a write, from what was asked and what the master's transaction decided. */
-import { type CommandSuccess, type WriteCommand } from '@dfs/protocol'
 import { type WriteReply } from './file-service.ts'
+import { type CommandSuccess, type WriteCommand } from './nodes/commands.ts'
 
 export type WrittenAttributes = Pick<WriteCommand, 'size' | 'crc32' | 'sha256' | 'contentType' | 'executable'>
 

@@ -1,18 +1,16 @@
 /**
- * What the content routes need of a node that carries file bytes. The routes parse and check the request and frame the
- * answer; whoever implements this stores and finds the bytes. All errors are {@link DfsError}s of the catalogue,
- * {@link QueueFullError} or {@link TransportError}: the routes map all three.
+ * The bytes of files as a node offers them, beside the `Namespace`: a chunk server has them itself, the master passes a write
+ * on. Whoever calls parses and checks the request and frames the answer; whoever implements this stores and finds the bytes.
+ * All errors are {@link DfsError}s of the catalogue, {@link QueueFullError} or {@link TransportError}.
  *
  * Refused: handing the implementation Node's own request (it would then know about HTTP), and a plain AsyncIterable for
  * the body (an iterator costs three promises a piece, and a body of 1 KiB is one piece).
  */
-import {
-  type FileInfo,
-  type FilePath,
-  type Precondition,
-  type RequestContext,
-  type WriteTicket,
-} from '@dfs/protocol'
+import { type RequestContext } from './namespace.ts'
+import { type Precondition } from './nodes/commands.ts'
+import { type FileInfo } from './nodes/lookups.ts'
+import { type WriteTicket } from './nodes/passed-writes.ts'
+import { type FilePath } from './path.ts'
 
 /** A digest of the whole content that the client has sent along (RFC 9530), to be compared before the commit. */
 export interface ExpectedDigest {

@@ -3,7 +3,7 @@
  * kept it waiting for longest. Only the client's own time counts, not what the reader takes between two pieces.
  */
 import { type Clock } from '@dfs/core'
-import { KIB } from '@dfs/protocol'
+import { KIB } from './limits.ts'
 
 /** A client that sends less counts as one that sends nothing, or a byte a minute would hold a place for ever. */
 const PROGRESS_BYTES = 64 * KIB
