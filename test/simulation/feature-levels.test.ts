@@ -5,7 +5,7 @@
 import { checkCluster, sqliteDump } from '@dfs/fsck'
 import { type MetadataStore } from '@dfs/master'
 import { crc32 } from '@dfs/node-runtime'
-import { FEATURE_LEVEL, FEATURE_LEVEL_UNSAID } from '@dfs/protocol'
+import { FEATURE_LEVEL_UNSAID, FORMAT_LEVEL } from '@dfs/protocol'
 import { type SimNode } from '@dfs/sim-runtime'
 import { parseHeader, type RecordHeader, VOLUMES_DIRECTORY, volumesIn } from '@dfs/volume'
 import { expect, test } from 'vitest'
@@ -77,7 +77,7 @@ test('new records are written once the last old program has been replaced, and n
   })
   await simulation.run({ untilMs: simulation.nowMs + SETTLE_MS })
   await simulation.complete(() => writeThroughAll('new'))
-  expect(cluster.store.featureLevel()).toBe(FEATURE_LEVEL)
+  expect(cluster.store.featureLevel()).toBe(FORMAT_LEVEL)
   const { counter, nonce } = cluster.store.epoch()
   const written = (await witnesses()).filter((witness) => witness !== null)
   expect(written.length).toBeGreaterThanOrEqual(chunkNodes.length)

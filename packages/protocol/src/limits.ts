@@ -24,6 +24,12 @@ export const REPLICATION_BATCH_BYTES_MAX = 8 * MIB
 /** A call between nodes: a full batch and its head. */
 export const WIRE_BODY_BYTES_MAX = REPLICATION_BATCH_BYTES_MAX + 64 * KIB
 
+/** Copies that one page of a registration tells of (nodes/membership.ts). */
+export const REPORTS_PER_PAGE_MAX = 2000
+/** Orders in one reply: a server carries out some ten a second, and what is left comes again. */
+export const ORDERS_PER_REPLY_MAX = 64
+export const DROPPED_PER_HEARTBEAT_MAX = 1000
+
 /** A disk with less room than this takes no more content; what is left is for what must be written all the same. */
 export const FREE_SPACE_FLOOR_BYTES = 128 * MIB
 

@@ -12,6 +12,7 @@ export interface FakeVolumeOptions {
   readonly replicas: number
   /** Whether its first append fails. */
   readonly breaks: boolean
+  readonly sizeBytes?: number | undefined
 }
 
 /** Takes records as an open volume does: all fail that wait when it ends. */
@@ -31,11 +32,11 @@ export class FakeVolume {
   readonly #clock: Clock
   #ended: VolumeEndedError | null = null
 
-  constructor(kind: VolumeKind, { clock, volume, replicas, breaks }: FakeVolumeOptions) {
+  constructor(kind: VolumeKind, { clock, volume, replicas, breaks, sizeBytes }: FakeVolumeOptions) {
     this.kind = kind
     this.#clock = clock
     this.breaks = breaks
-    this.order = { volume, replicas: Array.from({ length: replicas }) } as unknown as VolumeOrder
+    this.order = { volume, replicas: Array.from({ length: replicas }), sizeBytes } as unknown as VolumeOrder
   }
 
   get hasEnded(): boolean {

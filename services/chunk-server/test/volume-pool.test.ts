@@ -25,6 +25,8 @@ let made: FakeVolume[]
 let copies: number
 let whyNoVolume: DfsError | null
 let areNewOnesBroken: boolean
+/** What the master says of the size of a new volume. */
+let sizeBytes: number | undefined
 /** What the master was asked to seal, in order. */
 let sealed: { volume: FakeVolume; reason: string }[]
 /** How long the master takes for it. */
@@ -38,6 +40,7 @@ beforeEach(() => {
   copies = 3
   whyNoVolume = null
   areNewOnesBroken = false
+  sizeBytes = undefined
   sealed = []
   sealMs = 10
   pool = new VolumePool({
@@ -52,6 +55,7 @@ beforeEach(() => {
         volume: made.length + 1,
         replicas: copies,
         breaks: areNewOnesBroken,
+        sizeBytes,
       })
       made.push(volume)
       return volume as unknown as OpenVolume
@@ -172,6 +176,18 @@ describe('a volume that ends while records wait in it', () => {
 })
 
 describe('a full volume', () => {
+  it.each([
+    [3 * RECORD_BYTES, 3],
+    [20 * RECORD_BYTES, 10],
+  ])('of %i bytes by its order has %i records: the smaller size counts', async (ordered, records) => {
+    sizeBytes = ordered
+    const user = {}
+    const taken: AppendedRecord[] = []
+    while (taken.length <= records) taken.push(await appended(user))
+    const volumes = taken.map(volumeOf)
+    expect(volumes.indexOf(volumes.at(-1)!)).toBe(records)
+  })
+
   it('takes no more records, and is sealed when what became of its last one is known, not before', async () => {
     const user = {}
     const records: AppendedRecord[] = []

@@ -1,5 +1,5 @@
 /** Who may join, and what it is told then. */
-import { FEATURE_LEVEL, formatId } from '@dfs/protocol'
+import { FEATURE_LEVEL, FORMAT_LEVEL, formatId } from '@dfs/protocol'
 import { afterEach, describe, expect, it } from 'vitest'
 import { MasterBench } from './fixture/master-bench.ts'
 
@@ -42,12 +42,12 @@ describe('registration', () => {
     expect(await b.register(0, old)).toMatchObject({ featureLevel: 1 })
     const { serverId } = await b.register(1)
     expect(await b.heartbeat(serverId), 'the first one has said nothing').toMatchObject({ featureLevel: 1 })
-    expect(await b.register(0, { incarnation: 2 })).toMatchObject({ featureLevel: FEATURE_LEVEL })
-    expect(await b.heartbeat(serverId)).toMatchObject({ featureLevel: FEATURE_LEVEL })
+    expect(await b.register(0, { incarnation: 2 })).toMatchObject({ featureLevel: FORMAT_LEVEL })
+    expect(await b.heartbeat(serverId)).toMatchObject({ featureLevel: FORMAT_LEVEL })
     const levels = (await b.master.namespace.viewCluster({ requestId: 'x', deadlineMs: Infinity })).servers
     expect(levels.map(({ featureLevel }) => featureLevel)).toEqual([FEATURE_LEVEL, FEATURE_LEVEL])
 
-    const low = { featureLevel: FEATURE_LEVEL - 1 }
+    const low = { featureLevel: FORMAT_LEVEL - 1 }
     await expect(b.register(2, low)).rejects.toMatchObject({ code: 'OUTDATED_PROGRAM' })
     await expect(b.register(2, old)).rejects.toMatchObject({
       code: 'WRONG_CLUSTER',

@@ -1,5 +1,6 @@
 /** How chunk servers join, stay, and get their orders: messages between them and the master. */
 import Type, { type Static } from 'typebox'
+import { DROPPED_PER_HEARTBEAT_MAX, REPORTS_PER_PAGE_MAX } from '../limits.ts'
 import { jsonMethod } from './method.ts'
 
 const Id = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
@@ -47,8 +48,18 @@ const CheckOrder = Type.Object({
 })
 export type CheckOrder = Static<typeof CheckOrder>
 
+/** One copy of a volume. */
+const CopyId = Type.Object({ volume: Id, replica: Id })
+
+/**
+ * Remove this copy: nothing needs it any more, and nothing will. Done when a heartbeat names it among those dropped; so is one
+ * that is not there. Only for servers that know it (MESSAGES.dropOrder), by what they said at their registration.
+ */
+const DropOrder = Type.Object({ kind: Type.Literal('drop'), volume: Id, replica: Id })
+export type DropOrder = Static<typeof DropOrder>
+
 /** An instruction that the master repeats until a report shows that it was carried out. */
-export const Order = Type.Union([SealOrder, CheckOrder])
+export const Order = Type.Union([SealOrder, CheckOrder, DropOrder])
 export type Order = Static<typeof Order>
 
 export const Liveness = Type.Enum(['alive', 'suspect', 'dead'])
@@ -114,6 +125,7 @@ const SessionReply = {
   servers: Type.Array(ServerInfo),
   /** The id of the preferred coordinator; null where no server is alive. */
   preferred: Type.Union([Id, Type.Null()]),
+  /** ORDERS_PER_REPLY_MAX at most, the most urgent first: to seal, to check, to drop. What is left out comes with a later reply. */
   orders: Type.Array(Order),
   /** The check of all copies to carry out, if it is not done yet. */
   check: Type.Union([Id, Type.Null()]),
@@ -133,8 +145,37 @@ const Presence = {
   replicas: Type.Array(ReplicaReport),
 }
 
+/** Made once with the data directory; it is what the server's id is bound to. */
+const DiskUid = Type.String({ pattern: '^[0-9a-f]{32}$' })
+
 /**
- * A server that starts, or that the master does not know any more. The reports name every copy it has. Answers
+ * A page of what a server is about to register with: one call does not carry the reports of all copies that a disk may have.
+ * The pages of a registration come one after the other, before it. The master keeps them in memory under the disk, for one
+ * incarnation and one `number`: the one that the registration itself will have. Another of either begins anew, as does what
+ * comes too late.
+ *
+ * The answer says how many reports are there. A page that is repeated, since its answer was lost, is taken once. Where less is
+ * there than `from` says (the master has started anew, or has waited for too long), nothing of this page is: begin anew.
+ * UNAVAILABLE while others have filled the room for pages; ROUTE_NOT_FOUND by a master that is older than pages: register with
+ * all reports at once.
+ */
+export const reportCopies = jsonMethod(
+  'POST /v1/servers/reports',
+  Type.Object({
+    diskUid: DiskUid,
+    incarnation: Id,
+    number: Id,
+    /** How many reports came in the pages before this one. */
+    from: Count,
+    replicas: Type.Array(ReplicaReport, { minItems: 1, maxItems: REPORTS_PER_PAGE_MAX }),
+  }),
+  Type.Object({ staged: Count }),
+)
+export type ReportCopiesRequest = Parameters<(typeof reportCopies)['encodeRequest']>[0]
+
+/**
+ * A server that starts, or that the master does not know any more. The reports, with those of the pages before, name every
+ * copy it has. UNAVAILABLE where the master has not got as many pages as `staged` says: begin anew. Answers
  * WRONG_CLUSTER, STALE_INCARNATION and OUTDATED_PROGRAM are final: the server must end.
  */
 export const register = jsonMethod(
@@ -142,8 +183,7 @@ export const register = jsonMethod(
   Type.Object({
     ...Presence,
     clusterId: Type.Union([Type.String(), Type.Null()]),
-    /** Made once with the data directory; it is what the server's id is bound to. */
-    diskUid: Type.String({ pattern: '^[0-9a-f]{32}$' }),
+    diskUid: DiskUid,
     name: Type.String({ minLength: 1, maxLength: 255 }),
     internalAddress: Type.String({ minLength: 1, maxLength: 300 }),
     publicPort: Type.Integer({ minimum: 1, maximum: 65535 }),
@@ -152,6 +192,8 @@ export const register = jsonMethod(
     seenEpoch: Type.Union([EpochSchema, Type.Null()]),
     /** What it reads. */
     featureLevel: FeatureLevel,
+    /** How many reports came in pages under this registration's number. A program that is older than pages leaves it out: 0. */
+    staged: Type.Optional(Count),
   }),
   Type.Object({
     ...SessionReply,
@@ -174,6 +216,8 @@ export const heartbeat = jsonMethod(
     unreachable: Type.Array(Id),
     /** Orders to check that were carried out; what was found is in the reports. */
     checked: Type.Array(Type.Object({ replica: Id, offset: Count })),
+    /** Orders to drop that were carried out: the copies are not there any more. Repeated until a heartbeat with them was answered. */
+    dropped: Type.Optional(Type.Array(CopyId, { maxItems: DROPPED_PER_HEARTBEAT_MAX })),
     check: Type.Union([CheckProgress, Type.Null()]),
     /** Age of the oldest unfinished disk call. */
     oldestDiskCallMs: Count,

@@ -15,6 +15,11 @@ export type VolumeKind = Static<typeof VolumeKind>
 export const VolumeOrder = Type.Object({
   volume: Id,
   kind: VolumeKind,
+  /**
+   * Bytes after which its primary goes on in another volume, where disks have little room left; the cluster's size of volumes
+   * where it is left out. What was begun before is finished, so a volume may be longer by a batch.
+   */
+  sizeBytes: Type.Optional(Id),
   /** 16 hexadecimal digits, mixed into every header's checksum, so that no file content can pose as a record. */
   salt: Type.String({ pattern: '^[0-9a-f]{16}$' }),
   primary: Type.Object({ server: Id, incarnation: Id }),

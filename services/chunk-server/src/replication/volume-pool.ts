@@ -102,7 +102,7 @@ export class VolumePool {
       this.#count(lane, volume, 1)
       try {
         const appending = volume.append(origin, content)
-        if (volume.length >= this.#deps.volumeSizeBytes()) this.#drop(lane, volume)
+        if (volume.length >= this.#sizeOf(volume)) this.#drop(lane, volume)
         const placement = await appending
         lane.spare.noteUse(true)
         return this.#appended(lane, volume, placement)
@@ -210,6 +210,11 @@ export class VolumePool {
   #abandon(lane: Lane, volume: OpenVolume, reason: unknown): void {
     this.#drop(lane, volume)
     this.#seal(volume, reason instanceof Error ? describeFailure(reason) : String(reason))
+  }
+
+  /** Smaller than others where disks have little room left. */
+  #sizeOf({ order }: OpenVolume): number {
+    return Math.min(order.sizeBytes ?? Infinity, this.#deps.volumeSizeBytes())
   }
 
   #takeSpare(lane: Lane, user: VolumeUser): OpenVolume | undefined {

@@ -104,6 +104,7 @@ export class VolumeStore {
    * turn up: to the master that answer is final. `epoch` is the start of the master that gives it.
    */
   async obey(order: Order, epoch: number): Promise<void> {
+    if (order.kind === 'drop') return
     if (this.#creating.has(order.volume) || this.#unreadable.has(order.volume)) return
     const copy = this.#copies.get(order.volume)
     if (copy?.state.replica !== order.replica) {

@@ -4,7 +4,7 @@
  * which this store is a restored copy (R6).
  */
 import { type Random } from '@dfs/core'
-import { DfsError, type Epoch, FEATURE_LEVEL, makeId } from '@dfs/protocol'
+import { DfsError, type Epoch, FEATURE_LEVEL, FORMAT_LEVEL, makeId } from '@dfs/protocol'
 import { type StateRow, type StateRows } from './cluster-rows.ts'
 import { Starts } from './starts.ts'
 
@@ -73,9 +73,9 @@ export class State {
     return this.#featureLevel
   }
 
-  /** All servers read up to this level: what is newer than the level so far may be written once this is committed. */
+  /** All servers read up to this level: formats that are newer than the level so far may be written once this is committed. */
   raiseFeatureLevel(level: number): void {
-    this.#featureLevel = Math.max(this.#featureLevel, Math.min(level, FEATURE_LEVEL))
+    this.#featureLevel = Math.max(this.#featureLevel, Math.min(level, FORMAT_LEVEL))
   }
 
   /** Cluster time as it will be saved. */
