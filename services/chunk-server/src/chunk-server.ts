@@ -45,6 +45,7 @@ import { chunkServerWorkers } from './workers/chunk-server-workers.ts'
 import { FullCheck } from './workers/full-check.ts'
 import { otherCopies } from './workers/other-copies.ts'
 import { VolumeStore } from './volume/volume-store.ts'
+import { AppendGuard } from './volume/append-guard.ts'
 import { WitnessKeeper } from './identity/witness-keeper.ts'
 
 export interface ChunkServerOptions {
@@ -82,6 +83,10 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
   const identity = await ServerIdentity.open({ disk, crc32, log }, random.fork('identity'))
   let pool: VolumePool | null = null
   let readiness: ServerReadiness | null = null
+  const witness = new WitnessKeeper({ clock, log, identity })
+  const { freeSpaceFloorBytes: floorBytes = FREE_SPACE_FLOOR_BYTES } = options
+  let nudge = (): void => {}
+  const space = await watchSpace({ disk, floorBytes, onChange: () => nudge() })
   const store = await VolumeStore.open({
     clock,
     disk,
@@ -89,15 +94,12 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     log,
     openFilesMax: tuning.openFilesMax,
     lookAgainMs: tuning.lookAgainMs,
+    guard: new AppendGuard({ space, witness }),
     keepWitness: (inRecord) => identity.writeDownSeen(inRecord),
     onSealed: (volume) => pool?.noteSealed(volume),
   })
   await identity.adopt(store.foundWitness)
-  const witness = new WitnessKeeper({ clock, log, identity })
   const directory = new ServerDirectory(clock)
-  const { freeSpaceFloorBytes: floorBytes = FREE_SPACE_FLOOR_BYTES } = options
-  let nudge = (): void => {}
-  const space = await watchSpace({ disk, floorBytes, onChange: () => nudge() })
   const fullCheck = new FullCheck({
     clock,
     log,
@@ -131,8 +133,6 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
       identity,
       store,
       crc32,
-      space,
-      witness,
       onOrder: (order) => meetServers(order, directory, session),
       hear: (epoch) => session.hear(epoch),
     }),
@@ -170,7 +170,6 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     runtime,
     tuning,
     identity,
-    witness,
     session,
     store,
     directory,

@@ -1,5 +1,5 @@
 /** What a full disk means for those who want to store something on this server: INSUFFICIENT_SPACE, and not one byte written. */
-import { type Disk, DiskError, SpaceWatch } from '@dfs/core'
+import { type Disk, SpaceWatch } from '@dfs/core'
 import { DfsError, MIB, REPLICATION_BATCH_BYTES_MAX } from '@dfs/protocol'
 
 export interface DiskSpaceOptions {
@@ -16,21 +16,10 @@ export const watchSpace = (options: DiskSpaceOptions): Promise<SpaceWatch> =>
     reserveBytes: MIB,
   })
 
-/** INSUFFICIENT_SPACE where so many bytes more would leave less than the floor. */
-export function requireRoom(space: SpaceWatch, bytes: number): void {
+/** INSUFFICIENT_SPACE if so many bytes more would leave less than the floor. */
+export function requireRoom(space: Pick<SpaceWatch, 'hasRoom'>, bytes: number): void {
   if (!space.hasRoom(bytes)) throw isFull()
 }
 
-/** Says of a disk that refuses to take more what it means for whoever asked. */
-export async function appending<T>(space: SpaceWatch, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (!(error instanceof DiskError && error.kind === 'full')) throw error
-    space.noteFull()
-    throw isFull(error)
-  }
-}
-
-const isFull = (cause?: unknown): DfsError =>
+export const isFull = (cause?: unknown): DfsError =>
   new DfsError('INSUFFICIENT_SPACE', 'the disk of this server is full', { cause })

@@ -6,11 +6,8 @@ import { parseHeader, sumContent, VOLUMES_DIRECTORY } from '@dfs/volume'
 import { expect, it } from 'vitest'
 import { OpenVolume } from '../src/replication/open-volume.ts'
 import { DEFAULT_TUNING } from '../src/tuning.ts'
-import { OpenFiles } from '../src/volume/open-files.ts'
 import { fromHex, VolumeCopy } from '../src/volume/volume-copy.ts'
-
-/** What records say of the master is another test's matter. */
-const keepWitness = async (): Promise<void> => {}
+import { copyDeps } from './store-deps.ts'
 
 const SALT = '0123456789abcdef'
 const ORDER = {
@@ -29,10 +26,14 @@ it('stores a record where its placement says, also after others were refused bec
   const placement = await simulation.complete(async () => {
     await runtime.disk.makeDirectory(VOLUMES_DIRECTORY)
     const order = { ...ORDER, replicas: [...ORDER.replicas] }
-    const copy = await VolumeCopy.create(
-      { ...runtime, files: new OpenFiles(runtime.disk, 8), keepWitness, crc32 },
-      { formatVersion: 1, order, replica: 5, state: 'open', sealedLengthBytes: null, verifiedToBytes: 0 },
-    )
+    const copy = await VolumeCopy.create(copyDeps(runtime), {
+      formatVersion: 1,
+      order,
+      replica: 5,
+      state: 'open',
+      sealedLengthBytes: null,
+      verifiedToBytes: 0,
+    })
     const addressOf = (): string => 'nobody'
     const volume = new OpenVolume(order, copy, {
       ...runtime,
@@ -40,7 +41,6 @@ it('stores a record where its placement says, also after others were refused bec
       tuning: DEFAULT_TUNING,
       addressOf,
       witness: () => null,
-      appendHere: (_batch: unknown, append: () => Promise<number>) => append(),
       onPeerSuccess: () => {},
       onPeerFailure: () => {},
     })

@@ -22,10 +22,9 @@ import { watchSpace } from '../src/disk-space.ts'
 import { ServerIdentity } from '../src/identity/identity.ts'
 import { WitnessKeeper } from '../src/identity/witness-keeper.ts'
 import { peerMethods } from '../src/replication/peer-methods.ts'
+import { AppendGuard } from '../src/volume/append-guard.ts'
 import { VolumeStore } from '../src/volume/volume-store.ts'
-
-/** What records say of the master is another test's matter. */
-const keepWitness = async (): Promise<void> => {}
+import { storeDeps } from './store-deps.ts'
 
 const [PRIMARY, THIS, OTHER] = [1, 7, 8]
 const PRIMARY_INCARNATION = 5_000_000
@@ -47,15 +46,10 @@ beforeEach(async () => {
   await simulation.complete(async () => {
     identity = await ServerIdentity.open({ disk, crc32, log }, random)
     await identity.bind('cluster', THIS)
-    store = await VolumeStore.open({
-      ...node.runtime,
-      crc32,
-      openFilesMax: 8,
-      lookAgainMs: 1000,
-      keepWitness,
-      onSealed: () => {},
-    })
     space = await watchSpace({ disk, floorBytes: 0, onChange: () => {} })
+    const witness = new WitnessKeeper({ clock: node.runtime.clock, log, identity })
+    const guard = new AppendGuard({ space, witness })
+    store = await VolumeStore.open({ ...storeDeps(node.runtime), guard })
   })
   operations = []
   node.disk.faultHook = ({ kind, name }) => {
@@ -81,9 +75,8 @@ function orderOf(change: Partial<VolumeOrder> = {}, incarnation = identity.incar
 
 /** Calls come from the primary, by way of the wire's encoding. */
 function calling(): Transport {
-  const witness = new WitnessKeeper({ clock: node.runtime.clock, log: node.runtime.log, identity })
   const answer = methodHandler(
-    peerMethods({ identity, store, crc32, space, witness, onOrder: () => {}, hear: async () => {} }),
+    peerMethods({ identity, store, crc32, onOrder: () => {}, hear: async () => {} }),
   )
   return {
     call: (_address, request) => answer(request),
@@ -150,6 +143,18 @@ describe('the order to make a copy', () => {
   })
 })
 
+describe('a server without room', () => {
+  it('makes no copy and takes no record, before its disk hears of either', async () => {
+    await haveCopy(orderOf())
+    space.noteFull()
+    const refusal = { code: 'INSUFFICIENT_SPACE' }
+    await expect(order(orderOf({ volume: VOLUME + 1 }))).rejects.toMatchObject(refusal)
+    await expect(append()).rejects.toMatchObject(refusal)
+    expect(operations).toEqual([])
+    expect(store.get(VOLUME + 1)).toBeUndefined()
+  })
+})
+
 describe('records', () => {
   interface Outcome {
     readonly code: string
@@ -211,15 +216,7 @@ describe('records', () => {
     await simulation.complete(async () => {
       const { disk, log, random } = node.runtime
       identity = await ServerIdentity.open({ disk, crc32, log }, random)
-      const deps = {
-        ...node.runtime,
-        crc32,
-        openFilesMax: 8,
-        lookAgainMs: 1000,
-        keepWitness,
-        onSealed: () => {},
-      }
-      store = await VolumeStore.open(deps)
+      store = await VolumeStore.open(storeDeps(node.runtime))
     })
     assert(identity.incarnation > before, 'each start has an incarnation of its own')
     expect(reportOf(VOLUME).state).toBe('open')

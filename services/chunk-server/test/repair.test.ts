@@ -26,9 +26,7 @@ import { OpenFiles } from '../src/volume/open-files.ts'
 import { repairCopy } from '../src/workers/repair.ts'
 import { type CopyDeps, fromHex, type Span, VolumeCopy } from '../src/volume/volume-copy.ts'
 import { finish } from './finish.ts'
-
-/** What records say of the master is another test's matter. */
-const keepWitness = async (): Promise<void> => {}
+import { copyDeps } from './store-deps.ts'
 
 const SALT = '0123456789abcdef'
 const LOG = 'volumes/4d.log'
@@ -111,8 +109,7 @@ class Bench {
   }
 
   deps(): CopyDeps {
-    const { runtime } = this.node
-    return { ...runtime, files: new OpenFiles(runtime.disk, 8), keepWitness, crc32 }
+    return copyDeps(this.node.runtime)
   }
 
   /** Verifies, repairs and verifies again; what is still damaged, and what no copy had. */

@@ -12,9 +12,7 @@ import { saveState } from '../src/volume/copy-state.ts'
 import { fromHex, type VolumeCopy } from '../src/volume/volume-copy.ts'
 import { VolumeStore } from '../src/volume/volume-store.ts'
 import { finish } from './finish.ts'
-
-/** What records say of the master is another test's matter. */
-const keepWitness = async (): Promise<void> => {}
+import { storeDeps } from './store-deps.ts'
 
 const VOLUME = 77
 const LOG = copyLogName(VOLUME)
@@ -100,14 +98,7 @@ class Server {
     return this.simulation.complete(async () => {
       const { runtime } = this.node
       await saveState(runtime.disk, saved, crc32)
-      const store = await VolumeStore.open({
-        ...runtime,
-        crc32,
-        openFilesMax: 8,
-        lookAgainMs: 1000,
-        keepWitness,
-        onSealed: () => {},
-      })
+      const store = await VolumeStore.open(storeDeps(runtime))
       const seen = await look(store.require(VOLUME))
       await store.close()
       return seen

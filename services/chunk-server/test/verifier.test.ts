@@ -10,9 +10,7 @@ import { FullCheck } from '../src/workers/full-check.ts'
 import { fromHex } from '../src/volume/volume-copy.ts'
 import { chunkServerWorkers } from '../src/workers/chunk-server-workers.ts'
 import { VolumeStore } from '../src/volume/volume-store.ts'
-
-/** What records say of the master is another test's matter. */
-const keepWitness = async (): Promise<void> => {}
+import { batchOf, storeDeps } from './store-deps.ts'
 
 const ORDER: VolumeOrder = {
   volume: 77,
@@ -37,16 +35,7 @@ async function world(seed: string): Promise<World> {
   const simulation = new Simulation(seed)
   const node = simNode(new SimNetwork(simulation), 'node')
   const { runtime } = node
-  const store = await simulation.complete(() =>
-    VolumeStore.open({
-      ...runtime,
-      crc32,
-      openFilesMax: 8,
-      lookAgainMs: 1000,
-      keepWitness,
-      onSealed: () => {},
-    }),
-  )
+  const store = await simulation.complete(() => VolumeStore.open(storeDeps(runtime)))
   const record = frameRecord(
     {
       volume: 77,
@@ -64,7 +53,7 @@ async function world(seed: string): Promise<World> {
   )
   await simulation.complete(async () => {
     const copy = await store.create(ORDER, 5)
-    await copy.append(0, record.pieces, record.size)
+    await copy.append(batchOf(0, record.pieces))
     await store.seal(77, record.size)
   })
   return { simulation, node, store, length: record.size, bytes: concatBytes(record.pieces) }

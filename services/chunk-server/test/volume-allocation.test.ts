@@ -29,7 +29,9 @@ import {
   VolumeAllocator,
 } from '../src/replication/volume-allocation.ts'
 import { DEFAULT_TUNING } from '../src/tuning.ts'
+import { AppendGuard } from '../src/volume/append-guard.ts'
 import { VolumeStore } from '../src/volume/volume-store.ts'
+import { storeDeps } from './store-deps.ts'
 
 const [SELF, PEER, OTHER] = [1, 2, 3]
 const LOST = new TransportError('the connection broke', { wasSent: true })
@@ -76,16 +78,15 @@ beforeEach(async () => {
   await simulation.complete(async () => {
     identity = await ServerIdentity.open({ disk, crc32, log }, random)
     await identity.bind('cluster', SELF)
-    const shared = { ...node.runtime, crc32, openFilesMax: 8, lookAgainMs: 1000 }
-    store = await VolumeStore.open({ ...shared, keepWitness: async () => {}, onSealed: () => {} })
     space = await watchSpace({ disk, floorBytes: 0, onChange: () => {} })
+    const guard = new AppendGuard({ space, witness: new WitnessKeeper({ clock, log, identity }) })
+    store = await VolumeStore.open({ ...storeDeps(node.runtime), guard })
     for (const server of [PEER, OTHER]) await servePeer(simNode(network, `s${server}`), server)
   })
   deps = {
     runtime: node.runtime,
     tuning: DEFAULT_TUNING,
     identity,
-    witness: new WitnessKeeper({ clock, log, identity }),
     session: { callCurrent: askMaster, nudge: () => (nudges += 1) } as unknown as MasterSession,
     store,
     directory,

@@ -3,15 +3,13 @@ import { concatBytes, utf8 } from '@dfs/core'
 import { crc32 } from '@dfs/node-runtime'
 import { type VolumeOrder } from '@dfs/protocol'
 import { type DiskFaultHook, SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
-import { type CopyState, frameRecord, sumContent, VOLUMES_DIRECTORY } from '@dfs/volume'
+import { copyLogName, type CopyState, frameRecord, sumContent, VOLUMES_DIRECTORY } from '@dfs/volume'
 import { describe, expect, it } from 'vitest'
-import { OpenFiles } from '../src/volume/open-files.ts'
+import { AppendGuard } from '../src/volume/append-guard.ts'
 import { fromHex, VolumeCopy } from '../src/volume/volume-copy.ts'
 import { VolumeStore } from '../src/volume/volume-store.ts'
 import { finish } from './finish.ts'
-
-/** What records say of the master is another test's matter. */
-const keepWitness = async (): Promise<void> => {}
+import { batchOf, copyDeps, storeDeps } from './store-deps.ts'
 
 const SALT = '0123456789abcdef'
 const ORDER: VolumeOrder = {
@@ -62,26 +60,14 @@ async function world(seed: string): Promise<World> {
   const copy = await simulation.complete(async () => {
     await node.runtime.disk.makeDirectory(VOLUMES_DIRECTORY)
     await node.runtime.disk.syncDirectory('')
-    const made = await VolumeCopy.create(
-      { ...node.runtime, files: new OpenFiles(node.runtime.disk, 8), keepWitness, crc32 },
-      OPEN,
-    )
-    const bytes = record(0)
-    await made.append(0, [bytes], bytes.byteLength)
+    const made = await VolumeCopy.create(copyDeps(node.runtime), OPEN)
+    await made.append(batchOf(0, [record(0)]))
     return made
   })
   return { simulation, node, copy }
 }
 
-const storeOf = ({ node }: World): Promise<VolumeStore> =>
-  VolumeStore.open({
-    ...node.runtime,
-    crc32,
-    openFilesMax: 8,
-    lookAgainMs: 1000,
-    keepWitness,
-    onSealed: () => {},
-  })
+const storeOf = ({ node }: World): Promise<VolumeStore> => VolumeStore.open(storeDeps(node.runtime))
 
 describe('the state beside a copy', () => {
   it('survives a power cut whenever it comes while two changes are being written', async () => {
@@ -122,7 +108,7 @@ describe('a verification', () => {
     const { simulation, copy } = made
     const size = copy.syncedLength
     await simulation.complete(async () => {
-      for (const at of [size, 2 * size]) await copy.append(at, [record(at)], size)
+      for (const at of [size, 2 * size]) await copy.append(batchOf(at, [record(at)]))
       await copy.seal(3 * size)
       const reading = copy.verify()
       await reading.next()
@@ -163,6 +149,9 @@ describe('a verification', () => {
   })
 })
 
+/** What a disk that refuses to take more means for whoever wanted to append. */
+const NO_ROOM = { code: 'INSUFFICIENT_SPACE', cause: { kind: 'full' } }
+
 describe('a write or a sync that fails', () => {
   it.each([
     ['append', 'io'],
@@ -175,9 +164,9 @@ describe('a write or a sync that fails', () => {
     const isLog = (name: string): boolean => name.endsWith('.log')
     node.disk.faultHook = ({ kind, name }) =>
       kind === failing && isLog(name) ? { kind: 'error', error } : null
-    const append = (): Promise<number> =>
-      simulation.complete(() => copy.append(length, [bytes], bytes.byteLength))
-    await expect(append()).rejects.toMatchObject({ kind: error })
+    const append = (): Promise<number> => simulation.complete(() => copy.append(batchOf(length, [bytes])))
+    const thrown = error === 'full' ? NO_ROOM : { kind: error }
+    await expect(append()).rejects.toMatchObject(thrown)
     const asked: string[] = []
     node.disk.faultHook = ({ kind, name }) => {
       if (isLog(name)) asked.push(kind)
@@ -190,6 +179,60 @@ describe('a write or a sync that fails', () => {
   })
 })
 
+describe('an append', () => {
+  /** A disk with so much room, and whoever notes what records say. */
+  async function guarded(roomBytes: number): Promise<World & { events: string[] }> {
+    const events: string[] = []
+    const guard = new AppendGuard({
+      space: {
+        hasRoom: (bytes) => bytes <= roomBytes,
+        noteAppended: (bytes) => events.push(`${bytes} bytes taken`),
+        noteFull: () => events.push('full'),
+      },
+      witness: {
+        appending: async (said, append) => {
+          events.push(`says ${said?.sequence}`)
+          return await append()
+        },
+      },
+    })
+    const made = await world('guarded')
+    const state = { ...OPEN, order: { ...ORDER, volume: 78 } }
+    const copy = await made.simulation.complete(() =>
+      VolumeCopy.create({ ...copyDeps(made.node.runtime), guard }, state),
+    )
+    return { ...made, copy, events }
+  }
+
+  const batch = {
+    ...batchOf(0, [new Uint8Array(100)]),
+    witness: { counter: 1, nonce: '0'.repeat(16), sequence: 7 },
+  }
+
+  it('takes room from the disk and has noted what its records say, once each', async () => {
+    const { simulation, copy, events } = await guarded(100)
+    expect(await simulation.complete(() => copy.append(batch))).toBe(100)
+    expect(events).toEqual(['says 7', '100 bytes taken'])
+  })
+
+  it('is refused without room, and leaves the copy as good as it was', async () => {
+    const { simulation, node, copy, events } = await guarded(99)
+    await expect(simulation.complete(() => copy.append(batch))).rejects.toMatchObject({
+      code: 'INSUFFICIENT_SPACE',
+    })
+    expect([events, node.disk.peek(copyLogName(78))!.byteLength]).toEqual([[], 0])
+    const smaller = { ...batchOf(0, [new Uint8Array(99)]), witness: null }
+    expect(await simulation.complete(() => copy.append(smaller))).toBe(99)
+  })
+
+  it('that the disk itself refuses makes this server full, and takes nothing', async () => {
+    const { simulation, node, copy, events } = await guarded(100)
+    node.disk.faultHook = ({ kind }) => (kind === 'append' ? { kind: 'error', error: 'full' } : null)
+    await expect(simulation.complete(() => copy.append(batch))).rejects.toMatchObject(NO_ROOM)
+    expect(events).toEqual(['says 7', 'full'])
+  })
+})
+
 describe('a full disk', () => {
   const full: DiskFaultHook = ({ kind }) => (kind === 'append' ? { kind: 'error', error: 'full' } : null)
 
@@ -198,10 +241,10 @@ describe('a full disk', () => {
     const length = copy.syncedLength
     const bytes = record(length)
     node.disk.faultHook = full
-    const appending = simulation.complete(() => copy.append(length, [bytes], bytes.byteLength))
-    await expect(appending).rejects.toMatchObject({ kind: 'full' })
+    const appending = simulation.complete(() => copy.append(batchOf(length, [bytes])))
+    await expect(appending).rejects.toMatchObject(NO_ROOM)
     node.disk.faultHook = null
-    const again = simulation.complete(() => copy.append(length, [bytes], bytes.byteLength))
+    const again = simulation.complete(() => copy.append(batchOf(length, [bytes])))
     await expect(again, 'what stands behind the end is unknown').rejects.toMatchObject({
       code: 'VOLUME_SEALED',
     })

@@ -1,13 +1,10 @@
 /** All copies of a server, found again after a start on a disk that does not let some of them be read. */
-import { crc32 } from '@dfs/node-runtime'
 import { HISTORY_STARTS, makeId, type VolumeOrder } from '@dfs/protocol'
 import { type DiskFaultHook, SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
 import { copyStateName } from '@dfs/volume'
 import { beforeEach, expect, it } from 'vitest'
 import { VolumeStore } from '../src/volume/volume-store.ts'
-
-/** What records say of the master is another test's matter. */
-const keepWitness = async (): Promise<void> => {}
+import { batchOf, storeDeps } from './store-deps.ts'
 
 const [UNREADABLE, READABLE] = [70, 71]
 const orderOf = (volume: number): VolumeOrder => ({
@@ -21,15 +18,7 @@ const orderOf = (volume: number): VolumeOrder => ({
 let simulation: Simulation
 let node: SimNode
 
-const open = (): Promise<VolumeStore> =>
-  VolumeStore.open({
-    ...node.runtime,
-    crc32,
-    openFilesMax: 8,
-    lookAgainMs: 1000,
-    keepWitness,
-    onSealed: () => {},
-  })
+const open = (): Promise<VolumeStore> => VolumeStore.open(storeDeps(node.runtime))
 
 beforeEach(async () => {
   simulation = new Simulation('volume store')
@@ -117,7 +106,7 @@ it('keeps the length of its first seal, and says so where another one is ordered
   await simulation.complete(async () => {
     const store = await open()
     const copy = await store.create(orderOf(80), 180)
-    await copy.append(0, [new Uint8Array(100)], 100)
+    await copy.append(batchOf(0, [new Uint8Array(100)]))
     const order = { kind: 'seal' as const, volume: 80, replica: 180 }
     await store.obey({ ...order, sealedLengthBytes: 100 }, 1)
     const before = node.disk.peek(copyStateName(80))!.slice()
@@ -138,7 +127,7 @@ it('seals anew at another length where a new history of the metadata has begun s
     const store = await open()
     const volume = makeId(3, 80)
     const copy = await store.create(orderOf(volume), volume + 100)
-    await copy.append(0, [new Uint8Array(100)], 100)
+    await copy.append(batchOf(0, [new Uint8Array(100)]))
     const order = { kind: 'seal' as const, volume, replica: volume + 100 }
     await store.obey({ ...order, sealedLengthBytes: 100 }, 3)
     await store.obey({ ...order, sealedLengthBytes: 60 }, 3 + HISTORY_STARTS - 1)

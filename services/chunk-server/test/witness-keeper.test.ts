@@ -6,10 +6,10 @@ import { SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
 import { type CopyState, frameRecord, sumContent, VOLUMES_DIRECTORY, type Witness } from '@dfs/volume'
 import { beforeEach, expect, it } from 'vitest'
 import { ServerIdentity } from '../src/identity/identity.ts'
-import { OpenFiles } from '../src/volume/open-files.ts'
 import { fromHex, VolumeCopy } from '../src/volume/volume-copy.ts'
 import { WITNESS_WITHIN_MS, WitnessKeeper } from '../src/identity/witness-keeper.ts'
 import { finish } from './finish.ts'
+import { batchOf, copyDeps } from './store-deps.ts'
 
 const at = (sequence: number): Epoch => ({ counter: 4, nonce: '0123456789abcdef', sequence })
 const HEARD_WITHIN_MS = 1500
@@ -165,12 +165,10 @@ function record(offset: number, witness: Witness): Uint8Array {
 }
 
 it('is found by a start in what is read, and is kept before a copy counts as verified and is read no more', async () => {
-  const [first, tail] = [record(0, at(50)), record(0, at(60)).byteLength]
+  const first = record(0, at(50))
   const events: string[] = []
   const deps = {
-    ...node.runtime,
-    files: new OpenFiles(node.runtime.disk, 8),
-    crc32,
+    ...copyDeps(node.runtime),
     keepWitness: async (witness: Witness | null) => {
       events.push(`keep ${witness?.sequence}, verified to ${copy.state.verifiedToBytes}`)
     },
@@ -178,8 +176,8 @@ it('is found by a start in what is read, and is kept before a copy counts as ver
   await simulation.complete(() => node.runtime.disk.makeDirectory(VOLUMES_DIRECTORY))
   let copy = await simulation.complete(() => VolumeCopy.create(deps, STATE))
   await simulation.complete(async () => {
-    await copy.append(0, [first], first.byteLength)
-    await copy.append(first.byteLength, [record(first.byteLength, at(60))], tail)
+    await copy.append(batchOf(0, [first]))
+    await copy.append(batchOf(first.byteLength, [record(first.byteLength, at(60))]))
   })
   copy = await simulation.complete(() => VolumeCopy.recover(deps, copy.state))
   expect(copy.foundWitness, 'open').toEqual(at(60))

@@ -46,18 +46,10 @@ export interface OpenVolumeDeps {
   readonly addressOf: (server: number) => string
   /** What this server has seen of the master, for the next record; null where not every server reads it there. */
   readonly witness: () => Witness | null
-  /** Does an append of so many bytes to this server's own copy, unless its disk is full. */
-  readonly appendHere: (batch: BatchToAppend, append: () => Promise<number>) => Promise<number>
   /** A peer that has synced a batch. That it makes an empty copy says nothing yet: its disk may take no records. */
   readonly onPeerSuccess: (server: number) => void
   /** A peer that did not answer, or not well, so that the next volume is placed without it. */
   readonly onPeerFailure: (server: number, error: unknown) => void
-}
-
-export interface BatchToAppend {
-  readonly size: number
-  /** What its last record says. */
-  readonly witness: Witness | null
 }
 
 /** What a record is about, besides where it will stand. */
@@ -169,7 +161,7 @@ export class OpenVolume {
     try {
       await Promise.all([
         withDeadline(this.#deps.clock, this.#deps.tuning.replicationTimeoutMs, () =>
-          this.#deps.appendHere({ size, witness }, () => this.#copy.append(offset, pieces, size)),
+          this.#copy.append({ offset, pieces, byteLength: size, witness }),
         ),
         ...this.#peers.map((peer) => this.#send(peer, { offset, crc32, pieces, size })),
       ])

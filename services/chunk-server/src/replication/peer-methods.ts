@@ -15,18 +15,14 @@ import {
   WIRE_BODY_BYTES_MAX,
 } from '@dfs/protocol'
 import { type Crc32, peekWitness } from '@dfs/volume'
-import { byteCount, DiskError, type SpaceWatch, TransportError } from '@dfs/core'
-import { appending, requireRoom } from '../disk-space.ts'
+import { byteCount, DiskError, TransportError } from '@dfs/core'
 import { type ServerIdentity } from '../identity/identity.ts'
-import { type WitnessKeeper } from '../identity/witness-keeper.ts'
 import { type VolumeStore } from '../volume/volume-store.ts'
 
 export interface PeerMethodDeps {
   readonly identity: ServerIdentity
   readonly store: VolumeStore
   readonly crc32: Crc32
-  readonly space: SpaceWatch
-  readonly witness: WitnessKeeper
   /** A primary has given this order. */
   readonly onOrder: (order: VolumeOrder) => void
   /** The master says how far it is; durable when it resolves. */
@@ -34,14 +30,13 @@ export interface PeerMethodDeps {
 }
 
 export function peerMethods(deps: PeerMethodDeps): ServedMethod[] {
-  const { identity, store, space, onOrder } = deps
+  const { identity, store, onOrder } = deps
   return [
     serveMethod(createReplica, async ({ server, order }) => {
       const own = ownReplica(order, identity)
       if (server !== own.server) throw new DfsError('STALE_INCARNATION', `the order is for server ${server}`)
       onOrder(order)
-      requireRoom(space, 0)
-      await appending(space, () => store.create(order, own.replica))
+      await store.create(order, own.replica)
       return {}
     }),
     serveMethod(noteEpoch, async ({ epoch }) => {
@@ -86,7 +81,7 @@ export function ownReplica(order: VolumeOrder, identity: ServerIdentity): Volume
 
 async function append(
   request: AppendRequest,
-  { identity, store, crc32, space, witness }: PeerMethodDeps,
+  { identity, store, crc32 }: PeerMethodDeps,
 ): Promise<{ length: number }> {
   const { volume, server, incarnation, offset, bytes } = request
   const copy = store.require(volume)
@@ -98,11 +93,7 @@ async function append(
   let crc = 0
   for (const piece of bytes) crc = crc32(piece, crc)
   if (crc !== request.crc32) throw new DfsError('DAMAGED', 'the batch is not what the primary sent')
-  const size = byteCount(bytes)
-  requireRoom(space, size)
   // What the first of its records says, the others say as well, or more.
-  const said = bytes[0] === undefined ? null : peekWitness(bytes[0])
-  const length = await appending(space, () => witness.appending(said, () => copy.append(offset, bytes, size)))
-  space.noteAppended(size)
-  return { length }
+  const witness = bytes[0] === undefined ? null : peekWitness(bytes[0])
+  return { length: await copy.append({ offset, pieces: bytes, byteLength: byteCount(bytes), witness }) }
 }

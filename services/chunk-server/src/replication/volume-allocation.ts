@@ -29,12 +29,11 @@ import { type Crc32 } from '@dfs/volume'
 import { type ServerIdentity } from '../identity/identity.ts'
 import { type MasterSession } from '../master/master-session.ts'
 import { type ServerDirectory } from '../master/server-directory.ts'
-import { appending, requireRoom } from '../disk-space.ts'
+import { requireRoom } from '../disk-space.ts'
 import { ownReplica } from './peer-methods.ts'
 import { OpenVolume } from './open-volume.ts'
 import { type Tuning } from '../tuning.ts'
 import { type VolumeStore } from '../volume/volume-store.ts'
-import { type WitnessKeeper } from '../identity/witness-keeper.ts'
 
 const SEAL_BACKOFF = { firstMs: 100, mostMs: 2000 }
 
@@ -42,7 +41,6 @@ export interface VolumeAllocationDeps {
   readonly runtime: Runtime
   readonly tuning: Tuning
   readonly identity: ServerIdentity
-  readonly witness: WitnessKeeper
   readonly session: MasterSession
   readonly store: VolumeStore
   readonly directory: ServerDirectory
@@ -96,10 +94,10 @@ export class VolumeAllocator {
 }
 
 async function makeCopies(deps: VolumeAllocationDeps, order: VolumeOrder): Promise<OpenVolume> {
-  const { store, identity, witness, runtime, tuning, directory, crc32, space } = deps
+  const { store, identity, runtime, tuning, directory, crc32 } = deps
   const peers = order.replicas.map(({ server }) => server).filter((server) => server !== identity.serverId)
   const [copy] = await Promise.all([
-    appending(space, () => store.create(order, ownReplica(order, identity).replica)),
+    store.create(order, ownReplica(order, identity).replica),
     ...peers.map((peer) => orderCopy(deps, peer, order)),
   ])
   return new OpenVolume(order, copy, {
@@ -109,12 +107,6 @@ async function makeCopies(deps: VolumeAllocationDeps, order: VolumeOrder): Promi
     tuning,
     addressOf: (server) => directory.addressOf(server),
     witness: () => (directory.allows('recordWitness') ? identity.seenEpoch : null),
-    appendHere: async (batch, append) => {
-      requireRoom(space, batch.size)
-      const length = await appending(space, () => witness.appending(batch.witness, append))
-      space.noteAppended(batch.size)
-      return length
-    },
     onPeerSuccess: (server) => directory.noteSuccess(server),
     onPeerFailure: (server, error) => {
       runtime.log.warn(

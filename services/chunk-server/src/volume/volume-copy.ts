@@ -17,6 +17,7 @@ import {
   type Witness,
 } from '@dfs/volume'
 import { saveState } from './copy-state.ts'
+import { type AppendGuard, type Batch } from './append-guard.ts'
 import { type OpenFiles } from './open-files.ts'
 import { type Reading } from './reading.ts'
 import { readWhatCanBeRead } from './tolerant-read.ts'
@@ -26,6 +27,7 @@ export interface CopyDeps {
   readonly disk: Disk
   readonly files: OpenFiles
   readonly crc32: Crc32
+  readonly guard: AppendGuard
   /** Writes down beside the logs what this server, and whoever framed a record, have seen of the master. */
   readonly keepWitness: (inRecord: Witness | null) => Promise<void>
 }
@@ -149,29 +151,11 @@ export class VolumeCopy {
   }
 
   /**
-   * Appends bytes at `offset` and syncs them; resolves to the length then. VOLUME_SEALED, OFFSET_CONFLICT; a DiskError
-   * leaves the copy failed, or where the disk is full, without room for ever.
+   * Appends a batch and syncs it; resolves to the length then. VOLUME_SEALED, OFFSET_CONFLICT. INSUFFICIENT_SPACE: if the disk
+   * itself refuses to take more, this copy has no room for ever. Any other DiskError leaves it failed.
    */
-  async append(offset: number, pieces: readonly Uint8Array[], byteLength: number): Promise<number> {
-    const file = this.#requireOpen()
-    if (this.#appendingSinceMs !== null || offset !== this.#syncedLength) {
-      throw new DfsError('OFFSET_CONFLICT', `${this.#name} ends at ${this.#syncedLength}, not at ${offset}`)
-    }
-    this.#appendingSinceMs = this.#deps.clock.monotonicMs()
-    try {
-      await this.#write(() => file.appendv(pieces)).catch((error: unknown) => {
-        this.#isFull = isOutOfRoom(error)
-        throw error
-      })
-      await this.#sync(file)
-    } finally {
-      this.#appendingSinceMs = null
-      this.#shareFile()
-    }
-    // Sealed or failed meanwhile: the bytes are there, but nobody may count them.
-    this.#requireOpen()
-    this.#syncedLength = offset + byteLength
-    return this.#syncedLength
+  append(batch: Batch): Promise<number> {
+    return this.#deps.guard.append(batch, () => this.#append(batch))
   }
 
   /** Fills `buffer` with the bytes from `at`. BEYOND_LENGTH where this copy does not have them (all). */
@@ -294,6 +278,28 @@ export class VolumeCopy {
   async close(): Promise<void> {
     await this.#appendingTo?.close()
     this.#appendingTo = null
+  }
+
+  async #append({ offset, pieces, byteLength }: Batch): Promise<number> {
+    const file = this.#requireOpen()
+    if (this.#appendingSinceMs !== null || offset !== this.#syncedLength) {
+      throw new DfsError('OFFSET_CONFLICT', `${this.#name} ends at ${this.#syncedLength}, not at ${offset}`)
+    }
+    this.#appendingSinceMs = this.#deps.clock.monotonicMs()
+    try {
+      await this.#write(() => file.appendv(pieces)).catch((error: unknown) => {
+        this.#isFull = isOutOfRoom(error)
+        throw error
+      })
+      await this.#sync(file)
+    } finally {
+      this.#appendingSinceMs = null
+      this.#shareFile()
+    }
+    // Sealed or failed meanwhile: the bytes are there, but nobody may count them.
+    this.#requireOpen()
+    this.#syncedLength = offset + byteLength
+    return this.#syncedLength
   }
 
   get #name(): string {

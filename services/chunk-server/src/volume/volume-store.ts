@@ -12,6 +12,7 @@ import {
   type VolumeOrder,
 } from '@dfs/protocol'
 import { type CopyState, type Crc32, newest, VOLUMES_DIRECTORY, volumesIn, type Witness } from '@dfs/volume'
+import { type AppendGuard } from './append-guard.ts'
 import { loadState } from './copy-state.ts'
 import { OpenFiles } from './open-files.ts'
 import { RecoveryProgress } from './recovery-progress.ts'
@@ -26,6 +27,7 @@ export interface VolumeStoreDeps {
   readonly openFilesMax: number
   /** Time between two attempts to read the copies that could not be read. */
   readonly lookAgainMs: number
+  readonly guard: AppendGuard
   readonly keepWitness: CopyDeps['keepWitness']
   /** A copy was sealed on the master's order. */
   readonly onSealed: (volume: number) => void
@@ -88,15 +90,9 @@ export class VolumeStore {
     return copy
   }
 
-  /** Makes this server's copy as ordered; the same order again finds the copy that it made. */
+  /** Makes this server's copy as ordered; the same order again finds the copy that it made. INSUFFICIENT_SPACE. */
   create(order: VolumeOrder, replica: number): Promise<VolumeCopy> {
-    const existing = this.#copies.get(order.volume)
-    if (existing !== undefined) return Promise.resolve(existing)
-    const underWay = this.#creating.get(order.volume)
-    if (underWay !== undefined) return underWay
-    const creating = this.#create(order, replica).finally(() => this.#creating.delete(order.volume))
-    this.#creating.set(order.volume, creating)
-    return creating
+    return this.#deps.guard.create(() => this.#createOnce(order, replica))
   }
 
   /**
@@ -254,6 +250,16 @@ export class VolumeStore {
     for (const copy of this.#copies.values()) await copy.close()
     this.#copies.clear()
     await this.#files.close()
+  }
+
+  #createOnce(order: VolumeOrder, replica: number): Promise<VolumeCopy> {
+    const existing = this.#copies.get(order.volume)
+    if (existing !== undefined) return Promise.resolve(existing)
+    const underWay = this.#creating.get(order.volume)
+    if (underWay !== undefined) return underWay
+    const creating = this.#create(order, replica).finally(() => this.#creating.delete(order.volume))
+    this.#creating.set(order.volume, creating)
+    return creating
   }
 
   async #create(order: VolumeOrder, replica: number): Promise<VolumeCopy> {

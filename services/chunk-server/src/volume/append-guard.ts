@@ -1,0 +1,58 @@
+/**
+ * What everything meets that makes a copy on this server or appends to one, whoever asks for it: the disk must have room, and
+ * what the last record of a batch says of the master is noted. A disk that has no room is said once, in one way:
+ * INSUFFICIENT_SPACE, and not one byte counts.
+ */
+import { DiskError, type SpaceWatch } from '@dfs/core'
+import { type Witness } from '@dfs/volume'
+import { isFull, requireRoom } from '../disk-space.ts'
+import { type WitnessKeeper } from '../identity/witness-keeper.ts'
+
+/** Records that are appended together. */
+export interface Batch {
+  /** Where they start: the synced length of the copy. */
+  readonly offset: number
+  readonly pieces: readonly Uint8Array[]
+  readonly byteLength: number
+  /** What its last record says of the master; null if it says nothing. */
+  readonly witness: Witness | null
+}
+
+export interface AppendGuardDeps {
+  readonly space: Pick<SpaceWatch, 'hasRoom' | 'noteAppended' | 'noteFull'>
+  readonly witness: Pick<WitnessKeeper, 'appending'>
+}
+
+export class AppendGuard {
+  readonly #deps: AppendGuardDeps
+
+  constructor(deps: AppendGuardDeps) {
+    this.#deps = deps
+  }
+
+  /** Makes an empty copy. */
+  async create<T>(create: () => Promise<T>): Promise<T> {
+    requireRoom(this.#deps.space, 0)
+    return await this.#saysFull(create)
+  }
+
+  /** Appends a batch; its bytes are gone from the disk's room when it resolves. */
+  async append<T>({ byteLength, witness }: Batch, append: () => Promise<T>): Promise<T> {
+    const { space } = this.#deps
+    requireRoom(space, byteLength)
+    const result = await this.#saysFull(() => this.#deps.witness.appending(witness, append))
+    space.noteAppended(byteLength)
+    return result
+  }
+
+  /** Says of a disk that refuses to take more what it means for whoever asked. */
+  async #saysFull<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof DiskError && error.kind === 'full')) throw error
+      this.#deps.space.noteFull()
+      throw isFull(error)
+    }
+  }
+}
