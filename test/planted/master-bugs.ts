@@ -2,6 +2,7 @@
 import { type PlantedBug } from './planted-bug.ts'
 
 const DECISIONS = 'services/master/src/domain/metadata'
+const GOOD_COPIES = 'services/master/src/domain/copies/good-copies.ts'
 
 export const MASTER_BUGS: readonly PlantedBug[] = [
   {
@@ -179,16 +180,16 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
   {
     name: 'count failed copies in a receipt',
     promise: 'a receipt counts copies that are surely there at the commit (R23)',
-    file: `${DECISIONS}/commands/write.ts`,
-    oldText: 'isSure(volume, copy, isCurrent) && !dead.has(copy.server)',
-    newText: 'isSure !== null && !dead.has(copy.server)',
+    file: GOOD_COPIES,
+    oldText: "    case 'lost':\n      return false\n",
+    newText: "    case 'lost':\n      return true\n",
     test: 'services/master/test/store/volumes.test.ts',
   },
   {
     name: 'count copies of servers that started anew in a receipt',
     promise: 'a receipt counts copies that are surely there at the commit (R23)',
-    file: `${DECISIONS}/volume.ts`,
-    oldText: 'return isCurrent(copy) && !isFoundDamaged',
+    file: GOOD_COPIES,
+    oldText: 'return servers.isCurrent(copy) && !isFoundDamaged',
     newText: 'return !isFoundDamaged',
     test: 'services/master/test/store/volumes.test.ts',
   },
@@ -196,8 +197,8 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
     name: 'count copies of dead servers in a receipt',
     promise: 'a receipt counts copies that are surely there at the commit (R23)',
     file: `${DECISIONS}/commands/write.ts`,
-    oldText: 'isSure(volume, copy, isCurrent) && !dead.has(copy.server)',
-    newText: 'isSure(volume, copy, isCurrent) && dead !== null',
+    oldText: 'isThere: (server) => !dead.has(server),',
+    newText: 'isThere: () => dead !== null,',
     test: 'services/master/test/store/volumes.test.ts',
   },
   {

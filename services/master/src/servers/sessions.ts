@@ -3,7 +3,7 @@
  * what it said of itself. All of it is gone with the process: servers register again, since their heartbeats are refused.
  */
 import { type Clock } from '@dfs/core'
-import { DfsError, type ServerInfo } from '@dfs/protocol'
+import { DfsError, type Liveness, type ServerInfo } from '@dfs/protocol'
 import { type Hearing, isMajority, livenessOf, silenceMs } from '../domain/liveness.ts'
 import { type Candidate } from '../domain/placement.ts'
 import { aliveCoordinators, choosePreferred, type Coordinator } from '../domain/preferred.ts'
@@ -109,6 +109,11 @@ export class Sessions {
       .map(({ id }) => id)
   }
 
+  /** Ids of those that have reported in this start of the master and are not dead: what is said of their copies holds now. */
+  there(): Set<number> {
+    return new Set([...this.#sessions.keys()].filter((id) => this.#livenessOf(id) !== 'dead'))
+  }
+
   /** The preferred coordinator as of now. */
   preferred(): number | null {
     this.#preferred = choosePreferred(this.#preferred, this.#coordinators())
@@ -138,7 +143,7 @@ export class Sessions {
   /** Puts alive servers first and dead ones last; the order given breaks ties. */
   byLiveness(servers: readonly number[]): number[] {
     const ranks = { alive: 0, suspect: 1, dead: 2 }
-    const rank = (id: number): number => ranks[livenessOf(this.#hearing(id), this.#settings.liveness)]
+    const rank = (id: number): number => ranks[this.#livenessOf(id)]
     return servers.toSorted((a, b) => rank(a) - rank(b))
   }
 
@@ -161,6 +166,10 @@ export class Sessions {
       damagedRanges,
       repairedRecords,
     })
+  }
+
+  #livenessOf(server: number): Liveness {
+    return livenessOf(this.#hearing(server), this.#settings.liveness)
   }
 
   #hearing(server: number): Hearing {

@@ -35,16 +35,6 @@ const RANKS: ReadonlyMap<ReplicaState, number> = new Map([
   ['damaged', 2],
 ])
 
-/**
- * Whether a receipt may count a copy (R23): one that is open or was verified; and one that waits for that, while the process
- * runs that had synced it and nothing was found wrong. After a start of its server it may be another disk's.
- */
-export function isSure(volume: Volume, copy: Replica, isCurrent: (made: Placement) => boolean): boolean {
-  if (copy.state !== 'unverified') return copy.state === 'open' || copy.state === 'inSync'
-  const isFoundDamaged = copy.verifiedTo > 0 && copy.verifiedTo < volume.committedEnd
-  return isCurrent(copy) && !isFoundDamaged
-}
-
 /** Servers to read from, the best first; the order of the set breaks ties. */
 export const readableServers = (volume: Volume): number[] =>
   volume.replicas

@@ -7,7 +7,7 @@ import {
   type RequestId,
   type WriteCommand,
 } from '@dfs/protocol'
-import { type Placement } from '../../../metadata/store.ts'
+import { type KnownServers, type Standing, standingOf, weakest } from '../../copies/good-copies.ts'
 import { chunkRowOf } from '../chunks.ts'
 import { ENTRY } from '../codes.ts'
 import { type Place } from '../tree.ts'
@@ -15,7 +15,7 @@ import { type Books } from '../books.ts'
 import { once, type Rounds, together, walk } from '../reads.ts'
 import { type Upload, type UploadVolume } from '../uploads.ts'
 import { versionRowOf } from '../versions.ts'
-import { isSure, refuseChunk } from '../volume.ts'
+import { refuseChunk } from '../volume.ts'
 import { type CommandContext, isOf, type NamingContext } from './context.ts'
 import { makeParents } from './make.ts'
 import { refusePrecondition } from './precondition.ts'
@@ -144,21 +144,21 @@ const volumesOf = (books: Books, upload: Upload | undefined): UploadVolume[] =>
   upload === undefined ? [] : books.uploads.volumesOf(upload)
 
 /**
- * R23: of the weakest chunk, the copies synced then and surely there now, and their zones. Zero bytes have neither. What a
- * dead server had may never be seen again; that it was synced there an hour ago is no reason to promise it.
+ * R23: of the weakest chunk, the copies synced then and good now, and their zones. Zero bytes have neither. What a dead
+ * server had may never be seen again; that it was synced there an hour ago is no reason to promise it.
  */
-function receiptOf(
-  { books, dead }: CommandContext,
-  chunks: readonly UploadVolume[],
-): { copies: number; zones: number } {
+function receiptOf({ books, dead }: CommandContext, chunks: readonly UploadVolume[]): Standing {
   if (chunks.length === 0) return { copies: 0, zones: 0 }
-  let [copies, zones] = [Infinity, Infinity]
-  for (const chunk of chunks) {
-    const volume = books.volumes.get(chunk.volume)!
-    const isCurrent = (made: Placement): boolean => books.servers.isCurrent(made)
-    const sure = volume.replicas.filter((copy) => isSure(volume, copy, isCurrent) && !dead.has(copy.server))
-    copies = Math.min(copies, chunk.copies, sure.length)
-    zones = Math.min(zones, new Set(sure.map(({ server }) => books.servers.zoneOf(server))).size)
+  const { servers, volumes } = books
+  const known: KnownServers = {
+    isCurrent: (made) => servers.isCurrent(made),
+    isThere: (server) => !dead.has(server),
+    zoneOf: (server) => servers.zoneOf(server),
   }
-  return { copies, zones }
+  return weakest(
+    chunks.map((chunk) => {
+      const { copies, zones } = standingOf(volumes.get(chunk.volume)!, known)
+      return { copies: Math.min(copies, chunk.copies), zones }
+    }),
+  )
 }
