@@ -6,7 +6,7 @@
 import { type Clock, type SpaceWatch, type Attainment, StartWait } from '@dfs/core'
 import { missingCopies, type Readiness, type ServerInfo, START_WAIT_MS, type VolumeKind } from '@dfs/protocol'
 import { hasRoom } from './domain/placement.ts'
-import { type OpenVolume, type VolumeStore } from './metadata/store.ts'
+import { type OpenVolumeInfo, type VolumeStore } from './metadata/store.ts'
 import { type Sessions } from './servers/sessions.ts'
 import { type MasterSettings } from './settings.ts'
 
@@ -57,18 +57,18 @@ export class MasterReadiness {
       return alive.length >= minReplicas ? 'enough' : 'too little'
     }
     const isAlive = (id: number): boolean => alive.some((server) => server.id === id)
-    const usable = ({ servers }: OpenVolume): boolean => servers.every(isAlive)
+    const usable = ({ servers }: OpenVolumeInfo): boolean => servers.every(isAlive)
     const open = await Promise.all(writers.map((writer) => this.#openedBy(writer)))
-    const isWhole = (volume: OpenVolume): boolean => volume.servers.length >= replicas && usable(volume)
+    const isWhole = (volume: OpenVolumeInfo): boolean => volume.servers.length >= replicas && usable(volume)
     // A server gives its short volumes up before it asks for others: with a whole one of each kind it uses no other.
-    const hasAll = (volumes: readonly OpenVolume[]): boolean =>
+    const hasAll = (volumes: readonly OpenVolumeInfo[]): boolean =>
       KINDS.every((kind) => volumes.some((volume) => volume.kind === kind && isWhole(volume)))
     if (open.length > 0 && open.every(hasAll)) return 'all'
     return open.flat().some(usable) ? 'enough' : 'too little'
   }
 
   /** Open volumes that this start of the server appends to. */
-  async #openedBy({ id, incarnation }: ServerInfo): Promise<readonly OpenVolume[]> {
+  async #openedBy({ id, incarnation }: ServerInfo): Promise<readonly OpenVolumeInfo[]> {
     const volumes = await this.#deps.store.openVolumesOf(id)
     return volumes.filter(({ primary }) => primary.server === id && primary.incarnation === incarnation)
   }

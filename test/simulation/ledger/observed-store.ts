@@ -7,7 +7,7 @@ import { type CommandResult, type Epoch, type SealOrder, type VolumeOrder } from
 
 type CommitRequest = Parameters<MetadataStore['commitBatch']>[0][number]
 export type Registration = Parameters<MetadataStore['registerServer']>[0]
-export type Reports = Parameters<MetadataStore['recordReports']>[1]
+export type Reports = Parameters<MetadataStore['noteReports']>[1]
 
 /** One sender's commands and what became of them. */
 export interface Decision {
@@ -45,8 +45,8 @@ export function observeStore(store: MetadataStore, observer: StoreObserver): Met
       observer.reported(outcome.server, registration.reports)
       return outcome
     },
-    recordReports: async (from, reports, nowWallMs) => {
-      const outcome = await store.recordReports(from, reports, nowWallMs)
+    noteReports: async (from, reports, nowWallMs) => {
+      const outcome = await store.noteReports(from, reports, nowWallMs)
       observer.sealed(outcome.sealedVolumes)
       observer.reported(from.server, reports)
       return outcome

@@ -69,7 +69,7 @@ export interface Registration {
   readonly reports: readonly ReplicaReport[]
 }
 
-export interface ServerRecord extends Omit<Registration, 'reports'> {
+export interface RegisteredServer extends Omit<Registration, 'reports'> {
   readonly id: number
 }
 
@@ -92,19 +92,19 @@ export interface Placement {
   readonly incarnation: number
 }
 
-/** A primary's request for volumes of one kind; `number` counts those that were granted. */
-export interface AllocationRequest {
+/** Names one grant of volumes: the primary that asks, the kind, and the number of its request. */
+export interface GrantKey {
   readonly primary: Placement
   readonly kind: VolumeKind
   readonly number: number
 }
 
-export interface VolumeAllocation extends AllocationRequest {
+export interface VolumeAllocation extends GrantKey {
   /** One fixed set for each volume wanted. The primary is the first of each, the same in all. */
   readonly sets: readonly (readonly Placement[])[]
 }
 
-export interface OpenVolume {
+export interface OpenVolumeInfo {
   readonly volume: number
   readonly kind: VolumeKind
   readonly primary: Placement
@@ -196,16 +196,16 @@ export interface ServerStore {
    */
   registerServer(registration: Registration, nowWallMs: number): Promise<RegistrationOutcome>
   /** Every server that ever registered, by id. */
-  servers(): Promise<readonly ServerRecord[]>
+  servers(): Promise<readonly RegisteredServer[]>
   /** Throws UNKNOWN_SERVER, STALE_INCARNATION. A failed copy seals its volume. */
-  recordReports(from: Placement, reports: readonly ReplicaReport[], nowWallMs: number): Promise<ReportOutcome>
+  noteReports(from: Placement, reports: readonly ReplicaReport[], nowWallMs: number): Promise<ReportOutcome>
   /** Seal orders for copies on this server that were not yet reported as sealed; at most ORDERS_MAX. */
   pendingOrders(server: number): Promise<readonly SealOrder[]>
 }
 
 export interface VolumeStore {
   /** What the primary's last request was granted; null where this is a new one. Throws INVALID_REQUEST for an older one. */
-  findAllocation(request: AllocationRequest): Promise<readonly VolumeOrder[] | null>
+  findAllocation(request: GrantKey): Promise<readonly VolumeOrder[] | null>
   /**
    * Makes volumes, or finds those that the same request was granted before, sealed meanwhile or not. Throws UNKNOWN_SERVER
    * or STALE_INCARNATION where the primary is not registered like that, COPY_ERROR where another server of a set is not.
@@ -214,7 +214,7 @@ export interface VolumeStore {
   /** Seals volumes at their committed ends (R1); idempotent. The sealed lengths, in order. Throws VOLUME_NOT_FOUND. */
   sealVolumes(volumes: readonly number[], reason: string, nowWallMs: number): Promise<readonly number[]>
   /** Open volumes with a copy on `server`, by id. */
-  openVolumesOf(server: number): Promise<readonly OpenVolume[]>
+  openVolumesOf(server: number): Promise<readonly OpenVolumeInfo[]>
   /** For each server the number of open volumes with a copy on it; servers without one are left out. */
   openVolumeCounts(): Promise<ReadonlyMap<number, number>>
   /** The copy of a volume on a server, or null where there is none. */

@@ -67,7 +67,7 @@ export class DamageReports {
   /** The server has read these again; what it found is in its reports. */
   noteChecked(server: number, checked: HeartbeatRequest['checked']): void {
     const orders = this.#ordersOf(server)
-    for (const record of checked) orders.delete(keyOf(record))
+    for (const place of checked) orders.delete(keyOf(place))
   }
 
   #ordersOf(server: number): Map<string, Outstanding> {

@@ -100,7 +100,7 @@ export class Membership {
     if (isNews && request.check !== null) this.#checks.note(serverId, incarnation, request.check)
     if (isNews && replicas.length > 0) {
       const from = { server: serverId, incarnation }
-      const outcome = await this.#store.recordReports(from, replicas, this.#runtime.clock.wallMs())
+      const outcome = await this.#store.noteReports(from, replicas, this.#runtime.clock.wallMs())
       logOutcome(this.#runtime.log, serverId, outcome)
     }
     return this.#sessionReply(serverId)

@@ -7,7 +7,7 @@ import { DfsError, type Liveness, type ServerInfo } from '@dfs/protocol'
 import { type Hearing, isMajority, livenessOf, silenceMs } from '../domain/liveness.ts'
 import { type Candidate } from '../domain/placement.ts'
 import { aliveCoordinators, choosePreferred, type Coordinator } from '../domain/preferred.ts'
-import { type ServerRecord } from '../metadata/store.ts'
+import { type RegisteredServer } from '../metadata/store.ts'
 import { type MasterSettings } from '../settings.ts'
 
 /** What a server says of itself each time. */
@@ -32,41 +32,41 @@ export class Sessions {
   readonly #clock: Clock
   readonly #settings: MasterSettings
   readonly #startedAtMs: number
-  readonly #records = new Map<number, ServerRecord>()
+  readonly #registered = new Map<number, RegisteredServer>()
   readonly #sessions = new Map<number, Session>()
   #hasMajority = false
   #preferred: number | null = null
   #turn = 0
 
-  constructor(clock: Clock, settings: MasterSettings, known: readonly ServerRecord[]) {
+  constructor(clock: Clock, settings: MasterSettings, known: readonly RegisteredServer[]) {
     this.#clock = clock
     this.#settings = settings
     this.#startedAtMs = clock.monotonicMs()
-    for (const record of known) this.#records.set(record.id, record)
+    for (const server of known) this.#registered.set(server.id, server)
   }
 
   /** Begins a session, or ends the one of an earlier incarnation. */
-  begin(record: ServerRecord, presence: Presence): void {
-    this.#records.set(record.id, record)
-    this.#spreadLevel(record)
-    this.#hear(record.id, record.incarnation, presence)
-    this.#hasMajority = isMajority(this.#places(this.#sessions), this.#places(this.#records))
+  begin(server: RegisteredServer, presence: Presence): void {
+    this.#registered.set(server.id, server)
+    this.#spreadLevel(server)
+    this.#hear(server.id, server.incarnation, presence)
+    this.#hasMajority = isMajority(this.#places(this.#sessions), this.#places(this.#registered))
   }
 
   /** As the store does: the program at an address counts for every disk that was there. */
-  #spreadLevel({ internalAddress, featureLevel }: ServerRecord): void {
-    for (const [id, record] of this.#records) {
-      if (record.internalAddress === internalAddress) this.#records.set(id, { ...record, featureLevel })
+  #spreadLevel({ internalAddress, featureLevel }: RegisteredServer): void {
+    for (const [id, server] of this.#registered) {
+      if (server.internalAddress === internalAddress) this.#registered.set(id, { ...server, featureLevel })
     }
   }
 
   /** Whether every server of the cluster has registered with this start of the master. */
   get hasEveryone(): boolean {
-    return this.#places(this.#sessions) === this.#places(this.#records)
+    return this.#places(this.#sessions) === this.#places(this.#registered)
   }
 
-  withDisk(diskUid: string): ServerRecord | undefined {
-    return [...this.#records.values()].find((record) => record.diskUid === diskUid)
+  withDisk(diskUid: string): RegisteredServer | undefined {
+    return [...this.#registered.values()].find((server) => server.diskUid === diskUid)
   }
 
   /** Takes a heartbeat; whether it is newer than all before. Throws UNKNOWN_SERVER, STALE_INCARNATION. */
@@ -148,7 +148,7 @@ export class Sessions {
   }
 
   #ids(): number[] {
-    return [...this.#records.keys()].toSorted((a, b) => a - b)
+    return [...this.#registered.keys()].toSorted((a, b) => a - b)
   }
 
   #hear(server: number, incarnation: number, presence: Presence): void {
@@ -181,9 +181,9 @@ export class Sessions {
     }
   }
 
-  /** Counts addresses: a disk that was replaced leaves a record for good, and the server in its place has its address. */
+  /** Counts addresses: a disk that was replaced leaves an entry for good, and the server in its place has its address. */
   #places(servers: ReadonlyMap<number, unknown>): number {
-    return new Set([...servers.keys()].map((id) => this.#records.get(id)!.internalAddress)).size
+    return new Set([...servers.keys()].map((id) => this.#registered.get(id)!.internalAddress)).size
   }
 
   #coordinators(): Coordinator[] {
@@ -197,25 +197,25 @@ export class Sessions {
   }
 
   #describe(id: number): ServerInfo {
-    const record = this.#records.get(id)!
+    const server = this.#registered.get(id)!
     const session = this.#sessions.get(id)
     const hearing = this.#hearing(id)
     return {
       id,
-      name: record.name,
+      name: server.name,
       liveness: livenessOf(hearing, this.#settings.liveness),
-      incarnation: record.incarnation,
-      internalAddress: record.internalAddress,
-      publicPort: record.publicPort,
-      advertisedUrl: record.advertisedUrl,
-      zone: record.zone,
+      incarnation: server.incarnation,
+      internalAddress: server.internalAddress,
+      publicPort: server.publicPort,
+      advertisedUrl: server.advertisedUrl,
+      zone: server.zone,
       freeBytes: session?.freeBytes ?? 0,
       totalBytes: session?.totalBytes ?? 0,
       isFull: session?.isFull ?? false,
       silentForMs: Math.floor(silenceMs(hearing)),
       damagedRanges: session?.damagedRanges ?? 0,
       repairedRecords: session?.repairedRecords ?? 0,
-      featureLevel: record.featureLevel,
+      featureLevel: server.featureLevel,
     }
   }
 }

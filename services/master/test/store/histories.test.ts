@@ -87,7 +87,7 @@ it('takes in a server that was given up once, and counts nothing as verified tha
   expect(inSync).toBe(2)
   await b.register(0, left.incarnation, { reports: [report] })
   expect(await rankOf(), 'behind those that are in-sync').toBe(2)
-  await b.store.recordReports(left, [report], NOW)
+  await b.store.noteReports(left, [report], NOW)
   expect(await rankOf(), 'verified anew, and the first of its set').toBe(0)
   await b.register(0, left.incarnation, { reports: [report] })
   expect(await rankOf(), 'given up no longer').toBe(0)
@@ -102,7 +102,7 @@ async function reportAll(
 ): Promise<number> {
   for (const { replica, server, incarnation } of replicas) {
     const report = { volume, replica, state: 'sealed' as const, lengthBytes: length, verifiedToBytes: length }
-    await b.store.recordReports({ server, incarnation }, [report], NOW)
+    await b.store.noteReports({ server, incarnation }, [report], NOW)
   }
   return replicas.length
 }
@@ -117,7 +117,7 @@ it.each([-5, 50])(
     const [length] = await b.store.sealVolumes([order.volume], 'test', NOW)
     const { server, incarnation, replica } = order.replicas[1]!
     const reportSealedAt = (sealedLengthBytes: number, verifiedToBytes: number): Promise<unknown> =>
-      b.store.recordReports(
+      b.store.noteReports(
         { server, incarnation },
         [
           {
@@ -150,7 +150,7 @@ it('orders the seal again from a copy of an older program that has verified furt
   const [length] = await b.store.sealVolumes([order.volume], 'test', NOW)
   const { server, incarnation, replica } = order.replicas[1]!
   const reportTo = (verifiedToBytes: number): Promise<unknown> =>
-    b.store.recordReports(
+    b.store.noteReports(
       { server, incarnation },
       [{ volume: order.volume, replica, state: 'sealed', lengthBytes: length! + 50, verifiedToBytes }],
       NOW,

@@ -111,7 +111,7 @@ describeStores('volumes', (bench) => {
     await b.register(0, 2)
     const { sealedLengthBytes } = await b.store.copiesOf(order.volume)
     const whole = { lengthBytes: sealedLengthBytes!, verifiedToBytes: sealedLengthBytes! }
-    await b.store.recordReports(b.servers[2]!, [report(order, 2, whole)], NOW)
+    await b.store.noteReports(b.servers[2]!, [report(order, 2, whole)], NOW)
     expect(await b.store.copiesOf(order.volume)).toEqual({
       sealedLengthBytes: 110,
       copies: [...inState('inSync', third!), ...inState('unverified', second!), ...inState('lost', first!)],
@@ -141,7 +141,7 @@ describeStores('volumes', (bench) => {
       'STALE_INCARNATION',
     ])
     expect(await b.list('/')).toEqual([])
-    await expect(b.store.recordReports(stale, [], NOW)).rejects.toMatchObject({ code: 'STALE_INCARNATION' })
+    await expect(b.store.noteReports(stale, [], NOW)).rejects.toMatchObject({ code: 'STALE_INCARNATION' })
     const request = { primary: stale, kind: 'small', number: 1, sets: [[stale, b.servers[1]!]] } as const
     await expect(b.store.allocateVolumes(request, NOW)).rejects.toMatchObject({ code: 'STALE_INCARNATION' })
   })
@@ -200,9 +200,9 @@ describeStores('volumes', (bench) => {
       { ...seal, replica: order.replicas[0]!.replica },
     ])
 
-    await b.store.recordReports(first!, [report(order, 0, { verifiedToBytes: 100 })], NOW)
+    await b.store.noteReports(first!, [report(order, 0, { verifiedToBytes: 100 })], NOW)
     expect(await b.store.pendingOrders(first!.server)).toEqual([])
-    await b.store.recordReports(second!, [report(order, 1, { verifiedToBytes: 150 })], NOW)
+    await b.store.noteReports(second!, [report(order, 1, { verifiedToBytes: 150 })], NOW)
     expect(await b.store.pendingOrders(second!.server)).toEqual([])
     const { locations } = await b.file('/a')
     expect(locations.get(order.volume)).toEqual([second!.server, first!.server])
@@ -214,9 +214,9 @@ describeStores('volumes', (bench) => {
     const order = await b.volume()
     await b.commit(b.write('/a', b.chunk(order, 50)))
     const failed = report(order, 1, { state: 'failed' })
-    const outcome = await b.store.recordReports(b.servers[1]!, [failed], NOW)
+    const outcome = await b.store.noteReports(b.servers[1]!, [failed], NOW)
     expect(outcome).toEqual({ unknown: [], sealedVolumes: [order.volume] })
-    await b.store.recordReports(b.servers[1]!, [report(order, 1, { verifiedToBytes: 150 })], NOW)
+    await b.store.noteReports(b.servers[1]!, [report(order, 1, { verifiedToBytes: 150 })], NOW)
     await b.register(1, 2, { reports: [report(order, 1, { verifiedToBytes: 150 })] })
     const { locations } = await b.file('/a')
     const [first, second, third] = b.servers.map(({ server }) => server)
@@ -231,8 +231,8 @@ describeStores('volumes', (bench) => {
     await b.commit(b.write('/kept', b.chunk(kept, 50)), b.write('/gone', b.chunk(gone, 50)))
     await b.store.sealVolumes([kept.volume, gone.volume], 'test', NOW)
     for (const order of [kept, gone]) {
-      await b.store.recordReports(b.servers[0]!, [report(order, 0, { verifiedToBytes: 150 })], NOW)
-      await b.store.recordReports(b.servers[1]!, [report(order, 1, { verifiedToBytes: 150 })], NOW)
+      await b.store.noteReports(b.servers[0]!, [report(order, 0, { verifiedToBytes: 150 })], NOW)
+      await b.store.noteReports(b.servers[1]!, [report(order, 1, { verifiedToBytes: 150 })], NOW)
     }
     const [first, second] = b.servers.map(({ server }) => server)
     expect((await b.file('/kept')).locations.get(kept.volume)).toEqual([first, second])
@@ -240,7 +240,7 @@ describeStores('volumes', (bench) => {
     expect((await b.file('/kept')).locations.get(kept.volume)).toEqual([second, first])
     expect((await b.file('/gone')).locations.get(gone.volume)).toEqual([second])
     const next = { server: first!, incarnation: 2 }
-    await b.store.recordReports(next, [report(gone, 0, { verifiedToBytes: 150 })], NOW)
+    await b.store.noteReports(next, [report(gone, 0, { verifiedToBytes: 150 })], NOW)
     expect((await b.file('/gone')).locations.get(gone.volume)).toEqual([first, second])
   })
 
@@ -250,7 +250,7 @@ describeStores('volumes', (bench) => {
     const order = await b.volume()
     const foreign = report(order, 1, { state: 'failed' })
     const strange = { ...report(order, 0, {}), volume: 77 }
-    const outcome = await b.store.recordReports(b.servers[0]!, [foreign, strange], NOW)
+    const outcome = await b.store.noteReports(b.servers[0]!, [foreign, strange], NOW)
     expect(outcome).toEqual({ unknown: [foreign, strange], sealedVolumes: [] })
   })
 
@@ -263,7 +263,7 @@ describeStores('volumes', (bench) => {
     const small = b.write('/a', b.chunk(order, 1))
     const stage = b.command({ kind: 'stage', upload, start: 0, chunk: b.chunk(order, 10) })
     expect(await b.commit(small, stage)).toMatchObject([{ ok: true, copies: 3, zones: 2 }, { ok: true }])
-    await b.store.recordReports(b.servers[2]!, [report(order, 2, { state: 'failed' })], NOW)
+    await b.store.noteReports(b.servers[2]!, [report(order, 2, { state: 'failed' })], NOW)
     expect(await b.commit(write, b.write('/empty', null))).toMatchObject([
       { ok: true, copies: 2, zones: 1 },
       { ok: true, copies: 0, zones: 0 },
@@ -305,13 +305,13 @@ describeStores('volumes', (bench) => {
     expect(await b.commit(early)).toMatchObject([{ ok: true, copies: 2, zones: 2 }])
 
     const verified = { lengthBytes: end!, verifiedToBytes: end! }
-    await b.store.recordReports({ ...b.servers[2]!, incarnation: 2 }, [report(order, 2, verified)], NOW)
+    await b.store.noteReports({ ...b.servers[2]!, incarnation: 2 }, [report(order, 2, verified)], NOW)
     const upTo = { lengthBytes: end!, verifiedToBytes: 5 }
-    await b.store.recordReports(b.servers[1]!, [report(order, 1, { lengthBytes: end! })], NOW)
-    await b.store.recordReports(b.servers[1]!, [report(order, 1, upTo)], NOW)
+    await b.store.noteReports(b.servers[1]!, [report(order, 1, { lengthBytes: end! })], NOW)
+    await b.store.noteReports(b.servers[1]!, [report(order, 1, upTo)], NOW)
     expect(await b.commit(damaged), 'damage was found').toMatchObject([{ ok: true, copies: 2, zones: 2 }])
 
-    await b.store.recordReports(b.servers[1]!, [report(order, 1, verified)], NOW)
+    await b.store.noteReports(b.servers[1]!, [report(order, 1, verified)], NOW)
     expect(await b.commit(late)).toMatchObject([{ ok: true, copies: 3, zones: 3 }])
   })
 

@@ -5,7 +5,7 @@
  */
 import { type Random } from '@dfs/core'
 import { DfsError, type VolumeOrder } from '@dfs/protocol'
-import { type AllocationRequest, type Placement, type VolumeAllocation } from '../../metadata/store.ts'
+import { type GrantKey, type Placement, type VolumeAllocation } from '../../metadata/store.ts'
 import { once, type Rounds } from './reads.ts'
 import { hexadecimal } from './state.ts'
 import { type Books } from './books.ts'
@@ -42,14 +42,11 @@ export function* allocate(
 }
 
 /** The volumes that the primary was granted last. */
-export const readsOfAllocation = ({ grants, volumes }: Books, { primary, kind }: AllocationRequest): Rounds =>
+export const readsOfAllocation = ({ grants, volumes }: Books, { primary, kind }: GrantKey): Rounds =>
   once(...volumes.named(grants.last(primary, kind)?.volumes ?? []))
 
 /** The orders that the request got before; null where it is new. Throws INVALID_REQUEST where a later one was granted. */
-export function findAllocation(
-  { grants, volumes }: Books,
-  request: AllocationRequest,
-): readonly VolumeOrder[] | null {
+export function findAllocation({ grants, volumes }: Books, request: GrantKey): readonly VolumeOrder[] | null {
   const { primary, kind, number } = request
   const last = grants.last(primary, kind)
   if (last === null || number > last.number) return null

@@ -15,21 +15,21 @@ import {
   type VolumeOrder,
 } from '@dfs/protocol'
 import {
-  type AllocationRequest,
+  type GrantKey,
   type CommitBatchReply,
   type CommitBatchRequest,
   type CopiesOfVolume,
   type CopyOfVolume,
   type DecidedStore,
   type Moment,
-  type OpenVolume,
+  type OpenVolumeInfo,
   ORDERS_MAX,
   type Placement,
   type Registration,
   type RegistrationOutcome,
   type Renaming,
   type ReportOutcome,
-  type ServerRecord,
+  type RegisteredServer,
   type Totals,
   type VolumeAllocation,
 } from '../../metadata/store.ts'
@@ -118,11 +118,11 @@ export class DecidingStore implements DecidedStore {
     return this.#change(register(this.#books, registration, nowWallMs))
   }
 
-  async servers(): Promise<readonly ServerRecord[]> {
+  async servers(): Promise<readonly RegisteredServer[]> {
     return this.#books.servers.all()
   }
 
-  async recordReports(
+  async noteReports(
     from: Placement,
     reports: readonly ReplicaReport[],
     nowWallMs: number,
@@ -153,7 +153,7 @@ export class DecidingStore implements DecidedStore {
     )
   }
 
-  async findAllocation(request: AllocationRequest): Promise<readonly VolumeOrder[] | null> {
+  async findAllocation(request: GrantKey): Promise<readonly VolumeOrder[] | null> {
     return this.#read(
       () => readsOfAllocation(this.#books, request),
       () => findAllocation(this.#books, request),
@@ -168,7 +168,7 @@ export class DecidingStore implements DecidedStore {
     return this.#change(seal(this.#books, ids, reason, nowWallMs))
   }
 
-  async openVolumesOf(server: number): Promise<readonly OpenVolume[]> {
+  async openVolumesOf(server: number): Promise<readonly OpenVolumeInfo[]> {
     return this.#books.volumes.openOn(server).map(openVolumeOf)
   }
 

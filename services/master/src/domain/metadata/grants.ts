@@ -1,6 +1,6 @@
 /** The volumes that each primary was granted last, by kind. They are few: one for each primary and kind. */
 import { type VolumeKind } from '@dfs/protocol'
-import { type AllocationRequest, type Placement } from '../../metadata/store.ts'
+import { type GrantKey, type Placement } from '../../metadata/store.ts'
 import { VOLUME_KIND } from './codes.ts'
 import { type GrantRow, type GrantRows } from './cluster-rows.ts'
 
@@ -25,7 +25,7 @@ export class Grants {
     return { number: row.number, volumes: JSON.parse(row.volumes) as number[] }
   }
 
-  put({ primary, kind, number }: AllocationRequest, volumes: readonly number[]): void {
+  put({ primary, kind, number }: GrantKey, volumes: readonly number[]): void {
     const { server, incarnation } = primary
     const row = { server, kind: VOLUME_KIND[kind], incarnation, number, volumes: JSON.stringify(volumes) }
     this.#rows.put(row)

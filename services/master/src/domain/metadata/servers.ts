@@ -1,35 +1,35 @@
 /** The chunk servers that ever registered. They are few: all are held in memory, written through. */
 import { DfsError } from '@dfs/protocol'
-import { type Placement, type Registration, type ServerRecord } from '../../metadata/store.ts'
+import { type Placement, type Registration, type RegisteredServer } from '../../metadata/store.ts'
 import { type ServerRow, type ServerRows } from './cluster-rows.ts'
 
 export class Servers {
   readonly #rows: ServerRows
-  readonly #byId = new Map<number, ServerRecord>()
+  readonly #byId = new Map<number, RegisteredServer>()
   /** Those that a new history of the metadata began without, until they are back. */
   readonly #givenUp: Set<number>
 
   constructor(rows: ServerRows) {
     this.#rows = rows
-    for (const row of rows.load()) this.#byId.set(row.id, recordOf(row))
+    for (const row of rows.load()) this.#byId.set(row.id, serverOf(row))
     this.#givenUp = new Set(rows.loadGivenUp())
   }
 
-  all(): ServerRecord[] {
+  all(): RegisteredServer[] {
     return [...this.#byId.values()].toSorted((a, b) => a.id - b.id)
   }
 
-  get(id: number): ServerRecord | undefined {
+  get(id: number): RegisteredServer | undefined {
     return this.#byId.get(id)
   }
 
-  withDisk(diskUid: string): ServerRecord | undefined {
+  withDisk(diskUid: string): RegisteredServer | undefined {
     return [...this.#byId.values()].find((server) => server.diskUid === diskUid)
   }
 
   put(id: number, registration: Registration, nowWallMs: number): void {
     const { reports: _reports, ...rest } = registration
-    const server: ServerRecord = { id, ...rest }
+    const server: RegisteredServer = { id, ...rest }
     this.#byId.set(id, server)
     this.#rows.put({ ...rowOf(server), registered_ms: nowWallMs })
     this.#spreadLevel(server)
@@ -40,8 +40,8 @@ export class Servers {
     return Math.min(...[...this.#byId.values()].map(({ featureLevel }) => featureLevel))
   }
 
-  /** A disk that was replaced leaves a record for good. Its program is the one that has its address now: that one counts for it. */
-  #spreadLevel({ internalAddress, featureLevel }: ServerRecord): void {
+  /** A disk that was replaced leaves a row for good. Its program is the one that has its address now: that one counts for it. */
+  #spreadLevel({ internalAddress, featureLevel }: RegisteredServer): void {
     for (const [id, server] of this.#byId) {
       if (server.internalAddress === internalAddress) this.#byId.set(id, { ...server, featureLevel })
     }
@@ -76,7 +76,7 @@ export class Servers {
   }
 }
 
-const rowOf = (server: ServerRecord): ServerRow => ({
+const rowOf = (server: RegisteredServer): ServerRow => ({
   id: server.id,
   disk_uid: server.diskUid,
   name: server.name,
@@ -88,7 +88,7 @@ const rowOf = (server: ServerRecord): ServerRow => ({
   feature_level: server.featureLevel,
 })
 
-const recordOf = (row: ServerRow): ServerRecord => ({
+const serverOf = (row: ServerRow): RegisteredServer => ({
   id: row.id,
   diskUid: row.disk_uid,
   name: row.name,

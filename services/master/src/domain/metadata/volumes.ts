@@ -4,7 +4,7 @@
  */
 import { assert } from '@dfs/core'
 import { DfsError, type SealOrder, type VolumeOrder } from '@dfs/protocol'
-import { type CopyOfVolume, type OpenVolume } from '../../metadata/store.ts'
+import { type CopyOfVolume, type OpenVolumeInfo } from '../../metadata/store.ts'
 import { BoundedCache } from './bounded-cache.ts'
 import { type Named } from './reads.ts'
 import { type VolumeRow, type VolumeRows } from './cluster-rows.ts'
@@ -133,7 +133,7 @@ export class Volumes {
   }
 }
 
-export const openVolumeOf = (volume: Volume): OpenVolume => ({
+export const openVolumeOf = (volume: Volume): OpenVolumeInfo => ({
   volume: volume.id,
   kind: volume.kind,
   primary: volume.primary,
