@@ -41,7 +41,7 @@ export class Output {
   }
 
   /** One result that only `--json` shows, of work that is done whether somebody reads of it or not. */
-  async record(value: unknown): Promise<void> {
+  async jsonResult(value: unknown): Promise<void> {
     if (this.isJson) await this.#results.writeAside(line(jsonOf(value)))
   }
 
@@ -50,7 +50,7 @@ export class Output {
     await this.#results.write(bytes)
   }
 
-  /** To be called when the work is done: throws what went wrong with the records. */
+  /** To be called when the work is done: throws what went wrong with these results. */
   finish(): void {
     this.#results.finish()
   }

@@ -2,7 +2,7 @@
  * A log in which news is said once. A server without its master has the same to say every second, and nobody finds anything
  * in a file of that. The first line of a kind comes at once; the same again is counted, and the count is said with the
  * next line of it that is due: after a minute, then two, four, up to an hour. News that has not come for longer than that
- * is new again. Only warnings and errors are looked at: what is said less loudly is a record, not news.
+ * is new again. Only warnings and errors are looked at: what is said less loudly is for later, not news.
  */
 import { type Clock } from './clock.ts'
 import { type Log, type LogFields } from './log.ts'

@@ -59,7 +59,7 @@ async function getOne(context: Context, remote: string, local: string): Promise<
     await landLink(landing, target, context.random)
     context.progress.addFile()
   }
-  await context.output.record({ path, local: landing })
+  await context.output.jsonResult({ path, local: landing })
   return EXIT.ok
 }
 
@@ -117,5 +117,5 @@ async function landEntry(context: Context, { root, tree, entry }: OneEntry): Pro
       await slotFor(entry.size ?? 0, () => fetchFile(context, path, land))
     }
   }
-  await context.output.record({ kind: entry.kind, path })
+  await context.output.jsonResult({ kind: entry.kind, path })
 }

@@ -16,7 +16,7 @@ export const mkdir: Command = {
   async run({ client, output, signal }, { operands }) {
     const path = parseDirectoryPath(operands[0]!)
     const { operation } = await client.makeDirectory(path, { signal })
-    await output.record({ path, operation })
+    await output.jsonResult({ path, operation })
     return EXIT.ok
   },
 }

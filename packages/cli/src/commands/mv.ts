@@ -18,7 +18,7 @@ export const mv: Command = {
     const from = parseDirectoryPath(operands[0]!)
     const to = destinationOf(operands[1]!, baseNameOf(from))
     const { operation } = await client.move(from, to, { signal })
-    await output.record({ from, to, operation })
+    await output.jsonResult({ from, to, operation })
     return EXIT.ok
   },
 }

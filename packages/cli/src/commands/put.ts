@@ -128,7 +128,7 @@ async function putEntry(
   if (entry.kind === 'file') return await putLocalFile(context, { local: entry.path, path, isNamed: false })
   if (entry.kind === 'link') return await putLink(context, path, entry.target)
   await context.client.makeDirectory(path, context)
-  await context.output.record({ kind: 'directory', path })
+  await context.output.jsonResult({ kind: 'directory', path })
 }
 
 interface OneFile {
@@ -150,11 +150,11 @@ async function putFile(
 ): Promise<void> {
   const stored = await context.client.put(path, source, { ...options, signal: context.signal })
   context.progress.addFile()
-  await context.output.record(stored)
+  await context.output.jsonResult(stored)
 }
 
 async function putLink(context: Context, path: FilePath, target: string): Promise<void> {
   await context.client.link(path, target, { signal: context.signal })
   context.progress.addFile()
-  await context.output.record({ kind: 'link', path, target })
+  await context.output.jsonResult({ kind: 'link', path, target })
 }

@@ -27,7 +27,7 @@ export const rm: Command = {
 async function removeOne(context: Context, path: FilePath, isRecursive: boolean): Promise<void> {
   if (path === ROOT) throw new UsageError('the root cannot be deleted')
   const operation = await remove(context, path, isRecursive)
-  await context.output.record({ path, operation })
+  await context.output.jsonResult({ path, operation })
 }
 
 async function remove(

@@ -46,8 +46,8 @@ export async function askAll(transport: Transport, known: readonly KnownServer[]
     for (const one of round) {
       if (one === null) continue
       const { diskUid, name } = one.testimony
-      const record = known.find((server) => server.diskUid === diskUid)
-      const server = record ?? { id: null, name, diskUid, internalAddress: one.address }
+      const listed = known.find((server) => server.diskUid === diskUid)
+      const server = listed ?? { id: null, name, diskUid, internalAddress: one.address }
       answered.set(diskUid, { server: { ...server, internalAddress: one.address }, testimony: one.testimony })
       told.push(
         ...one.testimony.servers.map(({ id, name: other, internalAddress }) => ({
