@@ -28,7 +28,7 @@ const graph = Object.entries(MAY_IMPORT).map(([name, allowed]) => ({
   to: { path: '^packages/', pathNot: `^packages/(${[name, ...allowed].join('|')})/` },
 }))
 
-const FRAMEWORKS = '(^|/)node_modules/(fastify|@fastify|undici|pino|pino-pretty)(/|$)'
+const FRAMEWORKS = '(^|/)node_modules/(fastify|@fastify|undici|pino|pino-pretty|prom-client)(/|$)'
 
 export default {
   forbidden: [

@@ -16,6 +16,7 @@ export {
 } from './disk.ts'
 export { giveUpReserve, keepReserve, writeEssential } from './disk-reserve.ts'
 export { readWhole, writeDurably } from './durable-file.ts'
+export { BATCH_BOUNDS, Distribution, DURATION_BOUNDS_S } from './distribution.ts'
 export { type Log, type LogFields, silentLog } from './log.ts'
 export { printable, printableJson, printableLine } from './printable.ts'
 export { withoutRepetition } from './repeated-news.ts'

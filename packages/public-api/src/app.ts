@@ -2,7 +2,7 @@
  * The public REST API as one application, for master and chunk servers alike. It never listens: a service does that
  * with the instance, a test injects requests into it.
  */
-import { addHealthRoutes, buildHttpServer, crash } from '@dfs/service-kit'
+import { addHealthRoutes, addMetricsRoute, buildHttpServer, crash } from '@dfs/service-kit'
 import { type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { type FastifyInstance } from 'fastify'
 import { Addresses } from './addresses.ts'
@@ -26,8 +26,8 @@ import { addWorkerRoutes } from './workers.ts'
 
 /** Builds the application and makes it ready. Close it with `close()`. */
 export async function buildPublicApp(options: PublicAppOptions): Promise<FastifyInstance> {
-  const { clock, log, random, namespace, onFatal = crash, hasDocs = true } = options
-  const app = buildHttpServer({ clock, log, random, onFatal })
+  const { clock, log, random, namespace, metrics, onFatal = crash, hasDocs = true } = options
+  const app = buildHttpServer({ clock, log, random, onFatal, ...(metrics !== undefined && { metrics }) })
   const addresses = new Addresses(options.cluster.endpoints, options.allowedHosts)
   addAdmission(app, addresses)
   addContexts(app, clock)
@@ -44,7 +44,8 @@ export async function buildPublicApp(options: PublicAppOptions): Promise<Fastify
   addEntryRoutes(typed, namespace)
   addClusterRoutes(typed, { namespace, addresses })
   addWorkerRoutes(typed, options.node, addresses)
-  addHealthRoutes(app, options.readiness)
+  addHealthRoutes(app, options.readiness, metrics)
+  if (metrics !== undefined) addMetricsRoute(app, metrics)
   if (hasDocs) addOpenApiDocument(app)
   await app.ready()
   return app

@@ -46,6 +46,7 @@ export function addBodyRouting(app: FastifyInstance, clock: Clock): Bodies {
       const response = awaiting.get(request.raw)
       const askForBody = response === undefined ? null : () => response.writeContinue()
       request.bodyReader = new RequestBody(request.raw, { watch, askForBody })
+      request.bodyCount = request.bodyReader
       return request.bodyReader
     },
     isAwaited: ({ raw }) => awaiting.has(raw),

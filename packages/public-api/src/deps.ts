@@ -1,6 +1,7 @@
 /** What the public application is made of; every group of routes takes what it needs of it. */
 import { type Clock, type Log, type Random } from '@dfs/core'
 import { type FileService, type Namespace, type Readiness } from '@dfs/protocol'
+import { type Metrics } from '@dfs/service-kit'
 import { type Endpoints } from './addresses.ts'
 import { type RedirectTarget } from './file-redirects.ts'
 import { type OwnNode } from './workers.ts'
@@ -29,6 +30,8 @@ export interface PublicAppOptions {
   readonly allowedHosts: readonly string[]
   /** What `/readyz` says. */
   readonly readiness: () => Readiness | Promise<Readiness>
+  /** What `/metrics` says, requests included; no such route without. */
+  readonly metrics?: Metrics
   /** Whether `/docs` and `/openapi.json` exist; they cost a third of a second at the start. Default true. */
   readonly hasDocs?: boolean
   /** Told about bugs; the process should end. By default the error becomes an uncaught exception. */

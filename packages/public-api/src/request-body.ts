@@ -63,6 +63,11 @@ export class RequestBody implements BodySource {
     return this.#state === 'idle' && this.#options.askForBody !== null
   }
 
+  /** Bytes that have come so far. */
+  get receivedBytes(): number {
+    return this.#received
+  }
+
   next(): Promise<Uint8Array | null> {
     if (this.#state === 'idle') this.#open()
     const piece = this.#pieces.shift()

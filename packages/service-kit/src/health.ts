@@ -2,6 +2,7 @@
 import { DfsError, Problem, type Readiness } from '@dfs/protocol'
 import { type FastifyInstance } from 'fastify'
 import Type from 'typebox'
+import { type Metrics } from './metrics/metrics.ts'
 import { sendProblem } from './problem.ts'
 
 const Health = Type.Object({ status: Type.Literal('ok') }, { description: 'Yes' })
@@ -16,8 +17,15 @@ const Ready = Type.Object(
   { description: 'Yes' },
 )
 
-/** `readiness` is asked for each request of `/readyz`. */
-export function addHealthRoutes(app: FastifyInstance, readiness: () => Readiness | Promise<Readiness>): void {
+/** `readiness` is asked for each request of `/readyz`, and with the metrics. */
+export function addHealthRoutes(
+  app: FastifyInstance,
+  readiness: () => Readiness | Promise<Readiness>,
+  metrics?: Metrics,
+): void {
+  metrics?.gauge('dfs_ready', 'Whether `/readyz` answers 200.', async () =>
+    Number((await readiness()).whyNot === null),
+  )
   app.get(
     '/healthz',
     {

@@ -9,6 +9,8 @@ import { type IncomingMessage } from 'node:http'
 import { ClientErrors } from './client-error.ts'
 import { ConnectionPlaces } from './connection-places.ts'
 import { HTTP_LIMITS } from './http-limits.ts'
+import { type EndedRequest, HttpMetrics } from './metrics/http-metrics.ts'
+import { type Metrics } from './metrics/metrics.ts'
 import { noSuchMethod, RouteMethods } from './route-methods.ts'
 import { isFatal, isSafeMethod, sendProblem, toDfsError } from './problem.ts'
 import { compileRouteSchema } from './validation.ts'
@@ -22,6 +24,8 @@ export interface HttpServerOptions {
    * as {@link crash} does.
    */
   readonly onFatal: (error: Error) => void
+  /** Where requests are counted. */
+  readonly metrics?: Metrics
 }
 
 declare module 'fastify' {
@@ -35,12 +39,14 @@ declare module 'fastify' {
     operation: string
     /** Body bytes of an answer that was not sent through Fastify. */
     sentBytes: number
+    /** The reader of its body, as far as it counts; null where nobody has asked for one. */
+    bodyCount: { readonly receivedBytes: number } | null
   }
 }
 
 const LOGGED_PATH_MAX = 1024
 /** What watchers, the gateway among them, ask every few seconds, for ever. */
-const ROUTINE: ReadonlySet<string> = new Set(['getHealth', 'getReadiness', 'listServers'])
+const ROUTINE: ReadonlySet<string> = new Set(['getHealth', 'getReadiness', 'listServers', 'readMetrics'])
 
 /** Builds the instance. Add routes, then `ready()`. */
 export function buildHttpServer(options: HttpServerOptions): FastifyInstance {
@@ -51,6 +57,15 @@ export function buildHttpServer(options: HttpServerOptions): FastifyInstance {
     newRequestId,
     onAnswered: (fields) => options.log.info(fields, 'refused what is not a request'),
   })
+  const { clock, log, metrics } = options
+  const places = new ConnectionPlaces({
+    clock,
+    log,
+    max: HTTP_LIMITS.connectionsMax,
+    latest: clientErrors.latest,
+  })
+  const counted = metrics === undefined ? null : new HttpMetrics(metrics, () => places.count)
+  const watchEnd = requestEnds(options, counted)
   const app = Fastify({
     logger: false,
     genReqId: (raw: IncomingMessage) => givenRequestId(raw) ?? newRequestId(),
@@ -65,7 +80,7 @@ export function buildHttpServer(options: HttpServerOptions): FastifyInstance {
     routerOptions: { maxParamLength: HTTP_LIMITS.headerBytesMax },
     clientErrorHandler: clientErrors.answer,
     frameworkErrors: (error, request, reply) => {
-      answerFrameworkError(options, error, request as FastifyRequest, reply as unknown as FastifyReply)
+      answerFrameworkError(watchEnd, error, request as FastifyRequest, reply as unknown as FastifyReply)
     },
     http: {
       headersTimeout: HTTP_LIMITS.headersTimeoutMs,
@@ -76,19 +91,12 @@ export function buildHttpServer(options: HttpServerOptions): FastifyInstance {
       insecureHTTPParser: false,
     },
   })
-  const { clock, log } = options
-  const places = new ConnectionPlaces({
-    clock,
-    log,
-    max: HTTP_LIMITS.connectionsMax,
-    latest: clientErrors.latest,
-  })
   app.server.on('connection', places.take)
   app.server.on('close', () => places.close())
   app.setValidatorCompiler(compileRouteSchema)
   // A compiled serialiser for each documented answer takes a fifth of a second to build, and is no faster.
   app.setSerializerCompiler(() => (value) => JSON.stringify(value))
-  addRequestHooks(app, options, clientErrors)
+  addRequestHooks(app, watchEnd, clientErrors)
   addErrorAnswers(app, options)
   addNotFoundAnswers(app, methods)
   return app
@@ -108,22 +116,33 @@ function givenRequestId(raw: IncomingMessage): string | null {
   return typeof given === 'string' && /^[A-Za-z0-9._-]{1,64}$/.test(given) ? given : null
 }
 
-function addRequestHooks(
-  app: FastifyInstance,
-  { clock, log }: HttpServerOptions,
-  clientErrors: ClientErrors,
-): void {
+/** To be called as soon as a request is there: its time begins, and its end will be counted and logged. */
+type WatchEnd = (request: FastifyRequest, reply: FastifyReply) => void
+
+function requestEnds({ clock, log }: HttpServerOptions, counted: HttpMetrics | null): WatchEnd {
   const logRequest = requestLog(log)
+  return (request, reply) => {
+    request.startedMs = clock.monotonicMs()
+    counted?.begin()
+    // Fastify's own hook does not see a client that goes away before its answer.
+    reply.raw.once('close', () => {
+      const ended = endedRequest(request, reply, clock)
+      counted?.end(ended)
+      logRequest(describeRequest(request, ended))
+    })
+  }
+}
+
+function addRequestHooks(app: FastifyInstance, watchEnd: WatchEnd, clientErrors: ClientErrors): void {
   app.decorateRequest('startedMs', 0)
   app.decorateRequest('operation', '')
   app.decorateRequest('sentBytes', 0)
+  app.decorateRequest('bodyCount', null)
   app.addHook('onRequest', (request, reply, done) => {
-    request.startedMs = clock.monotonicMs()
     // Not on the raw answer: a header there makes Node take its slow way with all others.
     reply.header(HEADERS.requestId, request.id)
     clientErrors.track(reply.raw)
-    // Fastify's own hook does not see a client that goes away before its answer.
-    reply.raw.once('close', () => logRequest(describeRequest(request, reply, clock)))
+    watchEnd(request, reply)
     done()
   })
   app.addHook('onRoute', (route) => {
@@ -150,25 +169,33 @@ function requestLog(log: Log): (fields: Record<string, unknown>) => void {
   }
 }
 
-function describeRequest(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  clock: Clock,
-): Record<string, unknown> {
-  const { raw, id, operation, startedMs } = request
+function endedRequest(request: FastifyRequest, reply: FastifyReply, clock: Clock): EndedRequest {
+  const { raw, operation, startedMs, bodyCount } = request
+  const isHead = raw.method === 'HEAD'
+  return {
+    operation,
+    status: reply.raw.statusCode,
+    isAborted: !reply.raw.writableFinished,
+    seconds: (clock.monotonicMs() - startedMs) / 1000,
+    bytesIn: bodyCount?.receivedBytes ?? Number(raw.headers['content-length'] ?? 0),
+    bytesOut: isHead ? 0 : request.sentBytes || Number(reply.getHeader('content-length') ?? 0),
+  }
+}
+
+function describeRequest({ raw, id }: FastifyRequest, ended: EndedRequest): Record<string, unknown> {
   const url = raw.url ?? ''
   const queryAt = url.indexOf('?')
   const end = Math.min(queryAt === -1 ? url.length : queryAt, LOGGED_PATH_MAX)
-  const isAborted = !reply.raw.writableFinished
+  const { operation, status, bytesIn, bytesOut, seconds, isAborted } = ended
   return {
     id,
     operation,
     method: raw.method,
     path: end === url.length ? url : url.slice(0, end),
-    status: reply.raw.statusCode,
-    bytesIn: Number(raw.headers['content-length'] ?? 0),
-    bytesOut: raw.method === 'HEAD' ? 0 : request.sentBytes || Number(reply.getHeader('content-length') ?? 0),
-    ms: Math.round((clock.monotonicMs() - startedMs) * 100) / 100,
+    status,
+    bytesIn,
+    bytesOut,
+    ms: Math.round(seconds * 100_000) / 100,
     ...(isAborted ? { aborted: true } : null),
   }
 }
@@ -196,15 +223,14 @@ export function crash(error: Error): void {
 
 /** Errors of the router run no hooks, so what the hooks do is done here. */
 function answerFrameworkError(
-  { log, clock }: HttpServerOptions,
+  watchEnd: WatchEnd,
   error: Error,
   request: FastifyRequest,
   reply: FastifyReply,
 ): void {
-  request.startedMs = clock.monotonicMs()
   request.operation = ''
   reply.raw.setHeader(HEADERS.requestId, request.id)
-  reply.raw.once('close', () => log.info(describeRequest(request, reply, clock), 'request'))
+  watchEnd(request, reply)
   if (
     request.raw.headers['content-length'] !== undefined ||
     request.raw.headers['transfer-encoding'] !== undefined

@@ -22,6 +22,9 @@ export {
   type LogOptions,
   type ServiceLog,
 } from './logging.ts'
+export { type Labels, Metrics, type Read, type Sample } from './metrics/metrics.ts'
+export { addMetricsRoute } from './metrics/metrics-route.ts'
+export { addProcessMetrics, PROGRAM_VERSION } from './metrics/process-metrics.ts'
 export { NODE_SETTINGS } from './node-settings.ts'
 export { isSafeMethod, PROBLEM_TYPE, sendProblem, toDfsError } from './problem.ts'
 export { runService, type ServiceContext, type ServiceDefinition } from './service.ts'

@@ -27,6 +27,8 @@ export interface LogOptions {
 
 /** A {@link Log} that may hold lines back for up to {@link FLUSH_MS}. */
 export interface ServiceLog extends Log {
+  /** Warnings and errors so far, those that were not written because they repeat others included. */
+  readonly counts: Readonly<Record<'warn' | 'error', number>>
   /** Writes what is held back, before it returns. */
   flush(): void
 }
@@ -71,7 +73,15 @@ export function createLog({ clock, level, format, service, write }: LogOptions):
     warn: (fields, message) => logger.warn(fields, message),
     error: (fields, message) => logger.error(fields, message),
   }
-  return { ...withoutRepetition(log, clock), flush }
+  const told = withoutRepetition(log, clock)
+  const counts = { warn: 0, error: 0 }
+  const counting =
+    (name: 'warn' | 'error'): Log['warn'] =>
+    (fields, message) => {
+      counts[name] += 1
+      told[name](fields, message)
+    }
+  return { ...told, warn: counting('warn'), error: counting('error'), counts, flush }
 }
 
 interface StandardOutput {

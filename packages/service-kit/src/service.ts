@@ -8,6 +8,8 @@ import { loadConfig, unknownVariables } from './config.ts'
 import { type Lifecycle, runProcess } from './lifecycle.ts'
 import { openServiceLog } from './log-settings.ts'
 import { type ServiceLog } from './logging.ts'
+import { Metrics } from './metrics/metrics.ts'
+import { addProcessMetrics } from './metrics/process-metrics.ts'
 
 /** For the command line tool, which may share an environment with a service. */
 const OF_THE_TOOL: ReadonlySet<string> = new Set(['DFS_URL'])
@@ -29,6 +31,8 @@ export interface ServiceContext<S extends TObject> {
   readonly lifecycle: Lifecycle
   readonly config: Static<S>
   readonly log: ServiceLog
+  /** Of this process, which have what every process tells; `/metrics` is for {@link addMetricsRoute}. */
+  readonly metrics: Metrics
 }
 
 /** Runs `start` with a valid configuration; without one the process says what is wrong, and exits with 78. */
@@ -43,6 +47,8 @@ export function runService<S extends TObject>(
     for (const variable of unknownVariables(schema, env).filter((name) => !OF_THE_TOOL.has(name))) {
       log.warn({ variable }, 'this service knows no such variable; it has no effect')
     }
-    await start({ lifecycle, config, log })
+    const metrics = new Metrics()
+    lifecycle.onStop('stores', 'metrics', addProcessMetrics(metrics, { ...definition, log }))
+    await start({ lifecycle, config, log, metrics })
   })
 }

@@ -7,7 +7,7 @@ function newLifecycle(clock = new ManualClock()) {
   const note = (fields: object): void => {
     if ('step' in fields) failed.push(fields.step)
   }
-  const log = { debug() {}, info() {}, warn() {}, error: note, flush() {} }
+  const log = { debug() {}, info() {}, warn() {}, error: note, counts: { warn: 0, error: 0 }, flush() {} }
   return { lifecycle: new Lifecycle({ clock, log, drainDeadlineMs: 50, stopDeadlineMs: 100 }), failed }
 }
 

@@ -35,7 +35,12 @@ runService(SERVICE, start)
 const isRefusal = (error: Error): boolean => error instanceof DfsError && REFUSALS.has(error.code)
 const REFUSALS: ReadonlySet<string> = new Set(['WRONG_CLUSTER', 'STALE_INCARNATION', 'OUTDATED_PROGRAM'])
 
-async function start({ lifecycle, config, log }: ServiceContext<typeof ChunkServerConfig>): Promise<void> {
+async function start({
+  lifecycle,
+  config,
+  log,
+  metrics,
+}: ServiceContext<typeof ChunkServerConfig>): Promise<void> {
   const internalPort = config.internalPort ?? config.port + 100
   const clusterKey = await readClusterKey(config.clusterKeyFile)
   const lock = await lifecycle.step('lock the data directory', () => lockDirectory(config.dataDir))
@@ -76,6 +81,7 @@ async function start({ lifecycle, config, log }: ServiceContext<typeof ChunkServ
       allowedHosts: config.allowedHosts,
       readiness: () => readinessOf(lifecycle, server),
       onFatal,
+      metrics,
     })
     lifecycle.onStop('listeners', 'public API', () => app.close())
     await app.listen({ host: config.listenHost, port: config.port })

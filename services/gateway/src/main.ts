@@ -2,7 +2,14 @@
 /** The process: configuration, the client of the cluster, the line protocol, health, and the order in which they stop. */
 import { createClient } from '@dfs/client'
 import { NodeClock, NodeRandom } from '@dfs/node-runtime'
-import { addHealthRoutes, buildHttpServer, crash, runService, type ServiceContext } from '@dfs/service-kit'
+import {
+  addHealthRoutes,
+  addMetricsRoute,
+  buildHttpServer,
+  crash,
+  runService,
+  type ServiceContext,
+} from '@dfs/service-kit'
 import { clientStore } from './client-store.ts'
 import { buildGateway } from './gateway.ts'
 import { checkRelations, gatewayConfigOf, GatewayServiceConfig } from './service-config.ts'
@@ -38,7 +45,12 @@ const SERVICE = {
 
 runService(SERVICE, start)
 
-async function start({ lifecycle, config, log }: ServiceContext<typeof GatewayServiceConfig>): Promise<void> {
+async function start({
+  lifecycle,
+  config,
+  log,
+  metrics,
+}: ServiceContext<typeof GatewayServiceConfig>): Promise<void> {
   const { storeDeadlineMs, ...lineConfig } = gatewayConfigOf(config)
   const deadlineMs = storeDeadlineMs - GIVE_UP_EARLIER_MS
   const client = createClient({ url: config.masterUrl, clock, random, deadlineMs })
@@ -74,8 +86,9 @@ async function start({ lifecycle, config, log }: ServiceContext<typeof GatewaySe
   lifecycle.onStop('drain', 'line protocol', () => gateway.close())
   const ports = await lifecycle.step('open the ports of the line protocol', () => gateway.start())
 
-  const health = buildHttpServer({ clock, log, random, onFatal: crash })
-  addHealthRoutes(health, () => lifecycle.unreadiness() ?? watch.readiness())
+  const health = buildHttpServer({ clock, log, random, onFatal: crash, metrics })
+  addHealthRoutes(health, () => lifecycle.unreadiness() ?? watch.readiness(), metrics)
+  addMetricsRoute(health, metrics)
   lifecycle.onStop('listeners', 'health', () => health.close())
   await lifecycle.step('listen', () => health.listen({ host: config.listenHost, port: config.port }))
   log.info({ url: `http://${config.listenHost}:${config.port}`, ...ports }, 'listening')

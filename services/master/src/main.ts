@@ -32,7 +32,12 @@ const isRefusal = (error: unknown): error is DfsError =>
 
 runService(SERVICE, start)
 
-async function start({ lifecycle, config, log }: ServiceContext<typeof MasterConfig>): Promise<void> {
+async function start({
+  lifecycle,
+  config,
+  log,
+  metrics,
+}: ServiceContext<typeof MasterConfig>): Promise<void> {
   const internalPort = config.internalPort ?? config.port + 100
   const clusterKey = await ensureClusterKey(config.clusterKeyFile, random)
   const runtime = await nodeRuntime({
@@ -87,6 +92,7 @@ async function start({ lifecycle, config, log }: ServiceContext<typeof MasterCon
     allowedHosts: config.allowedHosts,
     readiness: () => lifecycle.unreadiness() ?? master.readiness(),
     onFatal,
+    metrics,
   })
   lifecycle.onStop('listeners', 'public API', () => app.close())
   await lifecycle.step('listen', () => app.listen({ host: config.listenHost, port: config.port }))
