@@ -1,7 +1,10 @@
 /** Bugs in how chunk servers keep bytes. */
 import { type PlantedBug } from './planted-bug.ts'
 
-const COPY = 'services/chunk-server/src/volume/volume-copy.ts'
+const VOLUME = 'services/chunk-server/src/volume'
+const COPY = `${VOLUME}/volume-copy.ts`
+const LOG = `${VOLUME}/copy-log.ts`
+const VERIFICATION = `${VOLUME}/copy-verification.ts`
 
 export const STORAGE_BUGS: readonly PlantedBug[] = [
   {
@@ -24,7 +27,7 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
     name: 'acknowledge before the sync',
     promise: 'an acknowledged write has been synced on every copy',
     file: COPY,
-    oldText: '      await this.#sync(file)\n    } finally',
+    oldText: '      await this.#log.sync(file)\n    } finally',
     newText: '    } finally',
   },
   {
@@ -38,7 +41,7 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
     name: 'retry a failed sync',
     promise: 'after a failed sync a file is never trusted or synced again',
     file: COPY,
-    oldText: 'await this.#sync(file)\n    } finally',
+    oldText: 'await this.#log.sync(file)\n    } finally',
     newText: 'await file.sync().catch(() => file.sync())\n    } finally',
   },
   {
@@ -53,22 +56,22 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
     name: 'take a sync without room for a write without room',
     promise: 'after a failed sync a file is never trusted or synced again',
     file: COPY,
-    oldText: 'await this.#sync(file)\n    } finally',
-    newText: 'await this.#write(() => file.sync())\n    } finally',
+    oldText: 'await this.#log.sync(file)\n    } finally',
+    newText: 'await this.#log.write(() => file.sync())\n    } finally',
     test: 'services/chunk-server/test/volume-copy.test.ts',
   },
   {
     name: 'verify what may be in memory only',
     promise: 'a copy is in-sync only when every block was verified (R8)',
-    file: COPY,
-    oldText: 'await this.#withFile((file) => this.#sync(file))',
+    file: VERIFICATION,
+    oldText: 'await log.withFile((file) => log.sync(file))',
     newText: '',
     test: 'services/chunk-server/test/repair.test.ts',
   },
   {
     name: 'believe that a repair was written',
     promise: 'what was mended is read back (R20)',
-    file: COPY,
+    file: LOG,
     oldText: '      if (!areEqual(stored, bytes)) throw new DiskError',
     newText: '      if (stored.byteLength !== bytes.byteLength) throw new DiskError',
     test: 'services/chunk-server/test/repair.test.ts',
@@ -84,9 +87,9 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
   {
     name: 'verify over what was found wrong meanwhile',
     promise: 'a copy is in-sync only when every block was verified (R8)',
-    file: COPY,
-    oldText: 'Math.min(validTo, this.#doubtfulFrom, this.#state.sealedLengthBytes ?? 0)',
-    newText: 'Math.min(validTo, this.#state.sealedLengthBytes ?? 0)',
+    file: VERIFICATION,
+    oldText: 'Math.min(validTo, this.#doubtfulFrom, note.state.sealedLengthBytes ?? 0)',
+    newText: 'Math.min(validTo, note.state.sealedLengthBytes ?? 0)',
     test: 'services/chunk-server/test/volume-copy.test.ts',
   },
   {
@@ -100,8 +103,8 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
   {
     name: 'go on after a failed write',
     promise: 'after a failed sync a file is never trusted or synced again',
-    file: COPY,
-    oldText: "      if (!isOutOfRoom(error)) await this.#change({ state: 'failed' })\n",
+    file: LOG,
+    oldText: "      if (!isOutOfRoom(error)) await this.#note.change({ state: 'failed' })\n",
     newText: '',
     test: 'services/chunk-server/test/volume-copy.test.ts',
   },
@@ -117,9 +120,9 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
     name: 'cut off what recovery cannot read',
     promise: 'recovery truncates nothing before the master has answered (R10)',
     file: COPY,
-    oldText: '    copy.#syncedLength = survey.validTo\n',
+    oldText: '    if (isWhole) return new VolumeCopy',
     newText:
-      '    copy.#syncedLength = survey.validTo\n    await copy.#withFile((file) => file.truncate(survey.validTo))\n',
+      '    if (!isWhole) await deps.files.use(name, (file) => file.truncate(validTo))\n    if (isWhole) return new VolumeCopy',
   },
   {
     name: 'append at any offset',
@@ -132,8 +135,8 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
     name: 'take a seal without keeping it',
     promise: 'every order is carried out, and a sealed copy is verified (R8, R18)',
     file: COPY,
-    oldText: "    if (state !== 'open') return await this.#saved\n",
-    newText: "    if (state !== 'open' || sealedLengthBytes > 0) return await this.#saved\n",
+    oldText: "    if (state !== 'open') return await this.#note.settled\n",
+    newText: "    if (state !== 'open' || sealedLengthBytes > 0) return await this.#note.settled\n",
   },
   {
     name: 'start twice in one incarnation',
@@ -145,7 +148,7 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
   {
     name: 'call a copy verified that was not read to its end',
     promise: 'a copy is in-sync only when every block was verified (R8)',
-    file: COPY,
+    file: VERIFICATION,
     oldText: 'const validTo = damaged[0]?.at ?? sealedLengthBytes',
     newText: 'const validTo = sealedLengthBytes',
     test: 'services/chunk-server/test/verifier.test.ts',
@@ -222,8 +225,8 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
   {
     name: 'call a copy verified before what its records say is kept',
     promise: 'a backup that lacks what was acknowledged is not obeyed (R5, R6)',
-    file: COPY,
-    oldText: '    await this.#deps.keepWitness(witness)\n',
+    file: VERIFICATION,
+    oldText: '    await keepWitness(witness)\n',
     newText: '',
     test: 'services/chunk-server/test/witness-keeper.test.ts',
   },

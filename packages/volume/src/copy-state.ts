@@ -15,6 +15,8 @@ const Id = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
 const WrittenOrder = Type.Object({
   volume: Id,
   kind: Type.Enum(['small', 'large']),
+  /** The size of this volume, if it has one of its own. */
+  sizeBytes: Type.Optional(Id),
   /** 16 hexadecimal digits. */
   salt: Type.String({ pattern: '^[0-9a-f]{16}$' }),
   primary: Type.Object({ server: Id, incarnation: Id }),

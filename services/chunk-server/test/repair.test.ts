@@ -21,10 +21,11 @@ import {
   VOLUMES_DIRECTORY,
 } from '@dfs/volume'
 import { describe, expect, it } from 'vitest'
-import { saveState } from '../src/volume/copy-state.ts'
+import { saveState } from '../src/volume/copy-note.ts'
 import { OpenFiles } from '../src/volume/open-files.ts'
 import { repairCopy } from '../src/workers/repair.ts'
-import { type CopyDeps, fromHex, type Span, VolumeCopy } from '../src/volume/volume-copy.ts'
+import { fromHex, type Span } from '../src/volume/copy-verification.ts'
+import { type CopyDeps, VolumeCopy } from '../src/volume/volume-copy.ts'
 import { finish } from './finish.ts'
 import { copyDeps } from './store-deps.ts'
 
@@ -99,7 +100,7 @@ class Bench {
       await file.appendv([bytes])
       await file.sync()
       await file.close()
-      await saveState(disk, SEALED, crc32)
+      await saveState({ disk, crc32 }, SEALED)
     })
     return bench
   }

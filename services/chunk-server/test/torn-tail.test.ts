@@ -8,8 +8,9 @@ import { formatId, type VolumeOrder } from '@dfs/protocol'
 import { SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
 import { copyLogName, type CopyState, frameRecord, sumContent, VOLUMES_DIRECTORY } from '@dfs/volume'
 import { describe, expect, it } from 'vitest'
-import { saveState } from '../src/volume/copy-state.ts'
-import { fromHex, type VolumeCopy } from '../src/volume/volume-copy.ts'
+import { saveState } from '../src/volume/copy-note.ts'
+import { fromHex } from '../src/volume/copy-verification.ts'
+import { type VolumeCopy } from '../src/volume/volume-copy.ts'
 import { VolumeStore } from '../src/volume/volume-store.ts'
 import { finish } from './finish.ts'
 import { storeDeps } from './store-deps.ts'
@@ -76,7 +77,7 @@ class Server {
     await server.simulation.complete(async () => {
       await disk.makeDirectory(VOLUMES_DIRECTORY)
       await disk.syncDirectory('')
-      await saveState(disk, OPEN, crc32)
+      await saveState({ disk, crc32 }, OPEN)
       const file = await disk.open(LOG, 'create')
       await file.appendv([LOG_BYTES.bytes])
       await file.sync()
@@ -97,7 +98,7 @@ class Server {
   async recovered<T>(saved: CopyState, look: (copy: VolumeCopy) => Promise<T>): Promise<T> {
     return this.simulation.complete(async () => {
       const { runtime } = this.node
-      await saveState(runtime.disk, saved, crc32)
+      await saveState({ disk: runtime.disk, crc32 }, saved)
       const store = await VolumeStore.open(storeDeps(runtime))
       const seen = await look(store.require(VOLUME))
       await store.close()

@@ -29,7 +29,8 @@ import {
   type Witness,
 } from '@dfs/volume'
 import { type Tuning } from '../tuning.ts'
-import { fromHex, type VolumeCopy } from '../volume/volume-copy.ts'
+import { fromHex } from '../volume/copy-verification.ts'
+import { type VolumeCopy } from '../volume/volume-copy.ts'
 
 const QUEUE_RECORDS_MAX = 16_384
 

@@ -13,7 +13,7 @@ import {
 } from '@dfs/protocol'
 import { type CopyState, type Crc32, newest, VOLUMES_DIRECTORY, volumesIn, type Witness } from '@dfs/volume'
 import { type AppendGuard } from './append-guard.ts'
-import { loadState } from './copy-state.ts'
+import { loadState } from './copy-note.ts'
 import { OpenFiles } from './open-files.ts'
 import { RecoveryProgress } from './recovery-progress.ts'
 import { type CopyDeps, VolumeCopy } from './volume-copy.ts'
@@ -303,9 +303,9 @@ export class VolumeStore {
     volume: number,
     { onRead, signal }: { onRead: (bytes: number) => void; signal?: AbortSignal },
   ): Promise<VolumeCopy | null> {
-    const { disk, log, crc32 } = this.#deps
+    const { log } = this.#deps
     try {
-      const state = await loadState(disk, volume, crc32)
+      const state = await loadState(this.#deps, volume)
       if (state === null) return null
       return await VolumeCopy.recover({ ...this.#deps, files: this.#files }, state, onRead)
     } catch (error) {

@@ -12,7 +12,8 @@ import {
 } from '@dfs/core'
 import { type CheckProgress } from '@dfs/protocol'
 import { advance, type Reading } from '../volume/reading.ts'
-import { type Span, type VolumeCopy } from '../volume/volume-copy.ts'
+import { type Span } from '../volume/copy-verification.ts'
+import { type VolumeCopy } from '../volume/volume-copy.ts'
 import { type VolumeStore } from '../volume/volume-store.ts'
 
 const BYTES_PER_SECOND_MAX = 64 * 1024 * 1024

@@ -5,7 +5,8 @@
  */
 import { assembleRecord, type ReadInto, scanVolume } from '@dfs/volume'
 import { type Reading } from '../volume/reading.ts'
-import { type Span, type VolumeCopy } from '../volume/volume-copy.ts'
+import { type Span } from '../volume/copy-verification.ts'
+import { type VolumeCopy } from '../volume/volume-copy.ts'
 
 export interface Repaired {
   readonly records: number

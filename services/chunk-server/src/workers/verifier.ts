@@ -16,7 +16,8 @@ import {
 import { formatId } from '@dfs/protocol'
 import { type ReadInto } from '@dfs/volume'
 import { advance, type Reading } from '../volume/reading.ts'
-import { type Span, type VolumeCopy } from '../volume/volume-copy.ts'
+import { type Span } from '../volume/copy-verification.ts'
+import { type VolumeCopy } from '../volume/volume-copy.ts'
 import { type VolumeStore } from '../volume/volume-store.ts'
 import { repairCopy } from './repair.ts'
 
