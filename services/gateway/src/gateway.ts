@@ -6,7 +6,7 @@ import { checkConfig, type GatewayConfig, type ReleaseRule } from './config.ts'
 import { type Advertised } from './master-requests.ts'
 import { type Listen, type Listener, type LineSocket, type LineStore } from './ports.ts'
 import { ReleasePairs } from './release.ts'
-import { Session } from './session.ts'
+import { LineConnection } from './line-connection.ts'
 import { SlowReaders } from './slow-readers.ts'
 import { listenTcp } from './sockets.ts'
 import { StreamPlaces } from './stream-places.ts'
@@ -57,9 +57,9 @@ class TcpGateway implements Gateway {
   readonly #uploads: StreamPlaces
   readonly #slowReaders: SlowReaders
   readonly #pairs = new ReleasePairs()
-  readonly #sessions = new Map<Session, Promise<void>>()
+  readonly #connections = new Map<LineConnection, Promise<void>>()
   /** Those that wait for their clients' next messages, the idlest first. */
-  readonly #idle = new Set<Session>()
+  readonly #idle = new Set<LineConnection>()
   readonly #listeners: Listener[] = []
   #advertised: Advertised = { host: null, ports: [], releasePort: null }
   #closed: Promise<void> | null = null
@@ -75,7 +75,7 @@ class TcpGateway implements Gateway {
   }
 
   get connectionsCount(): number {
-    return this.#sessions.size
+    return this.#connections.size
   }
 
   get heldBytes(): number {
@@ -112,12 +112,12 @@ class TcpGateway implements Gateway {
   async #close(): Promise<void> {
     const { clock, config } = this.#options
     await Promise.all(this.#listeners.map((listener) => listener.close()))
-    for (const session of this.#sessions.keys()) session.close()
+    for (const connection of this.#connections.keys()) connection.close()
     const finished = new AbortController()
     const deadline = clock.sleep(config.drainDeadlineMs, finished.signal).catch(() => {})
-    await Promise.race([Promise.all(this.#sessions.values()), deadline])
+    await Promise.race([Promise.all(this.#connections.values()), deadline])
     finished.abort()
-    for (const session of this.#sessions.keys()) session.reset()
+    for (const connection of this.#connections.keys()) connection.reset()
   }
 
   async #open(port: number, kind: LinePort, release: ReleaseRule): Promise<number> {
@@ -132,12 +132,12 @@ class TcpGateway implements Gateway {
 
   #accept(socket: LineSocket, port: LinePort, release: ReleaseRule): void {
     const { store, clock, log, config } = this.#options
-    if (this.#closed !== null || (this.#sessions.size >= config.connectionsMax && !this.#makeRoom())) {
+    if (this.#closed !== null || (this.#connections.size >= config.connectionsMax && !this.#makeRoom())) {
       log.warn({ remote: socket.remoteAddress }, 'connection refused: all places are taken')
       socket.reset()
       return
     }
-    const session = new Session({
+    const connection = new LineConnection({
       socket,
       port,
       release,
@@ -150,14 +150,14 @@ class TcpGateway implements Gateway {
       uploads: this.#uploads,
       slowReaders: this.#slowReaders,
       onIdle: (isIdle) => {
-        if (isIdle) this.#idle.add(session)
-        else this.#idle.delete(session)
+        if (isIdle) this.#idle.add(connection)
+        else this.#idle.delete(connection)
       },
       advertised: () => this.#advertised,
       storeDeadlineMs: config.storeDeadlineMs,
     })
-    const ended = session.run().finally(() => this.#forget(session))
-    this.#sessions.set(session, ended)
+    const ended = connection.run().finally(() => this.#forget(connection))
+    this.#connections.set(connection, ended)
   }
 
   /** Ends a connection that nobody is served on, or whose client does not take what it asked for. Whether there was one. */
@@ -169,8 +169,8 @@ class TcpGateway implements Gateway {
     return true
   }
 
-  #forget(session: Session): void {
-    this.#idle.delete(session)
-    this.#sessions.delete(session)
+  #forget(connection: LineConnection): void {
+    this.#idle.delete(connection)
+    this.#connections.delete(connection)
   }
 }

@@ -1,7 +1,7 @@
 /** `dfs line`: a conversation in the older line protocol. */
 import { type Command } from '../command.ts'
 import { EXIT, UsageError } from '../exit-codes.ts'
-import { runLineSession } from '../local/line-session.ts'
+import { runLineConversation } from '../local/line-conversation.ts'
 
 export const line: Command = {
   name: 'line',
@@ -15,7 +15,7 @@ export const line: Command = {
   ],
   options: {},
   async run({ stdin, stdout, signal }, { operands }) {
-    await runLineSession({ ...addressOf(operands[0]!), stdin, stdout, signal })
+    await runLineConversation({ ...addressOf(operands[0]!), stdin, stdout, signal })
     return EXIT.ok
   },
 }

@@ -20,7 +20,7 @@ import {
 } from '@dfs/core'
 import { DfsError, ERRORS, WIRE_BODY_BYTES_MAX } from '@dfs/protocol'
 import { type CallProof } from './call-proof.ts'
-import { type Admission, type AskedCall, CallSession } from './call-session.ts'
+import { type Admission, type AskedCall, ServedConnection } from './served-connection.ts'
 import { answerUpgrade, errorReply } from './handshake.ts'
 import { type InboundBody } from './inbound-body.ts'
 import { type RequestHead } from './request-head.ts'
@@ -66,7 +66,7 @@ export class CallServer implements TransportServer {
   readonly #streams: ServedStreams | null
   readonly #streamRoutes: ReadonlySet<string>
   readonly #server: Server
-  readonly #sessions = new Set<CallSession>()
+  readonly #connections = new Set<ServedConnection>()
   readonly #unproven: UnprovenConnections
   #provenCount = 0
   #bodyBytes = 0
@@ -134,20 +134,20 @@ export class CallServer implements TransportServer {
       refused('it does not prove knowledge of the cluster key')
       return
     }
-    const session = new CallSession(socket, first, {
+    const connection = new ServedConnection(socket, first, {
       isConfirmed: (confirmation) =>
         proof.isConfirmed(confirmation, nonces.caller, nonces.own.nonce) && this.#takePlace(socket),
       admit: (asked) => this.#admit(asked),
       answer: (head, body, stream) => this.#answer(head, body, stream),
       onClosed: (closed) => {
-        this.#sessions.delete(closed)
+        this.#connections.delete(closed)
         this.#onProgress?.()
       },
       onAnswered: () => this.#onProgress?.(),
       onViolation: refused,
     })
-    this.#sessions.add(session)
-    if (this.#closing !== null) session.end()
+    this.#connections.add(connection)
+    if (this.#closing !== null) connection.end()
   }
 
   /** Whether there is one more place for a peer; it is its own until it closes. */
@@ -156,7 +156,7 @@ export class CallServer implements TransportServer {
       this.#options.log.warn({ connections: this.#provenCount }, 'no place for one more connection of a peer')
       return false
     }
-    this.#unproven.settle(socket)
+    this.#unproven.noteProven(socket)
     this.#provenCount += 1
     socket.once('close', () => (this.#provenCount -= 1))
     return true
@@ -221,13 +221,13 @@ export class CallServer implements TransportServer {
     this.#unproven.close()
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     this.#server.closeIdleConnections()
-    for (const session of this.#sessions) session.end()
-    const callsCount = (): number => [...this.#sessions].filter(({ isBusy }) => isBusy).length
+    for (const connection of this.#connections) connection.end()
+    const callsCount = (): number => [...this.#connections].filter(({ isBusy }) => isBusy).length
     if (!(await this.#until(() => callsCount() === 0, DRAIN_MS))) {
       this.#options.log.warn({ callsCount: callsCount() }, 'cut off calls that did not end in time')
     }
-    await this.#until(() => this.#sessions.size === 0, FAREWELL_MS)
-    for (const session of this.#sessions) session.destroy()
+    await this.#until(() => this.#connections.size === 0, FAREWELL_MS)
+    for (const connection of this.#connections) connection.destroy()
     this.#server.closeAllConnections()
     await closed
   }

@@ -39,7 +39,7 @@ export class UnprovenConnections {
   }
 
   /** It has proven what it must. */
-  settle(socket: Socket): void {
+  noteProven(socket: Socket): void {
     for (const address of this.#byAddress.keys()) if (this.#remove(address, socket)) return
   }
 

@@ -10,7 +10,7 @@ import { decodeRequestHead, type RequestHead } from './request-head.ts'
 /** A connection without any traffic for so long, an unfinished answer included, is given up. */
 const SOCKET_IDLE_MS = 120_000
 
-export interface SessionHost {
+export interface ConnectionHost {
   /** Whether the caller's last word proves what it must. */
   isConfirmed(confirmation: string): boolean
   /** Room for a call's body, or why there is none. What it returns is given back when the call is over. */
@@ -19,7 +19,7 @@ export interface SessionHost {
   answer(head: RequestHead, body: readonly Uint8Array[], stream: InboundBody | null): Promise<WireReply>
   /** The answer was written, or nobody waits for it any more. */
   onAnswered(): void
-  onClosed(session: CallSession): void
+  onClosed(connection: ServedConnection): void
   /** The peer breaks the rules of the connection. */
   onViolation(reason: string): void
 }
@@ -44,9 +44,9 @@ interface CallUnderWay {
   readonly stream: InboundBody | null
 }
 
-export class CallSession {
+export class ServedConnection {
   readonly #socket: Socket
-  readonly #host: SessionHost
+  readonly #host: ConnectionHost
   readonly #reader: FrameReader
   #confirmation: Uint8Array | null = new Uint8Array(0)
   #call: CallUnderWay | null = null
@@ -56,7 +56,7 @@ export class CallSession {
   #isDropping = false
   #isEnding = false
 
-  constructor(socket: Socket, first: Uint8Array, host: SessionHost) {
+  constructor(socket: Socket, first: Uint8Array, host: ConnectionHost) {
     this.#socket = socket
     this.#host = host
     this.#reader = new FrameReader({

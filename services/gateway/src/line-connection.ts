@@ -25,7 +25,7 @@ import { type ReleasePairs } from './release.ts'
 import { type SlowReaders } from './slow-readers.ts'
 import { type StreamPlaces } from './stream-places.ts'
 
-export interface SessionOptions {
+export interface LineConnectionOptions {
   readonly socket: LineSocket
   readonly port: LinePort
   readonly release: ReleaseRule
@@ -50,8 +50,8 @@ const LINGER_MS = 100
 /** How long a client may leave its last replies unread after it has sent all its requests. */
 const FINISH_MS = 60_000
 
-export class Session {
-  readonly #options: SessionOptions
+export class LineConnection {
+  readonly #options: LineConnectionOptions
   readonly #inbox: Inbox
   readonly #outbox: Outbox
   #isClosing = false
@@ -60,7 +60,7 @@ export class Session {
   /** Whether the only request so far is an unterminated FIND_PRIMARY_SERVER: what an original client asks first. */
   #question: 'none yet' | 'asked' | 'something else' = 'none yet'
 
-  constructor(options: SessionOptions) {
+  constructor(options: LineConnectionOptions) {
     this.#options = options
     const { socket, port, clock, budget, pairs } = options
     const onClientClosed = (): void => {

@@ -9,7 +9,7 @@ import { type Readable, type Writable } from 'node:stream'
 import { DfsError } from '@dfs/protocol'
 import { ReaderGoneError } from '../result-stream.ts'
 
-export interface LineSessionOptions {
+export interface LineConversationOptions {
   readonly host: string
   readonly port: number
   readonly stdin: Readable
@@ -24,7 +24,7 @@ const HISTORY_LINES = 1000
  * Resolves when both sides have ended the conversation. Rejects with UNAVAILABLE where nobody answers or the connection
  * breaks, and with the error of the system where input or output does.
  */
-export async function runLineSession(options: LineSessionOptions): Promise<void> {
+export async function runLineConversation(options: LineConversationOptions): Promise<void> {
   const { host, port, signal, stdin, stdout } = options
   const socket = connect({ host, port, allowHalfOpen: true, noDelay: true })
   const stop = (): void => void socket.destroy()
@@ -59,7 +59,7 @@ const ownFailure = (error: NodeJS.ErrnoException): Error =>
   error.code === 'EPIPE' ? new ReaderGoneError('nobody reads the replies', { cause: error }) : error
 
 /** Returns how to stop asking for lines. */
-function converse(socket: Socket, { stdin, stdout }: LineSessionOptions): () => void {
+function converse(socket: Socket, { stdin, stdout }: LineConversationOptions): () => void {
   const lines = createInterface({ input: stdin, output: stdout, prompt: '> ', historySize: HISTORY_LINES })
   socket.on('data', (bytes: Buffer) => {
     cursorTo(stdout, 0)
@@ -79,7 +79,7 @@ function converse(socket: Socket, { stdin, stdout }: LineSessionOptions): () => 
   return () => lines.close()
 }
 
-function pass(socket: Socket, { stdin, stdout }: LineSessionOptions): () => void {
+function pass(socket: Socket, { stdin, stdout }: LineConversationOptions): () => void {
   stdin.pipe(socket)
   socket.pipe(stdout, { end: false })
   return () => {
