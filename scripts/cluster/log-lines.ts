@@ -32,7 +32,7 @@ function messageOf(entry: Record<string, unknown>): string {
 }
 
 function causeOf(entry: Record<string, unknown>): string {
-  const cause = entry['err'] ?? entry['error'] ?? entry['reason']
+  const cause = entry['err'] ?? entry['reason']
   if (cause === undefined || cause === null) return ''
   if (typeof cause === 'string') return messageOf(entry).includes(cause) ? '' : ` (${cause})`
   const text = typeof cause === 'object' && 'message' in cause ? String(cause.message) : JSON.stringify(cause)

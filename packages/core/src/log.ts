@@ -1,5 +1,6 @@
 /** What the domain code needs of a logger. Production hands in pino, the simulator a recorder. */
-export type LogFields = Readonly<Record<string, unknown>>
+/** An error is logged as `err`, whatever its kind, so that whoever searches a log needs one name. */
+export type LogFields = Readonly<Record<string, unknown>> & { readonly error?: never }
 
 export interface Log {
   debug(fields: LogFields, message: string): void

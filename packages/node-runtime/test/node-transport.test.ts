@@ -331,7 +331,7 @@ describe('NodeTransport', () => {
     const thrown = new Error('broken')
     await node.serve(() => Promise.reject(thrown), [ROUTE])
     await openTransport().call(node.address(), { ...REQUEST, requestId: '1.2.3' }, OPTIONS)
-    expect(lines).toEqual([{ error: thrown, route: ROUTE, requestId: '1.2.3' }])
+    expect(lines).toEqual([{ err: thrown, route: ROUTE, requestId: '1.2.3' }])
   })
 
   it('fails calls under way, and later ones as not sent, when its client is closed', async () => {

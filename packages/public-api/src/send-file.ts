@@ -41,7 +41,7 @@ export async function sendFile(request: FastifyRequest, reply: FastifyReply, bod
     response.end()
   } catch (error) {
     body.log.warn(
-      { id: request.id, operation: request.operation, error },
+      { id: request.id, operation: request.operation, err: error },
       'a file broke off while it was sent',
     )
     response.destroy()

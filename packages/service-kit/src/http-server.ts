@@ -205,7 +205,7 @@ function addErrorAnswers(app: FastifyInstance, options: HttpServerOptions): void
     const problem = toDfsError(error, isSafeMethod(request))
     if (problem.code === 'INTERNAL') {
       options.log.error(
-        { id: request.id, operation: request.operation, error },
+        { id: request.id, operation: request.operation, err: error },
         'a request failed unexpectedly',
       )
     }

@@ -108,7 +108,7 @@ export class Lifecycle {
       await withDeadline(clock, phase === 'drain' ? drainDeadlineMs : stopDeadlineMs, async () => stop())
       return true
     } catch (error) {
-      log.error({ phase, step: name, error }, 'a step of stopping failed')
+      log.error({ phase, step: name, err: error }, 'a step of stopping failed')
       return false
     }
   }
@@ -153,7 +153,7 @@ export function runProcess(options: LifecycleOptions, start: (lifecycle: Lifecyc
         log.error({ reason: error.message }, `the service must not run: ${error.message}`)
         exit(EXIT.config)
       }
-      log.error({ error, event }, 'a bug: the process ends')
+      log.error({ err: error, event }, 'a bug: the process ends')
       exit(EXIT.bug)
     })
   }
@@ -163,7 +163,7 @@ export function runProcess(options: LifecycleOptions, start: (lifecycle: Lifecyc
       // A stop during the start makes the next step refuse; the signal handler has the last word then.
       if (lifecycle.state !== 'starting') return
       const isConfig = [ConfigError, ClusterKeyError, RefusalError].some((kind) => error instanceof kind)
-      log.error(isConfig ? { reason: (error as Error).message } : { error }, 'the service cannot start')
+      log.error(isConfig ? { reason: (error as Error).message } : { err: error }, 'the service cannot start')
       stopAndExit('start failed', isConfig ? EXIT.config : EXIT.failed)
     },
   )

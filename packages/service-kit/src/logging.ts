@@ -57,7 +57,6 @@ export function createLog({ clock, level, format, service, write }: LogOptions):
       timestamp: () => `,"time":${clock.wallMs()}`,
       serializers: {
         err: loggedError,
-        error: loggedError,
         authorization: hide,
         headers: hideAuthorization,
       },

@@ -31,10 +31,10 @@ test('credentials never reach a line, errors do with their cause', () => {
     { authorization: 'Bearer s3cret', headers: { Authorization: 'Bearer s3cret', accept: '*/*' } },
     'refused',
   )
-  log.error({ error: new Error('outer', { cause: new Error('inner') }) }, 'failed')
+  log.error({ err: new Error('outer', { cause: new Error('inner') }) }, 'failed')
   expect(lines.join('')).not.toContain('s3cret')
   expect(JSON.parse(lines[0]!)).toMatchObject({ headers: { accept: '*/*' } })
-  expect(JSON.parse(lines[1]!).error).toMatchObject({ message: 'outer', cause: { message: 'inner' } })
+  expect(JSON.parse(lines[1]!).err).toMatchObject({ message: 'outer', cause: { message: 'inner' } })
 })
 
 test('the readable form is one line each', () => {

@@ -94,7 +94,9 @@ export class CallServer implements TransportServer {
     server.#server.listen({ host: options.listenHost, port: options.listenPort }, resolve)
     await promise
     server.#server.off('error', reject)
-    server.#server.on('error', (error) => options.log.error({ error }, 'the listener between nodes failed'))
+    server.#server.on('error', (error) =>
+      options.log.error({ err: error }, 'the listener between nodes failed'),
+    )
     return server
   }
 
@@ -204,7 +206,7 @@ export class CallServer implements TransportServer {
     } catch (error) {
       // What can only be a bug ends the process, as a rejection that nobody handles.
       if (error instanceof InvariantError) throw error
-      log.error({ error, route, requestId }, 'a call failed unexpectedly')
+      log.error({ err: error, route, requestId }, 'a call failed unexpectedly')
       reply = errorReply('INTERNAL', 'see the log of this node')
     }
     log.debug({ id: requestId, route, isOk: reply.ok, ms: clock.monotonicMs() - startedMs }, 'call')

@@ -116,7 +116,7 @@ export class SimListener implements TransportServer {
         return await new Promise<never>(() => {})
       }
       const { route, requestId } = request
-      this.#options.log.error({ error, route, requestId }, 'a call failed unexpectedly')
+      this.#options.log.error({ err: error, route, requestId }, 'a call failed unexpectedly')
       return errorReply('INTERNAL', 'see the log of this node')
     }
   }
