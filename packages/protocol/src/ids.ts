@@ -32,16 +32,17 @@ export function parseId(text: string): number | null {
 export const formatEtag = (version: number): string => `"${formatId(version)}"`
 
 /**
- * Names one write of one process, for ever: server id, incarnation of that server (the master uses server 0 and its
- * epoch), and a number that counts up. A retry under the same id happens once.
+ * Names one command of one process, for ever: server id, incarnation of that server (the master uses server 0 and its
+ * epoch), and a number that counts up. A retry under the same id happens once. The `requestId` that a client's request has in
+ * the logs is something else.
  */
-export interface RequestId {
+export interface CommandId {
   readonly server: number
   readonly incarnation: number
   readonly number: number
 }
 
-export const formatRequestId = (id: RequestId): string => `${id.server}.${id.incarnation}.${id.number}`
+export const formatCommandId = (id: CommandId): string => `${id.server}.${id.incarnation}.${id.number}`
 
 /** A master's incarnation: the counter orders, the nonce tells a restored backup from its original. */
 export interface Epoch {

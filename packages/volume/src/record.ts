@@ -13,7 +13,7 @@
  *
  * Little endian; ids are doubles (integers below 2^53). The header's CRC covers the volume's salt and the header with that
  * field zero: file content that looks like a record does not scan as one. Server, incarnation and number together are the
- * request id of the write; the master's own ids are not known yet when a record is written.
+ * command id of the write; the master's own ids are not known yet when a record is written.
  */
 import { assert, fromUtf8, utf8 } from '@dfs/core'
 import { combineCrc32, type Crc32 } from './crc32.ts'

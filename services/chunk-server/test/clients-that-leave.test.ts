@@ -5,7 +5,7 @@
 import { Deadlines } from '@dfs/core'
 import { ManualClock } from '@dfs/core/testing'
 import { crc32, createHasher, NodeRandom } from '@dfs/node-runtime'
-import { type FileService, KIB, type Namespace, type RequestId } from '@dfs/protocol'
+import { type FileService, KIB, type Namespace, type CommandId } from '@dfs/protocol'
 import { buildPublicApp } from '@dfs/public-api'
 import { SimNetwork, simNode, Simulation } from '@dfs/sim-runtime'
 import { once } from 'node:events'
@@ -59,7 +59,7 @@ beforeEach(async () => {
   const commits = {
     reserve: () => 1,
     release: () => {},
-    idOf: () => ({}) as RequestId,
+    idOf: () => ({}) as CommandId,
     execute: async () => SUCCESS,
   }
   const records = { store: async () => SUCCESS } as unknown as RecordCommitter

@@ -1,7 +1,7 @@
 /** However a long body ends, its permits come back: the next one has the memory that it had. */
 import { type Clock, Deadlines } from '@dfs/core'
 import { crc32, createHasher } from '@dfs/node-runtime'
-import { DfsError, KIB, openContext, parseFilePath, type RequestId, UNCONDITIONAL } from '@dfs/protocol'
+import { DfsError, KIB, openContext, parseFilePath, type CommandId, UNCONDITIONAL } from '@dfs/protocol'
 import { SimNetwork, simNode, Simulation } from '@dfs/sim-runtime'
 import { beforeEach, expect, it } from 'vitest'
 import { BodyReader } from '../src/writing/body-reader.ts'
@@ -60,7 +60,7 @@ function stage(pieces: readonly (Uint8Array | Error)[]): Promise<Staged> {
     declaredSize: null,
     digests: [],
   }
-  const upload = { id: 'upload' as unknown as RequestId, request, context: openContext(clock, 'test') }
+  const upload = { id: 'upload' as unknown as CommandId, request, context: openContext(clock, 'test') }
   return uploads.stage(upload, new BodyReader(body), [])
 }
 

@@ -23,7 +23,7 @@ const CURRENT = 'only the newest start of the master commits'
 
 export class CommitRules {
   readonly #ledger: Ledger
-  /** Successes by request id. */
+  /** Successes by command id. */
   readonly #successes = new Map<string, CommandSuccess>()
   readonly #operations = new Set<number>()
   /** Requests whose sender asked for their outcome, and was told that they will never happen. */

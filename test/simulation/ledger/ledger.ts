@@ -31,7 +31,7 @@ export interface LedgerVersion {
   readonly chunks: readonly ChunkPlacement[]
 }
 
-type RequestId = Command['id']
+type CommandId = Command['id']
 
 /** What servers last said of their copies: by server, then by volume. */
 type ReportBook = Map<number, Map<number, ReplicaReport>>
@@ -130,6 +130,6 @@ export class Ledger {
   }
 }
 
-/** A request id as a key. */
-export const nameOf = ({ server, incarnation, number }: RequestId): string =>
+/** A command id as a key. */
+export const nameOf = ({ server, incarnation, number }: CommandId): string =>
   `${server}.${incarnation}.${number}`

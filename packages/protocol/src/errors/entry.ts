@@ -2,7 +2,7 @@
 
 /**
  * `no`: the same request fails again. `yes`: nothing happened, try again. `same-id`: the outcome is unknown; a retry is
- * safe only under the same request id, or if the operation is idempotent.
+ * safe only under the same idempotency key, or if the operation is idempotent.
  */
 export type Retry = 'no' | 'yes' | 'same-id'
 

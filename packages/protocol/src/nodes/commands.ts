@@ -3,7 +3,7 @@
  * transaction, and one failure does not undo its neighbours.
  */
 import { DfsError, type ErrorCode } from '../errors.ts'
-import { type RequestId } from '../ids.ts'
+import { type CommandId } from '../ids.ts'
 import { type FilePath } from '../path.ts'
 import { type WriteTicket } from './passed-writes.ts'
 
@@ -54,7 +54,7 @@ interface Keyed {
 /** A new version of a file; missing parent directories are made. */
 export interface WriteCommand extends Keyed {
   readonly kind: 'write'
-  readonly id: RequestId
+  readonly id: CommandId
   readonly path: FilePath
   readonly precondition: Precondition
   readonly contentType: string
@@ -65,7 +65,7 @@ export interface WriteCommand extends Keyed {
   /** The only chunk of a short file. */
   readonly chunk: ChunkPlacement | null
   /** The upload under which a long file's chunks were staged. Both are null for an empty file. */
-  readonly upload: RequestId | null
+  readonly upload: CommandId | null
   /** The attempt that it belongs to, where the master has passed the write on. */
   readonly ticket?: WriteTicket
 }
@@ -73,12 +73,12 @@ export interface WriteCommand extends Keyed {
 /** One more chunk of the large write `upload`. Accepted in order only: `start` must be the end of what is staged. */
 export interface StageCommand {
   readonly kind: 'stage'
-  readonly id: RequestId
+  readonly id: CommandId
   /**
    * Names the upload: the id of the first stage command. It is not the id of the final {@link WriteCommand}, so that a
    * long upload does not keep the watermark of all others down.
    */
-  readonly upload: RequestId
+  readonly upload: CommandId
   readonly start: number
   readonly chunk: ChunkPlacement
 }
@@ -86,14 +86,14 @@ export interface StageCommand {
 /** Drops what was staged under `upload`; its bytes become garbage. */
 export interface AbandonCommand {
   readonly kind: 'abandon'
-  readonly id: RequestId
-  readonly upload: RequestId
+  readonly id: CommandId
+  readonly upload: CommandId
 }
 
 /** A file or link goes to the trash. */
 export interface DeleteCommand extends Keyed {
   readonly kind: 'delete'
-  readonly id: RequestId
+  readonly id: CommandId
   readonly path: FilePath
   readonly precondition: Precondition
 }
@@ -101,7 +101,7 @@ export interface DeleteCommand extends Keyed {
 /** Renames a file, link or directory. A file or link at the target is replaced (it goes to the trash). */
 export interface MoveCommand extends Keyed {
   readonly kind: 'move'
-  readonly id: RequestId
+  readonly id: CommandId
   readonly from: FilePath
   readonly to: FilePath
 }
@@ -109,14 +109,14 @@ export interface MoveCommand extends Keyed {
 /** Makes a directory and its parents; no error when it exists. */
 export interface MakeDirectoryCommand extends Keyed {
   readonly kind: 'makeDirectory'
-  readonly id: RequestId
+  readonly id: CommandId
   readonly path: FilePath
 }
 
 /** A directory goes to the trash, with all that is in it where `recursive`. */
 export interface DeleteDirectoryCommand extends Keyed {
   readonly kind: 'deleteDirectory'
-  readonly id: RequestId
+  readonly id: CommandId
   readonly path: FilePath
   readonly recursive: boolean
 }
@@ -124,7 +124,7 @@ export interface DeleteDirectoryCommand extends Keyed {
 /** A symbolic link; it replaces a link, nothing else. */
 export interface LinkCommand extends Keyed {
   readonly kind: 'link'
-  readonly id: RequestId
+  readonly id: CommandId
   readonly path: FilePath
   readonly target: string
 }
@@ -135,7 +135,7 @@ export interface LinkCommand extends Keyed {
  */
 export interface ResolveCommand {
   readonly kind: 'resolve'
-  readonly id: RequestId
+  readonly id: CommandId
 }
 
 /** Commands by which clients change the namespace. */

@@ -1,7 +1,7 @@
 /** Commits: how batches of commands and their results travel. Hot ones have a compact binary form, the others JSON inside of it. */
 import { ByteReader, ByteWriter, concatBytes, MalformedError } from '@dfs/core'
 import { isErrorCode } from '../errors.ts'
-import { type Epoch, type RequestId } from '../ids.ts'
+import { type Epoch, type CommandId } from '../ids.ts'
 import { type FilePath } from '../path.ts'
 import {
   type ChunkPlacement,
@@ -93,17 +93,17 @@ function encodeCommand(writer: ByteWriter, command: Command): void {
     case 'write':
       writer.u8(command.ticket === undefined ? WRITE : PASSED_WRITE)
       if (command.ticket !== undefined) writer.integer(command.ticket.epoch).integer(command.ticket.number)
-      encodeRequestId(writer, command.id).text(command.path).text(encodeCondition(command.precondition))
+      encodeCommandId(writer, command.id).text(command.path).text(encodeCondition(command.precondition))
       writer.text(command.contentType).u8(command.executable ? 1 : 0)
       writer.integer(command.size).u32(command.crc32).bytes(command.sha256)
       writer.u8(command.chunk === null ? 0 : 1)
       if (command.chunk !== null) encodeChunk(writer, command.chunk)
       writer.u8(command.upload === null ? 0 : 1)
-      if (command.upload !== null) encodeRequestId(writer, command.upload)
+      if (command.upload !== null) encodeCommandId(writer, command.upload)
       writer.text(command.key ?? null)
       return
     case 'stage':
-      encodeRequestId(encodeRequestId(writer.u8(STAGE), command.id), command.upload).integer(command.start)
+      encodeCommandId(encodeCommandId(writer.u8(STAGE), command.id), command.upload).integer(command.start)
       encodeChunk(writer, command.chunk)
       return
     default:
@@ -123,8 +123,8 @@ function decodeCommand(reader: ByteReader): Command {
     case STAGE:
       return {
         kind: 'stage',
-        id: decodeRequestId(reader),
-        upload: decodeRequestId(reader),
+        id: decodeCommandId(reader),
+        upload: decodeCommandId(reader),
         start: reader.integer(),
         chunk: decodeChunk(reader),
       }
@@ -139,7 +139,7 @@ function decodeCommand(reader: ByteReader): Command {
 function decodeWrite(reader: ByteReader): WriteCommand {
   const command = {
     kind: 'write',
-    id: decodeRequestId(reader),
+    id: decodeCommandId(reader),
     path: reader.string() as FilePath,
     precondition: decodeCondition(reader.text()),
     contentType: reader.string(),
@@ -148,16 +148,16 @@ function decodeWrite(reader: ByteReader): WriteCommand {
     crc32: reader.u32(),
     sha256: reader.bytes(),
     chunk: reader.u8() === 0 ? null : decodeChunk(reader),
-    upload: reader.u8() === 0 ? null : decodeRequestId(reader),
+    upload: reader.u8() === 0 ? null : decodeCommandId(reader),
   } as const
   const key = reader.text()
   return key === null ? command : { ...command, key }
 }
 
-const encodeRequestId = (writer: ByteWriter, id: RequestId): ByteWriter =>
+const encodeCommandId = (writer: ByteWriter, id: CommandId): ByteWriter =>
   writer.integer(id.server).integer(id.incarnation).integer(id.number)
 
-const decodeRequestId = (reader: ByteReader): RequestId => ({
+const decodeCommandId = (reader: ByteReader): CommandId => ({
   server: reader.integer(),
   incarnation: reader.integer(),
   number: reader.integer(),

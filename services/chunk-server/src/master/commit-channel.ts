@@ -22,7 +22,7 @@ import {
   type CommitReply,
   type CommitRequest,
   type RequestContext,
-  type RequestId,
+  type CommandId,
   RequestNumbers,
   WIRE_BODY_BYTES_MAX,
 } from '@dfs/protocol'
@@ -84,7 +84,7 @@ export class CommitChannel {
     this.#numbers.release(number)
   }
 
-  idOf(number: number): RequestId {
+  idOf(number: number): CommandId {
     return { ...this.#deps.sender(), number }
   }
 

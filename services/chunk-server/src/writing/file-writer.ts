@@ -13,7 +13,7 @@ import {
   formatId,
   openContext,
   type RequestContext,
-  type RequestId,
+  type CommandId,
   requireSuccess,
   SMALL_WRITE_BYTES_MAX,
   type WriteReply,
@@ -118,7 +118,7 @@ export class FileWriter {
   }
 
   /** A number that no command will have: the name of an upload. */
-  #newUploadId(): RequestId {
+  #newUploadId(): CommandId {
     const { commits } = this.#deps
     const number = commits.reserve()
     commits.release(number)
@@ -126,7 +126,7 @@ export class FileWriter {
   }
 
   /** Nothing will refer to what was staged: the master may forget it. Where that fails, this server's next start ends it. */
-  #abandon(upload: RequestId, { requestId }: RequestContext): void {
+  #abandon(upload: CommandId, { requestId }: RequestContext): void {
     const { clock, commits, log } = this.#deps
     // A task of its own: the client may have left, or its time have passed.
     commits.execute({ kind: 'abandon', upload }, openContext(clock, requestId)).catch((error: unknown) => {

@@ -10,7 +10,7 @@ import {
   FILE_BYTES_MAX,
   KIB,
   type RequestContext,
-  type RequestId,
+  type CommandId,
   type WriteRequest,
 } from '@dfs/protocol'
 import { combineCrc32, type Crc32, sumContent, type SummedContent } from '@dfs/volume'
@@ -40,11 +40,11 @@ export interface UploadStagerDeps {
   readonly records: RecordCommitter
   readonly permits: ChunkPermits
   /** The upload needs its volume no more, for now. */
-  readonly releaseVolume: (upload: RequestId) => void
+  readonly releaseVolume: (upload: CommandId) => void
 }
 
 export interface Upload {
-  readonly id: RequestId
+  readonly id: CommandId
   readonly request: WriteRequest
   readonly context: RequestContext
 }

@@ -1,5 +1,5 @@
 /**
- * Commands of the master's own public routes. They take the way of everybody's: under request ids of sender 0, whose
+ * Commands of the master's own public routes. They take the way of everybody's: under command ids of sender 0, whose
  * incarnation is the epoch.
  */
 import {

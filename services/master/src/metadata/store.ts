@@ -155,7 +155,7 @@ export interface StoreIdentity {
 export interface CommitStore {
   /**
    * Decides commands in one transaction. Every command is checked completely before it writes: a failure changes nothing
-   * and undoes nobody. Under a request id that has a result already, that result is answered.
+   * and undoes nobody. Under a command id that has a result already, that result is answered.
    *
    * Results are kept until the watermark passes them, across restarts, except the refusals of {@link isRetryable}: those
    * say that nothing happened and that the same request with the same placement can never succeed, so the sender may

@@ -6,7 +6,7 @@
  * true (R14), whatever the chunk server still does.
  *
  * Tickets are gone with the process, and with it the connections of whoever waited for an answer; those of an earlier epoch are
- * closed. Refused: request ids of the master's own for the chunk server's commands, which it gives a new number where a volume
+ * closed. Refused: command ids of the master's own for the chunk server's commands, which it gives a new number where a volume
  * ends before the commit (docs/adr/0006), and an idempotency key made up by the master, a row more for every write.
  */
 import { assert } from '@dfs/core'

@@ -1,4 +1,4 @@
-/** Idempotency keys: whoever repeats a request, under whatever request id, it happens once and has one answer (R15). */
+/** Idempotency keys: whoever repeats a request, under whatever command id, it happens once and has one answer (R15). */
 import {
   type Command,
   type CommandResult,

@@ -1,4 +1,4 @@
-/** Request ids: a request happens once, whoever repeats it and whatever happened in between. */
+/** Command ids: a command happens once, whoever repeats it and whatever happened in between. */
 import { requireSuccess } from '@dfs/protocol'
 import { afterEach, describe, expect, it } from 'vitest'
 import { copyAsCrashed, openAt, removeTemporaryDirectories, temporaryDirectory } from '../fixture/engines.ts'
@@ -47,7 +47,7 @@ describeStores('requests', (bench) => {
     expect(await b.commitAs(sender!, [write], 1)).toMatchObject([{ ok: false, code: 'INVALID_REQUEST' }])
   })
 
-  it('refuses request ids of somebody else', async () => {
+  it('refuses command ids of somebody else', async () => {
     const b = bench()
     await b.addServers(2)
     const foreign = b.write('/a', null, { id: b.nextId(b.servers[1]) })

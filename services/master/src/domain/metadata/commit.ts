@@ -77,7 +77,7 @@ function applyOnce(context: CommandContext, command: Command): CommandResult {
   const { books, sender } = context
   const { server, number } = command.id
   if (!isOf(command.id, sender)) {
-    return failure('INVALID_REQUEST', 'a request id belongs to the incarnation that sends it')
+    return failure('INVALID_REQUEST', 'a command id belongs to the incarnation that sends it')
   }
   const known = books.results.find(server, number)
   if (known !== undefined) return known

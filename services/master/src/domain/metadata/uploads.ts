@@ -2,7 +2,7 @@
  * Large writes under way: what was staged under an upload's id. Dropping one is a row
  * moved to `garbage`, however much was staged: its chunk rows stay until the cleaner takes them with their bytes.
  */
-import { type ChunkPlacement, type RequestId } from '@dfs/protocol'
+import { type ChunkPlacement, type CommandId } from '@dfs/protocol'
 import { type UploadRow, type UploadRows, type UploadVolumeRow } from './rows.ts'
 
 export interface Upload {
@@ -20,13 +20,13 @@ export class Uploads {
     this.#rows = rows
   }
 
-  find(id: RequestId): Upload | undefined {
+  find(id: CommandId): Upload | undefined {
     const row = this.#rows.find(id)
     return row === undefined ? undefined : uploadOf(row)
   }
 
   /** Records that one more chunk was staged; makes the upload where it is the first. */
-  stage({ server, incarnation, number }: RequestId, upload: Upload, chunk: ChunkPlacement): void {
+  stage({ server, incarnation, number }: CommandId, upload: Upload, chunk: ChunkPlacement): void {
     const { content, stagedEnd } = upload
     this.#rows.put({ server, incarnation, number, content_id: content, staged_end: stagedEnd })
     this.#rows.lowerVolume(content, { volume: chunk.volume, copies: chunk.copies })
@@ -37,13 +37,13 @@ export class Uploads {
   }
 
   /** Ends an upload whose content has become a version's. */
-  finish(id: RequestId, upload: Upload): void {
+  finish(id: CommandId, upload: Upload): void {
     this.#rows.remove(id)
     this.#rows.removeVolumes(upload.content)
   }
 
   /** Ends an upload whose content nothing will refer to. */
-  drop(id: RequestId, upload: Upload, nowWallMs: number): void {
+  drop(id: CommandId, upload: Upload, nowWallMs: number): void {
     this.finish(id, upload)
     this.#rows.insertGarbage(upload.content, nowWallMs)
   }

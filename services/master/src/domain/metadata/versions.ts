@@ -1,5 +1,5 @@
 /** The versions of files: immutable, kept for ever. */
-import { type FileInfo, type RequestId } from '@dfs/protocol'
+import { type FileInfo, type CommandId } from '@dfs/protocol'
 import { type MadeBy, type VersionRow } from './rows.ts'
 
 export interface Version {
@@ -10,7 +10,7 @@ export interface Version {
 
 export const versionOf = (row: VersionRow): Version => ({ info: infoOf(row), content: row.content_id })
 
-export const versionRowOf = ({ info, content }: Version, request: RequestId): VersionRow & MadeBy => ({
+export const versionRowOf = ({ info, content }: Version, request: CommandId): VersionRow & MadeBy => ({
   file_id: info.file,
   id: info.version,
   size: info.size,

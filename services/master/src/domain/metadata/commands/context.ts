@@ -1,5 +1,5 @@
 /** What a command knows while it is decided. */
-import { type CommandSuccess, type RequestId } from '@dfs/protocol'
+import { type CommandSuccess, type CommandId } from '@dfs/protocol'
 import { type Placement } from '../../../metadata/store.ts'
 import { type Books } from '../books.ts'
 
@@ -40,6 +40,6 @@ export const changed = (
   zones: 0,
 })
 
-/** Whether a request id was made by this sender. */
-export const isOf = ({ server, incarnation }: RequestId, sender: Placement): boolean =>
+/** Whether a command id was made by this sender. */
+export const isOf = ({ server, incarnation }: CommandId, sender: Placement): boolean =>
   server === sender.server && incarnation === sender.incarnation

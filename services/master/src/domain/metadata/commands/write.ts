@@ -4,7 +4,7 @@ import {
   type CommandFailure,
   type CommandResult,
   failure,
-  type RequestId,
+  type CommandId,
   type WriteCommand,
 } from '@dfs/protocol'
 import { type KnownServers, type Standing, standingOf, weakest } from '../../copies/good-copies.ts'
@@ -28,7 +28,7 @@ export const readsOfWrite = ({ books }: NamingContext, { path, chunk, upload }: 
     ...(upload === null ? [] : [readsOfUpload(books, upload)]),
   ])
 
-function* readsOfUpload({ uploads, volumes }: Books, id: RequestId): Rounds {
+function* readsOfUpload({ uploads, volumes }: Books, id: CommandId): Rounds {
   yield [{ kind: 'upload', ...id }]
   const upload = uploads.find(id)
   if (upload === undefined) return
