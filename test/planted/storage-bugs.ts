@@ -202,7 +202,7 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
     name: 'call a copy absent that cannot be read',
     promise: 'a copy that may turn up is not struck off',
     file: 'services/chunk-server/src/volume/volume-store.ts',
-    oldText: ' || this.#unreadable.has(order.volume)) return',
+    oldText: ' || this.#recovery.hasSetAside(order.volume)) return',
     newText: ') return',
     test: 'services/chunk-server/test/volume-store.test.ts',
   },

@@ -1,5 +1,5 @@
 /** All copies of volumes that this server has: made on order, found again after a start, reported to the master. */
-import { type Clock, type Disk, DiskError, type Log, Semaphore } from '@dfs/core'
+import { type Clock, type Disk, DiskError, type Log } from '@dfs/core'
 import {
   type CheckOrder,
   DfsError,
@@ -11,11 +11,10 @@ import {
   type ReplicaReport,
   type VolumeOrder,
 } from '@dfs/protocol'
-import { type CopyState, type Crc32, newest, VOLUMES_DIRECTORY, volumesIn, type Witness } from '@dfs/volume'
+import { type CopyState, type Crc32, newest, type Witness } from '@dfs/volume'
 import { type AppendGuard } from './append-guard.ts'
-import { loadState } from './copy-note.ts'
 import { OpenFiles } from './open-files.ts'
-import { RecoveryProgress } from './recovery-progress.ts'
+import { Recovery, type RecoveryDeps } from './recovery.ts'
 import { type CopyDeps, VolumeCopy } from './volume-copy.ts'
 
 export interface VolumeStoreDeps {
@@ -25,16 +24,12 @@ export interface VolumeStoreDeps {
   readonly log: Log
   /** Logs that are open while nobody appends to them. */
   readonly openFilesMax: number
-  /** Time between two attempts to read the copies that could not be read. */
-  readonly lookAgainMs: number
+  readonly lookAgainMs: RecoveryDeps['lookAgainMs']
   readonly guard: AppendGuard
   readonly keepWitness: CopyDeps['keepWitness']
   /** A copy was sealed on the master's order. */
   readonly onSealed: (volume: number) => void
 }
-
-/** Each takes a buffer of the size of the largest record. */
-const RECOVERIES_AT_ONCE = 4
 
 /** A record that was checked, as the master is told. */
 type Checked = HeartbeatRequest['checked'][number]
@@ -44,17 +39,14 @@ export class VolumeStore {
   readonly counters = { damagedRanges: 0, repairedRecords: 0 }
   readonly #deps: VolumeStoreDeps
   readonly #files: OpenFiles
+  readonly #copyDeps: CopyDeps
+  readonly #recovery: Recovery
   readonly #copies = new Map<number, VolumeCopy>()
   readonly #creating = new Map<number, Promise<VolumeCopy>>()
   /** Volumes whose report has changed since it was last taken. */
   readonly #changed = new Set<number>()
   /** Copies that the master believes to be here and that are not, with their volumes, since reports were last taken. */
   readonly #absent = new Map<number, number>()
-  /** Copies that could not be read, or not rightly. They are left as they are, and may turn up yet. */
-  readonly #unreadable = new Set<number>()
-  #lookAgainAtMs = 0
-  /** Those of them whose turn comes still. */
-  #toLookAt: number[] = []
   /** Orders to check that wait, by {@link checkKey}; as many as the master has outstanding at most. */
   readonly #checks = new Map<string, CheckOrder>()
   readonly #checked = new Map<string, Checked>()
@@ -62,19 +54,14 @@ export class VolumeStore {
   private constructor(deps: VolumeStoreDeps) {
     this.#deps = deps
     this.#files = new OpenFiles(deps.disk, deps.openFilesMax)
+    this.#copyDeps = { ...deps, files: this.#files }
+    this.#recovery = new Recovery({ ...deps, copyDeps: this.#copyDeps })
   }
 
   /** Finds every copy on the disk. Anything that cannot be read is logged and left where it is (R7). */
   static async open(deps: VolumeStoreDeps): Promise<VolumeStore> {
-    const { disk, log } = deps
-    await disk.makeDirectory(VOLUMES_DIRECTORY)
-    await disk.syncDirectory('')
     const store = new VolumeStore(deps)
-    const { states, logs } = volumesIn(await disk.list(VOLUMES_DIRECTORY))
-    await store.#recoverAll(states)
-    const orphans = logs.filter((volume) => !states.includes(volume))
-    if (orphans.length > 0)
-      log.warn({ volumes: orphans.map(formatId) }, 'logs without a state are kept aside')
+    for (const copy of await store.#recovery.findAll()) store.#copies.set(copy.state.order.volume, copy)
     return store
   }
 
@@ -101,7 +88,7 @@ export class VolumeStore {
    */
   async obey(order: Order, epoch: number): Promise<void> {
     if (order.kind === 'drop') return
-    if (this.#creating.has(order.volume) || this.#unreadable.has(order.volume)) return
+    if (this.#creating.has(order.volume) || this.#recovery.hasSetAside(order.volume)) return
     const copy = this.#copies.get(order.volume)
     if (copy?.state.replica !== order.replica) {
       this.#absent.set(order.replica, order.volume)
@@ -174,33 +161,16 @@ export class VolumeStore {
 
   /** Copies that could not be read. */
   get unreadableCount(): number {
-    return this.#unreadable.size
+    return this.#recovery.setAsideCount
   }
 
-  /**
-   * Tries once more to read one of the copies that could not be read at the start, now and then; the master hears of it where
-   * it can. Resolves to whether another one's turn comes next. Rejects with the signal's reason.
-   */
-  async lookAgain(signal: AbortSignal): Promise<boolean> {
-    const { clock, log, lookAgainMs } = this.#deps
-    if (this.#toLookAt.length === 0) {
-      if (clock.monotonicMs() < this.#lookAgainAtMs) return false
-      this.#toLookAt = [...this.#unreadable]
-    }
-    const volume = this.#toLookAt.shift()
-    if (volume === undefined) return false
-    const copy = await this.#recover(volume, { onRead: () => signal.throwIfAborted(), signal })
-    signal.throwIfAborted()
-    if (copy !== null) {
-      // At once: an order that comes between the two would be answered with a copy that is not here.
+  /** Tries once more to read copies that could not be read, see {@link Recovery.lookAgain}; the master hears of it if they can. */
+  lookAgain(signal: AbortSignal): Promise<boolean> {
+    return this.#recovery.lookAgain(signal, (copy) => {
+      const { volume } = copy.state.order
       this.#copies.set(volume, copy)
-      this.#unreadable.delete(volume)
       this.noteChange(volume)
-      log.info({ volume: formatId(volume) }, 'a copy can be read again')
-    }
-    if (this.#toLookAt.length > 0) return true
-    this.#lookAgainAtMs = clock.monotonicMs() + lookAgainMs
-    return false
+    })
   }
 
   /** Copies that are sealed but not verified yet. */
@@ -271,51 +241,9 @@ export class VolumeStore {
       sealedLengthBytes: null,
       verifiedToBytes: 0,
     }
-    const copy = await VolumeCopy.create({ ...this.#deps, files: this.#files }, state)
+    const copy = await VolumeCopy.create(this.#copyDeps, state)
     this.#copies.set(order.volume, copy)
     return copy
-  }
-
-  /** Some at a time: while one is waited for, another one's bytes are summed. */
-  async #recoverAll(volumes: readonly number[]): Promise<void> {
-    const progress = new RecoveryProgress({ ...this.#deps, copies: volumes.length })
-    const slots = new Semaphore(RECOVERIES_AT_ONCE, Infinity)
-    const outcomes = await Promise.allSettled(
-      volumes.map((volume) =>
-        slots.run(async () => {
-          const copy = await this.#recover(volume, { onRead: (bytes) => progress.noteRead(bytes) })
-          if (copy !== null) progress.noteFound()
-          return copy
-        }),
-      ),
-    )
-    // In the order of the volumes, whichever was found first.
-    for (const outcome of outcomes) {
-      if (outcome.status === 'rejected') throw outcome.reason
-      if (outcome.value !== null) this.#copies.set(outcome.value.state.order.volume, outcome.value)
-    }
-    this.#lookAgainAtMs = this.#deps.clock.monotonicMs() + this.#deps.lookAgainMs
-    progress.end()
-  }
-
-  /** The copy as it is found; null, and a word in the log, where it cannot be. Rejects with the signal's reason. */
-  async #recover(
-    volume: number,
-    { onRead, signal }: { onRead: (bytes: number) => void; signal?: AbortSignal },
-  ): Promise<VolumeCopy | null> {
-    const { log } = this.#deps
-    try {
-      const state = await loadState(this.#deps, volume)
-      if (state === null) return null
-      return await VolumeCopy.recover({ ...this.#deps, files: this.#files }, state, onRead)
-    } catch (error) {
-      signal?.throwIfAborted()
-      const isGone = error instanceof DiskError && error.kind === 'missing'
-      if (!this.#unreadable.has(volume))
-        log.error({ volume: formatId(volume), err: error }, 'a copy cannot be opened and is kept aside')
-      if (!isGone) this.#unreadable.add(volume)
-      return null
-    }
   }
 }
 

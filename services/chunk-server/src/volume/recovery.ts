@@ -1,0 +1,124 @@
+/**
+ * Finding this server's copies again: at its start all of them, later now and then those that could not be read. Such a copy
+ * is set aside: it stays as it is, is neither served nor called absent, and may turn up yet (R7).
+ */
+import { type Clock, type Disk, DiskError, type Log, Semaphore } from '@dfs/core'
+import { formatId } from '@dfs/protocol'
+import { VOLUMES_DIRECTORY, volumesIn } from '@dfs/volume'
+import { loadState } from './copy-note.ts'
+import { RecoveryProgress } from './recovery-progress.ts'
+import { type CopyDeps, VolumeCopy } from './volume-copy.ts'
+
+/** Each takes a buffer of the size of the largest record. */
+const RECOVERIES_AT_ONCE = 4
+
+export interface RecoveryDeps {
+  readonly clock: Clock
+  readonly disk: Disk
+  readonly log: Log
+  /** Time between two attempts to read the copies that could not be read. */
+  readonly lookAgainMs: number
+  /** What every copy is given. */
+  readonly copyDeps: CopyDeps
+}
+
+export class Recovery {
+  readonly #deps: RecoveryDeps
+  readonly #setAside = new Set<number>()
+  #lookAgainAtMs = 0
+  /** Those of them whose turn comes still. */
+  #toLookAt: number[] = []
+
+  constructor(deps: RecoveryDeps) {
+    this.#deps = deps
+  }
+
+  /** Copies that could not be read, or not rightly. */
+  get setAsideCount(): number {
+    return this.#setAside.size
+  }
+
+  hasSetAside(volume: number): boolean {
+    return this.#setAside.has(volume)
+  }
+
+  /** Every copy on the disk, in the order of the volumes. Anything that cannot be read is logged and left where it is. */
+  async findAll(): Promise<VolumeCopy[]> {
+    const { clock, disk, log, lookAgainMs } = this.#deps
+    await disk.makeDirectory(VOLUMES_DIRECTORY)
+    await disk.syncDirectory('')
+    const { states, logs } = volumesIn(await disk.list(VOLUMES_DIRECTORY))
+    const copies = await this.#findEach(states)
+    const orphans = logs.filter((volume) => !states.includes(volume))
+    if (orphans.length > 0)
+      log.warn({ volumes: orphans.map(formatId) }, 'logs without a state are kept aside')
+    this.#lookAgainAtMs = clock.monotonicMs() + lookAgainMs
+    return copies
+  }
+
+  /**
+   * Tries once more to read one of the copies that were set aside, now and then. `onFound` takes it over, at once: an order that
+   * comes between the two would be answered with a copy that is not here. Resolves to whether another one's turn comes next.
+   * Rejects with the signal's reason.
+   */
+  async lookAgain(signal: AbortSignal, onFound: (copy: VolumeCopy) => void): Promise<boolean> {
+    const { clock, log, lookAgainMs } = this.#deps
+    if (this.#toLookAt.length === 0) {
+      if (clock.monotonicMs() < this.#lookAgainAtMs) return false
+      this.#toLookAt = [...this.#setAside]
+    }
+    const volume = this.#toLookAt.shift()
+    if (volume === undefined) return false
+    const copy = await this.#find(volume, { onRead: () => signal.throwIfAborted(), signal })
+    signal.throwIfAborted()
+    if (copy !== null) {
+      this.#setAside.delete(volume)
+      onFound(copy)
+      log.info({ volume: formatId(volume) }, 'a copy can be read again')
+    }
+    if (this.#toLookAt.length > 0) return true
+    this.#lookAgainAtMs = clock.monotonicMs() + lookAgainMs
+    return false
+  }
+
+  /** Some at a time: while one is waited for, another one's bytes are summed. */
+  async #findEach(volumes: readonly number[]): Promise<VolumeCopy[]> {
+    const progress = new RecoveryProgress({ ...this.#deps, copies: volumes.length })
+    const slots = new Semaphore(RECOVERIES_AT_ONCE, Infinity)
+    const outcomes = await Promise.allSettled(
+      volumes.map((volume) =>
+        slots.run(async () => {
+          const copy = await this.#find(volume, { onRead: (bytes) => progress.noteRead(bytes) })
+          if (copy !== null) progress.noteFound()
+          return copy
+        }),
+      ),
+    )
+    const copies: VolumeCopy[] = []
+    for (const outcome of outcomes) {
+      if (outcome.status === 'rejected') throw outcome.reason
+      if (outcome.value !== null) copies.push(outcome.value)
+    }
+    progress.end()
+    return copies
+  }
+
+  /** The copy as it is found; null, and a word in the log, if it cannot be. Rejects with the signal's reason. */
+  async #find(
+    volume: number,
+    { onRead, signal }: { onRead: (bytes: number) => void; signal?: AbortSignal },
+  ): Promise<VolumeCopy | null> {
+    const { log, copyDeps } = this.#deps
+    try {
+      const state = await loadState(copyDeps, volume)
+      return state === null ? null : await VolumeCopy.recover(copyDeps, state, onRead)
+    } catch (error) {
+      signal?.throwIfAborted()
+      const isGone = error instanceof DiskError && error.kind === 'missing'
+      if (!this.#setAside.has(volume))
+        log.error({ volume: formatId(volume), err: error }, 'a copy cannot be opened and is kept aside')
+      if (!isGone) this.#setAside.add(volume)
+      return null
+    }
+  }
+}
