@@ -56,7 +56,7 @@ interface Failure {
   /** Whether the change may have been made all the same. */
   readonly isUnknown: boolean
   /** Whether it is the answer to all attempts: the cluster keeps it under the key. */
-  readonly isSettled: boolean
+  readonly isDefinite: boolean
   readonly mayRetry: boolean
   readonly retryAfterMs: number
 }
@@ -117,7 +117,7 @@ export class Caller {
       const isLate = spentMs + pauseMs >= deadlineMs || attempt >= limits.attemptsMax
       const isHopeless = LASTING.has(outcome.error.code) && attempt >= LASTING_FAILURE_ATTEMPTS_MAX
       if (isOver || isLate || isHopeless) {
-        throw isUnknown && !outcome.isSettled ? unknownOutcome(outcome.error) : outcome.error
+        throw isUnknown && !outcome.isDefinite ? unknownOutcome(outcome.error) : outcome.error
       }
       await clock.sleep(pauseMs, call.signal)
     }
@@ -174,7 +174,7 @@ export class Caller {
     return {
       error,
       isUnknown: retry === 'same-id',
-      isSettled: DECIDED.has(error.code) || reply.headers[HEADERS.idempotencyReplayed] === '?1',
+      isDefinite: DECIDED.has(error.code) || reply.headers[HEADERS.idempotencyReplayed] === '?1',
       mayRetry: canRepeat(opened) && retry !== 'no',
       retryAfterMs: retryAfterMs(reply.headers['retry-after']),
     }
@@ -193,7 +193,7 @@ function judgeError(
   servers: ServerDirectory,
 ): Failure {
   if (origin !== null) servers.avoid(origin)
-  const rest = { isSettled: false, retryAfterMs: 0 }
+  const rest = { isDefinite: false, retryAfterMs: 0 }
   if (error instanceof RequestError) {
     const { retry } = ERRORS[error.code]
     return {

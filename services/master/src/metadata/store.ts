@@ -284,5 +284,5 @@ const RETRYABLE: ReadonlySet<ErrorCode> = new Set([
   'INSUFFICIENT_SPACE',
 ])
 
-/** Whether a failure concerns the placement or the sender alone, so that it does not settle the request's outcome. */
+/** Whether a failure concerns the placement or the sender alone, so that it is not the outcome of the command. */
 export const isRetryable = (code: ErrorCode): boolean => RETRYABLE.has(code)

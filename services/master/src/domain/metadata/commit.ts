@@ -72,7 +72,7 @@ const readsOf = (naming: NamingContext, command: Command): Rounds =>
 export const readsOfKeys = ({ keys }: Books, command: Command): Named[] =>
   'key' in command && command.key !== undefined ? keys.named(command.key) : []
 
-/** The stored result of a request that is known; otherwise its result now, which is stored unless it settles nothing. */
+/** The stored result of a command that is known; otherwise its result now, which is stored if it is the outcome. */
 function applyOnce(context: CommandContext, command: Command): CommandResult {
   const { books, sender } = context
   const { server, number } = command.id
@@ -116,14 +116,14 @@ function decide(context: CommandContext, command: Command): CommandResult {
   }
 }
 
-/** The result that is kept under the key; otherwise the result now, which is kept where it settles what the client asked. */
+/** The result that is kept under the key; otherwise the result now, which is kept if it is the outcome for the client. */
 function applyKeyed(context: CommandContext, command: KeyedCommand, key: string): CommandResult {
   const { books } = context
   const answer = answerByKey(books, command, key)
   if (answer !== null) return answer
   const result = applyCommand(context, command)
   const fingerprint = fingerprintOf(command, books.digest)
-  if (settlesKey(result)) books.keys.keep(key, { fingerprint, result })
+  if (isOutcomeOfKey(result)) books.keys.keep(key, { fingerprint, result })
   return result
 }
 
@@ -139,7 +139,7 @@ function answerByKey({ keys, digest }: Books, command: KeyedCommand, key: string
  * Whether the client would get the same again. A refusal of where its bytes stand, or of what was staged of them (it may
  * have been given up meanwhile), says nothing of the same request with its bytes stored once more.
  */
-const settlesKey = (result: CommandResult): boolean =>
+const isOutcomeOfKey = (result: CommandResult): boolean =>
   result.ok ||
   (ERRORS[result.code].retry === 'no' && !isRetryable(result.code) && result.code !== 'INVALID_REQUEST')
 

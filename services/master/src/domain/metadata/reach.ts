@@ -42,9 +42,9 @@ export interface DirectoryNode {
   above: DirectoryNode | null
 }
 
-/** What a step has come to: `settled` where there is nothing to find out or it cannot be found out. */
+/** What a step has come to: `done` if there is nothing to find out, or it cannot be found out. */
 export type WalkStep =
-  | { readonly kind: 'more' | 'settled' }
+  | { readonly kind: 'more' | 'done' }
   | { readonly kind: 'found'; readonly directory: Entry; readonly bytes: number }
 
 interface Walk {
@@ -59,7 +59,7 @@ interface Walk {
   readonly pending: { readonly id: number; readonly prefixBytes: number }[]
 }
 
-const SETTLED: WalkStep = Object.freeze({ kind: 'settled' })
+const DONE: WalkStep = Object.freeze({ kind: 'done' })
 const MORE: WalkStep = Object.freeze({ kind: 'more' })
 
 export const nameBytes = (name: string): number => Buffer.byteLength(name)
@@ -111,7 +111,7 @@ export class Reach {
     if (walk.visited > WALK_ENTRIES_MAX) {
       this.#walk = null
       this.#tooLarge.set(directory.id, true)
-      return SETTLED
+      return DONE
     }
     if (walk.under !== null) return MORE
     this.#walk = null
