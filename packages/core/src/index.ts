@@ -17,6 +17,7 @@ export {
 export { giveUpReserve, keepReserve, writeEssential } from './disk-reserve.ts'
 export { readWhole, writeDurably } from './durable-file.ts'
 export { BATCH_BOUNDS, Distribution, DURATION_BOUNDS_S } from './distribution.ts'
+export { Listeners } from './listeners.ts'
 export { type Log, type LogFields, silentLog } from './log.ts'
 export { printable, printableJson, printableLine } from './printable.ts'
 export { withoutRepetition } from './repeated-news.ts'

@@ -25,6 +25,7 @@ import { type ServerIdentity } from '../identity/identity.ts'
 import { type WitnessKeeper } from '../identity/witness-keeper.ts'
 import { type Tuning } from '../tuning.ts'
 import { type VolumeStore } from '../volume/volume-store.ts'
+import { CurrentAnswers, doesNotCount } from './current-answers.ts'
 import { type ServerDirectory } from './server-directory.ts'
 
 const RETRY_BACKOFF = { firstMs: 100, mostMs: 1000 }
@@ -78,11 +79,13 @@ export class MasterSession {
   #lastAnswerMs: number | null = null
   #reportsNumber = 0
   #refusal: string | null = null
-  /** The start of the master that has answered although this server does not know that it is registered there. */
-  #newStart: string | null = null
+  readonly #answers: CurrentAnswers
 
   constructor(deps: MasterSessionDeps) {
     this.#deps = deps
+    this.#answers = new CurrentAnswers(deps)
+    // The next heartbeat, which registers with it, should not wait.
+    this.#answers.newStart.add(() => this.nudge())
   }
 
   /** Registers, trying until it works, and keeps the session from then on. Rejects only for fatal answers or {@link stop}. */
@@ -127,54 +130,21 @@ export class MasterSession {
     }
   }
 
-  /**
-   * The same for methods whose answers carry the master's epoch. An answer of a master that is older than one seen before
-   * counts as none (R6). So does one of a new start with which this server has not registered yet, because only there a
-   * restored backup shows, or of which its disk has taken no note (R5): who asked goes on as if the connection had been lost.
-   */
+  /** The same for methods whose answers carry the master's epoch: TransportError if the answer does not count. */
   async callCurrent<Q, R extends { readonly epoch: Epoch }>(
     method: Method<Q, R>,
     request: Q,
     options: MethodCallOptions,
   ): Promise<R> {
     const reply = await this.call(method, request, options)
-    await this.#observeCurrent(reply.epoch)
+    await this.#answers.require(reply.epoch)
     return reply
   }
 
   /** The master says how far it is; durable when it resolves. Throws TransportError where it does not count. */
   async hear(epoch: Epoch): Promise<void> {
-    await this.#observeCurrent(epoch)
+    await this.#answers.require(epoch)
     await this.#deps.witness.writeDown()
-  }
-
-  #observeCurrent(epoch: Epoch): Promise<void> {
-    return this.#observe(epoch, () => {
-      if (!this.#deps.identity.isNewStart(epoch)) return
-      this.#noteNewStart(epoch)
-      throw doesNotCount('this server has not registered with that start yet')
-    })
-  }
-
-  async #observe(epoch: Epoch, check: () => void): Promise<void> {
-    const { identity } = this.#deps
-    try {
-      check()
-      await identity.observe(epoch)
-      this.#deps.witness.noteHeard()
-    } catch (error) {
-      if (error instanceof DfsError && error.code === 'STALE_EPOCH')
-        throw doesNotCount('it is outdated', error)
-      if (!(error instanceof DiskError)) throw error
-      throw doesNotCount('its epoch could not be written down', error)
-    }
-  }
-
-  /** A start with which this server has to register has answered: the next heartbeat, which does that, should not wait. */
-  #noteNewStart({ nonce }: Epoch): void {
-    if (this.#newStart === nonce) return
-    this.#newStart = nonce
-    this.nudge()
   }
 
   async #registerUntilDone(): Promise<void> {
@@ -208,10 +178,10 @@ export class MasterSession {
       { timeoutMs: this.#deps.tuning.sessionTimeoutMs * 5 },
     )
     await this.#forgetWhereLeftOut(reply.epoch)
-    await this.#observe(reply.epoch, () => {})
+    await this.#answers.requireOfRegistration(reply.epoch)
     await identity.bind(reply.clusterId, reply.serverId)
     directory.configure(reply.settings, { ...reply.master, internalAddress: this.#deps.masterAddress })
-    this.#newStart = null
+    this.#answers.noteRegistered()
     await this.#accept(reply)
     this.#deps.runtime.log.info(
       { server: reply.serverId, cluster: reply.clusterId },
@@ -301,7 +271,7 @@ export class MasterSession {
    * knows: the master may have taken a registration whose answer was lost, and then it never says so.
    */
   #mustRegister(error: unknown): boolean {
-    return (error instanceof DfsError && error.code === 'UNKNOWN_SERVER') || this.#newStart !== null
+    return (error instanceof DfsError && error.code === 'UNKNOWN_SERVER') || this.#answers.isOfNewStart
   }
 
   async #accept(reply: HeartbeatReply): Promise<void> {
@@ -323,6 +293,3 @@ export class MasterSession {
     return { incarnation: identity.incarnation, number, ...room, ...store.counters, replicas }
   }
 }
-
-const doesNotCount = (reason: string, cause?: unknown): TransportError =>
-  new TransportError(`an answer of the master does not count: ${reason}`, { cause, wasSent: true })
