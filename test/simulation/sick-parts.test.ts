@@ -5,7 +5,7 @@
 import { assert, readWhole, writeDurably } from '@dfs/core'
 import { crc32 } from '@dfs/node-runtime'
 import { type SimNode } from '@dfs/sim-runtime'
-import { IDENTITY_FILES, parseIdentity, type ServerIdentityRecord } from '@dfs/volume'
+import { IDENTITY_FILES, parseIdentity, type StoredIdentity } from '@dfs/volume'
 import { expect, test } from 'vitest'
 import { SimCluster } from './sim-cluster.ts'
 import { contextAt, getFile, putFile } from './sim-files.ts'
@@ -95,7 +95,7 @@ test('answers that never arrive do not leave volumes open for ever', async () =>
 })
 
 /** The identity in which a server runs. */
-function identityOf({ disk }: SimNode): ServerIdentityRecord {
+function identityOf({ disk }: SimNode): StoredIdentity {
   const [name] = IDENTITY_FILES
   const identity = parseIdentity(disk.peek(name)!, crc32)
   assert(identity !== null, `${name} is whole`)
@@ -103,7 +103,7 @@ function identityOf({ disk }: SimNode): ServerIdentityRecord {
 }
 
 /** How often it was started: the upper part of its incarnation (services/chunk-server/src/identity/identity.ts). */
-const startsOf = ({ incarnation }: ServerIdentityRecord): number => Math.floor(incarnation / 2 ** 20)
+const startsOf = ({ incarnation }: StoredIdentity): number => Math.floor(incarnation / 2 ** 20)
 
 /** Its counter comes to a number that was used before; the lot in its incarnation tells the two starts apart. */
 test('a server restored from a backup acknowledges nothing that it did not store', async () => {

@@ -11,7 +11,7 @@ import {
   IDENTITY_FILES,
   parseCopyState,
   parseIdentity,
-  type ServerIdentityRecord,
+  type StoredIdentity,
   VOLUMES_DIRECTORY,
   volumesIn,
 } from '@dfs/volume'
@@ -101,7 +101,7 @@ async function identityIn(
   disk: Disk,
   name: string,
   crc32: Crc32,
-): Promise<ServerIdentityRecord | 'missing' | 'damaged'> {
+): Promise<StoredIdentity | 'missing' | 'damaged'> {
   try {
     const bytes = await readWhole(disk, name)
     return bytes === null ? 'missing' : (parseIdentity(bytes, crc32) ?? 'damaged')

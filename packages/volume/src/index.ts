@@ -35,5 +35,5 @@ export {
   surveyVolume,
   type VolumeSurvey,
 } from './scan.ts'
-export { encodeIdentity, IDENTITY_FILES, parseIdentity, ServerIdentityRecord } from './server-identity.ts'
+export { encodeIdentity, IDENTITY_FILES, parseIdentity, StoredIdentity } from './server-identity.ts'
 export { isNewer, newest, type Witness } from './witness.ts'

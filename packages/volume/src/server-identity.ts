@@ -16,7 +16,7 @@ const WrittenWitness = Type.Object({
   sequence: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
 })
 
-export const ServerIdentityRecord = Type.Object(
+export const StoredIdentity = Type.Object(
   {
     formatVersion: Type.Literal(1),
     diskUid: Type.String({ pattern: '^[0-9a-f]{32}$' }),
@@ -27,15 +27,15 @@ export const ServerIdentityRecord = Type.Object(
   },
   { additionalProperties: false },
 )
-export type ServerIdentityRecord = Static<typeof ServerIdentityRecord>
+export type StoredIdentity = Static<typeof StoredIdentity>
 
-const check = Compile(ServerIdentityRecord)
+const check = Compile(StoredIdentity)
 
-export const encodeIdentity = (identity: ServerIdentityRecord, crc32: Sum): Uint8Array =>
+export const encodeIdentity = (identity: StoredIdentity, crc32: Sum): Uint8Array =>
   encodeCheckedJson(identity, crc32)
 
 /** The identity, or null if the bytes are not what a server wrote. */
-export function parseIdentity(bytes: Uint8Array, crc32: Sum): ServerIdentityRecord | null {
+export function parseIdentity(bytes: Uint8Array, crc32: Sum): StoredIdentity | null {
   // One of an earlier program has no checksum, and no member for it.
   const value = decodeCheckedJson(bytes, crc32) ?? decodeUncheckedJson(bytes)
   return check.Check(value) ? value : null

@@ -7,7 +7,7 @@ import { type LoanedBytes } from '../src/reading/buffer-pool.ts'
 import { HedgeBudget } from '../src/reading/hedge-budget.ts'
 import { hedgeDelayMs, RecentLatencies } from '../src/reading/hedge-delay.ts'
 import { firstRight, type Source } from '../src/reading/hedged-read.ts'
-import { SourceRecord } from '../src/reading/source-record.ts'
+import { SourceHealth } from '../src/reading/source-health.ts'
 
 describe('the delay before another copy is asked', () => {
   it('is a fixed one while little is known', () => {
@@ -62,7 +62,7 @@ const PATIENCE_MS = 3000
 
 interface Bench {
   readonly simulation: Simulation
-  readonly records: Map<string, SourceRecord>
+  readonly health: Map<string, SourceHealth>
   read(answers: Readonly<Record<string, Answer>>, bytes?: number): Promise<Trial>
 }
 
@@ -75,11 +75,11 @@ function bench(budget = new HedgeBudget()): Bench {
     nowMs: () => clock.monotonicMs(),
     patienceMs: PATIENCE_MS,
   }
-  const records = new Map<string, SourceRecord>()
-  const recordOf = (name: string): SourceRecord => {
-    const record = records.get(name) ?? new SourceRecord(clock)
-    records.set(name, record)
-    return record
+  const health = new Map<string, SourceHealth>()
+  const healthOf = (name: string): SourceHealth => {
+    const known = health.get(name) ?? new SourceHealth(clock)
+    health.set(name, known)
+    return known
   }
   const read = async (answers: Readonly<Record<string, Answer>>, bytesCount = 1024): Promise<Trial> => {
     const [asked, cancelled, released, failed]: string[][] = [[], [], [], []]
@@ -92,7 +92,7 @@ function bench(budget = new HedgeBudget()): Bench {
         return gives === 'bytes' ? loan : null
       }
       return {
-        record: recordOf(name),
+        health: healthOf(name),
         start: () => ({ bytes: bytes(), cancel: () => void cancelled!.push(name) }),
         noteFailure: (error) => {
           if (error instanceof InvariantError) throw error
@@ -114,7 +114,7 @@ function bench(budget = new HedgeBudget()): Bench {
       failed: failed!,
     }
   }
-  return { simulation, records, read }
+  return { simulation, health, read }
 }
 
 const quick: Answer = { afterMs: 1, gives: 'bytes' }
@@ -185,15 +185,15 @@ describe('a read from several copies', () => {
 
   it('asks a copy last that keeps losing, and first again when its time has passed', async () => {
     const its = bench()
-    const { records, simulation } = its
+    const { health, simulation } = its
     for (let count = 0; count < 2; count += 1) await its.read({ a: hangs, b: quick })
-    expect(records.get('a')!.isAskedLast).toBe(false)
+    expect(health.get('a')!.isAskedLast).toBe(false)
     let isAskedLast = false
-    simulation.schedule(500, 'look', () => (isAskedLast = records.get('a')!.isAskedLast))
+    simulation.schedule(500, 'look', () => (isAskedLast = health.get('a')!.isAskedLast))
     await its.read({ a: hangs, b: quick })
     expect(isAskedLast).toBe(true)
-    expect(records.get('a')!.isAskedLast, 'a minute later').toBe(false)
+    expect(health.get('a')!.isAskedLast, 'a minute later').toBe(false)
     await its.read({ a: quick, b: quick })
-    expect(records.get('a')!.isAskedLast).toBe(false)
+    expect(health.get('a')!.isAskedLast).toBe(false)
   })
 })

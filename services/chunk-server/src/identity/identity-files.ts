@@ -8,7 +8,7 @@ import {
   encodeIdentity,
   IDENTITY_FILES,
   parseIdentity,
-  type ServerIdentityRecord,
+  type StoredIdentity,
   VOLUMES_DIRECTORY,
 } from '@dfs/volume'
 
@@ -21,15 +21,15 @@ export interface IdentityFilesDeps {
 /** Durable when it resolves. Throws DiskError. */
 export async function saveIdentity(
   { disk, crc32 }: IdentityFilesDeps,
-  identity: ServerIdentityRecord,
+  identity: StoredIdentity,
 ): Promise<void> {
   const bytes = encodeIdentity(identity, crc32)
   for (const name of IDENTITY_FILES) await writeEssential(disk, name, bytes)
 }
 
 /** The identity, or null in a directory that has none. Throws WRONG_CLUSTER or DiskError where it has one that cannot be read. */
-export async function loadIdentity(deps: IdentityFilesDeps): Promise<ServerIdentityRecord | null> {
-  const found: ServerIdentityRecord[] = []
+export async function loadIdentity(deps: IdentityFilesDeps): Promise<StoredIdentity | null> {
+  const found: StoredIdentity[] = []
   const faults: (DfsError | DiskError)[] = []
   for (const name of IDENTITY_FILES) {
     try {
@@ -69,10 +69,7 @@ async function requireUnused(disk: Disk): Promise<void> {
   )
 }
 
-async function loadOne(
-  { disk, crc32 }: IdentityFilesDeps,
-  name: string,
-): Promise<ServerIdentityRecord | null> {
+async function loadOne({ disk, crc32 }: IdentityFilesDeps, name: string): Promise<StoredIdentity | null> {
   const bytes = await readWhole(disk, name)
   if (bytes === null) return null
   const identity = parseIdentity(bytes, crc32)
@@ -83,7 +80,7 @@ async function loadOne(
 }
 
 /** Below 0 where `left` was written before `right`. */
-function compareAge(left: ServerIdentityRecord, right: ServerIdentityRecord): number {
+function compareAge(left: StoredIdentity, right: StoredIdentity): number {
   const starts = left.incarnation - right.incarnation
   if (starts !== 0) return starts
   const epochs = (left.seenEpoch?.counter ?? 0) - (right.seenEpoch?.counter ?? 0)

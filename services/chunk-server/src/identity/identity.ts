@@ -4,7 +4,7 @@
  */
 import { type Random } from '@dfs/core'
 import { checkEpoch, DfsError, type Epoch } from '@dfs/protocol'
-import { isNewer, newest, type ServerIdentityRecord } from '@dfs/volume'
+import { isNewer, newest, type StoredIdentity } from '@dfs/volume'
 import { type IdentityFilesDeps, loadIdentity, saveIdentity } from './identity-files.ts'
 
 /** The lower part of an incarnation is drawn by lot; the upper part counts the starts. */
@@ -12,11 +12,11 @@ const LOTS = 2 ** 20
 
 export class ServerIdentity {
   readonly #files: IdentityFilesDeps
-  #durable: ServerIdentityRecord
+  #durable: StoredIdentity
   #seen: Epoch | null
   #writing: Promise<void> = Promise.resolve()
 
-  private constructor(files: IdentityFilesDeps, identity: ServerIdentityRecord) {
+  private constructor(files: IdentityFilesDeps, identity: StoredIdentity) {
     this.#files = files
     this.#durable = identity
     this.#seen = identity.seenEpoch
@@ -131,17 +131,14 @@ export class ServerIdentity {
   }
 
   /** Writes what `decide` wants changed when its turn comes; null where nothing is left to write. */
-  async #persist(decide: () => Partial<ServerIdentityRecord> | null): Promise<void> {
+  async #persist(decide: () => Partial<StoredIdentity> | null): Promise<void> {
     const write = this.#persistAfter(this.#writing, decide)
     // A failed write fails its own caller below; the next one tries again.
     this.#writing = write.catch(() => undefined)
     await write
   }
 
-  async #persistAfter(
-    before: Promise<void>,
-    decide: () => Partial<ServerIdentityRecord> | null,
-  ): Promise<void> {
+  async #persistAfter(before: Promise<void>, decide: () => Partial<StoredIdentity> | null): Promise<void> {
     await before
     const change = decide()
     if (change === null) return

@@ -30,7 +30,7 @@ import {
   type Source,
 } from './hedged-read.ts'
 import { PIECE_BYTES_MIN } from './read-permits.ts'
-import { SourceRecord } from './source-record.ts'
+import { SourceHealth } from './source-health.ts'
 import { type ChunkRange, readBlocks, readFirst, type ReadFrom } from './verified-read.ts'
 
 /** One for each length of a piece (read-permits.ts), with room for the header in front of the first. */
@@ -65,7 +65,7 @@ export class ChunkReader {
   readonly #pool = new BufferPool({ sizes: BUFFER_SIZES, keptBytesMax: IDLE_BYTES_MAX })
   /** What a right header said, for the next pieces of the chunk: it goes with the answer of the look-up that the chunk is of. */
   readonly #headers = new WeakMap<LocatedChunk, RecordHeader>()
-  readonly #records = new Map<number, SourceRecord>()
+  readonly #health = new Map<number, SourceHealth>()
   readonly #hedging: HedgedReadDeps
 
   constructor(deps: ChunkReaderDeps) {
@@ -100,11 +100,11 @@ export class ChunkReader {
   *#sources(asked: Asked): Generator<Source> {
     const self = this.#deps.self()
     const hasOwn = asked.servers.includes(self)
-    const isOwnFirst = hasOwn && !this.#recordOf(self).isAskedLast
+    const isOwnFirst = hasOwn && !this.#healthOf(self).isAskedLast
     if (isOwnFirst) yield this.#source(self, asked)
     const unreachable = this.#deps.directory.unreachable()
     const isLast = (server: number): boolean =>
-      unreachable.includes(server) || this.#recordOf(server).isAskedLast
+      unreachable.includes(server) || this.#healthOf(server).isAskedLast
     const others = asked.servers.filter((server) => server !== self)
     for (const server of others) if (!isLast(server)) yield this.#source(server, asked)
     for (const server of others) if (isLast(server)) yield this.#source(server, asked)
@@ -114,19 +114,19 @@ export class ChunkReader {
   #source(server: number, asked: Asked): Source {
     const isOwn = server === this.#deps.self()
     return {
-      record: this.#recordOf(server),
+      health: this.#healthOf(server),
       start: () => (isOwn ? this.#startOwn(asked) : this.#startRemote(server, asked)),
       noteFailure: (error) => this.#noteFailure(server, asked, error),
     }
   }
 
-  #recordOf(server: number): SourceRecord {
-    let record = this.#records.get(server)
-    if (record === undefined) {
-      record = new SourceRecord(this.#deps.clock)
-      this.#records.set(server, record)
+  #healthOf(server: number): SourceHealth {
+    let health = this.#health.get(server)
+    if (health === undefined) {
+      health = new SourceHealth(this.#deps.clock)
+      this.#health.set(server, health)
     }
-    return record
+    return health
   }
 
   /** A disk call cannot be cancelled: what it read into is used again only when it is done. */
@@ -173,7 +173,7 @@ export class ChunkReader {
       this.#deps.onDamage({ volume, server, offset, recordSize })
     }
     if (!(error instanceof TransportError || error instanceof NoAnswerError)) return
-    this.#recordOf(server).noteFailure()
+    this.#healthOf(server).noteFailure()
     if (server !== this.#deps.self()) this.#deps.directory.noteFailure(server)
   }
 

@@ -7,14 +7,14 @@ import { assert } from '@dfs/core'
 import { type Alarm, type Alarms } from './alarms.ts'
 import { type LoanedBytes } from './buffer-pool.ts'
 import { type HedgeBudget } from './hedge-budget.ts'
-import { type SourceRecord } from './source-record.ts'
+import { type SourceHealth } from './source-health.ts'
 
 /** Copies asked at once. */
 const UNDER_WAY_MAX = 2
 
 /** A copy that can be read from. */
 export interface Source {
-  readonly record: SourceRecord
+  readonly health: SourceHealth
   start(): RunningRead
   /** It gave no right bytes: `error` says why, and is null where the bytes were wrong. Throws what nobody expects; it ends the read. */
   noteFailure(error: unknown): void
@@ -106,7 +106,7 @@ class Race {
 
   #watch(entrant: Entrant): void {
     const leftMs = this.#deps.patienceMs - this.#waitedMs(entrant)
-    const delayMs = Math.min(entrant.source.record.delayMs(this.#bytes), leftMs)
+    const delayMs = Math.min(entrant.source.health.delayMs(this.#bytes), leftMs)
     entrant.alarm = this.#deps.alarms.after(delayMs, () => this.#onAlarm(entrant))
   }
 
@@ -126,11 +126,11 @@ class Race {
   #onBytes(entrant: Entrant, bytes: LoanedBytes | null): void {
     if (!this.#underWay.delete(entrant)) return bytes?.release()
     entrant.alarm?.cancel()
-    entrant.source.record.noteAnswer(this.#waitedMs(entrant), this.#bytes)
+    entrant.source.health.noteAnswer(this.#waitedMs(entrant), this.#bytes)
     if (bytes === null) return this.#fail(entrant, null)
     for (const loser of this.#underWay) {
       if (loser.startedMs <= entrant.startedMs)
-        loser.source.record.noteLoss(this.#waitedMs(loser), this.#bytes)
+        loser.source.health.noteLoss(this.#waitedMs(loser), this.#bytes)
     }
     if (this.#end()) this.#resolve(bytes)
   }

@@ -12,7 +12,7 @@ const SHORT_BYTES_MAX = 256 * KIB
 const LOSSES_MAX = 3
 const ASKED_LAST = { firstMs: 1000, mostMs: 30_000 }
 
-export class SourceRecord {
+export class SourceHealth {
   readonly #clock: Clock
   readonly #short = new RecentLatencies()
   readonly #long = new RecentLatencies()
