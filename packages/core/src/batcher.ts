@@ -4,6 +4,7 @@
  * batch under way for ordered work (measured slower, and order would be lost).
  */
 import { assert } from './assert.ts'
+import { type Distribution } from './distribution.ts'
 
 export interface BatcherOptions<Item, Result> {
   /** Carries out a batch; resolves to one result for each item, in order. A rejection fails every item of the batch. */
@@ -23,6 +24,8 @@ export interface BatcherOptions<Item, Result> {
   /** Weight of an item (its bytes) and the most a batch may weigh; a single heavier item still goes, alone. */
   readonly weigh?: (item: Item) => number
   readonly weightMax?: number
+  /** Where the number of items of each batch is noted. */
+  readonly sizes?: Distribution | undefined
 }
 
 export class QueueFullError extends Error {
@@ -97,6 +100,7 @@ export class Batcher<Item, Result> {
 
   async #send(batch: Waiting<Item, Result>[]): Promise<void> {
     this.#inFlight += 1
+    this.#options.sizes?.note(batch.length)
     try {
       const results = await this.#options.run(batch.map((waiting) => waiting.item))
       assert(results.length === batch.length, 'a batch needs one result for each item')

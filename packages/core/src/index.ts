@@ -20,6 +20,7 @@ export { BATCH_BOUNDS, Distribution, DURATION_BOUNDS_S } from './distribution.ts
 export { Listeners } from './listeners.ts'
 export { type Log, type LogFields, silentLog } from './log.ts'
 export { printable, printableJson, printableLine } from './printable.ts'
+export { Timings } from './timings.ts'
 export { withoutRepetition } from './repeated-news.ts'
 export { type Random } from './random.ts'
 export { type Runtime } from './runtime.ts'

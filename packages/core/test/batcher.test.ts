@@ -1,4 +1,4 @@
-import { Batcher, type BatcherOptions, QueueFullError } from '@dfs/core'
+import { BATCH_BOUNDS, Batcher, type BatcherOptions, Distribution, QueueFullError } from '@dfs/core'
 import { describe, expect, it } from 'vitest'
 
 interface Run {
@@ -46,6 +46,17 @@ describe('Batcher', () => {
     await finish(runs[2])
     expect(runs.map(({ items }) => items)).toEqual([['a'], ['b', 'c', 'd'], ['e']])
     expect(await Promise.all(results)).toEqual(['A', 'B', 'C', 'D', 'E'])
+  })
+
+  it('notes how many items each batch has', async () => {
+    const sizes = new Distribution(BATCH_BOUNDS)
+    const { batcher, runs } = controlled({ sizes })
+    for (const item of ['a', 'b', 'c', 'd', 'e']) void batcher.add(item)
+    await settle()
+    await finish(runs[0])
+    await settle()
+    expect(runs.map(({ items }) => items.length)).toEqual([3, 2])
+    expect([sizes.count, sizes.sum]).toEqual([2, 5])
   })
 
   it('takes everything that comes within the turn of gathering into one batch', async () => {

@@ -3,6 +3,7 @@ export { ClusterKeyError, ensureClusterKey, readClusterKey } from './cluster-key
 export { NodeClock } from './clock.ts'
 export { type DirectoryLock, lockDirectory } from './disk/directory-lock.ts'
 export { makeDirectoryDurably } from './disk/durable-directory.ts'
+export { DiskFigures } from './disk/disk-figures.ts'
 export { NodeDisk } from './disk/node-disk.ts'
 export { NodeTransport, type NodeTransportOptions } from './calls/node-transport.ts'
 export { nodeRuntime, type NodeRuntime, type NodeRuntimeOptions } from './node-runtime.ts'

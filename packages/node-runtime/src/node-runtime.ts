@@ -14,8 +14,9 @@ export interface NodeRuntimeOptions {
   readonly log: Log
 }
 
-/** A runtime whose transport shows its address and can be closed. */
+/** A runtime whose transport shows its address and can be closed, and whose parts count what they do. */
 export interface NodeRuntime extends Runtime {
+  readonly disk: NodeDisk
   readonly transport: NodeTransport
 }
 

@@ -4,19 +4,22 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fromUtf8, utf8 } from '@dfs/core'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { DiskFigures } from '../src/disk/disk-figures.ts'
 import { NodeFile } from '../src/disk/node-file.ts'
 import { ReadPace } from '../src/disk/read-pace.ts'
 
 let root: string
 let handle: FileHandle
 let file: NodeFile
+let figures: DiskFigures
 /** Syncs that the kernel was asked for. */
 let syncs: number
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'dfs-file-'))
   handle = await open(join(root, 'file'), 'wx+')
-  file = await NodeFile.adopt('file', handle, new ReadPace())
+  figures = new DiskFigures()
+  file = await NodeFile.adopt('file', handle, { pace: new ReadPace(), figures })
   syncs = 0
 })
 afterEach(async () => {
@@ -52,6 +55,7 @@ it.each([
   await file.appendv([utf8(', more')])
   await expect(file.sync(), 'whatever is written behind it').rejects.toMatchObject({ kind: 'io' })
   expect(syncs).toBe(2)
+  expect([figures.syncs.count, figures.failedSyncs], 'those that the kernel was asked for').toEqual([2, 1])
   const kept = new Uint8Array(4)
   expect([await file.readInto(0, kept), fromUtf8(kept)], 'what was synced before').toEqual([4, 'kept'])
 })
@@ -63,4 +67,6 @@ it('asks for each sync as long as none has failed', async () => {
     await file.sync()
   }
   expect(syncs).toBe(3)
+  expect([figures.syncs.count, figures.failedSyncs]).toEqual([3, 0])
+  expect(figures.syncs.sum).toBeGreaterThan(0)
 })

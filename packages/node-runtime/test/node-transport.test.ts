@@ -124,6 +124,28 @@ describe('NodeTransport', () => {
     })
   })
 
+  it('times what it answers, by route and outcome, and nothing that it does not know', async () => {
+    const node = openTransport()
+    await node.serve(
+      async ({ body }) => {
+        if (body[0]?.byteLength === 1) throw new Error('a bug')
+        return { ok: (body[0]?.byteLength ?? 0) > 0, body: [] }
+      },
+      [ROUTE],
+    )
+    const caller = openTransport()
+    const call = (route: string, bytes: number) =>
+      caller.call(node.address(), { route, params: {}, body: [new Uint8Array(bytes)] }, OPTIONS)
+    for (const bytes of [10, 10, 0, 1]) await call(ROUTE, bytes)
+    await call('POST /v1/others', 10)
+    const seen = Array.from(node.answered, ([route, outcome, { count }]) => [route, outcome, count])
+    expect(seen).toEqual([
+      [ROUTE, 'ok', 2],
+      [ROUTE, 'refused', 1],
+      [ROUTE, 'failed', 1],
+    ])
+  })
+
   it('takes no call on a connection that repeats a recorded opening', async () => {
     const node = openTransport()
     let callsCount = 0

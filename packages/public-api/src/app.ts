@@ -2,7 +2,7 @@
  * The public REST API as one application, for master and chunk servers alike. It never listens: a service does that
  * with the instance, a test injects requests into it.
  */
-import { addHealthRoutes, addMetricsRoute, buildHttpServer, crash } from '@dfs/service-kit'
+import { addHealthRoutes, addMetricsRoute, addWorkerMetrics, buildHttpServer, crash } from '@dfs/service-kit'
 import { type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { type FastifyInstance } from 'fastify'
 import { Addresses } from './addresses.ts'
@@ -45,7 +45,10 @@ export async function buildPublicApp(options: PublicAppOptions): Promise<Fastify
   addClusterRoutes(typed, { namespace, addresses })
   addWorkerRoutes(typed, options.node, addresses)
   addHealthRoutes(app, options.readiness, metrics)
-  if (metrics !== undefined) addMetricsRoute(app, metrics)
+  if (metrics !== undefined) {
+    addWorkerMetrics(metrics, options.node.workers)
+    addMetricsRoute(app, metrics)
+  }
   if (hasDocs) addOpenApiDocument(app)
   await app.ready()
   return app

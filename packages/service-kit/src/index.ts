@@ -22,7 +22,8 @@ export {
   type LogOptions,
   type ServiceLog,
 } from './logging.ts'
-export { type Labels, Metrics, type Read, type Sample } from './metrics/metrics.ts'
+export { type Labels, Metrics, type Read, type Sample, timingSamples } from './metrics/metrics.ts'
+export { addNodeMetrics, addWorkerMetrics } from './metrics/node-metrics.ts'
 export { addMetricsRoute } from './metrics/metrics-route.ts'
 export { addProcessMetrics, PROGRAM_VERSION } from './metrics/process-metrics.ts'
 export { NODE_SETTINGS } from './node-settings.ts'

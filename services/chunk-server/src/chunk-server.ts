@@ -40,6 +40,8 @@ import { ServerReadiness } from './readiness.ts'
 import { RemoteNamespace } from './master/remote-namespace.ts'
 import { VolumePool } from './replication/volume-pool.ts'
 import { sealUntilDone, VolumeAllocator } from './replication/volume-allocation.ts'
+import { BatchFigures } from './batch-figures.ts'
+import { type Figures } from './metrics.ts'
 import { DEFAULT_TUNING, type Tuning } from './tuning.ts'
 import { chunkServerWorkers } from './workers/chunk-server-workers.ts'
 import { FullCheck } from './workers/full-check.ts'
@@ -68,6 +70,8 @@ export interface ChunkServer {
   readonly files: FileService
   readonly namespace: Namespace
   readonly directory: ServerDirectory
+  /** What it counts, for whoever watches. */
+  readonly figures: Figures
   readiness(): Readiness
   /** What its background work does at the moment. */
   workers(): readonly WorkerStatus[]
@@ -146,11 +150,13 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
   )
 
   const deadlines = new Deadlines(clock)
+  const figures = new BatchFigures()
   const commits = new CommitChannel({
     clock,
     deadlines,
     random: random.fork('commits'),
     tuning,
+    figures,
     sender: () => ({ server: identity.serverId, incarnation: identity.incarnation }),
     send: async (request, options) => {
       const reply = await session.callCurrent(commitsMethod, request, options)
@@ -163,6 +169,7 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     deadlines,
     random: random.fork('lookups'),
     tuning,
+    figures,
     send: (requests, options) => session.callCurrent(lookupsMethod, requests, options),
   })
   const stopped = new AbortController()
@@ -175,6 +182,7 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     directory,
     crc32,
     space,
+    figures,
     stopped: stopped.signal,
   }
   const allocator = new VolumeAllocator(allocation)
@@ -237,6 +245,7 @@ export async function startChunkServer(runtime: Runtime, options: ChunkServerOpt
     files,
     namespace: new RemoteNamespace({ clock, deadlines, session, commits, lookups }),
     directory,
+    figures: { batches: figures, store, space },
     readiness: () => ready.look(),
     workers: () => workers.statuses(),
     stop: async () => {

@@ -11,9 +11,10 @@ import {
 } from '@dfs/node-runtime'
 import { DfsError, MIB, type Readiness } from '@dfs/protocol'
 import { buildPublicApp } from '@dfs/public-api'
-import { RefusalError, runService, type ServiceContext } from '@dfs/service-kit'
+import { addNodeMetrics, RefusalError, runService, type ServiceContext } from '@dfs/service-kit'
 import { type ChunkServer, startChunkServer } from './chunk-server.ts'
 import { ChunkServerConfig } from './config.ts'
+import { addChunkServerMetrics } from './metrics.ts'
 
 const DRAIN_DEADLINE_MS = 10_000
 const STOP_DEADLINE_MS = 5000
@@ -64,7 +65,9 @@ async function start({
     publicPort: config.port,
     advertisedUrl: config.advertisedUrl ?? null,
   }
+  addNodeMetrics(metrics, runtime)
   const openDoors = async (server: ChunkServer): Promise<void> => {
+    addChunkServerMetrics(metrics, server.figures)
     lifecycle.onStop('drain', 'volumes and session', () => server.stop())
     const app = await buildPublicApp({
       namespace: server.namespace,

@@ -55,18 +55,19 @@ export interface FileContext {
 
 /**
  * Carries a request out and sends its one reply. `incoming` is the body of a WRITE_FILE_LEN, of which the store may leave
- * a part unread. Throws {@link BrokenReplyError} where a reply broke off midway.
+ * a part unread. Resolves to the token that was sent, null where it was content. Throws {@link BrokenReplyError} where a reply broke off midway.
  */
 export async function answerFile(
   request: FileRequest,
   ending: LineEnding,
   context: FileContext,
   incoming: IncomingBody | null,
-): Promise<void> {
+): Promise<string | null> {
   const token = await carryOut(request, ending, context, incoming).catch((error: unknown) =>
     tokenOf(error, context.log),
   )
   if (token !== null) await context.send(encodeReply(token, ending))
+  return token
 }
 
 /** What is thrown where a client has got a part of a reply and cannot get the rest: the connection must break. */

@@ -3,6 +3,7 @@ import { type Clock, type Log } from '@dfs/core'
 import { type LinePort } from '@dfs/protocol'
 import { ByteBudget } from './byte-budget.ts'
 import { checkConfig, type GatewayConfig, type ReleaseRule } from './config.ts'
+import { LineFigures } from './line-figures.ts'
 import { type Advertised } from './master-requests.ts'
 import { type Listen, type Listener, type LineSocket, type LineStore } from './ports.ts'
 import { ReleasePairs } from './release.ts'
@@ -33,6 +34,8 @@ export interface Gateway {
   start(): Promise<GatewayPorts>
   /** Answers what was received, then resets every connection; those that take too long at the deadline. Idempotent. */
   close(): Promise<void>
+  /** What it counts, for whoever watches. */
+  readonly figures: LineFigures
   readonly connectionsCount: number
   /** Memory that messages and replies hold now. */
   readonly heldBytes: number
@@ -50,6 +53,7 @@ export function buildGateway(options: GatewayOptions): Gateway {
 }
 
 class TcpGateway implements Gateway {
+  readonly figures = new LineFigures()
   readonly #options: GatewayOptions
   readonly #listen: Listen
   readonly #budget: ByteBudget
@@ -142,6 +146,7 @@ class TcpGateway implements Gateway {
       port,
       release,
       store,
+      figures: this.figures,
       clock,
       log,
       pairs: this.#pairs,

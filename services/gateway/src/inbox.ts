@@ -5,6 +5,7 @@
 import { type Clock } from '@dfs/core'
 import { KIB, LineDecoder, type LineEvent, type LinePort } from '@dfs/protocol'
 import { type ByteBudget } from './byte-budget.ts'
+import { type LineFigures } from './line-figures.ts'
 import { type LineSocket } from './ports.ts'
 
 /** Events and their bytes that are decoded ahead; one event may be larger. */
@@ -18,6 +19,7 @@ export interface InboxOptions {
   readonly port: LinePort
   readonly clock: Clock
   readonly budget: ByteBudget
+  readonly figures: Pick<LineFigures, 'receivedBytes'>
   /** The client has closed its side, or the connection is gone. Called once. */
   readonly onClientClosed: () => void
 }
@@ -43,6 +45,7 @@ export class Inbox {
     this.#decoder = new LineDecoder(options.port)
     options.socket.handle({
       data: (bytes) => {
+        options.figures.receivedBytes += bytes.byteLength
         this.#decoder.push(bytes, options.clock.monotonicMs())
         this.#readAhead()
       },

@@ -19,6 +19,7 @@ import { answerFile, BrokenReplyError } from './file-requests.ts'
 import { Inbox } from './inbox.ts'
 import { IncomingBody } from './incoming-body.ts'
 import { type Advertised, answerMaster } from './master-requests.ts'
+import { type LineFigures } from './line-figures.ts'
 import { Outbox } from './outbox.ts'
 import { type LineSocket, type LineStore } from './ports.ts'
 import { type ReleasePairs } from './release.ts'
@@ -39,6 +40,7 @@ export interface LineConnectionOptions {
   readonly slowReaders: SlowReaders
   /** It waits for its client's next message from now on, or does so no longer. */
   readonly onIdle: (isIdle: boolean) => void
+  readonly figures: LineFigures
   readonly clock: Clock
   readonly log: Log
 }
@@ -62,11 +64,11 @@ export class LineConnection {
 
   constructor(options: LineConnectionOptions) {
     this.#options = options
-    const { socket, port, clock, budget, pairs } = options
+    const { socket, port, clock, budget, pairs, figures } = options
     const onClientClosed = (): void => {
       if (this.#question === 'asked') pairs.questionClosed(socket.remoteAddress, clock.monotonicMs())
     }
-    this.#inbox = new Inbox({ socket, port, clock, budget, onClientClosed })
+    this.#inbox = new Inbox({ socket, port, clock, budget, figures, onClientClosed })
     this.#outbox = new Outbox(socket, clock, this.#inbox.gone)
   }
 
@@ -112,6 +114,7 @@ export class LineConnection {
   async #answer(event: LineEvent): Promise<void> {
     if (event.kind === 'refused') {
       this.#question = 'something else'
+      this.#options.figures.refusedCount += 1
       await this.#send(encodeReply(event.token, event.ending))
       return
     }
@@ -119,20 +122,25 @@ export class LineConnection {
     const { request, ending } = event
     const isQuestion = request.verb === 'FIND_PRIMARY_SERVER' && ending === ''
     const isFirst = this.#question === 'none yet'
-    if (isMaster(request)) await this.#answerMaster(request, ending)
-    else await this.#answerFile(request, ending)
+    const { clock, figures } = this.#options
+    const fromMs = clock.monotonicMs()
+    const token = isMaster(request)
+      ? await this.#answerMaster(request, ending)
+      : await this.#answerFile(request, ending)
+    figures.note(request.verb, token, (clock.monotonicMs() - fromMs) / 1000)
     this.#question = isQuestion && isFirst ? 'asked' : 'something else'
   }
 
-  async #answerMaster(request: MasterRequest, ending: LineEnding): Promise<void> {
+  async #answerMaster(request: MasterRequest, ending: LineEnding): Promise<null> {
     const { store, socket, clock, log, advertised } = this.#options
     const findPrimary = (): Promise<number | null> =>
       withDeadline(clock, FIND_DEADLINE_MS, (signal) => store.primary(signal))
     const context = { findPrimary, advertised: advertised(), localAddress: socket.localAddress, log }
     await this.#send(await answerMaster(request, ending, context))
+    return null
   }
 
-  async #answerFile(request: FileRequest, ending: LineEnding): Promise<void> {
+  async #answerFile(request: FileRequest, ending: LineEnding): Promise<string | null> {
     const { store, budget, downloads, uploads, slowReaders, log } = this.#options
     const incoming =
       request.verb === 'WRITE_FILE_LEN' ? new IncomingBody(request.size, this.#inbox, budget) : null
@@ -153,7 +161,7 @@ export class LineConnection {
         await this.#send(bytes)
       },
     }
-    await answerFile(request, ending, context, incoming)
+    return await answerFile(request, ending, context, incoming)
   }
 
   /** Ends the second reader of an original client, by the rule in force. */
@@ -179,6 +187,7 @@ export class LineConnection {
 
   async #send(bytes: Uint8Array): Promise<void> {
     this.#hasReplied = true
+    this.#options.figures.sentBytes += bytes.byteLength
     await this.#outbox.send(bytes)
   }
 

@@ -12,6 +12,7 @@ import {
 } from '@dfs/service-kit'
 import { clientStore } from './client-store.ts'
 import { buildGateway } from './gateway.ts'
+import { addGatewayMetrics } from './metrics.ts'
 import { checkRelations, gatewayConfigOf, GatewayServiceConfig } from './service-config.ts'
 import { StorageWatch } from './storage-watch.ts'
 
@@ -84,6 +85,7 @@ async function start({
     config: { ...lineConfig, storeDeadlineMs },
   })
   lifecycle.onStop('drain', 'line protocol', () => gateway.close())
+  addGatewayMetrics(metrics, gateway)
   const ports = await lifecycle.step('open the ports of the line protocol', () => gateway.start())
 
   const health = buildHttpServer({ clock, log, random, onFatal: crash, metrics })

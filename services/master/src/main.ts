@@ -3,10 +3,11 @@
 import { ensureClusterKey, NodeClock, nodeRuntime, NodeRandom } from '@dfs/node-runtime'
 import { DfsError, MIB } from '@dfs/protocol'
 import { buildPublicApp } from '@dfs/public-api'
-import { RefusalError, runService, type ServiceContext } from '@dfs/service-kit'
+import { addNodeMetrics, RefusalError, runService, type ServiceContext } from '@dfs/service-kit'
 import { checkRelations, MasterConfig } from './config.ts'
 import { makeRoomToStart } from './disk-space.ts'
 import { startMaster } from './master.ts'
+import { addMasterMetrics } from './metrics.ts'
 import { openSqliteStore } from './metadata/sqlite/open-store.ts'
 import { DEFAULT_SETTINGS } from './settings.ts'
 
@@ -77,6 +78,8 @@ async function start({
     startMaster(runtime, { store, settings, onFatal }),
   )
   lifecycle.onStop('stores', 'master', () => master.stop())
+  addNodeMetrics(metrics, runtime)
+  addMasterMetrics(metrics, master.figures)
   const app = await buildPublicApp({
     namespace: master.namespace,
     content: {

@@ -18,6 +18,7 @@ import { reporting } from './metadata/groups.ts'
 import { type MetadataStore } from './metadata/store.ts'
 import { masterWorkers } from './workers/master-workers.ts'
 import { OwnCommands } from './metadata/own-commands.ts'
+import { type Figures } from './metrics.ts'
 import { MasterReadiness } from './readiness.ts'
 import { checkSettings, type MasterSettings } from './settings.ts'
 import { assemble, Failure, type Parts } from './parts.ts'
@@ -36,6 +37,8 @@ export interface Master {
   readonly clock: Clock
   /** For the master's own public routes. */
   readonly namespace: Namespace
+  /** What it counts, for whoever watches. */
+  readonly figures: Figures
   readiness(): Promise<Readiness>
   /** What its background work does at the moment. */
   workers(): readonly WorkerStatus[]
@@ -67,6 +70,7 @@ export async function startMaster(runtime: Runtime, options: MasterOptions): Pro
 class RunningMaster implements Master {
   readonly clock: Clock
   readonly namespace: Namespace
+  readonly figures: Figures
   readonly #parts: Parts
   readonly #server: TransportServer
   readonly #readiness: MasterReadiness
@@ -81,6 +85,13 @@ class RunningMaster implements Master {
     this.#server = server
     this.#readiness = new MasterReadiness({ clock: runtime.clock, ...parts })
     this.namespace = this.#makeNamespace()
+    const { groups, space, store, sessions } = parts
+    this.figures = {
+      groups: groups.figures,
+      space,
+      totals: () => store.totals(),
+      servers: () => sessions.view(),
+    }
     this.#workers = masterWorkers({ runtime, ...parts, everyMs: parts.settings.workersEveryMs })
     this.#working = this.#workers.run(this.#background.signal).catch(parts.failure.report)
   }

@@ -7,6 +7,7 @@ import {
   type ServedStreams,
   type StreamOptions,
   type StreamRequest,
+  Timings,
   type Transport,
   type TransportServer,
   type WireHandler,
@@ -31,6 +32,8 @@ export class NodeTransport implements Transport, AsyncDisposable {
   readonly #options: NodeTransportOptions
   readonly #proof: CallProof
   readonly #client: CallClient
+  /** Calls that this node has answered, by route: `ok`, `refused` with an error of the catalogue, or `failed` by a bug. */
+  readonly answered = new Timings()
   #server: CallServer | null = null
 
   constructor(options: NodeTransportOptions) {
@@ -55,9 +58,30 @@ export class NodeTransport implements Transport, AsyncDisposable {
     streams: ServedStreams | null = null,
   ): Promise<TransportServer> {
     assert(this.#server === null, 'a transport serves once')
-    const served = { handler, routes, streams }
+    const served = {
+      handler: this.#timed(handler),
+      routes,
+      streams: streams && { ...streams, handler: this.#timed(streams.handler) },
+    }
     this.#server = await CallServer.listen({ ...this.#options, proof: this.#proof }, served)
     return this.#server
+  }
+
+  #timed<Request extends { readonly route: string }>(
+    handler: (request: Request) => Promise<WireReply>,
+  ): (request: Request) => Promise<WireReply> {
+    const { clock } = this.#options
+    return async (request) => {
+      const fromMs = clock.monotonicMs()
+      let outcome = 'failed'
+      try {
+        const reply = await handler(request)
+        outcome = reply.ok ? 'ok' : 'refused'
+        return reply
+      } finally {
+        this.answered.note(request.route, outcome, (clock.monotonicMs() - fromMs) / 1000)
+      }
+    }
   }
 
   /** `host:port` of the listener; only after `serve`. */

@@ -7,6 +7,7 @@ import { mkdir, open, readdir, rename, statfs, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { assert, type Disk, type DiskFile, type DiskSpace, isDiskName } from '@dfs/core'
 import { withDiskErrors } from './disk-error.ts'
+import { DiskFigures } from './disk-figures.ts'
 import { NodeFile } from './node-file.ts'
 import { ReadPace } from './read-pace.ts'
 
@@ -16,6 +17,7 @@ const DIRECTORY_MODE = 0o700
 
 export class NodeDisk implements Disk {
   readonly #root: string
+  readonly figures = new DiskFigures()
   readonly #pace = new ReadPace()
 
   /** `rootDirectory` must exist before files are opened; `makeDirectory('')` makes it. */
@@ -26,7 +28,10 @@ export class NodeDisk implements Disk {
   open(name: string, mode: 'create' | 'existing'): Promise<DiskFile> {
     const flags = O_RDWR | O_NOFOLLOW | (mode === 'create' ? O_CREAT | O_EXCL : 0)
     return withDiskErrors('open', name, async () =>
-      NodeFile.adopt(name, await open(this.#pathOf(name), flags, FILE_MODE), this.#pace),
+      NodeFile.adopt(name, await open(this.#pathOf(name), flags, FILE_MODE), {
+        pace: this.#pace,
+        figures: this.figures,
+      }),
     )
   }
 

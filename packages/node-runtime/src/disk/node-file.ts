@@ -6,6 +6,7 @@ import { readSync, writevSync } from 'node:fs'
 import { type FileHandle } from 'node:fs/promises'
 import { assert, byteCount, DiskError, type DiskFile } from '@dfs/core'
 import { toDiskError, withDiskErrors } from './disk-error.ts'
+import { type DiskFigures } from './disk-figures.ts'
 import { type ReadPace } from './read-pace.ts'
 
 /**
@@ -23,25 +24,33 @@ const SYNC_APPEND_BYTES_MAX = 256 * 1024
 /** Buffers that the kernel takes in one call (IOV_MAX of Linux and macOS). */
 const BUFFERS_PER_WRITE_MAX = 1024
 
+/** What the files of one disk share. */
+export interface OfTheDisk {
+  readonly pace: ReadPace
+  readonly figures: DiskFigures
+}
+
 export class NodeFile implements DiskFile {
   readonly #name: string
   readonly #handle: FileHandle
   readonly #pace: ReadPace
+  readonly #figures: DiskFigures
   #sizeBytes: number
   #isClosed = false
   #hasFailedSync = false
 
-  private constructor(name: string, handle: FileHandle, sizeBytes: number, pace: ReadPace) {
+  private constructor(name: string, handle: FileHandle, sizeBytes: number, { pace, figures }: OfTheDisk) {
     this.#name = name
     this.#handle = handle
     this.#pace = pace
+    this.#figures = figures
     this.#sizeBytes = sizeBytes
   }
 
-  /** Takes over `handle`, which is closed again where its size cannot be read. Files of one disk share its pace. */
-  static async adopt(name: string, handle: FileHandle, pace: ReadPace): Promise<NodeFile> {
+  /** Takes over `handle`, which is closed again where its size cannot be read. */
+  static async adopt(name: string, handle: FileHandle, disk: OfTheDisk): Promise<NodeFile> {
     try {
-      return new NodeFile(name, handle, (await handle.stat()).size, pace)
+      return new NodeFile(name, handle, (await handle.stat()).size, disk)
     } catch (error) {
       await handle.close()
       throw error
@@ -102,11 +111,15 @@ export class NodeFile implements DiskFile {
   /** After a failed sync the kernel has dropped the dirty pages and a second one would lie: every later one fails. */
   async sync(): Promise<void> {
     if (this.#hasFailedSync) throw new DiskError('io', `sync "${this.#name}": an earlier sync has failed`)
+    const fromMs = performance.now()
     try {
       await this.#run('sync', () => this.#handle.datasync())
     } catch (error) {
       this.#hasFailedSync = true
+      this.#figures.failedSyncs += 1
       throw error
+    } finally {
+      this.#figures.syncs.note((performance.now() - fromMs) / 1000)
     }
   }
 

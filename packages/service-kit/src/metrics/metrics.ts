@@ -6,7 +6,7 @@
  * There is no global registry: each service of a process has its own, and a test may run several. prom-client's, which makes
  * the text, is loaded with the first question.
  */
-import { assert, type Distribution } from '@dfs/core'
+import { assert, type Distribution, type Timings } from '@dfs/core'
 import { type Metric, type Registry } from 'prom-client'
 
 /** Their values are few and known beforehand: never a path, the name of a file, or anything else that clients choose. */
@@ -73,6 +73,13 @@ export class Metrics {
     return registry
   }
 }
+
+/** Durations with their two labels. */
+export const timingSamples = (timings: Timings, what: string, outcome: string): Sample<Distribution>[] =>
+  Array.from(timings, ([own, ended, durations]): Sample<Distribution> => [
+    { [what]: own, [outcome]: ended },
+    durations,
+  ])
 
 function samplesOf<Value extends number | Distribution>(readings: Readings<Value>): Sample<Value>[] {
   if (readings === null) return []

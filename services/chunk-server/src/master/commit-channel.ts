@@ -26,6 +26,7 @@ import {
   RequestNumbers,
   WIRE_BODY_BYTES_MAX,
 } from '@dfs/protocol'
+import { type BatchFigures } from '../batch-figures.ts'
 import { type Tuning } from '../tuning.ts'
 import { encodedBytesMax, isWorthRetrying, noAnswer, PendingCommand } from './pending-command.ts'
 import { Settlement } from './settlement.ts'
@@ -36,6 +37,7 @@ const RETRY_BACKOFF = { firstMs: 20, mostMs: 500 }
 const BATCH_HEAD_BYTES = 1024
 
 export interface CommitChannelDeps {
+  readonly figures?: BatchFigures
   readonly clock: Clock
   readonly deadlines: Deadlines
   readonly random: Random
@@ -66,6 +68,7 @@ export class CommitChannel {
       weigh: ({ command }) => encodedBytesMax(command),
       weightMax: WIRE_BODY_BYTES_MAX - BATCH_HEAD_BYTES,
       whyOver: (pending) => this.#whyOver(pending),
+      sizes: deps.figures?.commands,
     })
     this.#settlement = new Settlement({
       ...deps,

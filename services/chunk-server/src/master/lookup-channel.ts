@@ -11,6 +11,7 @@ import {
   type LookupsReply,
   type RequestContext,
 } from '@dfs/protocol'
+import { type BatchFigures } from '../batch-figures.ts'
 import { type Tuning } from '../tuning.ts'
 import { nameBatch } from './commit-channel.ts'
 
@@ -19,6 +20,7 @@ const IN_FLIGHT_MAX = 2
 const RETRY_BACKOFF = { firstMs: 20, mostMs: 500 }
 
 export interface LookupChannelDeps {
+  readonly figures?: BatchFigures
   readonly clock: Clock
   readonly deadlines: Deadlines
   readonly random: Random
@@ -47,6 +49,7 @@ export class LookupChannel {
       inFlightMax: IN_FLIGHT_MAX,
       queueMax: QUEUE_MAX,
       whyOver: ({ context }) => this.#whyOver(context),
+      sizes: deps.figures?.lookups,
     })
   }
 

@@ -28,6 +28,7 @@ import {
   type SummedContent,
   type Witness,
 } from '@dfs/volume'
+import { type BatchFigures } from '../batch-figures.ts'
 import { type Tuning } from '../tuning.ts'
 import { fromHex } from '../volume/copy-verification.ts'
 import { type VolumeCopy } from '../volume/volume-copy.ts'
@@ -47,6 +48,7 @@ export interface OpenVolumeDeps {
   readonly addressOf: (server: number) => string
   /** What this server has seen of the master, for the next record; null where not every server reads it there. */
   readonly witness: () => Witness | null
+  readonly figures?: BatchFigures | undefined
   /** A peer that has synced a batch. That it makes an empty copy says nothing yet: its disk may take no records. */
   readonly onPeerSuccess: (server: number) => void
   /** A peer that did not answer, or not well, so that the next volume is placed without it. */
@@ -98,6 +100,7 @@ export class OpenVolume {
       queueMax: QUEUE_RECORDS_MAX,
       weigh: (record) => record.size,
       weightMax: deps.tuning.batchBytesMax,
+      sizes: deps.figures?.records,
     })
   }
 
@@ -159,6 +162,7 @@ export class OpenVolume {
       crc32 = combineCrc32(crc32, record.crc32, record.size)
       size += record.size
     }
+    this.#deps.figures?.bytes.note(size)
     try {
       await Promise.all([
         withDeadline(this.#deps.clock, this.#deps.tuning.replicationTimeoutMs, () =>

@@ -32,6 +32,7 @@ import { type ServerDirectory } from '../master/server-directory.ts'
 import { requireRoom } from '../disk-space.ts'
 import { ownReplica } from './peer-methods.ts'
 import { OpenVolume } from './open-volume.ts'
+import { type BatchFigures } from '../batch-figures.ts'
 import { type Tuning } from '../tuning.ts'
 import { type VolumeStore } from '../volume/volume-store.ts'
 
@@ -46,6 +47,7 @@ export interface VolumeAllocationDeps {
   readonly directory: ServerDirectory
   readonly crc32: Crc32
   readonly space: SpaceWatch
+  readonly figures?: BatchFigures
   /** Ends the attempts to seal when this server stops. */
   readonly stopped: AbortSignal
 }
@@ -105,6 +107,7 @@ async function makeCopies(deps: VolumeAllocationDeps, order: VolumeOrder): Promi
     transport: runtime.transport,
     crc32,
     tuning,
+    figures: deps.figures,
     addressOf: (server) => directory.addressOf(server),
     witness: () => (directory.allows('recordWitness') ? identity.seenEpoch : null),
     onPeerSuccess: (server) => directory.noteSuccess(server),

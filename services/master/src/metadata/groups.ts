@@ -14,6 +14,7 @@ import {
   type LookupResult,
 } from '@dfs/protocol'
 import { type ClusterTime } from './cluster-time.ts'
+import { GroupFigures } from './group-figures.ts'
 import {
   type CommitBatchRequest,
   type CommitStore,
@@ -38,6 +39,7 @@ export interface GroupsOptions {
 }
 
 export class Groups {
+  readonly figures: GroupFigures
   readonly #its: GroupsOptions
   /** One rename after the other: a walk stands for the store's time and memory. */
   readonly #measuring = new Semaphore(1, COMMIT_QUEUE_MAX)
@@ -50,20 +52,26 @@ export class Groups {
     const { requestsPerTransactionMax: itemsMax, commandsPerTransactionMax: weightMax } = settings
     const shared = { gather: () => clock.turn(), inFlightMax: 1, itemsMax, weightMax }
     this.#its = options
+    this.figures = new GroupFigures(clock)
     this.#commits = new Batcher<CommitBatchRequest, readonly CommandResult[]>({
       ...shared,
       run: (requests) =>
         reporting(onFatal, async () => {
           if (space.isFull) return [...(await store.answerKnown(requests))]
           const now = { ...time.now(), dead: new Set(sessions.dead()) }
-          return [...(await store.commitBatch(requests, now)).results]
+          const commit = () => store.commitBatch(requests, now)
+          const size = requests.reduce((sum, { commands }) => sum + commands.length, 0)
+          return [...(await this.figures.note('commit', size, commit)).results]
         }),
       queueMax: COMMIT_QUEUE_MAX,
       weigh: (request) => request.commands.length,
     })
     this.#lookups = new Batcher<readonly Lookup[], LookupResult[]>({
       ...shared,
-      run: (requests) => reporting(onFatal, () => lookupAll(store, requests)),
+      run: (requests) => {
+        const size = requests.reduce((sum, lookups) => sum + lookups.length, 0)
+        return this.figures.note('lookup', size, () => reporting(onFatal, () => lookupAll(store, requests)))
+      },
       queueMax: LOOKUP_QUEUE_MAX,
       weigh: (lookups) => lookups.length,
     })

@@ -1,0 +1,86 @@
+/**
+ * The numbers of the master: what the cluster holds, how its servers are, how much shares a transaction. Each is read where the
+ * program keeps it, when somebody asks.
+ */
+import { type SpaceWatch } from '@dfs/core'
+import { type Liveness, type ServerInfo } from '@dfs/protocol'
+import { type Metrics, type Sample, timingSamples } from '@dfs/service-kit'
+import { type GroupFigures } from './metadata/group-figures.ts'
+import { type Totals } from './metadata/store.ts'
+
+const LIVENESSES: readonly Liveness[] = ['alive', 'suspect', 'dead']
+
+/** Where the numbers are kept. */
+export interface Figures {
+  readonly groups: GroupFigures
+  readonly space: Pick<SpaceWatch, 'isFull'>
+  readonly totals: () => Promise<Totals>
+  readonly servers: () => readonly ServerInfo[]
+}
+
+export function addMasterMetrics(metrics: Metrics, figures: Figures): void {
+  addContentMetrics(metrics, figures)
+  addServerMetrics(metrics, figures)
+  addTransactionMetrics(metrics, figures)
+  metrics.gauge('dfs_disk_full', 'Whether the disk is so full that nothing more is stored.', () =>
+    Number(figures.space.isFull),
+  )
+}
+
+/** What the metadata says of what is stored. */
+function addContentMetrics(metrics: Metrics, { totals }: Figures): void {
+  metrics.gauge('dfs_entries', 'Files, directories and links; the root is not counted.', async () => {
+    const { files, directories, links } = await totals()
+    return [
+      [{ kind: 'file' }, files],
+      [{ kind: 'directory' }, directories],
+      [{ kind: 'link' }, links],
+    ]
+  })
+  metrics.gauge(
+    'dfs_file_bytes',
+    'Sizes of the current versions of all files, each counted once.',
+    async () => {
+      return (await totals()).fileBytes
+    },
+  )
+  metrics.gauge('dfs_volumes', 'Volumes, by state.', async () => {
+    const { volumesOpen, volumesSealed } = await totals()
+    return [
+      [{ state: 'open' }, volumesOpen],
+      [{ state: 'sealed' }, volumesSealed],
+    ]
+  })
+}
+
+function addServerMetrics(metrics: Metrics, { servers }: Figures): void {
+  metrics.gauge('dfs_servers', 'Chunk servers that ever registered, by what the master thinks of them.', () =>
+    LIVENESSES.map((liveness): Sample => [
+      { liveness },
+      servers().filter((server) => server.liveness === liveness).length,
+    ]),
+  )
+  metrics.gauge(
+    'dfs_servers_full',
+    'Chunk servers that say that they have no room.',
+    () => servers().filter(({ isFull }) => isFull).length,
+  )
+}
+
+function addTransactionMetrics(metrics: Metrics, { groups }: Figures): void {
+  metrics.histogram(
+    'dfs_transaction_commands',
+    'Commands that share one transaction of the metadata, and its sync.',
+    () => groups.sizes.commit,
+  )
+  metrics.histogram(
+    'dfs_transaction_lookups',
+    'Look-ups that share one read of the metadata.',
+    () => groups.sizes.lookup,
+  )
+  metrics.histogram(
+    'dfs_transaction_duration_seconds',
+    'Transactions of the metadata: commits with their sync, and look-ups.',
+    () => timingSamples(groups.durations, 'kind', 'outcome'),
+  )
+}
