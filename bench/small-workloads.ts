@@ -18,7 +18,7 @@ const BODY_BYTES = 1024
  * The product runs from source: code is compiled as it gets used, in steps, over some ten thousand requests. What is measured
  * is how it goes on after that, for the baselines as well.
  */
-const WARM_UP = { leastMs: 1000, requests: 12_000, mostMs: 8000 }
+const WARM_UP = { msMin: 1000, requests: 12_000, msMax: 8000 }
 const FILES_TO_READ = 2000
 const PATH_PREFIX = '/v1/files/bench-'
 

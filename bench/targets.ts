@@ -11,5 +11,5 @@ export const LARGE_WRITE_RATIO = 0.4
 export const LARGE_READ_RATIO = 0.55
 
 /** Of any process of the product, in any workload. */
-export const RESIDENT_MOST_MIB = 300
-export const LOOP_DELAY_MOST_MS = 50
+export const RESIDENT_MIB_MAX = 300
+export const LOOP_DELAY_MS_MAX = 50

@@ -48,7 +48,7 @@ class Measurement {
 
   nextNumber(): number | null {
     const { requestsMax, method, numberFrom, numberCount, warmUp, measureMs } = this.#job
-    const lastMs = Math.min(this.#endMs, this.#warmFromMs + warmUp.mostMs + 2 * measureMs)
+    const lastMs = Math.min(this.#endMs, this.#warmFromMs + warmUp.msMax + 2 * measureMs)
     if (performance.now() >= lastMs || (requestsMax !== null && this.#sent >= requestsMax)) return null
     this.#sent += 1
     if (method === 'PUT') return numberFrom + this.#sent - 1
@@ -78,8 +78,8 @@ class Measurement {
     const { warmUp, measureMs } = this.#job
     this.#answers += 1
     const elapsedMs = nowMs - this.#warmFromMs
-    const isWarm = elapsedMs >= warmUp.leastMs && this.#answers >= warmUp.requests
-    if (!isWarm && elapsedMs < warmUp.mostMs) return
+    const isWarm = elapsedMs >= warmUp.msMin && this.#answers >= warmUp.requests
+    if (!isWarm && elapsedMs < warmUp.msMax) return
     this.#startMs = nowMs
     this.#endMs = nowMs + measureMs
   }

@@ -10,7 +10,7 @@ import { closeSync, copyFileSync, fstatSync, openSync, readSync, rmSync, truncat
 export const LOG_BYTES_MAX = 16 * 1024 * 1024
 /** What is looked at in one go; when more was added, only the end of it. */
 const LOOK_BYTES_MAX = 1024 * 1024
-const LAST_WORDS_BYTES = 8 * 1024
+const LAST_WORDS_BYTES_MAX = 8 * 1024
 
 export class LogFile {
   readonly path: string
@@ -45,7 +45,7 @@ export class LogFile {
   /** The last lines, at most `count`, for a service that died. */
   lastLines(count: number): string[] {
     const { size } = fstatSync(this.#fd)
-    const lines = this.#read(Math.max(0, size - LAST_WORDS_BYTES), size)
+    const lines = this.#read(Math.max(0, size - LAST_WORDS_BYTES_MAX), size)
       .toString('utf8')
       .split('\n')
     return lines.filter((line) => line.trim() !== '').slice(-count)

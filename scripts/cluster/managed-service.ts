@@ -14,7 +14,7 @@ import { type ServicePlan } from './plan.ts'
 import { decideRestart, EXIT_CODE_HOPELESS } from './restart-policy.ts'
 
 const WITH_PARENT = new URL('./with-parent.ts', import.meta.url).href
-const LAST_WORDS_LINES = 8
+const LAST_WORDS_LINES_MAX = 8
 
 export interface ManagedServiceOptions {
   readonly plan: ServicePlan
@@ -113,7 +113,7 @@ export class ManagedService {
         ? 'refuses to run'
         : `died ${this.#shortLives} times soon after its start (${how})`
     say(`${this.plan.name} ${history}. Its last words:`)
-    for (const line of log.lastLines(LAST_WORDS_LINES)) say(`  ${plainText(line)}`)
+    for (const line of log.lastLines(LAST_WORDS_LINES_MAX)) say(`  ${plainText(line)}`)
     say(`  (${log.path})`)
     onGivenUp(this.plan.name)
   }

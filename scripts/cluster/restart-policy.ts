@@ -7,7 +7,7 @@ export const SHORT_LIVES_MAX = 5
 /** A service ends with this where only a person can help: its configuration or its data is not what it must be. */
 export const EXIT_CODE_HOPELESS = 78
 const FIRST_DELAY_MS = 250
-const DELAY_MAX_MS = 10_000
+const DELAY_MS_MAX = 10_000
 
 export type RestartDecision =
   | { readonly kind: 'restart'; readonly delayMs: number; readonly shortLives: number }
@@ -31,7 +31,7 @@ export function decideRestart({ livedMs, wasReady, shortLives, exitCode }: Ended
   if (count >= SHORT_LIVES_MAX) return { kind: 'give-up', shortLives: count }
   return {
     kind: 'restart',
-    delayMs: Math.min(DELAY_MAX_MS, FIRST_DELAY_MS * 2 ** (count - 1)),
+    delayMs: Math.min(DELAY_MS_MAX, FIRST_DELAY_MS * 2 ** (count - 1)),
     shortLives: count,
   }
 }

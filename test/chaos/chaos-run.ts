@@ -30,7 +30,7 @@ export interface ChaosOptions {
   /** Names the run: its files, and what is drawn. No spaces. */
   readonly name: string
   /** Writes acknowledged at least from beginning to end; fewer prove nothing. */
-  readonly writesLeast: number
+  readonly writesMin: number
 }
 
 /**
@@ -38,7 +38,7 @@ export interface ChaosOptions {
  * recovered, and throws where a promise was broken. `incident` throws where its faults did not happen.
  */
 export async function withTraffic(
-  { cluster, name, writesLeast }: ChaosOptions,
+  { cluster, name, writesMin }: ChaosOptions,
   incident: (traffic: Traffic) => Promise<void>,
 ): Promise<TrafficCounts> {
   const traffic = new Traffic({
@@ -58,7 +58,7 @@ export async function withTraffic(
   await requireAllKept(traffic, cluster.serverUrls)
   const { counts, refusals } = traffic
   console.info(`${name}: ${JSON.stringify(counts)} ${JSON.stringify(Object.fromEntries(refusals))}`)
-  if (counts.acknowledgedWrites < writesLeast) {
+  if (counts.acknowledgedWrites < writesMin) {
     throw new Error(`only ${counts.acknowledgedWrites} writes were acknowledged: that proves nothing`)
   }
   return counts

@@ -38,7 +38,7 @@ describe.skipIf(inject('whyNoChaos') !== null)('a wall clock that is wrong', () 
     'by an hour, forwards and backwards, on the master and on a chunk server, changes nothing',
     async () => {
       const pids = JSON.stringify([...cluster.pids])
-      await withTraffic({ cluster, name: 'clocks', writesLeast: 50 }, async (traffic) => {
+      await withTraffic({ cluster, name: 'clocks', writesMin: 50 }, async (traffic) => {
         for (const name of WRONG) {
           for (const [offset, minutes] of [
             ['+1h', 60],

@@ -73,7 +73,7 @@ describe.skipIf(inject('whyNoChaos') !== null)('a disk that is full', () => {
   it(
     'on one server: writes go on with the copies that can be made',
     async () => {
-      await withTraffic({ cluster, name: 'one-full', writesLeast: 60 }, async (traffic) => {
+      await withTraffic({ cluster, name: 'one-full', writesMin: 60 }, async (traffic) => {
         fill(SERVERS[1]!)
         await Promise.all([traffic.more(40), traffic.moreReads(10)])
         expect(await write((outcome) => outcome === 2)).toBe(2)
@@ -87,7 +87,7 @@ describe.skipIf(inject('whyNoChaos') !== null)('a disk that is full', () => {
     'on all servers: writes are refused with 507, reads go on, and room is used again without a restart',
     async () => {
       const pids = JSON.stringify([...cluster.pids])
-      await withTraffic({ cluster, name: 'all-full', writesLeast: 20 }, async (traffic) => {
+      await withTraffic({ cluster, name: 'all-full', writesMin: 20 }, async (traffic) => {
         for (const name of SERVERS) fill(name)
         const refusal = await write((outcome) => outcome instanceof RequestError)
         expect(refusal).toMatchObject({ code: 'INSUFFICIENT_SPACE', status: 507 })

@@ -40,7 +40,7 @@ describe.skipIf(inject('whyNoChaos') !== null)('kill -9', () => {
     async () => {
       const random = new SimRandom('kills')
       const killer = new Killer(cluster)
-      const counts = await withTraffic({ cluster, name: 'kills', writesLeast: 200 }, async (traffic) => {
+      const counts = await withTraffic({ cluster, name: 'kills', writesMin: 200 }, async (traffic) => {
         const isLacking = (): boolean => traffic.counts.replayed === 0 && killer.killsCount < KILLS_MAX
         while (killer.killsCount < KILLS || isLacking()) {
           const names = killer.killsCount < KILLS ? SERVICES : await busiest(traffic)
@@ -65,7 +65,7 @@ describe.skipIf(inject('whyNoChaos') !== null)('kill -9', () => {
     'of all processes at once, twice, loses nothing',
     async () => {
       const killer = new Killer(cluster)
-      await withTraffic({ cluster, name: 'all-killed', writesLeast: 30 }, async (traffic) => {
+      await withTraffic({ cluster, name: 'all-killed', writesMin: 30 }, async (traffic) => {
         for (let round = 0; round < 2; round += 1) {
           await killer.killAll(SERVICES)
           await cluster.untilReady()

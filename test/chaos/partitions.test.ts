@@ -62,7 +62,7 @@ describe.skipIf(inject('whyNoChaos') !== null)('a network', () => {
   }
 
   const run = async (name: string, incident: (traffic: Traffic) => Promise<void>): Promise<void> => {
-    await withTraffic({ cluster, name, writesLeast: 25 }, incident)
+    await withTraffic({ cluster, name, writesMin: 25 }, incident)
     expect(cluster.running, 'nobody has died of it').toEqual(NODES)
   }
 

@@ -32,7 +32,7 @@ describe.skipIf(inject('whyNoChaos') !== null)(`SIGSTOP for ${PAUSE_MS / 1000} s
       const server = await serverName(isPreferred)
       const pid = cluster.pids.get(server)!
       const name = isPreferred ? 'preferred-paused' : 'other-paused'
-      await withTraffic({ cluster, name, writesLeast: 50 }, async (traffic) => {
+      await withTraffic({ cluster, name, writesMin: 50 }, async (traffic) => {
         await whileStopped(pid, async () => {
           await Promise.all([pause(PAUSE_MS), untilSilent(cluster, server, least)])
           // Only what is done now is surely done without it.
@@ -49,7 +49,7 @@ describe.skipIf(inject('whyNoChaos') !== null)(`SIGSTOP for ${PAUSE_MS / 1000} s
     'the master: nothing is acknowledged meanwhile, and everything goes on with it',
     async () => {
       const pid = cluster.pids.get('master')!
-      await withTraffic({ cluster, name: 'master-paused', writesLeast: 30 }, async (traffic) => {
+      await withTraffic({ cluster, name: 'master-paused', writesMin: 30 }, async (traffic) => {
         let before = 0
         await whileStopped(pid, async () => {
           // What it had decided before is told once its answers have arrived.

@@ -88,7 +88,7 @@ describe.skipIf(inject('whyNoChaos') !== null)('a disk that fails', () => {
     async (_, calls, error, states) => {
       const pid = cluster.pids.get(SICK)!
       const files = new Set<string>()
-      await withTraffic({ cluster, name: `${calls[0]}-${error}`, writesLeast: 40 }, async (traffic) => {
+      await withTraffic({ cluster, name: `${calls[0]}-${error}`, writesMin: 40 }, async (traffic) => {
         await using failing = await beginUntilFailed(calls, error, traffic)
         const { seen } = failing
         for (const { name, file, hasFailed, endedAt } of seen) {
@@ -112,7 +112,7 @@ describe.skipIf(inject('whyNoChaos') !== null)('a disk that fails', () => {
   it(
     'reads fail: the bytes come from another server',
     async () => {
-      await withTraffic({ cluster, name: 'unreadable', writesLeast: 40 }, async (traffic) => {
+      await withTraffic({ cluster, name: 'unreadable', writesMin: 40 }, async (traffic) => {
         await traffic.more(30)
         const before = [...traffic.ownFiles]
         expect(before.length).toBeGreaterThan(5)

@@ -70,7 +70,7 @@ describe.skipIf(inject('whyNoChaos') !== null)('a sync', () => {
     'of the metadata that fails ends the master, and the next one has everything that was acknowledged',
     async () => {
       const pid = cluster.pids.get('master')!
-      await withTraffic({ cluster, name: 'unsynced-metadata', writesLeast: 30 }, async (traffic) => {
+      await withTraffic({ cluster, name: 'unsynced-metadata', writesMin: 30 }, async (traffic) => {
         await using failing = await WatchedCalls.startFailing({
           pid,
           files: [join(cluster.dataDirectory, 'master', METADATA_LOG)],

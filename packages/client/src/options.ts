@@ -48,7 +48,7 @@ export const patienceMs = (limits: ClientLimits, attempt: number): number =>
   Math.min(limits.attemptTimeoutMs, limits.silenceMs * 2 ** Math.min(30, attempt - 1))
 
 /** Pauses between attempts. */
-export const BACKOFF = Object.freeze({ firstMs: 20, mostMs: 2000 })
+export const BACKOFF = Object.freeze({ firstMs: 20, msMax: 2000 })
 /** No server is tried last for longer after a failure. */
 export const AVOID_SERVER_MS_MAX = 30_000
 /** A node that lists the servers may take this long before another one is asked as well. */

@@ -60,7 +60,7 @@ export class ServerDirectory {
   avoid(origin: string): void {
     const { avoidMs, clock } = this.#options
     this.#freshUntilMs = -Infinity
-    const limits = { firstMs: avoidMs, mostMs: AVOID_SERVER_MS_MAX }
+    const limits = { firstMs: avoidMs, msMax: AVOID_SERVER_MS_MAX }
     this.#avoided.set(origin, avoidLonger(this.#avoided.get(origin), limits, clock.monotonicMs()))
   }
 

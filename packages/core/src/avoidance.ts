@@ -14,11 +14,11 @@ export interface Avoidance {
 /** After a failure at `nowMs`. While one lasts, further failures are no news: they come of calls that had begun before. */
 export function avoidLonger(
   before: Avoidance | undefined,
-  { firstMs, mostMs }: BackoffLimits,
+  { firstMs, msMax }: BackoffLimits,
   nowMs: number,
 ): Avoidance {
   if (before !== undefined && isAvoided(before, nowMs)) return before
-  const forMs = Math.min(mostMs, before === undefined ? firstMs : 2 * before.forMs)
+  const forMs = Math.min(msMax, before === undefined ? firstMs : 2 * before.forMs)
   return { forMs, untilMs: nowMs + forMs }
 }
 

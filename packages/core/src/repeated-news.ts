@@ -8,7 +8,7 @@ import { type Clock } from './clock.ts'
 import { type Log, type LogFields } from './log.ts'
 
 const AGAIN_FIRST_MS = 60_000
-const AGAIN_MOST_MS = 3600_000
+const AGAIN_MS_MAX = 3600_000
 /** Kinds of news that are remembered; the one that has not come for the longest time is forgotten first. */
 const KINDS_MAX = 256
 
@@ -27,7 +27,7 @@ export function withoutRepetition(log: Log, clock: Clock): Log {
     const nowMs = clock.monotonicMs()
     const known = kinds.get(key)
     kinds.delete(key)
-    if (known === undefined || nowMs >= known.dueMs + AGAIN_MOST_MS) {
+    if (known === undefined || nowMs >= known.dueMs + AGAIN_MS_MAX) {
       kinds.set(key, { count: 0, pauseMs: AGAIN_FIRST_MS, dueMs: nowMs + AGAIN_FIRST_MS })
       forgetOldest(kinds)
       log[level](withCount(fields, known?.count ?? 0), message)
@@ -38,7 +38,7 @@ export function withoutRepetition(log: Log, clock: Clock): Log {
     if (nowMs < known.dueMs) return
     log[level](withCount(fields, known.count), message)
     known.count = 0
-    known.pauseMs = Math.min(AGAIN_MOST_MS, known.pauseMs * 2)
+    known.pauseMs = Math.min(AGAIN_MS_MAX, known.pauseMs * 2)
     known.dueMs = nowMs + known.pauseMs
   }
   return {

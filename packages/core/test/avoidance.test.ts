@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type Avoidance, avoidLonger, isAvoided } from '../src/index.ts'
 
-const LIMITS = { firstMs: 1000, mostMs: 5000 }
+const LIMITS = { firstMs: 1000, msMax: 5000 }
 
 describe('what failed is avoided', () => {
   test('twice as long after each further failure, up to the most', () => {

@@ -17,7 +17,7 @@ const STEPS_MAX = 5_000_000
 
 export interface CheckOptions {
   /** How many configurations may be looked at, for all components together. 5,000,000 by default. */
-  readonly stepsMost?: number
+  readonly stepsMax?: number
 }
 
 export interface CheckResult {
@@ -35,14 +35,14 @@ export interface CheckResult {
 }
 
 /** Checks a history and its listings. Throws HistoryError where the history breaks the rules of its own format. */
-export function checkHistory(history: History, { stepsMost = STEPS_MAX }: CheckOptions = {}): CheckResult {
+export function checkHistory(history: History, { stepsMax = STEPS_MAX }: CheckOptions = {}): CheckResult {
   validateHistory(history)
   const versions = new Versions(history)
   const operations = history.flatMap((entry, index) => interpret(entry, index, versions) ?? [])
   const components = partition(operations).map(simplify)
   const violations: Violation[] = versions.conflicts.map((conflict) => violationOf(history, conflict))
   violations.push(...checkListings(history, operations))
-  const searched = searchAll(history, components, stepsMost)
+  const searched = searchAll(history, components, stepsMax)
   violations.push(...searched.violations)
   return {
     verdict:
@@ -58,18 +58,18 @@ export function checkHistory(history: History, { stepsMost = STEPS_MAX }: CheckO
 function searchAll(
   history: History,
   components: readonly Component[],
-  stepsMost: number,
+  stepsMax: number,
 ): Pick<CheckResult, 'violations' | 'undecided' | 'steps' | 'explainSteps'> {
   const violations: Violation[] = []
   const undecided: (readonly string[])[] = []
   let steps = 0
   let explainSteps = 0
   for (const component of components) {
-    const found = search(component, { stepsMost: stepsMost - steps, foresight: true })
+    const found = search(component, { stepsMax: stepsMax - steps, foresight: true })
     steps += found.steps
     if (found.verdict === 'undecided') undecided.push(component.names)
     if (found.verdict !== 'violation') continue
-    const explained = explain(history, component, explainBudget(found.steps, stepsMost))
+    const explained = explain(history, component, explainBudget(found.steps, stepsMax))
     explainSteps += explained.steps
     violations.push(explained.violation)
   }
@@ -77,8 +77,8 @@ function searchAll(
 }
 
 /** Explaining may cost a few times what finding did, so that a failing run ends soon. */
-const explainBudget = (foundSteps: number, stepsMost: number): number =>
-  Math.min(stepsMost, 100_000 + 2 * foundSteps)
+const explainBudget = (foundSteps: number, stepsMax: number): number =>
+  Math.min(stepsMax, 100_000 + 2 * foundSteps)
 
 function violationOf(history: History, { indexes, reason }: TagConflict): Violation {
   const drawn = indexes.flatMap((index) => {

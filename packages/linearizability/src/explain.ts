@@ -31,15 +31,15 @@ export interface Explained {
 }
 
 /**
- * `component` has no legal order. Each search for a reason may take `stepsMost` steps; where that is too few, the moment at
+ * `component` has no legal order. Each search for a reason may take `stepsMax` steps; where that is too few, the moment at
  * which it went wrong is not known for certain, and the explanation gives the furthest that the search came.
  */
-export function explain(history: History, component: Component, stepsMost: number): Explained {
-  const found = search(component, { stepsMost })
+export function explain(history: History, component: Component, stepsMax: number): Explained {
+  const found = search(component, { stepsMax })
   const failing = layOut(component.operations).events[found.furthestEvent]?.placed.operation
   const prefix = prefixUpTo(component, found.furthestEvent)
-  const window = chooseWindow(component, prefix, stepsMost)
-  const { operations, steps } = dropReads(prefix, window, failing, stepsMost)
+  const window = chooseWindow(component, prefix, stepsMax)
+  const { operations, steps } = dropReads(prefix, window, failing, stepsMax)
   const shown = operations.toSorted((a, b) => a.callMs - b.callMs).slice(-OPERATIONS_SHOWN_MAX)
   const drawn = shown.flatMap((operation) => {
     const entry = history[operation.index]
@@ -85,14 +85,14 @@ function dropReads(
   prefix: Component,
   window: Window,
   failing: ModelOperation | undefined,
-  stepsMost: number,
+  stepsMax: number,
 ): { readonly operations: readonly ModelOperation[]; readonly steps: number } {
   const dropped = new Set<ModelOperation>()
   let steps = 0
   for (const candidate of window.operations) {
     if (candidate.effect !== null || candidate.index === failing?.index) continue
     const operations = prefix.operations.filter((other) => other !== candidate && !dropped.has(other))
-    const result = search({ ...prefix, operations }, { stepsMost: Math.max(0, stepsMost - steps) })
+    const result = search({ ...prefix, operations }, { stepsMax: Math.max(0, stepsMax - steps) })
     steps += result.steps
     if (result.verdict === 'violation') dropped.add(candidate)
   }

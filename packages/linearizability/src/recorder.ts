@@ -33,18 +33,18 @@ export interface RecordedCall {
 
 export interface RecorderOptions {
   /** How many entries are kept; {@link HistoryRecorder.begin} throws beyond. 1,000,000 by default. */
-  readonly entriesMost?: number
+  readonly entriesMax?: number
 }
 
 export class HistoryRecorder {
   readonly #clock: Clock
-  readonly #entriesMost: number
+  readonly #entriesMax: number
   readonly #entries: HistoryEntry[] = []
   #lastMs = -Infinity
 
-  constructor(clock: Clock, { entriesMost = ENTRIES_MAX }: RecorderOptions = {}) {
+  constructor(clock: Clock, { entriesMax = ENTRIES_MAX }: RecorderOptions = {}) {
     this.#clock = clock
-    this.#entriesMost = entriesMost
+    this.#entriesMax = entriesMax
   }
 
   /**
@@ -53,7 +53,7 @@ export class HistoryRecorder {
    */
   begin(client: string, operation: Operation): RecordedCall {
     const index = this.#entries.length
-    if (index >= this.#entriesMost) throw new HistoryError(`the recorder is full: ${index} entries`)
+    if (index >= this.#entriesMax) throw new HistoryError(`the recorder is full: ${index} entries`)
     const called = { client, callMs: this.#nowMs(), operation }
     this.#entries.push({ ...called, returnMs: null, outcome: NO_ANSWER })
     let hasEnded = false

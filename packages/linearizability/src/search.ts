@@ -19,7 +19,7 @@ import { layOut, type Placed, type ReturnEvent, type Timeline } from './timeline
 
 export interface SearchOptions {
   /** How many configurations may be looked at. */
-  readonly stepsMost: number
+  readonly stepsMax: number
   /**
    * Whether to leave out what later answers show to be hopeless: far fewer steps to the same verdict, but a violation is
    * then no longer found at the first return that nothing explains.
@@ -76,7 +76,7 @@ class Search {
     let steps = 0
     let verdict: SearchResult['verdict'] = 'violation'
     for (let next = this.#stack.pop(); next !== undefined; next = this.#stack.pop()) {
-      if (steps === this.#options.stepsMost) {
+      if (steps === this.#options.stepsMax) {
         verdict = 'undecided'
         break
       }

@@ -23,10 +23,10 @@ export interface Window {
  * `prefix` has no legal order; it is what `component` did up to a moment. With a budget that is too small the window is the
  * whole prefix.
  */
-export function chooseWindow(component: Component, prefix: Component, stepsMost: number): Window {
+export function chooseWindow(component: Component, prefix: Component, stepsMax: number): Window {
   const reached = new Map<number, Map<string, Reached>>()
   const { verdict, steps } = search(prefix, {
-    stepsMost,
+    stepsMax,
     watch: (event, { state, placed }) => {
       const known = reached.get(event) ?? new Map<string, Reached>()
       reached.set(event, known.set(`${placed}\0${keyOf(state)}`, { state, placed }))

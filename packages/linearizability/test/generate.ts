@@ -62,11 +62,11 @@ const draftAt = (operationAt: OperationAt, index: number): fc.Arbitrary<Draft> =
 
 /** Histories that some order explains, as operations really took effect in this order. */
 export const lawfulHistory = (
-  lengthMost: number,
+  lengthMax: number,
   operationAt: OperationAt = anyOperation,
 ): fc.Arbitrary<HistoryEntry[]> =>
   fc
-    .integer({ min: 2, max: lengthMost })
+    .integer({ min: 2, max: lengthMax })
     .chain((length) => fc.tuple(...Array.from({ length }, (_, index) => draftAt(operationAt, index))))
     .map(enact)
     .filter(hasOnlyGivenTags)
@@ -135,10 +135,10 @@ function statusesOf(operation: Operation): readonly number[] {
 
 /** A lawful history with one definite answer replaced by another, which may or may not make it unlawful. */
 export const falsifiedHistory = (
-  lengthMost: number,
+  lengthMax: number,
   operationAt: OperationAt = anyOperation,
 ): fc.Arbitrary<HistoryEntry[]> =>
-  lawfulHistory(lengthMost, operationAt)
+  lawfulHistory(lengthMax, operationAt)
     .chain((history) => {
       const answered = history.flatMap(({ outcome }, index) => (outcome.kind === 'answered' ? [index] : []))
       return answered.length === 0
@@ -176,10 +176,10 @@ const arbitraryEntry = (operationAt: OperationAt, index: number): fc.Arbitrary<H
 
 /** Any operations with any answers at any times, equal ones included. Few of them are lawful. */
 export const arbitraryHistory = (
-  lengthMost: number,
+  lengthMax: number,
   operationAt: OperationAt = anyOperation,
 ): fc.Arbitrary<HistoryEntry[]> =>
   fc
-    .integer({ min: 1, max: lengthMost })
+    .integer({ min: 1, max: lengthMax })
     .chain((length) => fc.tuple(...Array.from({ length }, (_, index) => arbitraryEntry(operationAt, index))))
     .filter(hasOnlyGivenTags)

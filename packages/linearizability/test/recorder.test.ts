@@ -32,7 +32,7 @@ test('what never ended has an unknown outcome', () => {
 })
 
 test('an operation ends once, and a full recorder says so', () => {
-  const recorder = new HistoryRecorder(standingClock, { entriesMost: 1 })
+  const recorder = new HistoryRecorder(standingClock, { entriesMax: 1 })
   const call = recorder.begin('a', read('/a'))
   call.end(ok(404))
   expect(() => call.end(ok(404))).toThrow(InvariantError)

@@ -25,7 +25,7 @@ function componentsOf(history: readonly HistoryEntry[]): Component[] {
   return partition(history.flatMap((entry, index) => interpret(entry, index, versions) ?? []))
 }
 
-const verdictOf = (component: Component) => search(component, { stepsMost: 100_000 }).verdict
+const verdictOf = (component: Component) => search(component, { stepsMax: 100_000 }).verdict
 
 test('simplifying never changes the verdict, also of histories too long for brute force', () => {
   const seen = { linearizable: 0, violation: 0, undecided: 0 }

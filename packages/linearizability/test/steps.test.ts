@@ -50,7 +50,7 @@ test.each(WORKLOADS)('%s are decided', (_title, workload, most) => {
 
 test('a budget that is too small gives no verdict, and names what is left open', () => {
   const history = runWorkload({ seed: 6, operations: 100, clients: 8, names: 2 })
-  const result = checkHistory(history, { stepsMost: 5 })
+  const result = checkHistory(history, { stepsMax: 5 })
   expect(result.verdict).toBe('undecided')
   expect(result.undecided).toEqual([['/n0'], ['/n1']])
   expect(result.steps).toBe(5)

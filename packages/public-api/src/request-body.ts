@@ -15,7 +15,7 @@ import { type BodyWatch, type Watch } from './body-watch.ts'
 /** Bytes that may wait for the reader before the sender is slowed down; one socket buffer may come on top. */
 const HIGH_WATER_BYTES = 256 * KIB
 /** A body that pauses for longer while it is waited for is given up. */
-const PAUSE_MAX_MS = 30_000
+const PAUSE_MS_MAX = 30_000
 /** What is read of an unwanted body, and how long its sender has to notice the answer. */
 const DISCARD_BYTES_MAX = MIB
 const DISCARD_MS = 5000
@@ -79,8 +79,8 @@ export class RequestBody implements BodySource {
     if (this.#failure !== null) return Promise.reject(this.#failure)
     if (this.#state === 'ended') return Promise.resolve(null)
     this.#reader = Promise.withResolvers()
-    this.#pause = this.#options.watch.add(PAUSE_MAX_MS, () => {
-      this.#fail(new DfsError('REQUEST_TIMEOUT', `the body paused for ${PAUSE_MAX_MS / 1000} s`))
+    this.#pause = this.#options.watch.add(PAUSE_MS_MAX, () => {
+      this.#fail(new DfsError('REQUEST_TIMEOUT', `the body paused for ${PAUSE_MS_MAX / 1000} s`))
     })
     return this.#reader.promise
   }

@@ -17,7 +17,7 @@ const STUCK_MS = 10_000
 /** In the middle of a request or an answer less is no move, or a byte now and then would keep a place for ever. */
 const MOVE_BYTES = 16 * 1024
 /** Idle connections that go at once where one has to: looking at all of them costs more than to end some. */
-const IDLE_AT_ONCE = 1 / 64
+const IDLE_SHARE_MAX = 1 / 64
 const LOG_EVERY_MS = 10_000
 
 export interface ConnectionPlacesOptions {
@@ -108,7 +108,7 @@ export class ConnectionPlaces {
   #makeRoom(): number {
     this.#look()
     const candidates = [...this.#candidates().values()]
-    const atOnce = Math.max(1, Math.floor(this.#options.max * IDLE_AT_ONCE))
+    const atOnce = Math.max(1, Math.floor(this.#options.max * IDLE_SHARE_MAX))
     let ended = 0
     for (let goesOn = true; goesOn && ended < atOnce;) {
       const from = mostOf(candidates)

@@ -5,12 +5,12 @@
 import { assert } from '@dfs/core'
 
 export class ByteBudget {
-  readonly #maxBytes: number
+  readonly #bytesMax: number
   #usedBytes = 0
 
-  constructor(maxBytes: number) {
-    assert(maxBytes > 0, 'a budget needs room')
-    this.#maxBytes = maxBytes
+  constructor(bytesMax: number) {
+    assert(bytesMax > 0, 'a budget needs room')
+    this.#bytesMax = bytesMax
   }
 
   get usedBytes(): number {
@@ -18,7 +18,7 @@ export class ByteBudget {
   }
 
   get isExceeded(): boolean {
-    return this.#usedBytes > this.#maxBytes
+    return this.#usedBytes > this.#bytesMax
   }
 
   /** Counts bytes that are held already, or, negative, that were let go. It may exceed the budget: see `isExceeded`. */
@@ -29,7 +29,7 @@ export class ByteBudget {
 
   /** Takes `bytes` before they are held; false, and nothing taken, where they do not fit. */
   take(bytes: number): boolean {
-    if (this.#usedBytes + bytes > this.#maxBytes) return false
+    if (this.#usedBytes + bytes > this.#bytesMax) return false
     this.#usedBytes += bytes
     return true
   }

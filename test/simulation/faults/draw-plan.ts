@@ -177,7 +177,7 @@ const RECIPES: { readonly [Kind in FaultKind]: Recipe<Kind> } = {
     draw: (random, servers) => ({
       kind: 'slow links',
       ways: drawWays(random, servers),
-      change: { latencyMaxMs: pick(random, [20, 500, 3000]), bytesPerMs: pick(random, [100, 5000]) },
+      change: { latencyMsMax: pick(random, [20, 500, 3000]), bytesPerMs: pick(random, [100, 5000]) },
     }),
   },
   'disk errors': { weight: 4, draw: drawDiskErrors },

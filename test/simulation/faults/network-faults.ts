@@ -81,8 +81,8 @@ export class NetworkFaults {
 }
 
 const worse = (left: Link, right: Link): Link => ({
-  latencyMinMs: Math.max(left.latencyMinMs, right.latencyMinMs),
-  latencyMaxMs: Math.max(left.latencyMaxMs, right.latencyMaxMs),
+  latencyMsMin: Math.max(left.latencyMsMin, right.latencyMsMin),
+  latencyMsMax: Math.max(left.latencyMsMax, right.latencyMsMax),
   bytesPerMs: Math.min(left.bytesPerMs, right.bytesPerMs),
   lossRatio: Math.max(left.lossRatio, right.lossRatio),
   duplicateRatio: Math.max(left.duplicateRatio, right.duplicateRatio),

@@ -18,7 +18,7 @@ export interface LineConversationOptions {
   readonly signal: AbortSignal
 }
 
-const HISTORY_LINES = 1000
+const HISTORY_LINES_MAX = 1000
 
 /**
  * Resolves when both sides have ended the conversation. Rejects with UNAVAILABLE where nobody answers or the connection
@@ -60,7 +60,12 @@ const ownFailure = (error: NodeJS.ErrnoException): Error =>
 
 /** Returns how to stop asking for lines. */
 function converse(socket: Socket, { stdin, stdout }: LineConversationOptions): () => void {
-  const lines = createInterface({ input: stdin, output: stdout, prompt: '> ', historySize: HISTORY_LINES })
+  const lines = createInterface({
+    input: stdin,
+    output: stdout,
+    prompt: '> ',
+    historySize: HISTORY_LINES_MAX,
+  })
   socket.on('data', (bytes: Buffer) => {
     cursorTo(stdout, 0)
     clearLine(stdout, 0)

@@ -24,7 +24,7 @@ export class SimDisk {
   witness: DiskWitness | null = null
   readonly #random: SimRandom
   /** At least what is used: appends add to it, and it is counted anew only where it matters. */
-  #usedBytesMost = 0
+  #usedBytesMax = 0
 
   constructor(random: SimRandom, capacityBytes = DISK_BYTES_DEFAULT) {
     this.#random = random
@@ -62,17 +62,17 @@ export class SimDisk {
 
   /** How many of so many bytes have room. */
   roomFor(bytes: number): number {
-    this.#usedBytesMost += bytes
-    if (this.#usedBytesMost <= this.capacityBytes) return bytes
+    this.#usedBytesMax += bytes
+    if (this.#usedBytesMax <= this.capacityBytes) return bytes
     const room = Math.min(bytes, this.space().freeBytes)
-    this.#usedBytesMost += room
+    this.#usedBytesMax += room
     return room
   }
 
   space(): DiskSpace {
     let usedBytes = 0
     for (const inode of this.names.inodes()) usedBytes += inode.size
-    this.#usedBytesMost = usedBytes
+    this.#usedBytesMax = usedBytes
     return { freeBytes: Math.max(0, this.capacityBytes - usedBytes), totalBytes: this.capacityBytes }
   }
 

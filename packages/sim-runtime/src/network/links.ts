@@ -2,8 +2,8 @@
 import { type SimRandom } from '../random.ts'
 
 export interface Link {
-  readonly latencyMinMs: number
-  readonly latencyMaxMs: number
+  readonly latencyMsMin: number
+  readonly latencyMsMax: number
   readonly bytesPerMs: number
   /** The share of messages that never arrive. */
   readonly lossRatio: number
@@ -17,8 +17,8 @@ export interface Link {
 }
 
 export const HEALTHY_LINK: Link = Object.freeze({
-  latencyMinMs: 0.05,
-  latencyMaxMs: 1,
+  latencyMsMin: 0.05,
+  latencyMsMax: 1,
   bytesPerMs: 100_000,
   lossRatio: 0,
   duplicateRatio: 0,
@@ -29,7 +29,7 @@ export const HEALTHY_LINK: Link = Object.freeze({
 
 /** Milliseconds that a message of `bytes` takes; mostly near the least. */
 export function latencyMs(link: Link, bytes: number, random: SimRandom): number {
-  const { latencyMinMs, latencyMaxMs, bytesPerMs, reorderRatio, reorderMs } = link
-  const spreadMs = (latencyMaxMs - latencyMinMs) * random.fraction() ** 3
-  return latencyMinMs + spreadMs + bytes / bytesPerMs + (random.chance(reorderRatio) ? reorderMs : 0)
+  const { latencyMsMin, latencyMsMax, bytesPerMs, reorderRatio, reorderMs } = link
+  const spreadMs = (latencyMsMax - latencyMsMin) * random.fraction() ** 3
+  return latencyMsMin + spreadMs + bytes / bytesPerMs + (random.chance(reorderRatio) ? reorderMs : 0)
 }

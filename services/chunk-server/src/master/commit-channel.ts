@@ -32,7 +32,7 @@ import { encodedBytesMax, isWorthRetrying, noAnswer, PendingCommand } from './pe
 import { Settlement } from './settlement.ts'
 
 const QUEUE_MAX = 16_384
-const RETRY_BACKOFF = { firstMs: 20, mostMs: 500 }
+const RETRY_BACKOFF = { firstMs: 20, msMax: 500 }
 /** What a batch has besides its commands. */
 const BATCH_HEAD_BYTES = 1024
 

@@ -17,7 +17,7 @@ import { nameBatch } from './commit-channel.ts'
 
 const QUEUE_MAX = 16_384
 const IN_FLIGHT_MAX = 2
-const RETRY_BACKOFF = { firstMs: 20, mostMs: 500 }
+const RETRY_BACKOFF = { firstMs: 20, msMax: 500 }
 
 export interface LookupChannelDeps {
   readonly figures?: BatchFigures

@@ -28,7 +28,7 @@ import { type VolumeStore } from '../volume/volume-store.ts'
 import { CurrentAnswers, doesNotCount } from './current-answers.ts'
 import { type ServerDirectory } from './server-directory.ts'
 
-const RETRY_BACKOFF = { firstMs: 100, mostMs: 1000 }
+const RETRY_BACKOFF = { firstMs: 100, msMax: 1000 }
 const FATAL = new Set(['WRONG_CLUSTER', 'STALE_INCARNATION', 'OUTDATED_PROGRAM'])
 
 /** How clients and other nodes reach this server, and what it is called. */

@@ -10,7 +10,7 @@ import {
   type ServerInfo,
 } from '@dfs/protocol'
 
-const UNREACHABLE = { firstMs: 1000, mostMs: 30_000 }
+const UNREACHABLE = { firstMs: 1000, msMax: 30_000 }
 
 /** Where clients reach a node, and where the other nodes do. */
 export type NodeAddresses = PublicAddress & { readonly internalAddress: string }

@@ -10,7 +10,7 @@ import { isWorthRetrying, noAnswer, type PendingCommand } from './pending-comman
 const CALL_TIMEOUT_MS = 1000
 /** One that hangs must not keep the next one waiting. */
 const IN_FLIGHT_MAX = 2
-const RETRY_BACKOFF = { firstMs: 20, mostMs: 500 }
+const RETRY_BACKOFF = { firstMs: 20, msMax: 500 }
 
 export interface SettlementDeps {
   readonly clock: Clock

@@ -6,12 +6,12 @@
  */
 import { assert } from '@dfs/core'
 
-const DELAY_FLOOR_MS = 10
-const DELAY_CEILING_MS = 300
+const DELAY_MS_MIN = 10
+const DELAY_MS_MAX = 300
 /** Before enough is known about a copy. */
 const DELAY_FIRST_MS = 100
 const SAMPLES_MIN = 8
-const SAMPLES_KEPT = 64
+const SAMPLES_MAX = 64
 const QUANTILE = 0.95
 /** The quantile is computed anew after so many reads: sorting costs more than a read from memory. */
 const SAMPLES_PER_UPDATE = 16
@@ -21,12 +21,12 @@ export function hedgeDelayMs(latenciesMs: ArrayLike<number>): number {
   if (latenciesMs.length < SAMPLES_MIN) return DELAY_FIRST_MS
   const sorted = Float64Array.from(latenciesMs).toSorted()
   const quantile = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * QUANTILE))]!
-  return Math.min(DELAY_CEILING_MS, Math.max(DELAY_FLOOR_MS, quantile))
+  return Math.min(DELAY_MS_MAX, Math.max(DELAY_MS_MIN, quantile))
 }
 
 /** The last latencies of one source, and the delay that follows from them. */
 export class RecentLatencies {
-  readonly #samples = new Float64Array(SAMPLES_KEPT)
+  readonly #samples = new Float64Array(SAMPLES_MAX)
   #count = 0
   #delayMs = DELAY_FIRST_MS
 
@@ -36,10 +36,10 @@ export class RecentLatencies {
 
   note(latencyMs: number): void {
     assert(latencyMs >= 0, 'time does not go back')
-    this.#samples[this.#count % SAMPLES_KEPT] = latencyMs
+    this.#samples[this.#count % SAMPLES_MAX] = latencyMs
     this.#count += 1
     if (this.#count % SAMPLES_PER_UPDATE === 0 || this.#count === SAMPLES_MIN) {
-      this.#delayMs = hedgeDelayMs(this.#samples.subarray(0, Math.min(this.#count, SAMPLES_KEPT)))
+      this.#delayMs = hedgeDelayMs(this.#samples.subarray(0, Math.min(this.#count, SAMPLES_MAX)))
     }
   }
 }

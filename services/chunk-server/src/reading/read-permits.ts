@@ -21,7 +21,7 @@ const ENDED_MS = 5000
 /** Before anybody is ended, so long is waited for what readers that do take their pieces will give back. */
 const PATIENCE_MS = 500
 /** Nobody waits for longer: the answer is then that there is too much to do. */
-const WAIT_MAX_MS = 15_000
+const WAIT_MS_MAX = 15_000
 
 export const PIECE_BYTES_MIN = 64 * KIB
 export const PIECE_BYTES_MAX = MIB
@@ -128,9 +128,9 @@ export class ReadPermits {
     if (!this.#lent.delete(stream)) this.#stalled.delete(stream)
   }
 
-  /** Null where others wait, or where there would be more than `mostBytes` in memory. */
-  #grantUpTo(bytes: number, mostBytes: number): ReadPermit | null {
-    return this.#waiting.length === 0 && this.#used + bytes <= mostBytes ? this.#grant(bytes) : null
+  /** Null where others wait, or where there would be more than `bytesMax` in memory. */
+  #grantUpTo(bytes: number, bytesMax: number): ReadPermit | null {
+    return this.#waiting.length === 0 && this.#used + bytes <= bytesMax ? this.#grant(bytes) : null
   }
 
   #grant(bytes: number): ReadPermit {
@@ -189,7 +189,7 @@ export class ReadPermits {
   }
 
   #refuseLate(): void {
-    const beforeMs = this.#clock.monotonicMs() - WAIT_MAX_MS
+    const beforeMs = this.#clock.monotonicMs() - WAIT_MS_MAX
     for (
       let next = this.#waiting[0];
       next !== undefined && next.sinceMs <= beforeMs;

@@ -10,7 +10,7 @@ import { RecentLatencies } from './hedge-delay.ts'
 /** Longer reads are compared with one another only: after many small ones, every whole chunk would seem to hang. */
 const SHORT_BYTES_MAX = 256 * KIB
 const LOSSES_MAX = 3
-const ASKED_LAST = { firstMs: 1000, mostMs: 30_000 }
+const ASKED_LAST = { firstMs: 1000, msMax: 30_000 }
 
 export class SourceHealth {
   readonly #clock: Clock

@@ -8,7 +8,7 @@ import { clientHasLeft, DfsError, type ErrorCode, type VolumeKind } from '@dfs/p
 import { type Tuning } from '../tuning.ts'
 import { type OpenVolume } from './open-volume.ts'
 
-const MAKE_BACKOFF = { firstMs: 50, mostMs: 1000 }
+const MAKE_BACKOFF = { firstMs: 50, msMax: 1000 }
 /** Failures in a row that are kept quiet. */
 const QUIET_FAILURES = 5
 /**

@@ -36,7 +36,7 @@ import { type BatchFigures } from '../batch-figures.ts'
 import { type Tuning } from '../tuning.ts'
 import { type VolumeStore } from '../volume/volume-store.ts'
 
-const SEAL_BACKOFF = { firstMs: 100, mostMs: 2000 }
+const SEAL_BACKOFF = { firstMs: 100, msMax: 2000 }
 
 export interface VolumeAllocationDeps {
   readonly runtime: Runtime

@@ -22,7 +22,7 @@ import { type VolumeStore } from '../volume/volume-store.ts'
 import { repairCopy } from './repair.ts'
 
 const IDLE_MS = 1000
-const RETRY = { firstMs: 5000, mostMs: 600_000 }
+const RETRY = { firstMs: 5000, msMax: 600_000 }
 /** Ranges that one line of the log names. */
 const LOGGED_RANGES_MAX = 10
 

@@ -74,11 +74,11 @@ export class ShortBodies {
 
   /** The body whose client has kept it waiting for longest, if that is long. One without bytes would give nothing. */
   #slowest(): Held | null {
-    let [slowest, mostMs]: [Held | null, number] = [null, SLOW_MS]
+    let [slowest, longestMs]: [Held | null, number] = [null, SLOW_MS]
     for (const held of this.#held) {
-      if (held.bytes === 0 || !held.pace.isAwaited || held.pace.owedMs < mostMs) continue
+      if (held.bytes === 0 || !held.pace.isAwaited || held.pace.owedMs < longestMs) continue
       slowest = held
-      mostMs = held.pace.owedMs
+      longestMs = held.pace.owedMs
     }
     return slowest
   }

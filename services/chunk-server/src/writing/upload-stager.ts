@@ -21,7 +21,7 @@ import { ContentDigests, type CreateHasher } from './content-digests.ts'
 import { type RecordCommitter, type RecordTarget } from './record-committer.ts'
 
 /** So much of a chunk is gathered before it needs a permit: a client that sends next to nothing holds none. */
-const UNPERMITTED_BYTES = 64 * KIB
+const UNPERMITTED_BYTES_MAX = 64 * KIB
 
 /** What is committed of a file's content besides where it stands. */
 export interface Content {
@@ -140,7 +140,7 @@ export class UploadStager {
   ): Promise<GatheredChunk> {
     const { clock, permits, chunkSizeBytes } = this.#deps
     const most = chunkSizeBytes()
-    const first = await body.read(Math.max(0, Math.min(most, UNPERMITTED_BYTES) - lengthOf(before)))
+    const first = await body.read(Math.max(0, Math.min(most, UNPERMITTED_BYTES_MAX) - lengthOf(before)))
     const pieces = [...before, ...first.pieces]
     const permit = await permits.acquire(continueContext(clock, context))
     try {

@@ -30,7 +30,7 @@ export interface PlacementRequest {
   readonly minReplicas: number
   readonly volumeSizeBytes: number
   /** A disk call that is older makes its server unfit. */
-  readonly diskCallMaxMs: number
+  readonly diskCallMsMax: number
 }
 
 export type PlacementResult = { readonly ok: true; readonly set: readonly Candidate[] } | CommandFailure
@@ -67,9 +67,9 @@ function refuse(reachable: readonly Candidate[], request: PlacementRequest): Com
 
 function isReachable(
   candidate: Candidate,
-  { primary, unreachable, diskCallMaxMs }: PlacementRequest,
+  { primary, unreachable, diskCallMsMax }: PlacementRequest,
 ): boolean {
-  if (candidate.liveness !== 'alive' || candidate.oldestDiskCallMs > diskCallMaxMs) return false
+  if (candidate.liveness !== 'alive' || candidate.oldestDiskCallMs > diskCallMsMax) return false
   if (candidate.server === primary) return true
   return !unreachable.includes(candidate.server) && !candidate.unreachable.includes(primary)
 }

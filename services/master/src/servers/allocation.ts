@@ -75,7 +75,7 @@ export class Allocation {
         replicas,
         minReplicas,
         volumeSizeBytes,
-        diskCallMaxMs: this.#settings.liveness.suspectAfterMs,
+        diskCallMsMax: this.#settings.liveness.suspectAfterMs,
       },
       this.#random,
     )
