@@ -94,6 +94,15 @@ export interface CrashRun {
 /** Throws where a promise was broken. */
 export async function runWithCrash(scenario: Scenario, point: CrashPoint): Promise<CrashRun> {
   const cluster = new SimCluster({ seed: scenario.name, chunkServers: 3, ...scenario.cluster })
+  try {
+    return await run(cluster, scenario, point)
+  } finally {
+    // There are hundreds of runs in a test: what one leaves in memory must not add up.
+    cluster.end()
+  }
+}
+
+async function run(cluster: SimCluster, scenario: Scenario, point: CrashPoint): Promise<CrashRun> {
   const { simulation } = cluster
   const expectations = new Expectations()
   await simulation.complete(() => cluster.start())

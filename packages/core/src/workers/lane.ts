@@ -139,14 +139,14 @@ export class Lane {
     const waiting = this.#slots.filter(({ isPaused }) => !isPaused).map(({ dueMs }) => dueMs)
     const ms = Math.min(...waiting) - this.#clock.monotonicMs()
     const over = new AbortController()
-    const either = AbortSignal.any([signal, over.signal])
     const end = (): void => this.#woken.resolve()
-    either.addEventListener('abort', end)
-    if (ms < Infinity) void this.#clock.sleep(ms, either).then(end, end)
+    // Not AbortSignal.any: a signal made of others is kept in memory by the engine as long as somebody listens to it.
+    signal.addEventListener('abort', end)
+    if (ms < Infinity) void this.#clock.sleep(ms, over.signal).then(end, end)
     try {
       await this.#woken.promise
     } finally {
-      either.removeEventListener('abort', end)
+      signal.removeEventListener('abort', end)
       over.abort()
     }
   }

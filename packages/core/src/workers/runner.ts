@@ -26,15 +26,21 @@ export class Runner {
 
   /** To be called once. Resolves when `signal` has aborted and every step has ended; rejects with the first bug. */
   async run(signal: AbortSignal): Promise<void> {
-    const failed = new AbortController()
-    const either = AbortSignal.any([signal, failed.signal])
+    const over = new AbortController()
+    const stop = (): void => over.abort(signal.reason)
+    if (signal.aborted) stop()
+    signal.addEventListener('abort', stop)
     const ends = this.#lanes.map((lane) =>
-      lane.run(either).catch((error: unknown) => {
-        failed.abort(error)
+      lane.run(over.signal).catch((error: unknown) => {
+        over.abort(error)
         throw error
       }),
     )
-    for (const end of await Promise.allSettled(ends)) if (end.status === 'rejected') throw end.reason
+    try {
+      for (const end of await Promise.allSettled(ends)) if (end.status === 'rejected') throw end.reason
+    } finally {
+      signal.removeEventListener('abort', stop)
+    }
   }
 
   /** In the order in which they were given. */

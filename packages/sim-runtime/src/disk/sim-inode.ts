@@ -45,9 +45,18 @@ class Content {
   }
 }
 
+/**
+ * Most files only grow, and large ones are written by the thousand: while nothing but appends has come since the last sync, both
+ * contents are one, and the synced one is so much of it.
+ */
 export class SimInode {
   #current = new Content()
-  readonly #durable = new Content()
+  /** The synced content by itself; null while it is the first `#syncedSize` bytes of the current one. */
+  #apart: Content | null = null
+  #syncedSize = 0
+  /** Where each append since the last sync ends; they stand one behind the other. Of use while the contents are one. */
+  #appendEnds: number[] = []
+  /** Of use while they are not. */
   #unsynced: Change[] = []
 
   get size(): number {
@@ -61,12 +70,15 @@ export class SimInode {
 
   /** The synced content; a view, good until the next change. */
   durableView(): Uint8Array {
-    return this.#durable.view()
+    return this.#apart?.view() ?? this.#current.view().subarray(0, this.#syncedSize)
   }
 
   /** Takes a copy of `bytes`. */
   write(at: number, bytes: Uint8Array): void {
-    this.#change({ kind: 'write', at, bytes: bytes.slice() })
+    if (this.#apart === null && at === this.#current.size) {
+      this.#current.apply({ kind: 'write', at, bytes })
+      this.#appendEnds.push(this.#current.size)
+    } else this.#change({ kind: 'write', at, bytes: bytes.slice() })
   }
 
   truncate(size: number): void {
@@ -74,8 +86,9 @@ export class SimInode {
   }
 
   sync(): void {
-    for (const change of this.#unsynced) this.#durable.apply(change)
-    this.#unsynced = []
+    if (this.#apart === null) this.#syncedSize = this.#current.size
+    else for (const change of this.#unsynced) this.#apart.apply(change)
+    this.#forgetUnsynced()
   }
 
   /**
@@ -83,12 +96,13 @@ export class SimInode {
    * sync succeeds and leaves them out.
    */
   failSync(): void {
-    this.#unsynced = []
+    if (this.#appendEnds.length > 0) this.#partContents()
+    this.#forgetUnsynced()
   }
 
   /** Replaces what stands from `at` on, as far as it exists, on the medium and for readers alike. */
   damage(at: number, bytes: Uint8Array): void {
-    for (const content of [this.#current, this.#durable]) {
+    for (const content of [this.#current, this.#partContents()]) {
       const room = Math.max(0, content.size - at)
       content.view().set(bytes.subarray(0, room), Math.min(at, content.size))
     }
@@ -96,7 +110,7 @@ export class SimInode {
 
   /** Damages one bit, on the medium and for readers alike. */
   flipBit(at: number, bit: number): void {
-    for (const content of [this.#current, this.#durable]) {
+    for (const content of [this.#current, this.#partContents()]) {
       if (at < content.size) content.view()[at]! ^= 1 << bit
     }
   }
@@ -106,24 +120,47 @@ export class SimInode {
    * then the changes reach the medium in any order, as a disk may write them, which leaves holes of zeros.
    */
   crash(random: SimRandom): void {
+    if (this.#appendEnds.length > 0) this.#partContents()
     const changes = this.#unsynced
     const isOrdered = !random.chance(0.25)
     const keptCount = random.int(changes.length + 1)
     for (const [index, change] of changes.entries()) {
       const isKept = isOrdered ? index < keptCount : random.chance(0.5)
-      if (isKept) this.#durable.apply(change)
+      if (isKept) this.#apart!.apply(change)
       else if ((!isOrdered || index === keptCount) && change.kind === 'write') {
-        this.#durable.apply(tear(change.at, change.bytes, random))
+        this.#apart!.apply(tear(change.at, change.bytes, random))
       }
     }
-    this.#unsynced = []
-    this.#current = new Content()
-    this.#current.apply({ kind: 'write', at: 0, bytes: this.#durable.view() })
+    this.#current = this.#apart ?? this.#current
+    this.#apart = null
+    this.#syncedSize = this.#current.size
+    this.#forgetUnsynced()
   }
 
   #change(change: Change): void {
+    this.#partContents()
     this.#current.apply(change)
     this.#unsynced.push(change)
+  }
+
+  /** The synced content, by itself from now on. */
+  #partContents(): Content {
+    if (this.#apart !== null) return this.#apart
+    const apart = new Content()
+    apart.apply({ kind: 'write', at: 0, bytes: this.durableView() })
+    let at = this.#syncedSize
+    for (const end of this.#appendEnds) {
+      this.#unsynced.push({ kind: 'write', at, bytes: this.#current.view().slice(at, end) })
+      at = end
+    }
+    this.#appendEnds = []
+    this.#apart = apart
+    return apart
+  }
+
+  #forgetUnsynced(): void {
+    this.#unsynced = []
+    this.#appendEnds = []
   }
 }
 
