@@ -18,7 +18,6 @@ export const storeDeps = (runtime: Runtime): VolumeStoreDeps => ({
   lookAgainMs: 1000,
   guard: NO_GUARD,
   keepWitness: async () => {},
-  onSealed: () => {},
 })
 
 /** Records as they are appended; what they say of the master is another test's matter. */

@@ -64,7 +64,7 @@ function start(
   { node: { runtime }, store }: World,
   others: readonly ReadInto[] = [],
 ): { workers: Runner; fullCheck: FullCheck; stop: AbortController; running: Promise<void> } {
-  const fullCheck = new FullCheck({ ...runtime, store, onOpenDamage: () => {} })
+  const fullCheck = new FullCheck({ ...runtime, store })
   const otherCopies = async (): Promise<ReadInto[]> => [...others]
   const workers = chunkServerWorkers({ ...runtime, store, fullCheck, otherCopies })
   const stop = new AbortController()

@@ -3,7 +3,7 @@
  * keeps the directory of servers current. Answers that say that a newer incarnation of this server runs, or that the data
  * belongs to another cluster, end the process: going on could only do harm (R9).
  */
-import { backoffMs, DiskError, type Runtime, type SpaceWatch, TransportError } from '@dfs/core'
+import { backoffMs, DiskError, Listeners, type Runtime, type SpaceWatch, TransportError } from '@dfs/core'
 import {
   callMethod,
   type CheckProgress,
@@ -63,8 +63,6 @@ export interface MasterSessionDeps {
   readonly store: VolumeStore
   readonly directory: ServerDirectory
   readonly space: SpaceWatch
-  /** The directory has just been updated. */
-  readonly onServers: () => void
   /** The check of all copies: how far it is, and which one the master wants. */
   readonly fullCheck: { readonly check: CheckProgress | null; want(id: number): void }
   /** Called once, when this process must not go on. */
@@ -72,6 +70,8 @@ export interface MasterSessionDeps {
 }
 
 export class MasterSession {
+  /** The directory has just been updated. */
+  readonly serversKnown = new Listeners()
   readonly #deps: MasterSessionDeps
   readonly #stopped = new AbortController()
   #running: Promise<void> = Promise.resolve()
@@ -280,7 +280,7 @@ export class MasterSession {
     this.#refusal = null
     directory.update(reply.servers)
     directory.noteFeatureLevel(reply.featureLevel ?? FEATURE_LEVEL_UNSAID)
-    this.#deps.onServers()
+    this.serversKnown.call()
     if (reply.check !== null) this.#deps.fullCheck.want(reply.check)
     for (const order of reply.orders) await store.obey(order, reply.epoch.counter)
   }

@@ -1,5 +1,5 @@
 /** All copies of volumes that this server has: made on order, found again after a start, reported to the master. */
-import { type Clock, type Disk, DiskError, type Log } from '@dfs/core'
+import { type Clock, type Disk, DiskError, Listeners, type Log } from '@dfs/core'
 import {
   type CheckOrder,
   DfsError,
@@ -27,8 +27,6 @@ export interface VolumeStoreDeps {
   readonly lookAgainMs: RecoveryDeps['lookAgainMs']
   readonly guard: AppendGuard
   readonly keepWitness: CopyDeps['keepWitness']
-  /** A copy was sealed on the master's order. */
-  readonly onSealed: (volume: number) => void
 }
 
 /** A record that was checked, as the master is told. */
@@ -37,6 +35,8 @@ type Checked = HeartbeatRequest['checked'][number]
 export class VolumeStore {
   /** Since the start; for operators. */
   readonly counters = { damagedRanges: 0, repairedRecords: 0 }
+  /** A copy was sealed on the master's order. */
+  readonly sealed = new Listeners<[volume: number]>()
   readonly #deps: VolumeStoreDeps
   readonly #files: OpenFiles
   readonly #copyDeps: CopyDeps
@@ -100,7 +100,7 @@ export class VolumeStore {
         return
       case 'seal':
         await this.seal(order.volume, order.sealedLengthBytes, isOfEarlierHistory(order.volume, epoch))
-        this.#deps.onSealed(order.volume)
+        this.sealed.call(order.volume)
     }
   }
 

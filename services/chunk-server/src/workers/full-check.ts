@@ -6,6 +6,7 @@ import {
   type BackgroundWorker,
   type Clock,
   DiskError,
+  Listeners,
   type Log,
   type StepResult,
   type WorkerProgress,
@@ -23,8 +24,6 @@ export interface FullCheckDeps {
   readonly clock: Clock
   readonly log: Log
   readonly store: VolumeStore
-  /** Damage in a copy that is open: the master must seal it before it can be mended. */
-  readonly onOpenDamage: (copy: VolumeCopy, damaged: Span) => void
 }
 
 interface UnderWay {
@@ -36,6 +35,8 @@ export class FullCheck implements BackgroundWorker {
   readonly name = 'full-check'
   readonly priority = 2
   readonly unit = 'bytes'
+  /** Damage in a copy that is open. */
+  readonly openDamage = new Listeners<[copy: VolumeCopy, damaged: Span]>()
   readonly #deps: FullCheckDeps
   #check: CheckProgress | null = null
   #left: number[] = []
@@ -107,7 +108,7 @@ export class FullCheck implements BackgroundWorker {
     this.#add({ damagedRanges: damaged.length, isDone: this.#left.length === 0 })
     this.#deps.store.noteChange(copy.state.order.volume)
     if (copy.state.state !== 'open') return
-    for (const range of damaged) this.#deps.onOpenDamage(copy, range)
+    for (const range of damaged) this.openDamage.call(copy, range)
   }
 
   #add({ bytesDone = 0, damagedRanges = 0, isDone = false }: Partial<CheckProgress>): void {

@@ -20,8 +20,7 @@ import {
 export interface PassedWriteDeps {
   readonly clock: Clock
   readonly log: Log
-  /** Null before this server has any. */
-  readonly files: () => FileService | null
+  readonly files: FileService
 }
 
 export const passedWrites = (deps: PassedWriteDeps): ServedStream =>
@@ -50,8 +49,6 @@ function write(
   { caller, leftMs, ...asked }: PassedWrite,
   { stream, signal, requestId = '' }: StreamedContext,
 ): Promise<WriteReply> {
-  const service = files()
-  if (service === null) throw new DfsError('UNAVAILABLE', 'this server is starting')
   const context = {
     requestId,
     deadlineMs: clock.monotonicMs() + leftMs,
@@ -59,7 +56,7 @@ function write(
     signal,
     ...(caller === null ? null : { caller }),
   }
-  return service.write(asked, bodyOf(stream, asked.declaredSize), context)
+  return files.write(asked, bodyOf(stream, asked.declaredSize), context)
 }
 
 /** Errors that are answers; the rest is the transport's to report. */
