@@ -19,7 +19,7 @@ export interface Product {
   readonly stop: () => Promise<void>
 }
 
-/** Null where the services are not there to be measured. */
+/** Null if the services are not there to be measured. */
 export async function startProduct(dataDirectory: string): Promise<Product | null> {
   const { gateway: _unused, ...programs } = SERVICE_PROGRAMS
   if (!Object.values(programs).every((program) => existsSync(program))) return null

@@ -22,7 +22,7 @@ export interface Row {
   readonly firstFailure: string | null
   /** Share of the baseline's rate in this run; null for the baseline itself. */
   readonly ratio: number | null
-  /** What the ratio should be at least; null where nothing is promised. */
+  /** What the ratio should be at least; null if nothing is promised. */
   readonly ratioTarget: number | null
 }
 

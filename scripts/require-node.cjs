@@ -20,7 +20,7 @@ if (!(major >= needed)) {
           ', and the services need Node ' +
           RUN_MAJOR +
           ' or newer: start them with npm (npm start), which uses the Node that npm run bootstrap installs here; ' +
-          'where it has none for your platform, install Node ' +
+          'if it has none for your platform, install Node ' +
           RUN_MAJOR +
           ' from https://nodejs.org.'
       : 'This is Node ' +

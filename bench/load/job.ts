@@ -45,7 +45,7 @@ export interface SmallResult {
   readonly failures: number
   /** The first unexpected answer, or null. */
   readonly firstFailure: string | null
-  /** The `Durability` header of an answer, or null where there was none. */
+  /** The `Durability` header of an answer, or null if there was none. */
   readonly durability: string | null
   /** The number after the last one used by a PUT. */
   readonly numberNext: number

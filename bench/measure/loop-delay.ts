@@ -21,7 +21,7 @@ export class LoopDelays {
     process.env['NODE_OPTIONS'] = `${process.env['NODE_OPTIONS'] ?? ''} --import ${WATCHER}`
   }
 
-  /** The 99th percentile of each process since the last call, in milliseconds; the largest. Null where none answers. */
+  /** The 99th percentile of each process since the last call, in milliseconds; the largest. Null if none answers. */
   async take(pids: Iterable<number>): Promise<number | null> {
     const delays = await Promise.all(Array.from(pids, (pid) => this.#takeOne(pid)))
     const known = delays.filter((delay) => delay !== null)

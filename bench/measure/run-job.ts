@@ -15,7 +15,7 @@ export interface Weighed<Result> {
   readonly cpuUs: ReadonlyMap<string, number>
   /** Of the load process; over its whole life. */
   readonly residentMaxBytes: number
-  /** The 99th percentile of the event loop's delay, of the process where it is worst; null where none can tell. */
+  /** The 99th percentile of the event loop's delay, of the process where it is worst; null if none can tell. */
   readonly loopDelayP99Ms: number | null
 }
 

@@ -11,7 +11,7 @@ describe('a response head', () => {
     expect(head(`${text}body`)).toMatchObject({ status: 201, contentLength: 17, headBytes: text.length })
   })
 
-  it('needs no length where there is no body', () => {
+  it('needs no length if there is no body', () => {
     expect(head('HTTP/1.1 304 Not Modified\r\n\r\n')).toMatchObject({ status: 304, contentLength: 0 })
   })
 

@@ -78,7 +78,7 @@ export class Cluster {
     return new Map(running.map((service) => [service.plan.name, service.pid!]))
   }
 
-  /** What the cluster lacked when it became ready, in the master's words; null where nothing. */
+  /** What the cluster lacked when it became ready, in the master's words; null if nothing. */
   get missing(): string | null {
     return this.#missing
   }

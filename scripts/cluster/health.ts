@@ -8,7 +8,7 @@ export interface Health {
   readonly isOk: boolean
   /** Why not, in the service's or the system's words. */
   readonly reason: string
-  /** What a ready service lacks all the same, in its words; null where nothing. */
+  /** What a ready service lacks all the same, in its words; null if nothing. */
   readonly missing: string | null
 }
 

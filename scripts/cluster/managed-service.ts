@@ -1,7 +1,7 @@
 /**
  * One service as a child process that is kept alive: started, started again when it dies, stopped in an orderly way.
  *
- * Each child has a session of its own where the system has such a thing, so that Ctrl-C reaches the launcher alone and
+ * Each child has a session of its own if the system has such a thing, so that Ctrl-C reaches the launcher alone and
  * the services are then stopped one after the other, with one signal each: a second one would end them at once.
  */
 import { readFileSync } from 'node:fs'

@@ -13,7 +13,7 @@ export const PORT_OFFSET_MAX = 58_000
 export interface LauncherOptions {
   /** As given; relative to the working directory. */
   readonly data: string
-  /** Null where it was not asked for: then the data directory decides, or {@link CHUNK_SERVERS_DEFAULT}. */
+  /** Null if it was not asked for: then the data directory decides, or {@link CHUNK_SERVERS_DEFAULT}. */
   readonly chunkServers: number | null
   readonly portOffset: number
 }
@@ -69,7 +69,7 @@ function checked(values: Record<string, string | boolean | undefined>): ParsedAr
   return { kind: 'run', options: { data, chunkServers, portOffset } }
 }
 
-/** Null where nothing was given, NaN where it is not a plain number. */
+/** Null if nothing was given, NaN if it is not a plain number. */
 function wholeNumber(text: string | boolean | undefined): number | null {
   if (text === undefined) return null
   return /^\d{1,6}$/.test(String(text)) ? Number(text) : Number.NaN

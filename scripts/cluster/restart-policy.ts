@@ -4,7 +4,7 @@
  */
 export const SHORT_LIFE_MS = 5000
 export const SHORT_LIVES_MAX = 5
-/** A service ends with this where only a person can help: its configuration or its data is not what it must be. */
+/** A service ends with this if only a person can help: its configuration or its data is not what it must be. */
 export const EXIT_CODE_HOPELESS = 78
 const FIRST_DELAY_MS = 250
 const DELAY_MS_MAX = 10_000

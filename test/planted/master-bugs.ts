@@ -71,7 +71,7 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'first mend taken',
-    promise: 'metadata is mended only where one bit explains the damage',
+    promise: 'metadata is mended only if one bit explains the damage',
     file: 'packages/wal/src/inspect.ts',
     oldText: 'damage.map((fault) => mendsOfFrame(scan.header, fault))\n',
     newText: 'damage.map((fault) => mendsOfFrame(scan.header, fault).slice(0, 1))\n',

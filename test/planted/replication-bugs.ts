@@ -61,7 +61,7 @@ export const REPLICATION_BUGS: readonly PlantedBug[] = [
     test: PEERS_TEST,
   },
   {
-    name: 'say that nothing happened where nobody knows',
+    name: 'say that nothing happened if nobody knows',
     promise: 'an error without "unknown" means no effect (R14)',
     file: 'services/chunk-server/src/master/pending-command.ts',
     oldText: '    this.fail(noAnswer(this.mayHaveLeft || this.isUnderWay))\n',

@@ -83,12 +83,12 @@ async function execute(
   return signal.aborted ? EXIT.interrupted : exitCode
 }
 
-/** The first argument that is neither an option nor the value of one; -1 where there is none. */
+/** The first argument that is neither an option nor the value of one; -1 if there is none. */
 const commandIndex = (argv: readonly string[]): number =>
   argv.findIndex((argument, index) => !argument.startsWith('-') && argv[index - 1] !== '--url')
 
 interface Parsed {
-  /** Null where no command was named, or help. */
+  /** Null if no command was named, or help. */
   readonly command: Command | null
   readonly values: Readonly<Record<string, unknown>>
   readonly operands: readonly string[]

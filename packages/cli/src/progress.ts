@@ -37,7 +37,7 @@ export class Progress {
     this.#drawnMs = this.#startedMs
   }
 
-  /** The bytes of everything, where they are known beforehand. */
+  /** The bytes of everything, if they are known beforehand. */
   expect(totalBytes: number): void {
     this.#totalBytes = totalBytes
   }

@@ -21,7 +21,7 @@ export class Tally {
     this.#output.failure(subject, reason)
   }
 
-  /** Runs the work for one entry. Rejects only where the whole run must end. */
+  /** Runs the work for one entry. Rejects only if the whole run must end. */
   async attempt(subject: string, work: () => Promise<void>): Promise<void> {
     try {
       await work()

@@ -89,7 +89,7 @@ describe('Output', () => {
     expect(stderr).toBe('exit 0\n')
   })
 
-  test('Work goes on where nobody reads its records, and says so where they could not be written.', async () => {
+  test('Work goes on if nobody reads its results, and says so if they could not be written.', async () => {
     await mkdir(scratch.at('tree'))
     for (let index = 0; index < 200; index += 1) await writeFile(scratch.at(`tree/${index}`), '')
     const args = ['--json', 'put', '-r', scratch.at('tree')]
@@ -102,7 +102,7 @@ describe('Output', () => {
     expect(cluster.tree.list('/full', false)).toHaveLength(200)
   })
 
-  test('Nobody can be told where standard error is full; the exit code is the same.', async () => {
+  test('Nobody can be told if standard error is full; the exit code is the same.', async () => {
     const { exitCode } = await shell('"$@" 2> /dev/full', 'stat', '/missing')
     expect(exitCode).toBe(3)
   })

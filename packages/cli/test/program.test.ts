@@ -72,7 +72,7 @@ describe('Exit codes', () => {
     expect(stderr.startsWith('dfs: ')).toBe(expected !== 0)
   })
 
-  test('4 where nothing answers, at once and once for a whole tree.', async () => {
+  test('4 if nothing answers, at once and once for a whole tree.', async () => {
     await cluster[Symbol.asyncDispose]()
     for (const name of ['a', 'b', 'c']) await writeFile(scratch.at(name), name)
     const { exitCode, stderr } = await runHere(['put', '-r', scratch.path, '/t'], 'http://127.0.0.1:1')

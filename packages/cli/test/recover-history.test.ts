@@ -57,7 +57,7 @@ describe('planHistory', () => {
     })
   })
 
-  it('misses nothing where nobody has seen more than the metadata has', () => {
+  it('misses nothing if nobody has seen more than the metadata has', () => {
     expect(planHistory(inquiry())).toMatchObject({ missingTransactions: 0, newestSeen: null, givenUp: [] })
   })
 
@@ -99,7 +99,7 @@ describe('requireUnchanged', () => {
     expect(() => requireUnchanged(before, [answer(2), answer(1), answer(3)])).not.toThrow()
   })
 
-  it('refuses where a master has answered a server meanwhile, however long it is silent again', () => {
+  it('refuses if a master has answered a server meanwhile, however long it is silent again', () => {
     const after = [answer(1), answer(2, { seenEpoch: { ...OWN, sequence: 101 } })]
     expect(() => requireUnchanged(before, after)).toThrow(/server-2 has seen more since.*again/)
   })

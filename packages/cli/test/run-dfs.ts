@@ -60,7 +60,7 @@ export async function runShell(script: string, args: readonly string[], url: str
   return { exitCode, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString() }
 }
 
-/** The same in this process, where only what it says and how it ends matters: a process for each takes a second. */
+/** The same in this process, if only what it says and how it ends matters: a process for each takes a second. */
 export async function runHere(
   args: readonly string[],
   url: string,

@@ -24,7 +24,7 @@ const run = (isTerminal: boolean, ...args: readonly string[]): Promise<Ended> =>
 test.each([
   [true, SHOWN],
   [false, NAME],
-])('Where standard output is a terminal (%s), names are shown as %j.', async (isTerminal, name) => {
+])('If standard output is a terminal (%s), names are shown as %j.', async (isTerminal, name) => {
   expect((await run(isTerminal, 'ls')).stdout.toString()).toBe(`${name}\nlink\n`)
   expect((await run(isTerminal, 'ls', '-l')).stdout.toString()).toContain(`link -> ${name}\n`)
   expect((await run(isTerminal, 'stat', NAME)).stdout.toString()).toContain(`/${name}\n`)

@@ -83,7 +83,7 @@ const KEY_BYTES = 16
 interface Run {
   /** Finds the request in the logs. */
   readonly requestId: string
-  /** Null where nothing is changed. */
+  /** Null if nothing is changed. */
   readonly key: string | null
 }
 
@@ -133,7 +133,7 @@ export class Caller {
     let origin: string | null = null
     let opened: OpenedSource | null = null
     let isKept = false
-    // A change is only given up early where another server may be given it: else its answer is worth the whole wait.
+    // A change is only given up early if another server may be given it: else its answer is worth the whole wait.
     const isAlive = async (signal: AbortSignal): Promise<boolean> =>
       origin === null || !canRepeat(opened) || (await this.#its.isAlive(origin, signal))
     const lifeSign = call.isChange ? { everyMs: limits.silenceMs, isAlive } : undefined

@@ -1,4 +1,4 @@
-/** The CRC-32 of Node's zlib, in hardware where there is any. The only import of it. */
+/** The CRC-32 of Node's zlib, in hardware if there is any. The only import of it. */
 import { crc32 as zlibCrc32 } from 'node:zlib'
 
 /** CRC-32 of `bytes`, continued from `before`. */

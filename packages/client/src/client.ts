@@ -46,7 +46,7 @@ import { jsonBody, rangeHeaders, writeHeaders } from './requests.ts'
 import { ServerDirectory } from './servers.ts'
 import { type OpenedSource, type PutSource, sourceOpener } from './source.ts'
 
-/** Makes a client; nothing is sent before the first operation. INVALID_REQUEST where `url` is not an HTTP address. */
+/** Makes a client; nothing is sent before the first operation. INVALID_REQUEST if `url` is not an HTTP address. */
 export function createClient(options: ClientOptions): DfsClient {
   if (!URL.canParse(options.url) || !/^https?:$/.test(new URL(options.url).protocol)) {
     throw new DfsError('INVALID_REQUEST', `not an address of a node: ${options.url}`)

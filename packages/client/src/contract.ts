@@ -25,7 +25,7 @@ export interface WriteOptions extends CallOptions {
 }
 
 export interface PutOptions extends WriteOptions {
-  /** Bytes that an iterable source will bring, where they are known; others give LENGTH_MISMATCH and store nothing. */
+  /** Bytes that an iterable source will bring, if they are known; others give LENGTH_MISMATCH and store nothing. */
   readonly size?: number
   /** Entity tags with their quotes, or `*`. */
   readonly ifMatch?: string
@@ -33,7 +33,7 @@ export interface PutOptions extends WriteOptions {
 }
 
 export interface GetOptions extends CallOptions {
-  /** Bytes from `start` up to but not including `end`; to the end of the file where it is missing. */
+  /** Bytes from `start` up to but not including `end`; to the end of the file if it is missing. */
   readonly range?: { readonly start: number; readonly end?: number }
   /** An earlier version: its entity tag without the quotes. */
   readonly version?: string
@@ -64,7 +64,7 @@ export interface PutResult extends FileView {
 }
 
 export interface ChangeResult {
-  /** Null where the cluster did not say. */
+  /** Null if the cluster did not say. */
   readonly operation: string | null
 }
 
@@ -77,9 +77,9 @@ export interface NodeWorkers {
 }
 
 /**
- * Every operation rejects with a `DfsError` of the catalogue: a `RequestError` with HTTP status and request id where it
+ * Every operation rejects with a `DfsError` of the catalogue: a `RequestError` with HTTP status and request id if it
  * went over the wire. TIMEOUT_ERROR means that a change may or may not have been made. Paths are given with or without
- * their leading slash; INVALID_PATH where they are none.
+ * their leading slash; INVALID_PATH if they are none.
  *
  * What the catalogue allows to retry is retried on another server until the deadline, and so is what was not answered. Every
  * change has an idempotency key: however often it is sent, it happens once, and undoes nothing that others did in between.
@@ -87,7 +87,7 @@ export interface NodeWorkers {
  */
 export interface DfsClient extends AsyncDisposable {
   /**
-   * Writes a whole file; missing parent directories are made. Retried only where the source is bytes or a factory, or was
+   * Writes a whole file; missing parent directories are made. Retried only if the source is bytes or a factory, or was
    * not begun. An error that the source throws is passed on as it is.
    */
   put(path: string, source: PutSource, options?: PutOptions): Promise<PutResult>
@@ -115,11 +115,11 @@ export interface DfsClient extends AsyncDisposable {
   servers(options?: CallOptions): Promise<readonly ServerView[]>
   /** What every node does in the background: the master first, then the chunk servers; those that do not answer with the reason. */
   workers(options?: CallOptions): Promise<readonly NodeWorkers[]>
-  /** Resolves where a node is ready, to what is missing all the same or null. UNAVAILABLE with the reason where none is. */
+  /** Resolves if a node is ready, to what is missing all the same or null. UNAVAILABLE with the reason if none is. */
   readiness(options?: CallOptions): Promise<string | null>
   /** Has every server read every block that it has, unless that is under way. */
   startCheck(options?: CallOptions): Promise<CopyCheck>
-  /** How far the last check is; null where there was none since the master started. */
+  /** How far the last check is; null if there was none since the master started. */
   check(options?: CallOptions): Promise<CopyCheck | null>
   /** Closes all connections; what is under way fails. Idempotent. */
   close(): Promise<void>

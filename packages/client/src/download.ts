@@ -1,7 +1,7 @@
 /**
  * A file on its way in. A connection that breaks is replaced by a request for the rest, bound by `If-Match` to the version
  * that was begun, so the bytes are always those of one version. The length is checked at the end, and the CRC-32 of a
- * whole file where the server named one.
+ * whole file if the server named one.
  */
 import { HEADERS } from '@dfs/protocol'
 import { type Answer } from './caller.ts'
@@ -22,15 +22,15 @@ export interface DownloadInfo {
   readonly etag: string
   readonly contentType: string
   readonly executable: boolean
-  /** CRC-32 of the whole file, eight hexadecimal digits, where the server named it. */
+  /** CRC-32 of the whole file, eight hexadecimal digits, if the server named it. */
   readonly crc32: string | null
 }
 
 export interface Download extends AsyncDisposable {
   readonly info: DownloadInfo
   /**
-   * Can be read once. Rejects with RequestError: DATA_UNAVAILABLE or UNAVAILABLE where the rest cannot be had,
-   * PRECONDITION_FAILED where the file was replaced meanwhile and the old version is gone. Holds a connection until it is
+   * Can be read once. Rejects with RequestError: DATA_UNAVAILABLE or UNAVAILABLE if the rest cannot be had,
+   * PRECONDITION_FAILED if the file was replaced meanwhile and the old version is gone. Holds a connection until it is
    * read to its end, its iterator returns, or {@link cancel} is called.
    */
   readonly body: AsyncIterable<Uint8Array>
@@ -124,7 +124,7 @@ class Transfer {
     }
   }
 
-  /** Yields the bytes of one answer; returns what broke it, that it was paused, or null where all bytes have come. */
+  /** Yields the bytes of one answer; returns what broke it, that it was paused, or null if all bytes have come. */
   async *#readOne(limitMs: number): AsyncGenerator<Uint8Array, Error | 'paused' | null> {
     const { reply, watchdog } = this.#answer
     const pieces = reply.body[Symbol.asyncIterator]()
@@ -188,7 +188,7 @@ class Transfer {
   }
 }
 
-/** The head of a 200 or 206. Throws INTERNAL where it lacks what the contract promises. */
+/** The head of a 200 or 206. Throws INTERNAL if it lacks what the contract promises. */
 function infoOf({ reply, requestId }: Answer): DownloadInfo {
   const { headers, status } = reply
   const length = Number(headers['content-length'] ?? Number.NaN)

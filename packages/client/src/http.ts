@@ -104,7 +104,7 @@ export class HttpConnections {
 
 const nobodyReads = (): void => {}
 
-/** A whole body as text. Rejects with {@link ConnectionError} where it breaks off or is unreasonably long. */
+/** A whole body as text. Rejects with {@link ConnectionError} if it breaks off or is unreasonably long. */
 export async function readText(reply: HttpReply): Promise<string> {
   const pieces: Uint8Array[] = []
   let count = 0

@@ -33,7 +33,7 @@ export async function workersOfAll(
   }))
 }
 
-/** A node that does not answer has none; rejects where the asking itself is ended. */
+/** A node that does not answer has none; rejects if the asking itself is ended. */
 export async function workersOf(
   { node, url }: AskedNode,
   connections: HttpConnections,

@@ -9,7 +9,7 @@ export interface ClientLimits {
   readonly attemptTimeoutMs: number
   /**
    * How long a server may be silent before another one is asked to read instead, and before it must show that it lives
-   * where a change is waiting for it. Each further attempt to read waits twice as long, up to `attemptTimeoutMs`.
+   * if a change is waiting for it. Each further attempt to read waits twice as long, up to `attemptTimeoutMs`.
    */
   readonly silenceMs: number
   readonly attemptsMax: number

@@ -8,7 +8,7 @@ export interface Durability {
   readonly crc32: string | null
 }
 
-/** Parses the field's value; null where there is none or it makes no sense. */
+/** Parses the field's value; null if there is none or it makes no sense. */
 export function parseDurability(value: string | undefined): Durability | null {
   if (value === undefined) return null
   const members = new Map<string, string>()

@@ -8,7 +8,7 @@ export interface RequestErrorOptions extends ErrorOptions {
 
 /** An expected failure of one operation. */
 export class RequestError extends DfsError {
-  /** The HTTP status of the answer; null where no server answered. */
+  /** The HTTP status of the answer; null if no server answered. */
   readonly status: number | null
   readonly requestId: string | null
 

@@ -15,7 +15,7 @@ export interface ServerDirectoryOptions {
   readonly freshMs: number
   /** How long a server is avoided after a failure; twice as long after each further one in a row. */
   readonly avoidMs: number
-  /** `GET /v1/servers` at one node; rejects where it does not answer. */
+  /** `GET /v1/servers` at one node; rejects if it does not answer. */
   readonly ask: (origin: string, signal: AbortSignal) => Promise<ServerListView>
 }
 
@@ -42,8 +42,8 @@ export class ServerDirectory {
 
   /**
    * Addresses, best first: the preferred server, then those alive, then those suspect, then those that failed, the one
-   * that did so last at the end. The named node comes after the others where `withEntry`, because it may not carry
-   * content. Rejects as `ask` does where no list was ever got.
+   * that did so last at the end. The named node comes after the others if `withEntry`, because it may not carry
+   * content. Rejects as `ask` does if no list was ever got.
    */
   async candidates(withEntry: boolean): Promise<string[]> {
     const nowMs = this.#options.clock.monotonicMs()

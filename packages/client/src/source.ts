@@ -15,7 +15,7 @@ export type PutSource = Uint8Array | AsyncIterable<Uint8Array> | (() => AsyncIte
 /** One opening of a source, for one attempt. */
 export interface OpenedSource {
   readonly body: Uint8Array | AsyncIterable<Uint8Array>
-  /** Null where the source does not know. */
+  /** Null if the source does not know. */
   readonly sizeBytes: number | null
   /** Whether the server may have got all of it. */
   readonly mayBeWhole: boolean

@@ -1,6 +1,6 @@
 /**
  * One question to several servers, of which the first answer counts: one after the other while they answer quickly, at the
- * same time where one keeps the question waiting.
+ * same time if one keeps the question waiting.
  */
 import { assert, type Clock } from '@dfs/core'
 
@@ -11,7 +11,7 @@ const ANSWERED = new Error('another server has answered')
 
 /**
  * Starts the next of `asks` when one has failed, or has said nothing for `staggerMs`. Resolves with the first answer, the
- * others' signals are aborted then; rejects with the first failure where all have failed.
+ * others' signals are aborted then; rejects with the first failure if all have failed.
  */
 export function firstToAnswer<T>(asks: readonly Ask<T>[], clock: Clock, staggerMs: number): Promise<T> {
   assert(asks.length > 0, 'somebody can be asked')

@@ -196,7 +196,7 @@ describe('Silence', () => {
     expect(callsOf('GET')).toEqual([2, 1])
   })
 
-  test('Where all are slow, each attempt to read is more patient, so that one of them is answered.', () => {
+  test('If all are slow, each attempt to read is more patient, so that one of them is answered.', () => {
     const { silenceMs, attemptTimeoutMs } = CLIENT_LIMITS
     const waits = [1, 2, 3, 99].map((attempt) => patienceMs(CLIENT_LIMITS, attempt))
     expect(waits).toEqual([silenceMs, 2 * silenceMs, 4 * silenceMs, attemptTimeoutMs])
@@ -270,7 +270,7 @@ describe('Silence', () => {
     await pieces.return?.()
   })
 
-  test('Where no node answers at all, the operation ends as unavailable and with no status.', async () => {
+  test('If no node answers at all, the operation ends as unavailable and with no status.', async () => {
     await cluster[Symbol.asyncDispose]()
     await expect(client.put('/a', HELLO)).rejects.toMatchObject({ code: 'UNAVAILABLE', status: null })
   })

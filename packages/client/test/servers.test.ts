@@ -27,7 +27,7 @@ const view = (url: string): ServerView => ({
 
 let clock: ManualClock
 let asked: string[]
-/** What a node does when it is asked for the list; hangs where it is not named. */
+/** What a node does when it is asked for the list; hangs if it is not named. */
 let behaviour: Record<string, 'lists' | 'fails'>
 let directory: ServerDirectory
 
@@ -132,7 +132,7 @@ describe('A question to several', () => {
     expect(clock.sleepersCount).toBe(0)
   })
 
-  test('fails with the first failure where all fail, at once', async () => {
+  test('fails with the first failure if all fail, at once', async () => {
     const failing = (name: string) => async (): Promise<never> => {
       throw new Error(name)
     }

@@ -3,7 +3,7 @@
  * asserted, is never caught, and ends the process, which then restarts from what its disk says.
  */
 
-/** Thrown where the program itself is wrong. Nothing may catch it and go on. */
+/** Thrown if the program itself is wrong. Nothing may catch it and go on. */
 export class InvariantError extends Error {
   override readonly name = 'InvariantError'
 }
@@ -13,7 +13,7 @@ export function assert(condition: boolean, message: string): asserts condition {
   if (!condition) throw new InvariantError(message)
 }
 
-/** Marks code that no value can reach; the compiler proves it where the switch is exhaustive. */
+/** Marks code that no value can reach; the compiler proves it if the switch is exhaustive. */
 export function unreachable(value: never): never {
   throw new InvariantError(`unreachable: ${JSON.stringify(value)}`)
 }

@@ -12,12 +12,12 @@ export interface BatcherOptions<Item, Result> {
   /** Resolves when the batch that is being gathered should leave; usually one turn of the event loop. */
   readonly gather: () => Promise<void>
   readonly itemsMax: number
-  /** Batches under way at once: 1 where order matters. */
+  /** Batches under way at once: 1 if order matters. */
   readonly inFlightMax: number
   /** Items waiting at most; beyond it `add` throws {@link QueueFullError}. */
   readonly queueMax: number
   /**
-   * Why an item need not leave any more; null where somebody waits for it. It is rejected with that when its turn comes, or
+   * Why an item need not leave any more; null if somebody waits for it. It is rejected with that when its turn comes, or
    * when its place is needed.
    */
   readonly whyOver?: (item: Item) => Error | null

@@ -15,7 +15,7 @@ export function encodeCheckedJson(value: object, crc32: Sum): Uint8Array {
   return utf8(`${summed},"crc32":"${format(crc32(utf8(summed)))}"}`)
 }
 
-/** The value of JSON without a checksum, or undefined where it is none: for files that were written before they had one. */
+/** The value of JSON without a checksum, or undefined if it is none: for files that were written before they had one. */
 export function decodeUncheckedJson(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(textOf(bytes))
@@ -25,14 +25,14 @@ export function decodeUncheckedJson(bytes: Uint8Array): unknown {
   }
 }
 
-/** The value, or undefined where these are not the bytes that were written. */
+/** The value, or undefined if these are not the bytes that were written. */
 export function decodeCheckedJson(bytes: Uint8Array, crc32: Sum): unknown {
   const [, summed, sum] = CHECKED.exec(textOf(bytes)) ?? []
   if (summed === undefined || format(crc32(utf8(summed))) !== sum) return undefined
   return JSON.parse(`${summed}}`)
 }
 
-/** Nothing where the bytes are no text at all. */
+/** Nothing if the bytes are no text at all. */
 function textOf(bytes: Uint8Array): string {
   try {
     return fromUtf8(bytes)

@@ -17,7 +17,7 @@ const EARLIER = new Error('an earlier moment was added')
 export class Deadlines {
   readonly #clock: Clock
   readonly #dues = new Set<Due>()
-  /** When the timer fires; Infinity where there is none. */
+  /** When the timer fires; Infinity if there is none. */
   #wakesAtMs = Infinity
   #sleeping = new AbortController()
 
@@ -25,7 +25,7 @@ export class Deadlines {
     this.#clock = clock
   }
 
-  /** Calls `act` once, at the monotonic moment `atMs` or, where that has passed, soon; unless it is forgotten before. */
+  /** Calls `act` once, at the monotonic moment `atMs` or, if that has passed, soon; unless it is forgotten before. */
   add(atMs: number, act: () => void): Due {
     const due = { atMs, act }
     this.#dues.add(due)
@@ -38,7 +38,7 @@ export class Deadlines {
   }
 
   /**
-   * The outcome of `work`, or the error `late()` where that has not come by `atMs`. The work goes on then: whoever needs its
+   * The outcome of `work`, or the error `late()` if that has not come by `atMs`. The work goes on then: whoever needs its
    * outcome nevertheless takes it in `late`.
    */
   within<T>(atMs: number, work: Promise<T>, late: () => Error): Promise<T> {

@@ -8,7 +8,7 @@ import { writeDurably } from './durable-file.ts'
 const RESERVE_NAME = 'reserve'
 const PIECE_BYTES = 64 * 1024
 
-/** Makes the reserve where it is missing and the disk has room for it; whether it is there afterwards. */
+/** Makes the reserve if it is missing and the disk has room for it; whether it is there afterwards. */
 export async function keepReserve(disk: Disk, bytes: number): Promise<boolean> {
   const isThere = (await disk.list('')).includes(RESERVE_NAME)
   if (isThere) return true

@@ -19,7 +19,7 @@ interface Kind {
   dueMs: number
 }
 
-/** `log` without repetitions. Lines are the same where their level, message and fields are; errors where they say the same. */
+/** `log` without repetitions. Lines are the same if their level, message and fields are; errors if they say the same. */
 export function withoutRepetition(log: Log, clock: Clock): Log {
   const kinds = new Map<string, Kind>()
   const say = (level: 'warn' | 'error', fields: LogFields, message: string): void => {

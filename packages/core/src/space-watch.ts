@@ -43,7 +43,7 @@ export class SpaceWatch {
     return this.#isFull
   }
 
-  /** Asks the disk. Makes the reserve again where there is room; a disk that does not take it is asked again the next time. */
+  /** Asks the disk. Makes the reserve again if there is room; a disk that does not take it is asked again the next time. */
   async look(): Promise<DiskSpace> {
     const { disk, floorBytes, reserveBytes } = this.#deps
     const space = await disk.space()

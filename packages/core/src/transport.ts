@@ -39,7 +39,7 @@ export interface StreamRequest extends WireRequest {
 
 /**
  * A streamed call as it arrives. The first `next` of its stream lets the caller send. It rejects with {@link TransportError}
- * where the stream breaks: what came until then is a part, never the whole. `signal` is aborted when nobody waits for the answer
+ * if the stream breaks: what came until then is a part, never the whole. `signal` is aborted when nobody waits for the answer
  * any more. An answer may be given before the end of the stream.
  */
 export interface InboundStream extends StreamRequest {
@@ -48,7 +48,7 @@ export interface InboundStream extends StreamRequest {
 
 export interface StreamOptions {
   /**
-   * The call fails with a {@link TransportError} where the peer is silent for so long while it is its turn: it asks for
+   * The call fails with a {@link TransportError} if the peer is silent for so long while it is its turn: it asks for
    * no bytes and does not answer. What the caller's own stream takes does not count.
    */
   readonly silenceMs: number

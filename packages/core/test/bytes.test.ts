@@ -67,7 +67,7 @@ describe('ByteWriter and ByteReader', () => {
 })
 
 describe('concatBytes', () => {
-  it('joins in order and copies nothing where there is one piece', () => {
+  it('joins in order and copies nothing if there is one piece', () => {
     const piece = utf8('one')
     expect(concatBytes([piece])).toBe(piece)
     expect(concatBytes([piece, utf8(''), utf8('two')])).toEqual(utf8('onetwo'))

@@ -25,7 +25,7 @@ interface Fake {
   readonly step?: (budget: number, signal: AbortSignal) => Promise<StepResult>
 }
 
-/** Notes each of its steps; idle for 100 ms after each one where nothing else is said. */
+/** Notes each of its steps; idle for 100 ms after each one if nothing else is said. */
 const worker = (name: string, { priority = 1, step }: Fake = {}): BackgroundWorker => ({
   name,
   priority,

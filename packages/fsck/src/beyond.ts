@@ -1,7 +1,7 @@
 /**
  * Records that the metadata does not know, behind the committed end of their volume or in a volume that it has not. A crash
  * leaves some that nobody was told of. Others were acknowledged, and the metadata is older than they are or damaged: that
- * shows where a later header of the volume counts them as committed, or where the primary had seen more of the master
+ * shows if a later header of the volume counts them as committed, or if the primary had seen more of the master
  * than there is (R6). One without a witness, and with nothing behind it, could be either, and is not named.
  */
 import { type Disk } from '@dfs/core'

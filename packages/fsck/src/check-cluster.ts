@@ -41,7 +41,7 @@ interface Server {
   readonly disk: Disk
 }
 
-/** Rejects where the metadata cannot be read at all, or with the signal's reason. */
+/** Rejects if the metadata cannot be read at all, or with the signal's reason. */
 export async function checkCluster(cluster: ClusterAtRest): Promise<Report> {
   const { findings = new Findings(), metadata, crc32 } = cluster
   const volumes = [...metadata.volumes()]
@@ -146,7 +146,7 @@ async function checkOne(
 const mustBeThere = ({ committedEnd }: Volume, { state }: Replica): boolean =>
   committedEnd > 0 && (state === 'open' || state === 'in-sync')
 
-/** The log of a copy whose note agrees with the metadata; null where there is none. */
+/** The log of a copy whose note agrees with the metadata; null if there is none. */
 async function openCopy(
   { name, disk }: Server,
   volume: Volume,

@@ -9,7 +9,7 @@ export class Cursor<T> implements Disposable {
   }
 
   /**
-   * The first row for which `compare` is 0; undefined where there is none. Rows for which it is negative come before what is
+   * The first row for which `compare` is 0; undefined if there is none. Rows for which it is negative come before what is
    * asked for, and before whatever will be asked for.
    */
   find(compare: (row: T) => number): T | undefined {

@@ -1,7 +1,7 @@
 /** Reads of what a disk may not be able to give: that is the finding of whoever asks, and no failure of the check. */
 import { type Disk, DiskError, type DiskFile } from '@dfs/core'
 
-/** Null where the file is missing or cannot be opened. */
+/** Null if the file is missing or cannot be opened. */
 export async function openOrNothing(disk: Pick<Disk, 'open'>, name: string): Promise<DiskFile | null> {
   try {
     return await disk.open(name, 'existing')
@@ -11,7 +11,7 @@ export async function openOrNothing(disk: Pick<Disk, 'open'>, name: string): Pro
   }
 }
 
-/** Fills `buffer` with zeros where nothing can be read. */
+/** Fills `buffer` with zeros if nothing can be read. */
 export async function readOrNothing(file: DiskFile, at: number, buffer: Uint8Array): Promise<number> {
   buffer.fill(0)
   try {

@@ -44,7 +44,7 @@ export interface History {
   readonly now: Epoch
   /** The starts of the master that are known, by counter, each with the transactions that it began with. */
   readonly starts: readonly Epoch[]
-  /** The counter with which `dfs recover` began the present history; 0 where it is the first. */
+  /** The counter with which `dfs recover` began the present history; 0 if it is the first. */
   readonly begunWith: number
 }
 
@@ -80,7 +80,7 @@ export interface Chunk {
   readonly recordSize: number
   readonly length: number
   readonly crc32: number
-  /** The request that wrote it, where a version consists of this chunk alone. */
+  /** The request that wrote it, if a version consists of this chunk alone. */
   readonly requestNumber: number | null
 }
 

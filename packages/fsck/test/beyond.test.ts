@@ -100,11 +100,11 @@ const HARMLESS: [string, readonly [Wish, Wish]][] = [
     [{}, { witness: { counter: 1, nonce: OLD_NONCE, sequence: 50 } }],
   ],
 ]
-it.each(HARMLESS)('is no finding where it is a tail: %s', async (_, wishes) => {
+it.each(HARMLESS)('is no finding if it is a tail: %s', async (_, wishes) => {
   expect(await lookAt(wishes)).toEqual([])
 })
 
-it('is a finding where a later header counts it as committed, once for all copies', async () => {
+it('is a finding if a later header counts it as committed, once for all copies', async () => {
   expect(await lookAt([{}, { committedEnd: 2 * SIZE }])).toEqual([
     {
       kind: 'write-unknown',
@@ -126,12 +126,12 @@ const LOST: [string, Witness][] = [
   ['more of the start before than it had', { counter: 1, nonce: OLD_NONCE, sequence: 51 }],
   ['another one before', { counter: 1, nonce: NONCE, sequence: 10 }],
 ]
-it.each(LOST)('is a finding where its primary had seen %s', async (_, witness) => {
+it.each(LOST)('is a finding if its primary had seen %s', async (_, witness) => {
   const [finding] = await lookAt([{}, { witness }])
   expect(finding?.detail).toContain('"/file-2"')
 })
 
-it('is no finding where a new history has given it up', async () => {
+it('is no finding if a new history has given it up', async () => {
   const witness = { counter: 3, nonce: NONCE, sequence: 101 }
   expect(await lookAt([{}, { witness, committedEnd: 2 * SIZE }], { historyCounter: 1000 })).toEqual([])
   expect(await lookAt([{}, { witness }], { historyCounter: 3 })).toHaveLength(1)

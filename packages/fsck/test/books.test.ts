@@ -1,4 +1,4 @@
-/** The books of a cluster, from a dump that no database is behind: nothing where they balance, and each fault by its name. */
+/** The books of a cluster, from a dump that no database is behind: nothing if they balance, and each fault by its name. */
 import { expect, it } from 'vitest'
 import { checkBooks } from '../src/books.ts'
 import { Findings } from '../src/findings.ts'
@@ -56,7 +56,7 @@ function found(change: (made: Made) => void): string[] {
   return findings.report().findings.map(({ kind, where, detail }) => `${kind} | ${where} | ${detail}`)
 }
 
-it('finds nothing where the books balance, whatever deleted directories still count', () => {
+it('finds nothing if the books balance, whatever deleted directories still count', () => {
   expect(found(() => {})).toEqual([])
   expect(found((made) => (made.totals = { ...made.totals, files: 3 }))).toEqual([])
 })

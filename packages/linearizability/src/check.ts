@@ -34,7 +34,7 @@ export interface CheckResult {
   readonly explainSteps: number
 }
 
-/** Checks a history and its listings. Throws HistoryError where the history breaks the rules of its own format. */
+/** Checks a history and its listings. Throws HistoryError if the history breaks the rules of its own format. */
 export function checkHistory(history: History, { stepsMax = STEPS_MAX }: CheckOptions = {}): CheckResult {
   validateHistory(history)
   const versions = new Versions(history)

@@ -31,7 +31,7 @@ export interface Explained {
 }
 
 /**
- * `component` has no legal order. Each search for a reason may take `stepsMax` steps; where that is too few, the moment at
+ * `component` has no legal order. Each search for a reason may take `stepsMax` steps; if that is too few, the moment at
  * which it went wrong is not known for certain, and the explanation gives the furthest that the search came.
  */
 export function explain(history: History, component: Component, stepsMax: number): Explained {
@@ -59,7 +59,7 @@ export function explain(history: History, component: Component, stepsMax: number
 }
 
 /**
- * What was called before the event, which still has no legal order. Operations that return later have become optional where
+ * What was called before the event, which still has no legal order. Operations that return later have become optional if
  * they have an effect, and are left out otherwise.
  */
 function prefixUpTo({ names, operations }: Component, event: number): Component {

@@ -57,7 +57,7 @@ export type Operation =
 /**
  * A definite answer. Statuses by kind of operation:
  * - create: 201; 409 as the file exists.
- * - put: 201 created, 200 replaced, 204 written where the recorder cannot tell which; 412 as the precondition does not
+ * - put: 201 created, 200 replaced, 204 written if the recorder cannot tell which; 412 as the precondition does not
  *   hold; 409 as the file exists (with `ifNoneMatch`).
  * - read: 200 with `value` or `etag` or both; 404.
  * - delete: 200 or 204; 404; 412 as the precondition does not hold.
@@ -69,7 +69,7 @@ export interface Answered {
   readonly status: number
   /** The version's entity tag: of what was written, or of what was read. */
   readonly etag?: string
-  /** What a read found; left out where the content does not tell (an empty file), the entity tag then stands for it. */
+  /** What a read found; left out if the content does not tell (an empty file), the entity tag then stands for it. */
   readonly value?: string
   readonly names?: readonly string[]
 }
@@ -93,7 +93,7 @@ export interface HistoryEntry {
   readonly client: string
   /** Milliseconds on one monotonic clock; taken before the first byte was sent. */
   readonly callMs: number
-  /** Taken after the last byte of the answer came; null where none came. Equal times count as overlapping. */
+  /** Taken after the last byte of the answer came; null if none came. Equal times count as overlapping. */
   readonly returnMs: number | null
   readonly operation: Operation
   readonly outcome: Outcome

@@ -74,7 +74,7 @@ function checkListing(
   return violations
 }
 
-/** Evidence that nothing can have changed between its own moment and the end of the listing; null where there is none. */
+/** Evidence that nothing can have changed between its own moment and the end of the listing; null if there is none. */
 function certainty(evidence: readonly Span[], changers: readonly Span[], listing: Span): Span | null {
   const isCertain = (at: Span): boolean =>
     at.returnMs < listing.callMs &&

@@ -4,7 +4,7 @@
  * history, with its outcome, reduces to this form; so the search has one rule instead of one for each kind and status.
  */
 
-/** What stands under each name of a component, in the order of its names; null where there is no file. */
+/** What stands under each name of a component, in the order of its names; null if there is no file. */
 export type State = readonly (string | null)[]
 
 /**
@@ -42,7 +42,7 @@ export interface ModelOperation {
 
 export const isOptional = (operation: ModelOperation): boolean => operation.returnMs === Infinity
 
-/** The one version that must be there for the operation to be answered as it was; null where several would do, or any. */
+/** The one version that must be there for the operation to be answered as it was; null if several would do, or any. */
 export function versionNeededBy({ guard: { test } }: ModelOperation): string | null {
   if (test.kind !== 'in' || test.values.size !== 1) return null
   const [value] = test.values

@@ -12,7 +12,7 @@ import {
 const ENTRIES_MAX = 1_000_000
 
 /**
- * Within one process the order of events is known even where the clock stands still, as the simulator's does while an event
+ * Within one process the order of events is known even if the clock stands still, as the simulator's does while an event
  * runs. Each moment is therefore at least this much after the one before, so that a read that follows a write is not taken
  * for one that overlaps it.
  */

@@ -5,9 +5,9 @@
  *
  * - An operation without effect (a read) is placed in the first state that satisfies it. That costs nothing, for the state
  *   stays the same, and one obligation less leaves at least the same choices.
- * - Of two configurations with the same state, where one has fewer reads left to place and has used fewer of the optional
+ * - Of two configurations with the same state, if one has fewer reads left to place and has used fewer of the optional
  *   operations, the other is not worth exploring: whatever it can do, the first can do.
- * - Where no call is open, a configuration is little more than the state. So histories need no cutting at such moments: all
+ * - If no call is open, a configuration is little more than the state. So histories need no cutting at such moments: all
  *   ways to get there meet in the same few remembered configurations, and what follows is explored once for each.
  *
  * The search is exhaustive within its budget and needs no recursion, so the length of a history is not limited by the stack.

@@ -2,7 +2,7 @@
  * Which entity tag belongs to which value. The server chooses entity tags, so a client whose write had an unknown outcome
  * does not know the tag; the value it wrote is what identifies the version. Answers that give both tie them together.
  *
- * Where a tag was seen but never tied to a value (an empty file made by a create that timed out), it may be the version of
+ * If a tag was seen but never tied to a value (an empty file made by a create that timed out), it may be the version of
  * any write whose tag nobody knows. Then the guard allows all of these. That can accept a history that an all-knowing judge
  * would refuse, and never refuses one that he would accept. A tag that no answer gave is the version of no write.
  */
@@ -47,7 +47,7 @@ export class Versions {
     return this.#given.has(tag) ? this.#untagged : new Set()
   }
 
-  /** The values that the version with this tag certainly has: none where the tag was never tied to a value. */
+  /** The values that the version with this tag certainly has: none if the tag was never tied to a value. */
   certainlyWithTag(tag: string): ReadonlySet<string> {
     const known = this.#valueByTag.get(tag)
     return new Set(known === undefined ? [] : [known.value])

@@ -49,7 +49,7 @@ test('in a busy history the window stays small enough to read', () => {
   expect(violations[0]?.explanation).toContain('nothing explains this')
 })
 
-test('where much stayed unknown, the drawing is cut and says so', () => {
+test('if much stayed unknown, the drawing is cut and says so', () => {
   const workload = {
     seed: 4,
     operations: 500,

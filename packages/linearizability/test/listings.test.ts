@@ -87,7 +87,7 @@ const UNCERTAIN: readonly (readonly [string, readonly Row[]])[] = [
   ],
 ]
 
-test.each(UNCERTAIN)('a listing may have a name or not where %s', (_reason, rows) => {
+test.each(UNCERTAIN)('a listing may have a name or not if %s', (_reason, rows) => {
   for (const listed of [names('/d/a'), names()]) {
     const { violations } = checkHistory(historyOf(...rows, [5, 6, list('/d/'), listed]))
     expect(violations).toEqual([])

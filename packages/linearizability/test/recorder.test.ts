@@ -7,7 +7,7 @@ import { found, list, names, ok, put, read, remove, timeout } from './write-hist
 /** It stands still, as the simulator's does while one event runs. */
 const standingClock = new ManualClock()
 
-test('operations one after the other do not overlap, even where the clock stands still', () => {
+test('operations one after the other do not overlap, even if the clock stands still', () => {
   const recorder = new HistoryRecorder(standingClock)
   recorder.begin('a', put('/a', 'v1')).end(ok(201))
   recorder.begin('b', read('/a')).end(ok(404))

@@ -39,7 +39,7 @@ export async function readClusterKey(path: string): Promise<Uint8Array> {
 }
 
 /**
- * Reads the key, or makes it where there is no file: durable and readable by its owner alone before it has its name. Of
+ * Reads the key, or makes it if there is no file: durable and readable by its owner alone before it has its name. Of
  * several processes that start at once, all get the same key.
  */
 export async function ensureClusterKey(path: string, random: Random): Promise<Uint8Array> {

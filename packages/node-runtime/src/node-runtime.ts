@@ -6,7 +6,7 @@ import { NodeTransport } from './calls/node-transport.ts'
 import { NodeRandom } from './random.ts'
 
 export interface NodeRuntimeOptions {
-  /** Made where it is missing. Locking it (`lockDirectory`) is the caller's business. */
+  /** Made if it is missing. Locking it (`lockDirectory`) is the caller's business. */
   readonly dataDirectory: string
   readonly listenHost: string
   readonly listenPort: number

@@ -7,7 +7,7 @@ import { makeDirectoryDurably } from '../src/index.ts'
 const root = mkdtempSync(join(tmpdir(), 'dfs-durable-'))
 afterEach(() => rmSync(root, { recursive: true, force: true }))
 
-it('syncs every directory that has got a new name, and none where nothing was made', () => {
+it('syncs every directory that has got a new name, and none if nothing was made', () => {
   const data = join(root, 'a', 'b', 'data')
   const synced: string[] = []
   const sync = (directory: string): void => void synced.push(directory)

@@ -85,7 +85,7 @@ describe('the head of a request', () => {
   })
 
   it.each(['POST /v1/seals\n\n=5', 'POST /v1/seals\n\nx', 'POST /v1/seals\n%', 'POST /v1/seals\n\nx=%ff'])(
-    'is refused where it is none: %j',
+    'is refused if it is none: %j',
     (head) => {
       expect(() => decodeRequestHead(head)).toThrow(FrameError)
     },

@@ -241,7 +241,7 @@ describe('NodeTransport', () => {
     expect(callsCount).toBe(2)
   })
 
-  it('fails a call, and nothing else, where the connection is reset as soon as it is open', async () => {
+  it('fails a call, and nothing else, if the connection is reset as soon as it is open', async () => {
     const address = await listenUpgrading((socket) => void setImmediate(() => socket.resetAndDestroy()))
     const transport = openTransport()
     // Whether the caller's last word is written before the reset or after it is chance.
@@ -314,7 +314,7 @@ describe('NodeTransport', () => {
     expect(connectionsCount).toBeLessThanOrEqual(16)
   })
 
-  it('writes a call once, even where its connection breaks', async () => {
+  it('writes a call once, even if its connection breaks', async () => {
     let requestsCount = 0
     const address = await listenRaw((socket) =>
       socket.on('data', () => {

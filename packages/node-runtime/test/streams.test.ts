@@ -100,7 +100,7 @@ describe('a streamed call', () => {
     expect(askedCount).toBe(0)
   })
 
-  it('is a part, not a whole, where the connection breaks behind what was announced', async () => {
+  it('is a part, not a whole, if the connection breaks behind what was announced', async () => {
     const node = await listen()
     const socket = await openByHand(node)
     await begin(socket)
@@ -110,7 +110,7 @@ describe('a streamed call', () => {
     expect(await node.received).toEqual({ bytes: 1000, end: expect.any(TransportError) })
   })
 
-  it('is a part where its end says that it had more bytes', async () => {
+  it('is a part if its end says that it had more bytes', async () => {
     const node = await listen()
     const socket = await openByHand(node)
     await begin(socket)
@@ -148,7 +148,7 @@ describe('a streamed call', () => {
     expect(socket.destroyed).toBe(true)
   })
 
-  it('fails as sent where the peer goes away in the middle', async () => {
+  it('fails as sent if the peer goes away in the middle', async () => {
     const node = openTransport()
     const begun = Promise.withResolvers<void>()
     const handler = async ({ stream }: { stream: ByteSource }): Promise<never> => {

@@ -25,13 +25,13 @@ export interface WriteRequest {
   /** Visible ASCII, at most CONTENT_TYPE_BYTES_MAX characters. */
   readonly contentType: string
   readonly executable: boolean
-  /** Content-Length; null where the length is known only at the end (chunked transfer coding). */
+  /** Content-Length; null if the length is known only at the end (chunked transfer coding). */
   readonly declaredSize: number | null
-  /** The idempotency key, where the client sent one: under it the write happens once, whoever repeats it. */
+  /** The idempotency key, if the client sent one: under it the write happens once, whoever repeats it. */
   readonly key?: string
   /** All must match the content, DIGEST_MISMATCH otherwise. Mostly empty; never more than one of each algorithm. */
   readonly digests: readonly ExpectedDigest[]
-  /** The attempt that this is, where the master passes the write on. Never from a client. */
+  /** The attempt that this is, if the master passes the write on. Never from a client. */
   readonly ticket?: WriteTicket
 }
 
@@ -42,7 +42,7 @@ export interface BodySource {
    * its bytes are not reused. The first call lets a client that waits for `100 Continue` go on, so everything that can
    * be refused without the body must be refused before it.
    *
-   * Throws LENGTH_MISMATCH where the body ends early (the client has gone), REQUEST_TIMEOUT where it pauses for too
+   * Throws LENGTH_MISMATCH if the body ends early (the client has gone), REQUEST_TIMEOUT if it pauses for too
    * long, PAYLOAD_TOO_LARGE beyond FILE_BYTES_MAX. A throw is final: later calls throw it again. Whoever stops before
    * the end just stops calling.
    */
@@ -72,7 +72,7 @@ export interface ByteRange {
 export interface OpenFile {
   readonly info: FileInfo
   /**
-   * The verified bytes of `range`, or of the whole file where it is null: exactly as many as asked, or a throw. A piece
+   * The verified bytes of `range`, or of the whole file if it is null: exactly as many as asked, or a throw. A piece
    * belongs to the caller until it asks for the next one, and may then hold other bytes. Called at most once; a caller that
    * stops early calls the iterator's `return`, which frees what the stream holds.
    *

@@ -53,7 +53,7 @@ export const LINK_TARGET_BYTES_MAX = PATH_BYTES_MAX
 export const IDEMPOTENCY_KEY_BYTES_MAX = 255
 /** How long the answer to a request with a key is kept, in cluster time. */
 export const IDEMPOTENCY_KEPT_MS = 24 * 3600 * 1000
-/** Where so many newer keys have come, an answer may be forgotten before its time: the keys of hours at full load. */
+/** If so many newer keys have come, an answer may be forgotten before its time: the keys of hours at full load. */
 export const IDEMPOTENCY_KEYS_KEPT_MIN = 2 ** 22
 
 export const HEARTBEAT_MS = 1000

@@ -23,11 +23,11 @@ export interface RequestContext {
    * has all that it needs of its client ({@link continueContext}).
    */
   readonly deadlineMs: number
-  /** All of its time, where that is not {@link REQUEST_DEADLINE_MS}: what another node that has passed it on has left. */
+  /** All of its time, if that is not {@link REQUEST_DEADLINE_MS}: what another node that has passed it on has left. */
   readonly timeMs?: number
   /**
    * Aborts when the client has left: the request gives up its places in queues. What may have left for the master is settled
-   * nevertheless. Absent where nobody can leave.
+   * nevertheless. Absent if nobody can leave.
    */
   readonly signal?: AbortSignal
   /** Who asks; absent for what this node does of itself. */
@@ -55,15 +55,15 @@ export const clientHasLeft = (): DfsError =>
   new DfsError('UNAVAILABLE', 'the client left before this was begun; nothing was changed')
 
 export interface Namespace {
-  /** Reads the committed state as of some moment after the call. UNAVAILABLE where the master cannot be asked. */
+  /** Reads the committed state as of some moment after the call. UNAVAILABLE if the master cannot be asked. */
   lookup(lookup: Lookup, context: RequestContext): Promise<LookupResult>
   list(request: ListRequest, context: RequestContext): Promise<ListPage>
   /**
-   * Carries the command out once, durably. Throws the command's failure, or TIMEOUT_ERROR where the outcome stayed
+   * Carries the command out once, durably. Throws the command's failure, or TIMEOUT_ERROR if the outcome stayed
    * unknown.
    */
   execute(command: CommandBody, context: RequestContext): Promise<CommandSuccess>
   viewCluster(context: RequestContext): Promise<ClusterView>
-  /** The check of all copies; begins one where `start` and none is under way. Null where there was none. */
+  /** The check of all copies; begins one if `start` and none is under way. Null if there was none. */
   checkCopies(request: { readonly start: boolean }, context: RequestContext): Promise<CopyCheck | null>
 }

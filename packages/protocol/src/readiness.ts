@@ -4,7 +4,7 @@ import { type ClusterSettings, type ServerInfo } from './nodes/membership.ts'
 export interface Readiness {
   /** Null when it is ready. */
   readonly whyNot: string | null
-  /** What is not as it should be although it serves; null where nothing is. */
+  /** What is not as it should be although it serves; null if nothing is. */
   readonly missing: string | null
 }
 
@@ -12,7 +12,7 @@ export interface Readiness {
 const NAMED_MAX = 3
 
 /**
- * What the writes of this moment lack; null where they get all copies that were promised. `isAvoided` says of a server that
+ * What the writes of this moment lack; null if they get all copies that were promised. `isAvoided` says of a server that
  * is alive whether it is left out all the same.
  */
 export function missingCopies(

@@ -19,7 +19,7 @@ export const HEADERS = Object.freeze({
   operation: 'dfs-operation',
   /** A string of structured fields by which a repeated change is known. */
   idempotencyKey: 'idempotency-key',
-  /** `?1` where the answer is that to an earlier request with the same `Idempotency-Key`. */
+  /** `?1` if the answer is that to an earlier request with the same `Idempotency-Key`. */
   idempotencyReplayed: 'idempotency-replayed',
   /** The receipt of a write: `copies=3, fsynced=3, zones=1, crc32=:8ktPKQ==:`. */
   durability: 'durability',
@@ -58,7 +58,7 @@ export const FileView = Type.Object({
   }),
   sha256: Type.Optional(
     Type.String({
-      description: 'SHA-256 of the whole content, hexadecimal, where it is known.',
+      description: 'SHA-256 of the whole content, hexadecimal, if it is known.',
       examples: ['2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824'],
     }),
   ),
@@ -189,7 +189,7 @@ export type ClusterStatusView = Static<typeof ClusterStatusView>
 
 export const CopyCheckView = Type.Object({
   check: Type.Union([CopyCheck, Type.Null()], {
-    description: 'The last check of all copies; null where there was none since the master started.',
+    description: 'The last check of all copies; null if there was none since the master started.',
   }),
 })
 export type CopyCheckView = Static<typeof CopyCheckView>

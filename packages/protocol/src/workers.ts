@@ -12,7 +12,7 @@ export const WorkerView = Type.Object({
   }),
   unit: Type.Enum(['bytes', 'items'], { description: 'What `progress`, `did` and `perSecond` count.' }),
   progress: Type.Union([Type.Object({ done: Count, total: Count }), Type.Null()], {
-    description: 'How far it is with what it has before it; null where it has nothing, or cannot say.',
+    description: 'How far it is with what it has before it; null if it has nothing, or cannot say.',
   }),
   did: Type.Integer({ minimum: 0, description: 'Since the node started.' }),
   perSecond: Type.Number({ minimum: 0, description: 'Of about the last minute.' }),
@@ -33,7 +33,7 @@ export const NodeWorkersView = Type.Object({
   node: Type.String({ description: 'The node that answers.', examples: ['chunk-1'] }),
   masterUrl: Type.Union([Type.String(), Type.Null()], {
     description:
-      'Where you reach the master, which is in no list of servers; null where this node does not know.',
+      'Where you reach the master, which is in no list of servers; null if this node does not know.',
     examples: ['http://localhost:7070'],
   }),
   workers: Type.Array(WorkerView),

@@ -2,7 +2,7 @@ import { InvariantError } from '@dfs/core'
 import { expect, test } from 'vitest'
 import { RequestNumbers } from '../src/index.ts'
 
-test('the watermark is the oldest request under way, and the next one where there is none', () => {
+test('the watermark is the oldest request under way, and the next one if there is none', () => {
   const numbers = new RequestNumbers()
   expect(numbers.watermark).toBe(1)
   expect([numbers.take(), numbers.take(), numbers.take()]).toEqual([1, 2, 3])

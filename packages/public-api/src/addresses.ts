@@ -1,5 +1,5 @@
 /**
- * Names under which the cluster is reached. A node knows ports and, where they were configured, advertised URLs; by which
+ * Names under which the cluster is reached. A node knows ports and, if they were configured, advertised URLs; by which
  * name a caller reaches the machines only the caller knows, and its `Host` field says so. One kind of name says more: a
  * caller that uses the name by which the nodes know each other is on their network, and is told their names there (the
  * gateway and tools in containers; docs/adr/0007). What is allowed as a `Host`: the names of this machine itself, any IP

@@ -66,7 +66,7 @@ function addCheckRoutes(app: App, namespace: Namespace): void {
         tags: ['cluster'],
         summary: 'How far the last check of all copies is, and what it has found',
         querystring: EMPTY_QUERY,
-        response: { 200: ref('CopyCheckView', 'Null where there was none'), ...errorResponses() },
+        response: { 200: ref('CopyCheckView', 'Null if there was none'), ...errorResponses() },
       },
     },
     async (request, reply) => {

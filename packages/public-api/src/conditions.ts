@@ -22,7 +22,7 @@ const ONE_TAG = TAG.source.slice(1, -1)
 export const TAGS_PATTERN = `^(?:\\*|${ONE_TAG}(?:[ \t]*,[ \t]*${ONE_TAG})*)$`
 
 /**
- * The version ids in an `If-Match` (strong comparison) or `If-None-Match` (weak) field; null where there is none. Tags
+ * The version ids in an `If-Match` (strong comparison) or `If-None-Match` (weak) field; null if there is none. Tags
  * that are not ours match nothing and are left out, so the list can be empty. Throws INVALID_REQUEST.
  */
 export function parseTags(field: string | undefined, comparison: 'strong' | 'weak'): EtagCondition {
@@ -41,7 +41,7 @@ export function parseTags(field: string | undefined, comparison: 'strong' | 'wea
   return ids
 }
 
-/** The conditions of a change. A date counts only where no tag is given. */
+/** The conditions of a change. A date counts only if no tag is given. */
 export function preconditionOf(headers: IncomingHttpHeaders): Precondition {
   const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch } = headers
   const since = ifMatch === undefined ? parseDate(headers['if-unmodified-since']) : null
@@ -62,7 +62,7 @@ export function refuseConditions(headers: IncomingHttpHeaders): void {
   }
 }
 
-/** Throws PRECONDITION_FAILED where `found` shows that the change would fail; the commit still decides. */
+/** Throws PRECONDITION_FAILED if `found` shows that the change would fail; the commit still decides. */
 export function checkEarly(precondition: Precondition, found: LookupResult): void {
   if (found.kind === 'directory' || found.kind === 'link') return
   const version = found.kind === 'file' ? found.info.version : null
@@ -114,7 +114,7 @@ export const attributesOf = (path: FilePath, version: number | null = null) =>
 const isMatch = (condition: '*' | readonly number[], version: number | null): boolean =>
   version !== null && (condition === '*' || condition.includes(version))
 
-/** An HTTP date in milliseconds; null where the field is missing or malformed, which the RFC says to ignore. */
+/** An HTTP date in milliseconds; null if the field is missing or malformed, which the RFC says to ignore. */
 function parseDate(field: string | undefined): number | null {
   if (field === undefined || !/^[A-Z][a-z]{2,8},? .* (?:GMT|\d{4})$/.test(field)) return null
   const ms = Date.parse(field)

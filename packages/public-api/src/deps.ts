@@ -8,7 +8,7 @@ import { type OwnNode } from './workers.ts'
 
 /**
  * How this node answers requests for a file's bytes: it has them itself; or it sends readers to a chunk server (`target`
- * names one, or null where none is alive) and passes on what is written.
+ * names one, or null if none is alive) and passes on what is written.
  */
 export type Content =
   | { readonly kind: 'pass-on'; readonly target: RedirectTarget; readonly write: FileService['write'] }

@@ -71,7 +71,7 @@ function addDirectoryChanges(app: App, namespace: Namespace, url: string): void 
         operationId: 'createDirectory',
         tags: ['directories'],
         summary: 'Create a directory',
-        description: 'With missing parents. No error where it exists already.',
+        description: 'With missing parents. No error if it exists already.',
         headers: KeyHeaders,
         querystring: EMPTY_QUERY,
         response: {

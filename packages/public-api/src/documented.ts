@@ -95,7 +95,7 @@ export const CHANGE_ERRORS: readonly ErrorCode[] = [
   'INSUFFICIENT_SPACE',
 ]
 
-/** What reading a JSON body can come to, or a body where none is asked for. */
+/** What reading a JSON body can come to, or a body if none is asked for. */
 export const JSON_ERRORS: readonly ErrorCode[] = [
   'UNSUPPORTED_MEDIA_TYPE',
   'PAYLOAD_TOO_LARGE',

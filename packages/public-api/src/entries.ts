@@ -41,7 +41,7 @@ export function addEntryRoutes(app: App, namespace: Namespace): void {
         tags: ['entries'],
         summary: 'Rename a file, link or directory, atomically',
         description:
-          'A file or link at the target is replaced and goes to the trash. A directory is not given a name with which a path below it would be longer than 4,096 bytes (INVALID_PATH): nothing that is stored may become impossible to ask for. Where that cannot be known because the directory holds more than 250,000 entries, and something below it was once that long, the rename is refused likewise.',
+          'A file or link at the target is replaced and goes to the trash. A directory is not given a name with which a path below it would be longer than 4,096 bytes (INVALID_PATH): nothing that is stored may become impossible to ask for. If that cannot be known because the directory holds more than 250,000 entries, and something below it was once that long, the rename is refused likewise.',
         headers: KeyHeaders,
         querystring: EMPTY_QUERY,
         body: MoveBody,

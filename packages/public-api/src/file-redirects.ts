@@ -31,7 +31,7 @@ const RedirectView = Type.Object(
 const REDIRECT_DESCRIPTION =
   'The master has no bytes to read: it answers 307, and the same request goes to the chunk server in `Location`. Browsers and `curl -L` do that by themselves.'
 
-/** Where to send a caller; null where no chunk server can be had. */
+/** Where to send a caller; null if no chunk server can be had. */
 export type RedirectTarget = () => PublicEndpoint | null | Promise<PublicEndpoint | null>
 
 export interface FileRedirectsOptions {

@@ -44,14 +44,14 @@ const Executable = header('`?1` for a file that may be run, `?0` (the default) f
 export const WriteHeaders = Type.Object({
   'If-Match': IfMatch,
   'If-None-Match': header('`*`: only if there is no such file yet.'),
-  'Content-Digest': header('`sha-256=:…:`, in Base64. The write fails where the bytes are others.'),
+  'Content-Digest': header('`sha-256=:…:`, in Base64. The write fails if the bytes are others.'),
   'Dfs-Executable': Executable,
   ...IDEMPOTENCY_HEADER,
 })
 
 export const ReadHeaders = Type.Object({
   Range: header('A part of the file: `bytes=0-99`, `bytes=-100`.'),
-  'If-None-Match': header('An `ETag` that you have, with its quotes: 304 where it is still current.'),
+  'If-None-Match': header('An `ETag` that you have, with its quotes: 304 if it is still current.'),
 })
 
 export interface FileRoutesOptions {
@@ -98,7 +98,7 @@ export function addFileRoutes(app: App, { namespace, bodies }: FileRoutesOptions
         operationId: 'createFile',
         tags: ['files'],
         summary: 'Create an empty file',
-        description: 'Fails where the path exists. To write content, use PUT.',
+        description: 'Fails if the path exists. To write content, use PUT.',
         headers: Type.Object({ 'Dfs-Executable': Executable, ...IDEMPOTENCY_HEADER }),
         querystring: EMPTY_QUERY,
         response: {
@@ -196,7 +196,7 @@ export async function findFile(namespace: Namespace, request: FastifyRequest): P
   return requireFile(path, found)
 }
 
-/** Null where no version is named. Throws INVALID_REQUEST. */
+/** Null if no version is named. Throws INVALID_REQUEST. */
 export function versionIn({ query }: FastifyRequest): number | null {
   const { version } = query as Static<typeof VersionQuery>
   if (version === undefined) return null
@@ -243,7 +243,7 @@ export const READ_RESPONSES = {
 }
 
 export const WRITE_DESCRIPTION =
-  'Creates the file, with missing directories, or makes a new version of it. The answer comes when the bytes are synced on all copies that `Durability` names. The `Content-Type` is kept with the file. `If-None-Match: *` creates only; `If-Match` overwrites only the version you know; `Content-Digest` is verified before the commit. Every node takes the body, and none sends it to another place: the master passes it on to a chunk server. Where too many bodies are under way the answer is 503 with `Retry-After`, before a client that sent `Expect: 100-continue` is asked for its own.'
+  'Creates the file, with missing directories, or makes a new version of it. The answer comes when the bytes are synced on all copies that `Durability` names. The `Content-Type` is kept with the file. `If-None-Match: *` creates only; `If-Match` overwrites only the version you know; `Content-Digest` is verified before the commit. Every node takes the body, and none sends it to another place: the master passes it on to a chunk server. If too many bodies are under way the answer is 503 with `Retry-After`, before a client that sent `Expect: 100-continue` is asked for its own.'
 
 /** The answers of PUT, for the document. */
 export const WRITE_RESPONSES = {

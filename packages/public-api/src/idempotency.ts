@@ -22,12 +22,12 @@ export const KEY_PATTERN = [STRING, TOKEN]
   )
   .join('|')
 
-/** The member of a command or a write that carries the key, where there is one. */
+/** The member of a command or a write that carries the key, if there is one. */
 export type KeyMember = { readonly key?: string }
 
 const NONE: KeyMember = Object.freeze({})
 
-/** Throws INVALID_REQUEST where the field is no key; several fields are none. */
+/** Throws INVALID_REQUEST if the field is no key; several fields are none. */
 export function keyMember(headers: IncomingHttpHeaders): KeyMember {
   const field = headers[HEADERS.idempotencyKey]
   if (field === undefined) return NONE

@@ -22,7 +22,7 @@ const DISCARD_MS = 5000
 
 export interface RequestBodyOptions {
   readonly watch: BodyWatch
-  /** Sends `100 Continue`; null where the client does not wait for it. */
+  /** Sends `100 Continue`; null if the client does not wait for it. */
   readonly askForBody: (() => void) | null
   readonly bytesMax?: number
 }

@@ -51,7 +51,7 @@ export async function sendFile(request: FastifyRequest, reply: FastifyReply, bod
   }
 }
 
-/** Resolves to whether the piece has left; false where the connection is gone. */
+/** Resolves to whether the piece has left; false if the connection is gone. */
 function write(response: ServerResponse, piece: Uint8Array, isLast: boolean): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>()
   if (response.destroyed) return Promise.resolve(false)

@@ -23,8 +23,8 @@ const NONE: readonly ExpectedDigest[] = Object.freeze([])
 
 /**
  * The digests to check the content against. `Content-Digest` and `Repr-Digest` are over the same bytes here, since
- * there is neither a content coding nor a partial PUT. Throws INVALID_REQUEST where one is malformed, DIGEST_MISMATCH
- * where the two contradict each other.
+ * there is neither a content coding nor a partial PUT. Throws INVALID_REQUEST if one is malformed, DIGEST_MISMATCH
+ * if the two contradict each other.
  */
 export function expectedDigests(headers: IncomingHttpHeaders): readonly ExpectedDigest[] {
   const { 'content-digest': content, 'repr-digest': repr } = headers
@@ -78,7 +78,7 @@ export function formatReceipt({ copies, zones, crc32 }: Receipt): string {
   return `copies=${copies}, fsynced=${copies}, zones=${zones}, crc32=:${bytes.toString('base64')}:`
 }
 
-/** The value of a boolean item; `absent` where there is none. Throws INVALID_REQUEST, which names `header`. */
+/** The value of a boolean item; `absent` if there is none. Throws INVALID_REQUEST, which names `header`. */
 export function parseBoolean(header: string, field: string | string[] | undefined, absent: boolean): boolean {
   if (field === undefined) return absent
   if (field === '?1') return true

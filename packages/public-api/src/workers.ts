@@ -8,7 +8,7 @@ import { EMPTY_QUERY, errorResponses, ref } from './documented.ts'
 export interface OwnNode {
   readonly name: string
   readonly workers: () => readonly WorkerStatus[]
-  /** Null where it does not know the master yet. */
+  /** Null if it does not know the master yet. */
   readonly master: () => PublicEndpoint | null
 }
 

@@ -114,7 +114,7 @@ describe.each(['serve', 'pass-on'] as const)('on a node that is to %s', (kind) =
     expect([...missing]).toEqual([])
   })
 
-  test('no page of another site or port sends a change, not even where its browser names no origin', async () => {
+  test('no page of another site or port sends a change, not even if its browser names no origin', async () => {
     const changes = routes.filter(([method]) => CHANGING.has(method))
     expect(changes.map(([, , { operationId }]) => operationId)).toEqual(
       expect.arrayContaining(['startCheck', 'createFile', 'createDirectory', 'move']),

@@ -242,7 +242,7 @@ describe('errors', () => {
     }
   })
 
-  test('a request id is taken over where it is well formed', async () => {
+  test('a request id is taken over if it is well formed', async () => {
     expect((await get('/healthz', { 'dfs-request-id': 'abc.1' })).headers['dfs-request-id']).toBe('abc.1')
     expect((await get('/healthz', { 'dfs-request-id': 'a b' })).headers['dfs-request-id']).not.toBe('a b')
   })

@@ -33,7 +33,7 @@ describe('a key', () => {
     expect(() => keyMember({ 'idempotency-key': field })).toThrow(/INVALID_REQUEST/)
   })
 
-  test('is left out where there is none', () => {
+  test('is left out if there is none', () => {
     expect(keyMember({})).toEqual({})
   })
 })

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * Makes the cluster key where it is missing, and checks it where it is not. For deployments in which the nodes may only
+ * Makes the cluster key if it is missing, and checks it if it is not. For deployments in which the nodes may only
  * read the key: a one-shot of docker-compose.yml runs this before any of them starts.
  */
 import { ClusterKeyError, ensureClusterKey, NodeRandom } from '@dfs/node-runtime'

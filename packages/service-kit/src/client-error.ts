@@ -21,7 +21,7 @@ const CODES: Readonly<Record<string, readonly [ErrorCode, string]>> = Object.fre
 const REQUEST_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}) (\/[!-~]*) HTTP\/1\.[01]\r\n/
 
 export interface ClientErrorOptions {
-  /** The value of `Allow` for what is at a path; null where nothing is. */
+  /** The value of `Allow` for what is at a path; null if nothing is. */
   readonly allowedAt: (path: string) => string | null
   readonly newRequestId: () => string
   readonly onAnswered: (fields: { id: string; code: ErrorCode; reason: string }) => void

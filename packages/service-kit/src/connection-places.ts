@@ -1,9 +1,9 @@
 /**
  * Who has a place when there are more connections than places: not whoever came first. A new connection takes the place of one
  * that does nothing, so that no number of idle ones locks anybody out: of the address that has most connections, the one
- * between two requests, or before its first, that has been quiet for longest; where it has none of these, the one that has been stuck longest in
+ * between two requests, or before its first, that has been quiet for longest; if it has none of these, the one that has been stuck longest in
  * the middle of a request or an answer, or all but stuck. One whose request is being worked on, or that moves, is never taken
- * away. Where all are busy, the new one is refused.
+ * away. If all are busy, the new one is refused.
  *
  * A request pays nothing for this: from half of the places on, one slow heartbeat looks at the counters of all sockets.
  */
@@ -16,7 +16,7 @@ const BEAT_MS = 1000
 const STUCK_MS = 10_000
 /** In the middle of a request or an answer less is no move, or a byte now and then would keep a place for ever. */
 const MOVE_BYTES = 16 * 1024
-/** Idle connections that go at once where one has to: looking at all of them costs more than to end some. */
+/** Idle connections that go at once if one has to: looking at all of them costs more than to end some. */
 const IDLE_SHARE_MAX = 1 / 64
 const LOG_EVERY_MS = 10_000
 

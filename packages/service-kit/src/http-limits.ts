@@ -11,7 +11,7 @@ export const HTTP_LIMITS = Object.freeze({
   headersTimeoutMs: 10_000,
   /** Between two requests on one connection. */
   keepAliveTimeoutMs: 30_000,
-  /** No byte in either direction, also while an answer is being worked on; not where a client takes nothing of a file. */
+  /** No byte in either direction, also while an answer is being worked on; not if a client takes nothing of a file. */
   idleTimeoutMs: 60_000,
   /** How often Node looks for connections that are over their time. */
   checkIntervalMs: 2000,

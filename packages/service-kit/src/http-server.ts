@@ -35,11 +35,11 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** When its headers had arrived, on the monotonic clock. */
     startedMs: number
-    /** The route's operation id; empty where no route matched. */
+    /** The route's operation id; empty if no route matched. */
     operation: string
     /** Body bytes of an answer that was not sent through Fastify. */
     sentBytes: number
-    /** The reader of its body, as far as it counts; null where nobody has asked for one. */
+    /** The reader of its body, as far as it counts; null if nobody has asked for one. */
     bodyCount: { readonly receivedBytes: number } | null
   }
 }

@@ -115,7 +115,7 @@ export class Lifecycle {
 }
 
 /**
- * Thrown, or left uncaught, where this process must not run as it is set up: no bug, and no start will change it before a
+ * Thrown, or left uncaught, if this process must not run as it is set up: no bug, and no start will change it before a
  * person has acted. The message says what is wrong.
  */
 export class RefusalError extends Error {

@@ -17,7 +17,7 @@ export const LOG_SETTINGS = Object.freeze({
   logFormat: Type.Optional(
     Type.Enum(['json', 'pretty'], {
       description:
-        '`json`: an object a line; `pretty`: for people. Where it is not set, `pretty` on a terminal, else `json`.',
+        '`json`: an object a line; `pretty`: for people. If it is not set, `pretty` on a terminal, else `json`.',
     }),
   ),
 })
@@ -26,9 +26,9 @@ export interface ServiceLogOptions {
   readonly clock: Clock
   readonly env: Readonly<Record<string, string | undefined>>
   readonly isTerminal: boolean
-  /** The name on each line where the environment gives none. */
+  /** The name on each line if the environment gives none. */
   readonly service: string
-  /** Takes whole lines; standard output where it is left out. */
+  /** Takes whole lines; standard output if it is left out. */
   readonly write?: (line: string) => void
 }
 

@@ -21,7 +21,7 @@ export interface LogOptions {
   readonly format: LogFormat
   /** On every line: which service wrote it. */
   readonly service: string
-  /** Takes whole lines; standard output where it is left out. */
+  /** Takes whole lines; standard output if it is left out. */
   readonly write?: (line: string) => void
 }
 
@@ -40,7 +40,7 @@ const WAITING_BYTES_MAX = 1024 * 1024
 const FLUSH_RETRIES_MAX = 20
 const UNWRITABLE: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EPIPE', 'EIO', 'EAGAIN', 'EBUSY'])
 
-/** The readable form only where a person is likely to look: a terminal, or where it was asked for. */
+/** The readable form only where a person is likely to look: a terminal, or if it was asked for. */
 export function chooseLogFormat(asked: string | undefined, isTerminal: boolean): LogFormat {
   if (asked === 'pretty' || asked === 'json') return asked
   return isTerminal ? 'pretty' : 'json'

@@ -16,20 +16,20 @@ export const NODE_SETTINGS = Object.freeze({
     Type.Integer({
       minimum: 1,
       maximum: 65_535,
-      description: 'Its port; `DFS_PORT` + 100 where it is not set.',
+      description: 'Its port; `DFS_PORT` + 100 if it is not set.',
     }),
   ),
   internalAdvertised: Type.Optional(
     Type.String({
       pattern: String.raw`^[^\s]+:\d{1,5}$`,
-      description: '`host:port` where other nodes reach it; the two above where it is not set.',
+      description: '`host:port` where other nodes reach it; the two above if it is not set.',
     }),
   ),
   advertisedUrl: Type.Optional(
     Type.String({
       pattern: '^https?://',
       description:
-        "Where clients reach the public listener; the caller's own host name and `DFS_PORT` where it is not set.",
+        "Where clients reach the public listener; the caller's own host name and `DFS_PORT` if it is not set.",
     }),
   ),
   allowedHosts: Type.Array(Type.String(), {

@@ -27,7 +27,7 @@ const FRAMEWORK_ERRORS: Readonly<Record<string, readonly [ErrorCode, string]>> =
 
 /**
  * The catalogue's form of `error`. `isSafe` says that the request changes nothing: then an answer that got lost is
- * nothing worse than UNAVAILABLE, where for a change its outcome is unknown.
+ * nothing worse than UNAVAILABLE, while for a change its outcome is unknown.
  */
 export function toDfsError(error: unknown, isSafe: boolean): DfsError {
   if (error instanceof DfsError) return error

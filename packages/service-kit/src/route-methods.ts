@@ -9,7 +9,7 @@ export class RouteMethods {
     this.#byPattern.set(url, known)
   }
 
-  /** The value of `Allow`; null where nothing is at this path. */
+  /** The value of `Allow`; null if nothing is at this path. */
   allowedAt(path: string): string | null {
     const methods = new Set<string>()
     for (const [pattern, own] of this.#byPattern) {

@@ -15,7 +15,7 @@ import { addProcessMetrics } from './metrics/process-metrics.ts'
 const OF_THE_TOOL: ReadonlySet<string> = new Set(['DFS_URL'])
 
 export interface ServiceDefinition<S extends TObject> {
-  /** The name on log lines where `DFS_NAME` gives none. */
+  /** The name on log lines if `DFS_NAME` gives none. */
   readonly service: string
   readonly schema: S
   /** What no single value can show: a line for each problem. */

@@ -63,7 +63,7 @@ test('a service logs at the level that its environment says', async () => {
 test.skipIf(process.platform !== 'linux').each([
   ['config', 78],
   ['throw', 70],
-])('%s ends with %i where its log is on a full disk', async (mode, expected) => {
+])('%s ends with %i if its log is on a full disk', async (mode, expected) => {
   const full = openSync('/dev/full', 'w')
   try {
     const child = spawn(process.execPath, [PROGRAM, mode], { stdio: ['ignore', full, 'inherit'] })

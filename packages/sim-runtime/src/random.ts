@@ -46,7 +46,7 @@ export class SimRandom implements Random {
     return this.#next() / 2 ** 32
   }
 
-  /** True with probability `ratio`; draws nothing where the answer is certain, so unused faults shift no stream. */
+  /** True with probability `ratio`; draws nothing if the answer is certain, so unused faults shift no stream. */
   chance(ratio: number): boolean {
     return ratio > 0 && (ratio >= 1 || this.fraction() < ratio)
   }

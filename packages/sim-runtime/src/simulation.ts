@@ -58,7 +58,7 @@ export class Simulation {
     return this.#trace.digest()
   }
 
-  /** Does `action` after `delayMs`, as an event of `life` where one is given. Times are kept in whole microseconds. */
+  /** Does `action` after `delayMs`, as an event of `life` if one is given. Times are kept in whole microseconds. */
   schedule(delayMs: number, label: string, action: () => void, life: EventOwner | null = null): EventHandle {
     assert(delayMs >= 0, `no event in the past: ${label}, ${delayMs} ms`)
     const timeMs = Math.round((this.#nowMs + delayMs) * 1000) / 1000
@@ -97,7 +97,7 @@ export class Simulation {
     }
   }
 
-  /** Runs until `work` has settled, and settles as it does. Rejects where nothing is left that could still happen. */
+  /** Runs until `work` has settled, and settles as it does. Rejects if nothing is left that could still happen. */
   async complete<T>(work: () => Promise<T>): Promise<T> {
     let isSettled = false
     const settled = work().finally(() => (isSettled = true))
@@ -121,7 +121,7 @@ export class Simulation {
     }
   }
 
-  /** Whether the event has happened; not where it was cancelled, or its node is gone or paused. */
+  /** Whether the event has happened; not if it was cancelled, or its node is gone or paused. */
   #happen(event: SimEvent): boolean {
     const { action } = event
     if (action === null) return false

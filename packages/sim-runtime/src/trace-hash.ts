@@ -1,6 +1,6 @@
 /**
  * A running 64-bit hash of everything that has happened, in two 32-bit halves. Two runs of one seed must end with the same
- * value; where they do not, something that is not part of the simulation has a say in it.
+ * value; if they do not, something that is not part of the simulation has a say in it.
  */
 export class TraceHash {
   #high = 0x6a09e667

@@ -14,7 +14,7 @@ interface Pair {
   /** Requests that `two` has begun to answer. */
   readonly seen: string[]
   readonly call: (text?: string, timeoutMs?: number) => Promise<WireReply>
-  /** The error of a call that must fail, or null where it has an answer. */
+  /** The error of a call that must fail, or null if it has an answer. */
   readonly outcome: (timeoutMs?: number) => Promise<TransportError | null>
 }
 

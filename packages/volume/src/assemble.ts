@@ -1,6 +1,6 @@
 /**
  * One whole record out of several damaged copies. Copies of a volume are identical byte for byte, so a header may come
- * from one of them and each block from another: a record is lost only where some part of it is right nowhere.
+ * from one of them and each block from another: a record is lost only if some part of it is right nowhere.
  */
 import { assert } from '@dfs/core'
 import {
@@ -12,7 +12,7 @@ import {
 } from './record.ts'
 import { type ReadInto, type ScanOptions } from './scan.ts'
 
-/** The bytes of the record at `at`, or null where they cannot be had from these copies. A copy that cannot be read has nothing. */
+/** The bytes of the record at `at`, or null if they cannot be had from these copies. A copy that cannot be read has nothing. */
 export async function assembleRecord(
   copies: readonly ReadInto[],
   at: number,
@@ -55,7 +55,7 @@ interface Filling {
   readonly options: ScanOptions
 }
 
-/** Takes from one copy what is still missing; returns what is missing then. All blocks at once where none is there yet. */
+/** Takes from one copy what is still missing; returns what is missing then. All blocks at once if none is there yet. */
 async function fillBlocks(
   read: ReadInto,
   missing: readonly number[],

@@ -9,7 +9,7 @@
  *  12 u32 header CRC                                        74 u16 blocks
  *
  * Version 1 goes on with the path and the table; version 2 has a witness (witness.ts) before them. Which one is written is up
- * to the caller: the second only where every server reads it. Both are read for ever.
+ * to the caller: the second only if every server reads it. Both are read for ever.
  *
  * Little endian; ids are doubles (integers below 2^53). The header's CRC covers the volume's salt and the header with that
  * field zero: file content that looks like a record does not scan as one. Server, incarnation and number together are the
@@ -153,8 +153,8 @@ export function frameRecord(
 }
 
 /**
- * Reads the header at the start of `bytes`. Returns null where there is none: too few bytes, another magic, lengths that
- * contradict each other, a number that is no id. Checks the header's CRC where `context` is given; a reader that knows the
+ * Reads the header at the start of `bytes`. Returns null if there is none: too few bytes, another magic, lengths that
+ * contradict each other, a number that is no id. Checks the header's CRC if `context` is given; a reader that knows the
  * chunk's checksum from the metadata compares that instead ({@link matchesChecksum}).
  */
 export function parseHeader(
@@ -210,7 +210,7 @@ export function parseHeader(
   }
 }
 
-/** What a record says that begins here, without a look at the rest of it; null where it says nothing. */
+/** What a record says that begins here, without a look at the rest of it; null if it says nothing. */
 export function peekWitness(bytes: Uint8Array): Witness | null {
   if (bytes.byteLength < FIXED_HEADER_BYTES + WITNESS_BYTES) return null
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -61,12 +61,12 @@ export interface VolumeSurvey {
   readonly validTo: number
   /** Invalid ranges with valid records after them, or below a length that was promised. */
   readonly damaged: readonly { readonly at: number; readonly end: number }[]
-  /** Where an unfinished tail starts; null where the last record ends with the log. */
+  /** Where an unfinished tail starts; null if the last record ends with the log. */
   readonly tailAt: number | null
   readonly recordCount: number
   /** End of the last valid record of all. */
   readonly lastEnd: number
-  /** The newest that any record says; null where none has a witness. */
+  /** The newest that any record says; null if none has a witness. */
   readonly witness: Witness | null
 }
 

@@ -25,7 +25,7 @@ export function writeWitness(view: DataView, at: number, { counter, nonce, seque
   view.setBigUint64(at + 16, BigInt(`0x${nonce}`))
 }
 
-/** Null where the numbers are none that anybody wrote. */
+/** Null if the numbers are none that anybody wrote. */
 export function readWitness(view: DataView, at: number): Witness | null {
   const counter = view.getFloat64(at, true)
   const sequence = view.getFloat64(at + 8, true)

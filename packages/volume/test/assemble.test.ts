@@ -44,13 +44,13 @@ it('puts it together from copies that are damaged in different places', async ()
   expect(await assembleRecord(copies, 0, options)).toEqual(whole)
 })
 
-it('finds nothing where one block is wrong everywhere', async () => {
+it('finds nothing if one block is wrong everywhere', async () => {
   expect(await assembleRecord([copyWith(blockAt(1)), copyWith(blockAt(1))], 0, options)).toBeNull()
   expect(await assembleRecord([copyWith(3), copyWith(20)], 0, options)).toBeNull()
   expect(await assembleRecord([], 0, options)).toBeNull()
 })
 
-it('finds nothing where the record belongs elsewhere, or reaches too far', async () => {
+it('finds nothing if the record belongs elsewhere, or reaches too far', async () => {
   expect(await assembleRecord([copyWith()], 0, { ...options, volume: 8 })).toBeNull()
   expect(await assembleRecord([copyWith()], 0, { ...options, to: whole.byteLength - 1 })).toBeNull()
 })

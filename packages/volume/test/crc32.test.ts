@@ -12,7 +12,7 @@ test('the checksum of two pieces together follows from theirs', () => {
 })
 
 test('lengths beyond 32 bits keep their upper part', () => {
-  // Appending zero bytes twice is appending their sum, also where the sum passes 2^32.
+  // Appending zero bytes twice is appending their sum, also if the sum passes 2^32.
   const zerosCrc = (crc: number, length: number) => combineCrc32(crc, 0, length)
   expect(zerosCrc(zerosCrc(0x1234_5678, 2 ** 31), 2 ** 33)).toBe(zerosCrc(0x1234_5678, 2 ** 31 + 2 ** 33))
   expect(zerosCrc(1, 2 ** 33)).not.toBe(zerosCrc(1, 0))

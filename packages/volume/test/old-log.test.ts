@@ -44,7 +44,7 @@ it('is whole, record by record', async () => {
   expect(await surveyVolume(read, options, log.byteLength)).toMatchObject(survey)
 })
 
-it('is what this program writes where not every server reads more', () => {
+it('is what this program writes if not every server reads more', () => {
   const pieces: Uint8Array[] = []
   let offset = 0
   for (const [index, size] of SIZES.entries()) {

@@ -42,7 +42,7 @@ export const isEqual = (a: Pair, b: Pair): boolean => a[0] === b[0] && a[1] === 
 
 const pairAt = (view: DataView, at: number): Pair => [view.getUint32(at), view.getUint32(at + 4)]
 
-/** The header in the first 32 bytes; null where SQLite would not take it for one. */
+/** The header in the first 32 bytes; null if SQLite would not take it for one. */
 export function parseLogHeader(bytes: Uint8Array): LogHeader | null {
   const view = viewOf(bytes)
   const magic = view.getUint32(0)
@@ -67,7 +67,7 @@ export const frameBytes = ({ pageBytes }: LogHeader): number => FRAME_HEADER_BYT
 export const offsetOfFrame = (header: LogHeader, index: number): number =>
   LOG_HEADER_BYTES + index * frameBytes(header)
 
-/** The sum after the frame at `at`, where it was `from` before. */
+/** The sum after the frame at `at`, if it was `from` before. */
 export function sumOfFrame(header: LogHeader, view: DataView, at: number, from: Pair): Pair {
   const { isLittleEndian, pageBytes } = header
   const afterHeader = sum(view, at, SUMMED_FRAME_BYTES, from, isLittleEndian)
@@ -85,7 +85,7 @@ function sum(view: DataView, at: number, length: number, from: Pair, isLittleEnd
 
 /**
  * The page number and the size after the commit with which a frame's page adds up to its sum. There always are some: they
- * mean something only where they look like what a frame has.
+ * mean something only if they look like what a frame has.
  */
 export function solveFrameHeader(header: LogHeader, view: DataView, at: number, from: Pair): Pair {
   const { isLittleEndian, pageBytes } = header

@@ -21,9 +21,9 @@ export type LogState =
 /** Something is wrong that no power cut leaves. */
 export interface DamagedLog {
   readonly kind: 'damaged'
-  /** Null where the header is damaged beyond mending, or of an earlier round, so that nothing else can be read. */
+  /** Null if the header is damaged beyond mending, or of an earlier round, so that nothing else can be read. */
   readonly scan: LogScan | null
-  /** The bits to turn, where there is exactly one way to make everything valid. */
+  /** The bits to turn, if there is exactly one way to make everything valid. */
   readonly mend: readonly BitFlip[] | null
 }
 
@@ -72,14 +72,14 @@ async function judge(file: LogBytes, scan: LogScan): Promise<LogState> {
  */
 function faultsToMend(scan: LogScan): readonly Fault[] {
   if (scan.isDamaged) return scan.faults
-  // Where the fault before it is explained by a bit of its page, what it says of the sum is right.
+  // If the fault before it is explained by a bit of its page, what it says of the sum is right.
   const isFlip = scan.tailFaults.every(
     (fault) => mendsOfFrame(scan.header, { ...fault, isFromSure: true }).length > 0,
   )
   return isFlip && scan.hasEndBehind ? scan.tailFaults : []
 }
 
-/** The log with these bits turned, where it is sound then; what is found only now is mended likewise. */
+/** The log with these bits turned, if it is sound then; what is found only now is mended likewise. */
 async function mended(file: LogBytes, flips: readonly BitFlip[]): Promise<DamagedLog> {
   if (flips.length > FAULTS_KEPT_MAX) return { kind: 'damaged', scan: null, mend: null }
   const copy = withFlips(file, flips)

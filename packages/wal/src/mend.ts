@@ -26,7 +26,7 @@ import { type BitFlip, type LogBytes } from './log-bytes.ts'
 
 /** Every bit whose turn makes a frame valid, and the frame behind it as valid as it was found. */
 export function mendsOfFrame(header: LogHeader, fault: Fault): BitFlip[] {
-  // Where the sum before it may be wrong itself, nothing can be concluded from it.
+  // If the sum before it may be wrong itself, nothing can be concluded from it.
   if (!fault.isFromSure) return []
   const view = viewOf(fault.bytes)
   const { salts, sums } = parseFrameHeader(view, 0)
@@ -41,7 +41,7 @@ export function mendsOfFrame(header: LogHeader, fault: Fault): BitFlip[] {
   return [...inSums, ...inContent]
 }
 
-/** The one bit in which two pairs of words differ, as found at `at`; nothing where they differ in more, or not at all. */
+/** The one bit in which two pairs of words differ, as found at `at`; nothing if they differ in more, or not at all. */
 function flipsBetween(found: Pair, wanted: Pair, at: number): BitFlip[] {
   const differences = [found[0] ^ wanted[0], found[1] ^ wanted[1]].flatMap((word, index) =>
     Array.from({ length: 32 }, (_, bit) => bit)
@@ -97,7 +97,7 @@ function* summedPairs(pageBytes: number): Generator<number> {
 
 const next = ([a, b]: Pair): Pair => [(a + b) | 0, (a + 2 * b) | 0]
 
-/** Every bit whose turn makes the log's header valid; where one of them fits the first frame, only those that do. */
+/** Every bit whose turn makes the log's header valid; if one of them fits the first frame, only those that do. */
 export async function mendsOfHeader(file: LogBytes): Promise<BitFlip[]> {
   const bytes = new Uint8Array(LOG_HEADER_BYTES)
   await file.readInto(0, bytes)

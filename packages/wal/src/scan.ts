@@ -2,7 +2,7 @@
  * Reads a log to its very end, beyond the frame at which SQLite would stop, and says what is there.
  *
  * A transaction is synced before the next one begins. So of the last one any part may be missing, in any order, and nothing
- * of it was acknowledged; of all others nothing may. A frame that does not add up is a *fault*. It is damage where any
+ * of it was acknowledged; of all others nothing may. A frame that does not add up is a *fault*. It is damage if any
  * frame of this log stands behind the end of the fault's transaction, valid or not, and the end is known by any of these: the
  * next frame that ends a transaction; the fault itself, if its header says so; a page that comes a second time (no
  * transaction has a page twice: connection.ts of the master lets nothing be spilled).
@@ -72,7 +72,7 @@ export async function scanFrames(file: LogBytes, header: LogHeader): Promise<Log
 class Scanner {
   readonly #header: LogHeader
   #stored: Pair
-  /** Of the frame before, where it was a fault. */
+  /** Of the frame before, if it was a fault. */
   #computed: Pair | null = null
   #previous: Fault | null = null
   #isPreviousValid = true

@@ -34,7 +34,7 @@ describe('a log without a fault', () => {
 
 describe('a header that is not the one of the frames', () => {
   // SQLite syncs the header of a round before it writes a frame: no power cut leaves frames without theirs.
-  it.each([64, 512, 4096])('is damage where the first %i bytes are zeros', async (bytes) => {
+  it.each([64, 512, 4096])('is damage if the first %i bytes are zeros', async (bytes) => {
     const log = LOG.slice()
     log.fill(0, 0, bytes)
     expect(await inspect(log)).toEqual({ kind: 'damaged', scan: null, mend: null })
@@ -45,7 +45,7 @@ describe('a header that is not the one of the frames', () => {
     ['a block', 512, OLDER],
     ['a large block', 4096, OLDER],
     ['a large block, over a shorter round', 4096, OLDER.subarray(0, HEADER_BYTES + 2 * FRAME_BYTES)],
-  ])('is damage where the earlier one still stands there: %s', async (_, bytes, below) => {
+  ])('is damage if the earlier one still stands there: %s', async (_, bytes, below) => {
     const log = onTopOf(below, LOG)
     log.set(below.subarray(0, bytes))
     expect((await inspect(log)).kind).toBe('damaged')
@@ -131,7 +131,7 @@ describe('damage of more than a bit', () => {
     expect(await inspect(log)).toMatchObject({ kind: 'damaged', mend: null })
   })
 
-  it.each([1, 3, 20])('is mended where %i frames have a turned bit each, up to a few', async (count) => {
+  it.each([1, 3, 20])('is mended if %i frames have a turned bit each, up to a few', async (count) => {
     const transactions = Array.from({ length: 50 }, () => [2, 3])
     const log = fileOf(writeLog(transactions))
     const flips = Array.from({ length: count }, (_, index) => ({
@@ -143,7 +143,7 @@ describe('damage of more than a bit', () => {
   })
 })
 
-it('mends what is damaged where the last transaction is torn as well', async () => {
+it('mends what is damaged if the last transaction is torn as well', async () => {
   const flip = { at: HEADER_BYTES + 3 * FRAME_BYTES + 100, mask: 2 }
   const log = LOG.slice(0, LOG.length - 700)
   const state = await inspectLog(withFlips(fileOf(log), [flip]))
@@ -157,7 +157,7 @@ describe('a bit of the last transaction that was synced', () => {
   it.each([
     ['in a frame within it', place],
     ['in its end', place + FRAME_BYTES],
-  ])('is no tear where the next transaction had only begun: %s', async (_, at) => {
+  ])('is no tear if the next transaction had only begun: %s', async (_, at) => {
     const log = LOG.slice()
     log.fill(0, next + 16)
     log[at]! ^= 2

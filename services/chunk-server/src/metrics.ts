@@ -20,7 +20,7 @@ export interface Figures {
 export function addChunkServerMetrics(metrics: Metrics, { batches, store, space }: Figures): void {
   metrics.histogram(
     'dfs_batch_records',
-    'Records that were written and synced together, where this server was their primary.',
+    'Records that were written and synced together, if this server was their primary.',
     () => batches.records,
   )
   metrics.histogram('dfs_batch_bytes', 'Bytes of such a batch.', () => batches.bytes)

@@ -242,7 +242,7 @@ describe('the copy that is asked', () => {
     expect([isRight(await read({ servers: [PEER] })), asked()]).toEqual([true, [PEER]])
   })
 
-  it('is another one for a while where the own disk does not answer', async () => {
+  it('is another one for a while if the own disk does not answer', async () => {
     copies[SELF]!.before = () => new Promise(() => {})
     expect(isRight(await read())).toBe(true)
     await simulation.run({ untilMs: simulation.nowMs + PATIENCE_MS })
@@ -255,7 +255,7 @@ describe('the copy that is asked', () => {
     expect([isRight(await read()), asked()]).toEqual([true, [SELF]])
   })
 
-  it('is not asked again at once where nobody answers there, and others avoid that server as well', async () => {
+  it('is not asked again at once if nobody answers there, and others avoid that server as well', async () => {
     peer.crash('process')
     expect(isRight(await read({ servers: [PEER, OTHER] }))).toBe(true)
     expect(directory.unreachable()).toEqual([PEER])
@@ -266,7 +266,7 @@ describe('the copy that is asked', () => {
 })
 
 describe('a copy that gives nothing right', () => {
-  it('is reported as damaged, with the record, where its bytes are wrong or its disk cannot read them', async () => {
+  it('is reported as damaged, with the record, if its bytes are wrong or its disk cannot read them', async () => {
     copies[SELF]!.fail(new DiskError('io', 'a sector cannot be read'))
     copies[PEER]!.fail(new DfsError('DAMAGED', 'the disk cannot read it'))
     copies[OTHER]!.flip(HEADER_BYTES)
@@ -275,7 +275,7 @@ describe('a copy that gives nothing right', () => {
     expect(directory.unreachable(), 'they answer').toEqual([])
   })
 
-  it('is not called damaged where it has not got the record yet, or is not there', async () => {
+  it('is not called damaged if it has not got the record yet, or is not there', async () => {
     copies[SELF]!.log = BEFORE.slice()
     copies[PEER]!.fail(new DfsError('VOLUME_NOT_FOUND', 'no copy here'))
     expect(isRight(await read())).toBe(true)
@@ -284,7 +284,7 @@ describe('a copy that gives nothing right', () => {
     expect(damages).toEqual([])
   })
 
-  it('is named in the error, with its trouble, where no other is left', async () => {
+  it('is named in the error, with its trouble, if no other is left', async () => {
     copies[SELF]!.flip(HEADER_BYTES)
     copies[PEER]!.fail(new DfsError('VOLUME_NOT_FOUND', 'no copy here'))
     const reading = reader.read(located(), [SELF, PEER], { from: 0, to: 5 }, 'test')
@@ -295,7 +295,7 @@ describe('a copy that gives nothing right', () => {
     expect(await read({ servers: [] })).toBe('DATA_UNAVAILABLE')
   })
 
-  it('ends the read where that can only be a mistake in the program', async () => {
+  it('ends the read if that can only be a mistake in the program', async () => {
     const mistake = new TypeError('undefined is not a function')
     copies[SELF]!.fail(mistake)
     await expect(read()).rejects.toBe(mistake)
@@ -321,7 +321,7 @@ describe('the memory of the bytes', () => {
     second!.release()
   })
 
-  it('is used again once it is given back, also where the bytes were wrong', async () => {
+  it('is used again once it is given back, also if the bytes were wrong', async () => {
     const buffers = new Set<ArrayBufferLike>()
     const readOnce = async (): Promise<void> => {
       const reading = reader.read(located(), [SELF], { from: 0, to: LENGTH }, 'test')

@@ -90,7 +90,7 @@ test('one batch is under way at a time, in the order of the commands', async () 
   expect(order).toEqual(Array.from({ length: 21 }, (_, index) => index + 1))
 })
 
-test('without an answer the outcome is unknown where a batch may have left, and definite where none did (R14)', async () => {
+test('without an answer the outcome is unknown if a batch may have left, and definite if none did (R14)', async () => {
   for (const [wasSent, code] of [
     [true, 'TIMEOUT_ERROR'],
     [false, 'UNAVAILABLE'],

@@ -314,7 +314,7 @@ describe('nothing is shown', () => {
     },
   )
 
-  it('twice: where an earlier request has stored it already, its answer is given, and these bytes are garbage', async () => {
+  it('twice: if an earlier request has stored it already, its answer is given, and these bytes are garbage', async () => {
     decide = ({ kind }) => success(kind === 'write' ? { operation: 50, isReplay: true } : {})
     expect(await write(SHORT, { key: 'key' })).toMatchObject({ operation: 50, isReplay: true })
     expect(fates).toEqual(['garbage'])
@@ -323,7 +323,7 @@ describe('nothing is shown', () => {
     expect(kinds().slice(1)).toEqual(['stage', 'stage', 'stage', 'write', 'abandon'])
   })
 
-  it('also where the master cannot be told to forget: the error stays what it was, and the log says it', async () => {
+  it('also if the master cannot be told to forget: the error stays what it was, and the log says it', async () => {
     decide = ({ kind }) => {
       if (kind === 'abandon') throw new DfsError('UNAVAILABLE', 'the master does not answer')
       return kind === 'write' ? failure('IS_A_DIRECTORY', 'a directory') : success()

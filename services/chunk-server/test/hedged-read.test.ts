@@ -173,7 +173,7 @@ describe('a read from several copies', () => {
     expect(alone.tookMs).toBeLessThan(PATIENCE_MS + 2 * TICK_MS)
   })
 
-  it('has no right bytes where no copy has any', async () => {
+  it('has no right bytes if no copy has any', async () => {
     expect(await bench().read({})).toMatchObject({ bytes: null })
     expect(await bench().read({ a: { afterMs: 1, gives: 'wrong bytes' } })).toMatchObject({ bytes: null })
   })

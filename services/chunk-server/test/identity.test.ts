@@ -29,7 +29,7 @@ beforeEach(() => {
   node = simNode(new SimNetwork(simulation), 'node')
 })
 
-it('writes the epoch down at the next answer where the disk was full at the first', async () => {
+it('writes the epoch down at the next answer if the disk was full at the first', async () => {
   const identity = await opened()
   node.disk.faultHook = ({ kind }) => (kind === 'append' ? { kind: 'error', error: 'full' } : null)
   await expect(simulation.complete(() => identity.observe(epoch(10)))).rejects.toMatchObject({ kind: 'full' })
@@ -70,7 +70,7 @@ describe.each(IDENTITY_FILES)('with %s lost', (name) => {
     }
   })
 
-  it('is the same server where the disk cannot read it', async () => {
+  it('is the same server if the disk cannot read it', async () => {
     node.disk.faultHook = (operation) =>
       operation.kind === 'read' && operation.name === name ? { kind: 'error', error: 'io' } : null
     expect(known(await restart('power'))).toEqual(known(identity))
@@ -89,13 +89,13 @@ it('counts nothing as written down before both files have it, and takes the newe
   expect((await restart('power')).seenEpoch).toEqual(next)
 })
 
-it('does not become another server where both files are lost', async () => {
+it('does not become another server if both files are lost', async () => {
   await opened()
   for (const name of IDENTITY_FILES) node.disk.flipBit(name, 50, 0)
   await expect(restart('power')).rejects.toMatchObject({ code: 'WRONG_CLUSTER' })
 })
 
-it('is no new server on a disk with copies, where both files are missing', async () => {
+it('is no new server on a disk with copies, if both files are missing', async () => {
   await opened()
   await simulation.complete(async () => {
     const { disk } = node.runtime

@@ -1,4 +1,4 @@
-/** Look-ups share calls to the master, see all that was committed before they were asked, and are asked again where an answer is lost. */
+/** Look-ups share calls to the master, see all that was committed before they were asked, and are asked again if an answer is lost. */
 import { type Clock, Deadlines, QueueFullError, TransportError } from '@dfs/core'
 import { DfsError, type FilePath, type LookupResult, REQUEST_DEADLINE_MS } from '@dfs/protocol'
 import { SimNetwork, simNode, Simulation } from '@dfs/sim-runtime'
@@ -134,7 +134,7 @@ describe('a call without an answer', () => {
     expect(calls).toMatchObject([{ paths: ['/early', '/late'], timeoutMs: 900 }])
   })
 
-  it('is not repeated where the master has refused it: its refusal is what everybody in it is told', async () => {
+  it('is not repeated if the master has refused it: its refusal is what everybody in it is told', async () => {
     const refusal = new DfsError('TOO_BUSY', 'too many look-ups')
     onTheWay = async (call) => {
       if (call === 1) throw refusal

@@ -58,7 +58,7 @@ it('keeps the order of the master, but for those that lately did not answer', as
   expect(await sourcesWhere(() => answer, [4])).toEqual([2, 0, 4])
 })
 
-it('has nobody to ask where the master knows no such volume', async () => {
+it('has nobody to ask if the master knows no such volume', async () => {
   expect(await sourcesWhere(throwing(new DfsError('VOLUME_NOT_FOUND', 'none')))).toEqual([])
 })
 

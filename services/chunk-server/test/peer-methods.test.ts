@@ -129,7 +129,7 @@ describe('the order to make a copy', () => {
     ['has no part for this server', () => order(orderOf({ replicas: orderOf().replicas.slice(0, 1) }))],
     ['was meant for an earlier start of this server', () => order(orderOf({}, identity.incarnation - 1))],
     ['was meant for a later start of this server', () => order(orderOf({}, identity.incarnation + 1))],
-  ])('is refused, and the disk left alone, where it %s', async (_name, refused) => {
+  ])('is refused, and the disk left alone, if it %s', async (_name, refused) => {
     await expect(refused()).rejects.toMatchObject({ code: STALE })
     expect(operations).toEqual([])
     expect([store.get(VOLUME), logOf(VOLUME)]).toEqual([undefined, undefined])

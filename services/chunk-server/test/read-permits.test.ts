@@ -79,7 +79,7 @@ describe('the bound', () => {
     expect(() => new ReadPermits(clock, PIECE - 1)).toThrow(InvariantError)
   })
 
-  it('gives a small piece at once where there is no room for a long one', async () => {
+  it('gives a small piece at once if there is no room for a long one', async () => {
     const permits = new ReadPermits(clock, 2 * PIECE)
     const first = await permits.take(PIECE)
     expect((await permits.take(2 * PIECE)).bytes).toBe(PIECE)

@@ -147,7 +147,7 @@ describe('A damaged copy', () => {
     }
   })
 
-  it('is mended where every block is wrong', async () => {
+  it('is mended if every block is wrong', async () => {
     const everywhere = Array.from({ length: Math.floor(log.byteLength / 1000) }, (_, index) => index * 1000)
     const bench = await Bench.with(flipped(...everywhere))
     expect(await bench.mend(other())).toEqual({ left: [], lost: [] })
@@ -176,7 +176,7 @@ describe('A damaged copy', () => {
     expect(await unreadable.mend(other())).toEqual({ left: [], lost: [] })
   })
 
-  it('keeps its other records, and is not touched where no copy is right (R20)', async () => {
+  it('keeps its other records, and is not touched if no copy is right (R20)', async () => {
     const [lostAt, mendedAt] = [starts[1]! + 300, starts[4]! + 120]
     const bench = await Bench.with(flipped(lostAt, mendedAt))
     const lost = [{ at: starts[1]!, end: starts[2]! }]
@@ -184,7 +184,7 @@ describe('A damaged copy', () => {
     expect(Buffer.from(bench.stored).equals(flipped(lostAt))).toBe(true)
   })
 
-  it('is not touched where nobody can be reached', async () => {
+  it('is not touched if nobody can be reached', async () => {
     const bench = await Bench.with(flipped(starts[1]! + 300))
     const { left } = await bench.mend(async () => 0)
     expect(left).toHaveLength(1)
@@ -218,7 +218,7 @@ describe('A damaged copy', () => {
     expect(await bench.mend(other()), 'it is still sealed, and read again').toEqual({ left: [], lost: [] })
   })
 
-  it('counts as whole only where the repair is on the disk: not after a write without room', async () => {
+  it('counts as whole only if the repair is on the disk: not after a write without room', async () => {
     const bench = await Bench.with(flipped(3))
     await bench.simulation.complete(async () => {
       const copy = await VolumeCopy.recover(bench.deps(), SEALED)
@@ -232,7 +232,7 @@ describe('A damaged copy', () => {
     expect(Buffer.from(bench.node.disk.durable(LOG)!).equals(bench.stored)).toBe(true)
   })
 
-  it('counts as whole only where the repair is on the disk: not after a kill before its sync', async () => {
+  it('counts as whole only if the repair is on the disk: not after a kill before its sync', async () => {
     const bench = await Bench.with(flipped(3))
     bench.node.disk.faultHook = ({ kind, name }) => {
       const isSync = kind === 'sync' && name === LOG && Buffer.from(bench.stored).equals(log)

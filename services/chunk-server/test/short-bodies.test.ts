@@ -112,7 +112,7 @@ const several = (count: number, body: () => BodySource): BodySource[] =>
   Array.from({ length: count }, () => body())
 const pass = (ms: number): Promise<void> => simulation.run({ untilMs: simulation.nowMs + ms })
 
-describe('where clients send most of a short body and pause', () => {
+describe('if clients send most of a short body and pause', () => {
   it('no more of them are held than fit, whatever their number', async () => {
     const outcomes = writeAll(several(4096, pausing))
     await pass(100)

@@ -1,5 +1,5 @@
 /**
- * Volumes that are kept ready, one of each kind: one that is gone is made anew, in whichever moment it goes; where none can
+ * Volumes that are kept ready, one of each kind: one that is gone is made anew, in whichever moment it goes; if none can
  * be made, whoever waits is told why, as late as it helps and no later.
  */
 import { Deadlines, TransportError } from '@dfs/core'
@@ -116,7 +116,7 @@ describe('a volume that is ready', () => {
   })
 })
 
-describe('where none can be made', () => {
+describe('if none can be made', () => {
   it('another attempt follows at once, and further ones after pauses that grow to a second; the first few times are no news', async () => {
     trouble = NO_PEERS
     spare.fill()
@@ -143,7 +143,7 @@ describe('where none can be made', () => {
     ['the master is away: it restarts', AWAY, 'UNAVAILABLE', DEADLINE_MS],
     ['a peer does not answer', new TransportError('broken', { wasSent: true }), 'COPY_ERROR', 5000],
     ['it is told no reason of the catalogue', new DfsError('UNKNOWN_SERVER', 'who?'), 'COPY_ERROR', 5000],
-  ])('who waits is told so in time, where %s', async (_why, error, code, ms) => {
+  ])('who waits is told so in time, if %s', async (_why, error, code, ms) => {
     trouble = error
     const outcome = await waited()
     expect(outcome.error).toMatchObject({ code, message: expect.stringContaining(error.message) as string })

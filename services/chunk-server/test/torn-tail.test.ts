@@ -137,7 +137,7 @@ describe.each(TEARS)('a log whose last record %s, at every byte,', (_, tear) => 
     }
   })
 
-  it('is whole where the master has sealed it before that record, and damaged where behind it (R10)', async () => {
+  it('is whole if the master has sealed it before that record, and damaged if behind it (R10)', async () => {
     const { bytes, lastStart } = LOG_BYTES
     const server = await Server.withWholeLog()
     const verifiedTo = (sealedLengthBytes: number): Promise<{ isWhole: boolean; to: number }> =>

@@ -159,7 +159,7 @@ describe('an open volume', () => {
   })
 
   it.each([PEER, OTHER])(
-    'is not given where server %i does not make its copy; it is sealed, and that one avoided',
+    'is not given if server %i does not make its copy; it is sealed, and that one avoided',
     async (bad) => {
       onOrder = (server) => {
         if (server === bad) throw new DfsError('STALE_INCARNATION', 'it has started anew')
@@ -171,7 +171,7 @@ describe('an open volume', () => {
     },
   )
 
-  it('is not given where the own disk does not take its copy', async () => {
+  it('is not given if the own disk does not take its copy', async () => {
     node.disk.faultHook = ({ name }) =>
       name.startsWith(VOLUMES_DIRECTORY) ? { kind: 'error', error: 'full' } : null
     expect(await allocate()).toMatchObject({ code: 'INSUFFICIENT_SPACE' })
@@ -245,7 +245,7 @@ describe('a seal', () => {
     expect(store.require(11).state).toMatchObject({ state: 'sealed', sealedLengthBytes: 0 })
   })
 
-  it('is left to the next start where this server stops before', async () => {
+  it('is left to the next start if this server stops before', async () => {
     onTheWay = ({ volume }) => {
       if (volume !== undefined) throw LOST
     }

@@ -119,7 +119,7 @@ describe('a verification', () => {
     return { verified: copy.report().verifiedToBytes, size }
   }
 
-  it('comes to the end where nothing happens meanwhile', async () => {
+  it('comes to the end if nothing happens meanwhile', async () => {
     const { verified, size } = await verifiedTo(async () => {})
     expect(verified).toBe(3 * size)
   })
@@ -140,11 +140,11 @@ describe('a verification', () => {
     expect(verified).toBe(0)
   })
 
-  it('counts for nothing where all that was verified is forgotten meanwhile', async () => {
+  it('counts for nothing if all that was verified is forgotten meanwhile', async () => {
     expect((await verifiedTo(({ copy }) => copy.forgetVerified())).verified).toBe(0)
   })
 
-  it('ends where a new history of the metadata ends the copy meanwhile', async () => {
+  it('ends if a new history of the metadata ends the copy meanwhile', async () => {
     const { verified, size } = await verifiedTo(({ copy, size: first }) => copy.seal(2 * first, true))
     expect(verified).toBe(2 * size)
   })

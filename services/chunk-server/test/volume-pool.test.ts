@@ -148,7 +148,7 @@ describe('a volume that ends while records wait in it', () => {
     expect(simulation.nowMs - fromMs).toBeLessThan(10)
   })
 
-  it('is a failure where one after the other ends until the deadline', async () => {
+  it('is a failure if one after the other ends until the deadline', async () => {
     areNewOnesBroken = true
     const fromMs = simulation.nowMs
     await expect(simulation.complete(() => append({}, 'small', 3000))).rejects.toMatchObject({
@@ -206,7 +206,7 @@ describe('a full volume', () => {
 })
 
 describe('what the master says of a record', () => {
-  it('moves the committed end of its volume where it is committed, and only then', async () => {
+  it('moves the committed end of its volume if it is committed, and only then', async () => {
     const user = {}
     const [first, second] = [await appended(user), await appended(user)]
     first.settle(true)
@@ -215,7 +215,7 @@ describe('what the master says of a record', () => {
     expect(sealed).toEqual([])
   })
 
-  it('ends its volume where the master takes no commit for that, and the next record goes elsewhere', async () => {
+  it('ends its volume if the master takes no commit for that, and the next record goes elsewhere', async () => {
     const user = {}
     const [first, second] = [await appended(user), await appended(user)]
     first.refuse('the volume is sealed')
@@ -289,7 +289,7 @@ describe('volumes with too few copies', () => {
   })
 })
 
-it('says how many copies the next write of any kind gets, and why there is no volume where there is none', async () => {
+it('says how many copies the next write of any kind gets, and why there is no volume if there is none', async () => {
   expect([pool.copiesNow, pool.whyNone]).toEqual([0, null])
   whyNoVolume = new DfsError('INSUFFICIENT_SPACE', 'the disk is full')
   pool.prepare()

@@ -1,4 +1,4 @@
-/** What a server has seen of the master is on its disk soon: in a record where one comes, beside the logs where none does. */
+/** What a server has seen of the master is on its disk soon: in a record if one comes, beside the logs if none does. */
 import { silentLog, utf8 } from '@dfs/core'
 import { crc32 } from '@dfs/node-runtime'
 import { type Epoch } from '@dfs/protocol'
@@ -122,7 +122,7 @@ it('is in no hurry with what it hears after all that clients were told is on the
   expect(identity.writtenEpoch!.sequence).toBe(12)
 })
 
-it('tries again where the disk did not take it', async () => {
+it('tries again if the disk did not take it', async () => {
   node.disk.faultHook = ({ kind }) => (kind === 'append' ? { kind: 'error', error: 'full' } : null)
   await simulation.complete(() => answer(11, { toClient: true }))
   await pass(1000)

@@ -27,7 +27,7 @@ export class ByteBudget {
     assert(this.#usedBytes >= 0, 'more was given back than taken')
   }
 
-  /** Takes `bytes` before they are held; false, and nothing taken, where they do not fit. */
+  /** Takes `bytes` before they are held; false, and nothing taken, if they do not fit. */
   take(bytes: number): boolean {
     if (this.#usedBytes + bytes > this.#bytesMax) return false
     this.#usedBytes += bytes

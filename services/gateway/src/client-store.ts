@@ -40,5 +40,5 @@ function indexOfPreferred(servers: readonly ServerView[]): number | null {
   return index === -1 ? null : index
 }
 
-/** 0 where the address names none, which then is the scheme's. */
+/** 0 if the address names none, which then is the scheme's. */
 const portOf = ({ url }: ServerView): number => (URL.canParse(url) ? Number(new URL(url).port) : 0)

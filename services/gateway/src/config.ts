@@ -21,7 +21,7 @@ export interface GatewayConfig {
   readonly release: ReleaseRule
   /** The IPv4 address or name that clients are sent to. Null: the one on which they asked. */
   readonly advertisedHost: string | null
-  /** The ports as clients see them, where they are published under other numbers; in the order of `chunkPorts`. */
+  /** The ports as clients see them, if they are published under other numbers; in the order of `chunkPorts`. */
   readonly advertisedChunkPorts: readonly number[] | null
   readonly advertisedReleasePort: number | null
   readonly connectionsMax: number

@@ -55,7 +55,7 @@ export interface FileContext {
 
 /**
  * Carries a request out and sends its one reply. `incoming` is the body of a WRITE_FILE_LEN, of which the store may leave
- * a part unread. Resolves to the token that was sent, null where it was content. Throws {@link BrokenReplyError} where a reply broke off midway.
+ * a part unread. Resolves to the token that was sent, null if it was content. Throws {@link BrokenReplyError} if a reply broke off midway.
  */
 export async function answerFile(
   request: FileRequest,
@@ -70,12 +70,12 @@ export async function answerFile(
   return token
 }
 
-/** What is thrown where a client has got a part of a reply and cannot get the rest: the connection must break. */
+/** What is thrown if a client has got a part of a reply and cannot get the rest: the connection must break. */
 export class BrokenReplyError extends Error {
   override readonly name = 'BrokenReplyError'
 }
 
-/** The token to answer, or null where the reply was sent already. */
+/** The token to answer, or null if the reply was sent already. */
 async function carryOut(
   request: FileRequest,
   ending: LineEnding,

@@ -30,7 +30,7 @@ export interface GatewayPorts {
 }
 
 export interface Gateway {
-  /** Opens all ports, or none: rejects where one is taken. */
+  /** Opens all ports, or none: rejects if one is taken. */
   start(): Promise<GatewayPorts>
   /** Answers what was received, then resets every connection; those that take too long at the deadline. Idempotent. */
   close(): Promise<void>

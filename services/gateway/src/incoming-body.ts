@@ -47,7 +47,7 @@ export class IncomingBody {
   }
 
   /**
-   * A large body as it comes. Its stream fails as {@link gather} does, and with TOO_BUSY where the client sends so slowly that
+   * A large body as it comes. Its stream fails as {@link gather} does, and with TOO_BUSY if the client sends so slowly that
    * its place went to somebody else: less than a piece in the time that places are lent for.
    */
   stream(place: Place): LineContent {

@@ -72,7 +72,7 @@ export class LineConnection {
     this.#outbox = new Outbox(socket, clock, this.#inbox.gone)
   }
 
-  /** Resolves when the connection needs nothing more of the gateway. Rejects only where the program is wrong. */
+  /** Resolves when the connection needs nothing more of the gateway. Rejects only if the program is wrong. */
   async run(): Promise<void> {
     const { socket, log } = this.#options
     try {

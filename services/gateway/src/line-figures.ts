@@ -12,7 +12,7 @@ export class LineFigures {
   receivedBytes = 0
   sentBytes = 0
 
-  /** `token` is what was answered; null where the answer was content, or anything else that was asked for. */
+  /** `token` is what was answered; null if the answer was content, or anything else that was asked for. */
   note(verb: string, token: string | null, seconds: number): void {
     this.requests.note(verb, token === null || GOOD.has(token) ? 'ok' : token, seconds)
   }

@@ -19,7 +19,7 @@ export interface Advertised {
 }
 
 export interface MasterContext {
-  /** Which chunk server is preferred, counted from 0; null where there is none. Rejects in time where nobody answers. */
+  /** Which chunk server is preferred, counted from 0; null if there is none. Rejects in time if nobody answers. */
   readonly findPrimary: () => Promise<number | null>
   readonly advertised: Advertised
   /** The address on which this client asked. */

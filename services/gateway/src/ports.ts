@@ -15,19 +15,19 @@ export interface LineContent {
 export interface LineStore {
   /** Creates the file, or gives an existing one a new version. */
   overwrite(path: FilePath, content: Uint8Array, signal: AbortSignal): Promise<void>
-  /** A new version of an existing file; PRECONDITION_FAILED where there is none. It stores all of a stream or nothing. */
+  /** A new version of an existing file; PRECONDITION_FAILED if there is none. It stores all of a stream or nothing. */
   write(path: FilePath, content: LineContent, signal: AbortSignal): Promise<void>
   /** FILE_NOT_FOUND. The caller reads `body` to its end, or cancels. */
   read(path: FilePath, signal: AbortSignal): Promise<StoredFile>
   /** FILE_NOT_FOUND. */
   remove(path: FilePath, signal: AbortSignal): Promise<void>
-  /** Which of the chunk servers, counted from 0, is preferred now; null where there is none. */
+  /** Which of the chunk servers, counted from 0, is preferred now; null if there is none. */
   primary(signal: AbortSignal): Promise<number | null>
 }
 
 export interface StoredFile {
   readonly size: number
-  /** Can be read once; fails where the rest cannot be had. */
+  /** Can be read once; fails if the rest cannot be had. */
   readonly body: AsyncIterable<Uint8Array>
   /** Lets the connection to the store go while nobody reads; reading on takes another one, to the same version. */
   pause(): void
@@ -76,5 +76,5 @@ export interface Listener {
   close(): Promise<void>
 }
 
-/** Starts listening. Rejects where the port is taken or not allowed. */
+/** Starts listening. Rejects if the port is taken or not allowed. */
 export type Listen = (options: ListenOptions) => Promise<Listener>

@@ -38,7 +38,7 @@ export const GatewayServiceConfig = Type.Object({
   ),
   lineAdvertisedChunkPorts: Type.Array(Type.String(), {
     default: [],
-    description: 'The chunk ports as clients see them, in the same order, where they are others.',
+    description: 'The chunk ports as clients see them, in the same order, if they are others.',
   }),
   lineAdvertisedReleasePort: Type.Optional(Port({ description: 'The same for `DFS_LINE_RELEASE_PORT`.' })),
   ...LOG_SETTINGS,

@@ -8,9 +8,9 @@ import { type Clock, InvariantError, type Log, withDeadline } from '@dfs/core'
 import { type Readiness } from '@dfs/protocol'
 
 export interface StorageWatchOptions {
-  /** Whether the cluster is ready: what is missing all the same, or null; rejects where it is not. */
+  /** Whether the cluster is ready: what is missing all the same, or null; rejects if it is not. */
   readonly askReady: (signal: AbortSignal) => Promise<string | null>
-  /** Rejects where the cluster cannot be asked; it may be given up after `withinMs`. */
+  /** Rejects if the cluster cannot be asked; it may be given up after `withinMs`. */
   readonly ask: (signal: AbortSignal) => Promise<unknown>
   /** From the end of one question to the next; the first until the cluster was ready. */
   readonly everyMsAtStart: number

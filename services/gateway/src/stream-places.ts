@@ -27,7 +27,7 @@ export class StreamPlaces {
     this.#free = options.places
   }
 
-  /** First come, first served. Throws {@link QueueFullError} where too many wait, unless it `isBack` after it lost its place. */
+  /** First come, first served. Throws {@link QueueFullError} if too many wait, unless it `isBack` after it lost its place. */
   async take(isBack = false): Promise<Place> {
     if (this.#free > 0) {
       this.#free -= 1
@@ -102,7 +102,7 @@ export class Place {
     return this.#isHeld
   }
 
-  /** Idempotent, and nothing where it was lost. */
+  /** Idempotent, and nothing if it was lost. */
   release(): void {
     if (!this.#isHeld) return
     this.#isHeld = false

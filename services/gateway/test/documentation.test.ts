@@ -1,4 +1,4 @@
-/** The sessions in the documentation, typed as they stand: with nc where it is installed, else with what acts like it. */
+/** The sessions in the documentation, typed as they stand: with nc if it is installed, else with what acts like it. */
 import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'

@@ -10,7 +10,7 @@ const load = (env: Readonly<Record<string, string>>) =>
   )
 
 describe('the configuration', () => {
-  it('is the default where nothing but the master is named', () => {
+  it('is the default if nothing but the master is named', () => {
     expect(load({})).toEqual(GATEWAY_DEFAULTS)
   })
 

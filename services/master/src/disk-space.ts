@@ -12,7 +12,7 @@ const AGAIN_BYTES = 16 * MIB
 /** Registrations, seals and reports of some minutes. */
 const NEEDED_BYTES = 4 * MIB
 
-/** To be called before the database is opened, which writes: frees the reserve where little else is free. */
+/** To be called before the database is opened, which writes: frees the reserve if little else is free. */
 export async function makeRoomToStart(disk: Disk): Promise<void> {
   const { freeBytes } = await disk.space()
   if (freeBytes < RESERVE_BYTES) await giveUpReserve(disk)

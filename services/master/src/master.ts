@@ -42,11 +42,11 @@ export interface Master {
   readiness(): Promise<Readiness>
   /** What its background work does at the moment. */
   workers(): readonly WorkerStatus[]
-  /** Where to send the next content request: coordinators that are alive and answer take turns. Null where none is. */
+  /** Where to send the next content request: coordinators that are alive and answer take turns. Null if none is. */
   redirectTarget(): Promise<ServerInfo | null>
   /** Has a chunk server carry out a client's write: `FileService.write`, through here. */
   write(request: WriteRequest, body: BodySource, context: RequestContext): Promise<WriteReply>
-  /** The coordinator to name when asked for one. Null where no server is alive. */
+  /** The coordinator to name when asked for one. Null if no server is alive. */
   preferredCoordinator(): ServerInfo | null
   /** All chunk servers that ever registered, with their addresses. */
   servers(): readonly ServerInfo[]

@@ -49,13 +49,13 @@ export const COMMIT_QUEUE_MAX = 4096
 export const LOOKUP_QUEUE_MAX = 16_384
 
 /**
- * Bodies that the master passes on at once; beyond it a slow client loses its place or, where there is none, the answer is
+ * Bodies that the master passes on at once; beyond it a slow client loses its place or, if there is none, the answer is
  * TOO_BUSY, before the body is asked for. Each holds up to half a MiB here: what has come and is not sent, and what is kept to
  * begin anew.
  */
 export const PASSED_BODIES_MAX = 64
 
-/** Throws InvariantError where settings contradict each other. */
+/** Throws InvariantError if settings contradict each other. */
 export function checkSettings({ cluster, liveness }: MasterSettings): void {
   assert(cluster.minReplicas >= 1 && cluster.minReplicas <= cluster.replicas, 'minReplicas is 1 to replicas')
   assert(cluster.replicas <= 9, 'a volume has at most 9 copies')

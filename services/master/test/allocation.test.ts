@@ -91,7 +91,7 @@ describe('volumes that are asked for', () => {
     expect([1, 2, 3, 4].map((index) => later.get(idOf(index)))).toEqual([5, 5, 5, 5])
   })
 
-  it('have fewer copies where fewer servers can be had, as few as are allowed, and no fewer', async () => {
+  it('have fewer copies if fewer servers can be had, as few as are allowed, and no fewer', async () => {
     const [, a, b, c] = bench.servers.map(({ server }) => server)
     const [order] = await allocate({ unreachable: [a!, b!, c!] })
     expect(order!.replicas.map(({ server }) => server)).toEqual([idOf(0), idOf(4)])
@@ -134,7 +134,7 @@ describe('nothing is made', () => {
     expect(await bench.store.openVolumeCounts()).toEqual(new Map())
   })
 
-  it('where a volume of the request has no set: all of it is refused', async () => {
+  it('if a volume of the request has no set: all of it is refused', async () => {
     for (const index of [1, 2, 3, 4]) say(index, { freeBytes: 0 })
     expect(await codeOf({ count: 3 })).toBe('INSUFFICIENT_SPACE')
     expect(await bench.store.openVolumeCounts()).toEqual(new Map())
@@ -162,7 +162,7 @@ describe('a seal on request', () => {
     expect(await bench.outcome(bench.write('/b', bench.chunk(order!, 10)))).toBe('VOLUME_SEALED')
   })
 
-  it('is refused where there is no such volume', async () => {
+  it('is refused if there is no such volume', async () => {
     await expect(allocation.seal(4711, 'test')).rejects.toMatchObject({ code: 'VOLUME_NOT_FOUND' })
   })
 })

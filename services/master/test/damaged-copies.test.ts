@@ -69,7 +69,7 @@ describe('a report of damage', () => {
     }
   })
 
-  it('is refused where that server has no copy', async () => {
+  it('is refused if that server has no copy', async () => {
     const b = await start()
     const { order } = await sealedVolume(b)
     const damage = { volume: order.volume, server: 99, offset: 0, recordSize: 1 }

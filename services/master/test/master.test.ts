@@ -190,7 +190,7 @@ describe('volumes', () => {
     await expect(b.allocate(4711)).rejects.toMatchObject({ code: 'UNKNOWN_SERVER' })
   })
 
-  it('are refused where too few servers can be reached', async () => {
+  it('are refused if too few servers can be reached', async () => {
     const b = await start()
     const [s0, s1] = await b.registerAll(2)
     await expect(b.allocate(s0!, 1, [s1!])).rejects.toMatchObject({ code: 'COPY_ERROR' })
@@ -200,7 +200,7 @@ describe('volumes', () => {
 })
 
 describe('the namespace of the master itself', () => {
-  it('walks before a rename where what is known stands in its way, and decides in the commit', async () => {
+  it('walks before a rename if what is known stands in its way, and decides in the commit', async () => {
     const b = await start()
     const { namespace } = b.master
     const execute = (command: object) => namespace.execute(command as CommandBody, context)

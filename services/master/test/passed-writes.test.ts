@@ -89,7 +89,7 @@ describe('an attempt that is settled', () => {
     expect(await settled).toEqual({ command, success: success(5) })
   })
 
-  it('has written nothing where the commit was refused, and may try again only before', async () => {
+  it('has written nothing if the commit was refused, and may try again only before', async () => {
     const passed = new PassedWrites(EPOCH)
     const ticket = passed.open()
     const sealed = failure('VOLUME_SEALED', 'sealed')
@@ -98,7 +98,7 @@ describe('an attempt that is settled', () => {
     expect(await passed.settle(ticket)).toMatchObject({ success: { operation: 6 } })
   })
 
-  it('is unknown where the store itself has failed, but not where it took nothing', async () => {
+  it('is unknown if the store itself has failed, but not if it took nothing', async () => {
     const passed = new PassedWrites(EPOCH)
     const [failed, refused] = [passed.open(), passed.open()]
     const busy = new DfsError('TOO_BUSY', 'full')

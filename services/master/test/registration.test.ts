@@ -56,7 +56,7 @@ describe('registration', () => {
     expect((await b.store.servers()).length).toBe(2)
   })
 
-  it('serves nobody on a restored backup, where that shows soon after the start (R6)', async () => {
+  it('serves nobody on a restored backup, if that shows soon after the start (R6)', async () => {
     const b = await start()
     const [s0] = await b.registerAll(2)
     const seenEpoch = { ...b.store.epoch(), counter: 9 }

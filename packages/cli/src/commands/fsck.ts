@@ -29,7 +29,7 @@ export const fsck: Command = {
   description: [
     'Without --offline the servers of a running cluster read every block that they have, at a bounded rate; what is damaged is mended from other copies as it is found. The check goes on when this program is interrupted; starting it again joins it.',
     'With --offline, DIR is the data directory of a cluster that does not run. The log of the metadata and its structures are checked first, and its books are balanced. Every record that a file refers to is read in every copy and compared with the metadata, and copies are compared with each other. Records that were acknowledged, as others say, and that the metadata lacks are named. Nothing is changed.',
-    'Ends with 0 where all is well, 1 where something was found or a server could not be asked, 2 where the check could not be made.',
+    'Ends with 0 if all is well, 1 if something was found or a server could not be asked, 2 if the check could not be made.',
   ],
   options: { offline: { summary: 'Check the data directory DIR of a stopped cluster.' } },
   async run(context, { operands, flags }) {
@@ -47,7 +47,7 @@ export const fsck: Command = {
   },
 }
 
-/** Where nobody reads the report any more, the exit code still is the verdict. */
+/** If nobody reads the report any more, the exit code still is the verdict. */
 async function tell(output: Output, value: unknown, text: () => string): Promise<void> {
   await output.result(value, text).catch((error: unknown) => {
     if (!(error instanceof ReaderGoneError)) throw error
@@ -91,7 +91,7 @@ function textOfCheck(check: CopyCheck, shown: Shown): string {
   const verdict =
     damaged === 0
       ? 'No damage was found.'
-      : `${formatCount(damaged, 'range')} damaged; mended where another copy is right: see "dfs status" and the logs.`
+      : `${formatCount(damaged, 'range')} damaged; mended if another copy is right: see "dfs status" and the logs.`
   return [columns([['server', 'state', 'copies', 'read', 'damaged'], ...rows]), verdict].join('\n')
 }
 

@@ -16,8 +16,8 @@ export const get: Command = {
   operandsMax: 2,
   summary: 'Fetch a file, or a tree with -r.',
   description: [
-    'The file REMOTE is written to LOCAL, or into LOCAL where that is a directory or ends with "/". LOCAL may be "-": standard output.',
-    'With -r the content of the directory REMOTE becomes the content of LOCAL itself, which is made if needed; where LOCAL ends with "/" the tree keeps its own name inside of it. What LOCAL holds already stays, files and links of the same name are replaced.',
+    'The file REMOTE is written to LOCAL, or into LOCAL if that is a directory or ends with "/". LOCAL may be "-": standard output.',
+    'With -r the content of the directory REMOTE becomes the content of LOCAL itself, which is made if needed; if LOCAL ends with "/" the tree keeps its own name inside of it. What LOCAL holds already stays, files and links of the same name are replaced.',
     'Inside of a local tree links are never followed: a directory that turns out to be a link is refused, and so is all that would be written below it.',
     'Each file is written under a temporary name (.dfs-*.part) and renamed when it is whole: an interrupted get leaves no half file under its final name. What cannot be written is left out with a message; the rest of the tree is fetched, and the exit code is then 1.',
   ],

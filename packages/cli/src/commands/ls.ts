@@ -12,7 +12,7 @@ export const ls: Command = {
   operandsMax: 1,
   summary: 'List a directory, the root by default.',
   description: [
-    'Entries come in order of their names, one a line; a directory has a "/" at its end. Where PATH is a file or a link, it is listed itself.',
+    'Entries come in order of their names, one a line; a directory has a "/" at its end. If PATH is a file or a link, it is listed itself.',
     'On a terminal, and in every message, what turns the direction of writing in a name, what is invisible and what is a control character is shown as its number, for example \\u{202e} or \\x1b. To a file or another program names go exactly as they are; --json has them exactly in any case.',
     'With -l each line begins with the kind ("d" directory, "l" link, "-" file, "-x" executable file), the size in bytes, and the time of the last change in UTC.',
   ],

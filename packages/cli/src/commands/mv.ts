@@ -11,7 +11,7 @@ export const mv: Command = {
   operandsMax: 2,
   summary: 'Rename a file, link or directory.',
   description: [
-    'One atomic step, whatever the size. FROM gets the name TO; where TO ends with "/", it keeps its own name inside of that directory. A file or link at the target is replaced and goes to the trash.',
+    'One atomic step, whatever the size. FROM gets the name TO; if TO ends with "/", it keeps its own name inside of that directory. A file or link at the target is replaced and goes to the trash.',
   ],
   options: {},
   async run({ client, output, signal }, { operands }) {

@@ -18,7 +18,7 @@ export const put: Command = {
   operandsMax: Infinity,
   summary: 'Store files, or trees with -r.',
   description: [
-    'LOCAL is stored under the name REMOTE. Where REMOTE ends with "/", or several LOCAL are given, each keeps its own name inside of that directory; so does a single file where REMOTE turns out to be a directory. Missing directories are made.',
+    'LOCAL is stored under the name REMOTE. If REMOTE ends with "/", or several LOCAL are given, each keeps its own name inside of that directory; so does a single file if REMOTE turns out to be a directory. Missing directories are made.',
     'With -r the content of the directory LOCAL becomes the content of REMOTE itself: "put -r photos /photos" may be repeated and gives the same tree. What REMOTE holds already stays, files of the same name are replaced.',
     'LOCAL itself may be a link, which is followed; with -r it is stored as a link. It may be a pipe or a device, which is read to its end: "put <(command) /name" and "put /dev/fd/3 /name" store the bytes, with -r too. LOCAL may be "-", or /dev/stdin: standard input, of any length, stored under the name REMOTE.',
     'Inside of a tree links are stored as links and never followed. The executable bit is kept. Sockets, pipes and devices in there, names that are not UTF-8, and what cannot be read are left out with a message each; the rest is stored, and the exit code is then 1.',

@@ -13,7 +13,7 @@ export const workers: Command = {
   summary: 'Show what the nodes do in the background.',
   description: [
     'Every node is asked: the master and each chunk server. One that does not answer is shown with the reason, and the exit code is then 1.',
-    'What a worker counts is bytes where it reads copies, and otherwise things: volumes, copies.',
+    'What a worker counts is bytes if it reads copies, and otherwise things: volumes, copies.',
   ],
   options: {},
   async run({ client, output, signal }) {

@@ -29,7 +29,7 @@ export class CheckedMetadata implements Disposable {
     this.#scratch = scratch
   }
 
-  /** Throws UNAVAILABLE where the database is of an unknown schema, and what SQLite throws where it cannot read it at all. */
+  /** Throws UNAVAILABLE if the database is of an unknown schema, and what SQLite throws if it cannot read it at all. */
   static async open(directory: string, findings: Findings): Promise<CheckedMetadata> {
     const state = await inspect(directory)
     if (state.kind === 'damaged') findings.add('log-damaged', LOG, describe(state))

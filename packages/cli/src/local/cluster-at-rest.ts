@@ -17,7 +17,7 @@ export interface CheckOptions {
   readonly signal: AbortSignal
 }
 
-/** Throws INVALID_REQUEST where there is no cluster in `directory`, UNAVAILABLE while it runs or cannot be read. */
+/** Throws INVALID_REQUEST if there is no cluster in `directory`, UNAVAILABLE while it runs or cannot be read. */
 export async function checkDataDirectory(directory: string, options: CheckOptions): Promise<Report> {
   const metadata = join(directory, 'master', DATABASE)
   if (!existsSync(metadata)) {
@@ -56,7 +56,7 @@ const chunkServersIn = (directory: string): string[] =>
     .filter((name) => IDENTITY_FILES.some((file) => existsSync(join(directory, name, file))))
     .sort()
 
-/** Takes a lock of the launcher's or the master's; null where there is no such file. */
+/** Takes a lock of the launcher's or the master's; null if there is no such file. */
 function lockFile(path: string): DatabaseSync | null {
   if (!existsSync(path)) return null
   const database = new DatabaseSync(path, { timeout: 0 })

@@ -9,7 +9,7 @@ export interface Conversation {
   readonly signal: AbortSignal
 }
 
-/** Whether the word was typed. Throws UsageError where nobody can be asked. */
+/** Whether the word was typed. Throws UsageError if nobody can be asked. */
 export async function typesWord(
   word: string,
   question: string,

@@ -48,7 +48,7 @@ export async function landLink(path: string, target: string, random: Random): Pr
   }
 }
 
-/** Takes a temporary file away after a failure, which is what the user hears of even where this fails as well. */
+/** Takes a temporary file away after a failure, which is what the user hears of even if this fails as well. */
 async function discard(temporary: string): Promise<void> {
   await rm(temporary, { force: true }).catch((error: unknown) => {
     if (!isLocalError(error)) throw error

@@ -21,8 +21,8 @@ export interface LineConversationOptions {
 const HISTORY_LINES_MAX = 1000
 
 /**
- * Resolves when both sides have ended the conversation. Rejects with UNAVAILABLE where nobody answers or the connection
- * breaks, and with the error of the system where input or output does.
+ * Resolves when both sides have ended the conversation. Rejects with UNAVAILABLE if nobody answers or the connection
+ * breaks, and with the error of the system if input or output does.
  */
 export async function runLineConversation(options: LineConversationOptions): Promise<void> {
   const { host, port, signal, stdin, stdout } = options

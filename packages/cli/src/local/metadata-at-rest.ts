@@ -57,7 +57,7 @@ export class MetadataAtRest implements Disposable {
     this.facts = parts.facts
   }
 
-  /** Throws INVALID_REQUEST where no metadata is, UNAVAILABLE while a master runs on it. */
+  /** Throws INVALID_REQUEST if there is no metadata, UNAVAILABLE while a master runs on it. */
   static async open(directory: string): Promise<MetadataAtRest> {
     if (!existsSync(join(directory, DATABASE))) {
       throw new DfsError(

@@ -21,7 +21,7 @@ export interface LocalFile {
 }
 
 export interface LocalFileOptions {
-  /** Whether a link is followed: only where the user has named it. */
+  /** Whether a link is followed: only if the user has named it. */
   readonly isNamed: boolean
   readonly onBytes: (count: number) => void
 }

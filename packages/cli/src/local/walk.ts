@@ -13,7 +13,7 @@ export type LocalEntry =
   /** Cannot be stored; `reason` says why. */
   | { readonly kind: 'skipped'; readonly path: string; readonly reason: unknown }
 
-/** The target of a link; rejects where it is not UTF-8. */
+/** The target of a link; rejects if it is not UTF-8. */
 export async function linkTarget(path: string): Promise<string> {
   return fromUtf8(await readlink(path, { encoding: 'buffer' }))
 }

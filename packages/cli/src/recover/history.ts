@@ -14,10 +14,10 @@ import {
 
 /** A server that the metadata, or another server, knows. */
 export interface KnownServer {
-  /** Null where the metadata does not know it. */
+  /** Null if the metadata does not know it. */
   readonly id: number | null
   readonly name: string
-  /** Null where only another server has told of it. */
+  /** Null if only another server has told of it. */
   readonly diskUid: string | null
   readonly internalAddress: string
 }
@@ -41,14 +41,14 @@ export interface HistoryPlan {
   /** What the new history begins with, but for its nonce. */
   readonly counter: number
   readonly sequence: number
-  /** The most that any server has seen; null where none has seen more than the metadata has. */
+  /** The most that any server has seen; null if none has seen more than the metadata has. */
   readonly newestSeen: Epoch | null
   /** Transactions that servers have seen and the metadata lacks, as far as numbers tell. */
   readonly missingTransactions: number
   readonly givenUp: readonly KnownServer[]
 }
 
-/** Throws UNAVAILABLE or WRONG_CLUSTER, with what to do, where no new history may begin. */
+/** Throws UNAVAILABLE or WRONG_CLUSTER, with what to do, if no new history may begin. */
 export function planHistory({ clusterId, own, answered, silent, lost }: Inquiry): HistoryPlan {
   for (const { server, testimony } of answered) {
     if (testimony.clusterId !== null && testimony.clusterId !== clusterId) {

@@ -62,7 +62,7 @@ export async function askAll(transport: Transport, known: readonly KnownServer[]
   }
   const silent = known.filter(({ diskUid }) => diskUid === null || !answered.has(diskUid))
   const ids = new Set(known.map(({ id }) => id))
-  // Where the metadata knows a server, its disk decides; these joined after the metadata was copied.
+  // If the metadata knows a server, its disk decides; these joined after the metadata was copied.
   const joined = [...unanswered.values()].filter(({ id, diskUid }) => diskUid === null && !ids.has(id))
   const unknown = joined.map((server) => ({ ...server, id: null }))
   return { answered: [...answered.values()], silent: [...silent, ...unknown] }

@@ -90,7 +90,7 @@ function sent(field: string | undefined, path: string, { file, headers }: Sendin
   }
 }
 
-/** Null for the whole file; empty where there is nothing to send. */
+/** Null for the whole file; empty if there is nothing to send. */
 function rangeOf(field: string | undefined, size: number): { start: number; end: number } | null {
   const [, first = '', last = ''] = /^bytes=([0-9]*)-([0-9]*)$/.exec(field ?? '') ?? []
   if (first === '') return last === '' ? null : { start: Math.max(0, size - Number(last)), end: size }

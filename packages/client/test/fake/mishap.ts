@@ -5,7 +5,7 @@ import { type ErrorCode } from '@dfs/protocol'
 /**
  * `refuse`: an error of the catalogue instead of the answer. `cut-unread`: the connection is reset before the body is read.
  * `cut-answer`: the change is made, then the connection is reset. `cut-body`: it is reset after that many bytes of the
- * answer's body, or of the request's where it is a PUT. `corrupt`: the first byte of the answer's body is another one. `stall`: `stalled` is called after that many bytes of the answer's body, with 0 before its head, with a function that lets it go on.
+ * answer's body, or of the request's if it is a PUT. `corrupt`: the first byte of the answer's body is another one. `stall`: `stalled` is called after that many bytes of the answer's body, with 0 before its head, with a function that lets it go on.
  */
 export type Mishap =
   | { readonly kind: 'refuse'; readonly code: ErrorCode; readonly retryAfterSeconds?: number }

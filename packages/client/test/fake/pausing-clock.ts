@@ -1,4 +1,4 @@
-/** A client's time: its pauses between attempts pass by themselves, its deadlines only where a test says so. */
+/** A client's time: its pauses between attempts pass by themselves, its deadlines only if a test says so. */
 import { ManualClock } from '@dfs/core/testing'
 
 /** Above every pause, below every deadline. */

@@ -102,7 +102,7 @@ export class FakeTree {
     if (entry.kind !== 'directory') throw new DfsError('NOT_A_DIRECTORY', path)
   }
 
-  /** What comes after `after` in the order of listings; all of it where that is null. */
+  /** What comes after `after` in the order of listings; all of it if that is null. */
   list(path: string, recursive: boolean, after: string | null = null): ListedEntry[] {
     this.directory(path)
     const prefix = path === '/' ? '/' : `${path}/`
@@ -121,7 +121,7 @@ export class FakeTree {
     return { ...entry, path, modifiedMs: MODIFIED_MS }
   }
 
-  /** Throws NOT_A_DIRECTORY where there is something else on the way. */
+  /** Throws NOT_A_DIRECTORY if there is something else on the way. */
   at(path: string): FakeEntry | undefined {
     for (let above = parentOf(path); above !== '/'; above = parentOf(above)) {
       const entry = this.entries.get(above)

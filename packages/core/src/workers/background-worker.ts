@@ -25,7 +25,7 @@ export interface BackgroundWorker {
   /** In its lane those with a lower number go first, equal ones take turns. */
   readonly priority: number
   readonly unit: 'bytes' | 'items'
-  /** How far it is with what it has before it; null where it cannot say, or has nothing. */
+  /** How far it is with what it has before it; null if it cannot say, or has nothing. */
   progress(): WorkerProgress | null
   /**
    * Does at most about `budget`. What can be expected to fail is the worker's to handle; what it throws is a bug and ends the

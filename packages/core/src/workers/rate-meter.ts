@@ -7,7 +7,7 @@ export class RateMeter {
   readonly #clock: Clock
   #sinceMs: number
   #count = 0
-  /** Of the window before; null where there was none. */
+  /** Of the window before; null if there was none. */
   #before: number | null = null
 
   constructor(clock: Clock) {
@@ -25,7 +25,7 @@ export class RateMeter {
     return elapsedMs === 0 ? 0 : ((this.#count + (this.#before ?? 0)) * 1000) / elapsedMs
   }
 
-  /** Begins a new window where the last one is over; how old the present one is. */
+  /** Begins a new window if the last one is over; how old the present one is. */
   #turn(): number {
     const elapsedMs = this.#clock.monotonicMs() - this.#sinceMs
     if (elapsedMs < WINDOW_MS) return elapsedMs

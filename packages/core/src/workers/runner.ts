@@ -48,7 +48,7 @@ export class Runner {
     return this.#lanes.flatMap((lane) => lane.statuses())
   }
 
-  /** From its next step on it does nothing; false where there is no such worker. */
+  /** From its next step on it does nothing; false if there is no such worker. */
   pause(name: string): boolean {
     return this.#with(name, (lane) => lane.setPaused(name, true))
   }

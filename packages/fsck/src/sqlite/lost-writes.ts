@@ -1,4 +1,4 @@
-/** Which files a database has that an earlier state of it had not: what is lost where the later one cannot be kept. */
+/** Which files a database has that an earlier state of it had not: what is lost if the later one cannot be kept. */
 import { type Query } from './query.ts'
 
 /** Where a state of the database stands. */

@@ -1,6 +1,6 @@
 /**
  * One call from its start to its answer. It settles once, by whatever comes first: the answer, an error, the deadline or
- * the caller's signal; what comes later is dropped, with the connection where the answer was still to come.
+ * the caller's signal; what comes later is dropped, with the connection if the answer was still to come.
  */
 import { type CallOptions, TransportError, type WireReply, type WireRequest } from '@dfs/core'
 import { FRAME, FrameError } from './frame.ts'
@@ -18,7 +18,7 @@ export interface Exchange {
   readonly isSettled: boolean
   /** Sends the request. From here on it may be carried out. */
   begin(line: Line): void
-  /** The peer asks for more of a stream. Throws {@link FrameError} where there is none. */
+  /** The peer asks for more of a stream. Throws {@link FrameError} if there is none. */
   onCredit(bytes: number): void
   /** The answer has come. Returns whether the connection can take another exchange. */
   succeed(reply: WireReply): boolean

@@ -39,7 +39,7 @@ export class CallProof {
     return { nonce, proof: `${nonce}.${this.#mac('offer', nonce)}` }
   }
 
-  /** The caller's nonce out of its first word, or null where it does not know the key. */
+  /** The caller's nonce out of its first word, or null if it does not know the key. */
   acceptOffer(proof: string | undefined): string | null {
     return this.#nonceOf(proof, (nonce) => this.#mac('offer', nonce))
   }
@@ -50,7 +50,7 @@ export class CallProof {
     return { nonce, proof: `${nonce}.${this.#mac('answer', callerNonce, nonce)}` }
   }
 
-  /** The peer's nonce out of its answer, or null where it does not know the key. */
+  /** The peer's nonce out of its answer, or null if it does not know the key. */
   acceptAnswer(callerNonce: string, proof: string | undefined): string | null {
     return this.#nonceOf(proof, (nonce) => this.#mac('answer', callerNonce, nonce))
   }

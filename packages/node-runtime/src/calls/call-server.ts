@@ -52,7 +52,7 @@ export interface CallServerOptions {
   readonly log: Log
 }
 
-/** What is answered: calls, and streamed calls where there are any. */
+/** What is answered: calls, and streamed calls if there are any. */
 export interface Served {
   readonly handler: WireHandler
   readonly routes: readonly string[]
@@ -86,7 +86,7 @@ export class CallServer implements TransportServer {
     this.#server.on('upgrade', (request, socket, first) => this.#upgrade(request, socket, first))
   }
 
-  /** Resolves when calls are accepted; rejects where the address cannot be listened on. */
+  /** Resolves when calls are accepted; rejects if the address cannot be listened on. */
   static async listen(options: CallServerOptions, served: Served): Promise<CallServer> {
     const server = new CallServer(options, served)
     const { promise, resolve, reject } = Promise.withResolvers<void>()
@@ -215,7 +215,7 @@ export class CallServer implements TransportServer {
 
   #handle(request: WireRequest, stream: InboundBody | null): Promise<WireReply> {
     if (stream === null) return this.#handler(request)
-    assert(this.#streams !== null, 'a streamed call is admitted only where they are served')
+    assert(this.#streams !== null, 'a streamed call is admitted only if they are served')
     return this.#streams.handler({ ...request, stream, signal: stream.signal })
   }
 

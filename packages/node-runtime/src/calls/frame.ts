@@ -62,7 +62,7 @@ export interface FrameHead {
 export interface FrameSink {
   /** A frame begins; false drops its body as it comes. May throw {@link FrameError}. */
   onHead(frame: FrameHead): boolean
-  /** It is complete; `body` is empty where it was dropped. */
+  /** It is complete; `body` is empty if it was dropped. */
   onEnd(body: Uint8Array[]): void
 }
 

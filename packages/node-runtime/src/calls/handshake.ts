@@ -30,7 +30,7 @@ export interface Opened {
   readonly first: Uint8Array
 }
 
-/** Thrown where the peer is a node that refuses: its answer is the answer to whoever wanted to call. */
+/** Thrown if the peer is a node that refuses: its answer is the answer to whoever wanted to call. */
 export class RefusedError extends Error {
   override readonly name = 'RefusedError'
   readonly reply: WireReply

@@ -65,7 +65,7 @@ export class InboundBody implements ByteSource {
     }
   }
 
-  /** Throws {@link FrameError} where the caller has sent another number of bytes than have come. */
+  /** Throws {@link FrameError} if the caller has sent another number of bytes than have come. */
   end(sentBytes: number): void {
     if (this.#state !== 'open' || sentBytes !== this.#receivedBytes) {
       throw new FrameError(`the end of a stream of ${sentBytes} bytes after ${this.#receivedBytes}`)

@@ -51,7 +51,7 @@ export class NodeTransport implements Transport, AsyncDisposable {
     return this.#client.stream(address, request, options)
   }
 
-  /** Once only. Rejects where the port is taken. */
+  /** Once only. Rejects if the port is taken. */
   async serve(
     handler: WireHandler,
     routes: readonly string[],

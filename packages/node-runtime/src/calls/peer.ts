@@ -1,6 +1,6 @@
 /**
  * The connections to one peer. A call takes the connection that was used last, so that those which the load no longer needs
- * close by themselves; where all are busy it opens another, up to a limit, and waits for whichever is ready first.
+ * close by themselves; if all are busy it opens another, up to a limit, and waits for whichever is ready first.
  */
 import { TransportError } from '@dfs/core'
 import { CallConnection } from './call-connection.ts'

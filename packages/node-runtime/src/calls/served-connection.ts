@@ -38,7 +38,7 @@ export interface Admission {
 interface CallUnderWay {
   readonly head: RequestHead
   readonly admission: Admission | null
-  /** Set where the call is not carried out. */
+  /** Set if the call is not carried out. */
   readonly refusal: DfsError | null
   /** Null for a call without one. */
   readonly stream: InboundBody | null

@@ -27,7 +27,7 @@ export class UnprovenConnections {
     return this.#count
   }
 
-  /** Makes room for it where there is none. */
+  /** Makes room for it if there is none. */
   add(socket: Socket): void {
     const address = socket.remoteAddress ?? ''
     const others = this.#byAddress.get(address) ?? new Map<Socket, number>()

@@ -19,7 +19,7 @@ export interface DirectoryLock extends AsyncDisposable {
   release(): Promise<void>
 }
 
-/** Makes `rootDirectory` where it is missing and locks it. DiskError `exists`: another process uses it. */
+/** Makes `rootDirectory` if it is missing and locks it. DiskError `exists`: another process uses it. */
 export async function lockDirectory(rootDirectory: string): Promise<DirectoryLock> {
   const database = openLocked(rootDirectory)
   const release = async (): Promise<void> => {

@@ -1,4 +1,4 @@
-/** A data directory whose name survives a power cut: the directories above it are synced where it had to be made. */
+/** A data directory whose name survives a power cut: the directories above it are synced if it had to be made. */
 import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 
@@ -8,7 +8,7 @@ export interface DirectoryOptions {
   readonly sync?: (directory: string) => void
 }
 
-/** Makes `directory` and its parents where they are missing; durable on return. */
+/** Makes `directory` and its parents if they are missing; durable on return. */
 export function makeDirectoryDurably(
   directory: string,
   { mode = 0o700, sync = syncDirectory }: DirectoryOptions = {},

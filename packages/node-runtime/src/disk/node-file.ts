@@ -47,7 +47,7 @@ export class NodeFile implements DiskFile {
     this.#sizeBytes = sizeBytes
   }
 
-  /** Takes over `handle`, which is closed again where its size cannot be read. */
+  /** Takes over `handle`, which is closed again if its size cannot be read. */
   static async adopt(name: string, handle: FileHandle, disk: OfTheDisk): Promise<NodeFile> {
     try {
       return new NodeFile(name, handle, (await handle.stat()).size, disk)

@@ -110,7 +110,7 @@ export class LineDecoder {
 
   /**
    * Gives up the message that is coming in, because its memory is needed elsewhere: the rest of it is thrown away, and
-   * `code` is answered at its end. Only where {@link next} has returned null, and never for a body.
+   * `code` is answered at its end. Only if {@link next} has returned null, and never for a body.
    */
   shed(code: ErrorCode): void {
     if (!this.#isDrained || this.#body !== null) return

@@ -41,7 +41,7 @@ export class PendingBytes {
     this.#end += bytes.byteLength
   }
 
-  /** Count of bytes before the next LF, or -1 where none has come. */
+  /** Count of bytes before the next LF, or -1 if none has come. */
   findLineFeed(): number {
     const at = this.#buffer.subarray(0, this.#end).indexOf(LF, Math.max(this.#start, this.#searchedTo))
     this.#searchedTo = at === -1 ? this.#end : at

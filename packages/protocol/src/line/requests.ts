@@ -77,7 +77,7 @@ export function holdsVerb(bytes: Uint8Array): boolean {
 }
 
 /**
- * The number of bytes that a WRITE_FILE_LEN line announces, or null where the line is of another kind. It looks at bytes
+ * The number of bytes that a WRITE_FILE_LEN line announces, or null if the line is of another kind. It looks at bytes
  * alone, so that the body of a line that is refused (its name, its port, not UTF-8) is never taken for messages.
  */
 export function announcedSize(line: Uint8Array): number | null {

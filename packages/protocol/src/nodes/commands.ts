@@ -32,7 +32,7 @@ export interface Precondition {
   readonly ifNoneMatch: EtagCondition
   /** Nothing may exist at the path; FILE_EXISTS otherwise. */
   readonly mustCreate: boolean
-  /** What is there, where anything is, must not be newer, in whole seconds of wall time; PRECONDITION_FAILED otherwise. */
+  /** What is there, if anything is, must not be newer, in whole seconds of wall time; PRECONDITION_FAILED otherwise. */
   readonly unmodifiedSinceMs?: number
 }
 
@@ -44,7 +44,7 @@ export const UNCONDITIONAL: Precondition = Object.freeze({
 
 /**
  * What a client asks for. `key` is its idempotency key: the first command under a key is carried out, and its result is the
- * answer to every later one that asks for the same, whoever sends it. IDEMPOTENCY_KEY_REUSED where one asks for
+ * answer to every later one that asks for the same, whoever sends it. IDEMPOTENCY_KEY_REUSED if one asks for
  * something else.
  */
 interface Keyed {
@@ -66,7 +66,7 @@ export interface WriteCommand extends Keyed {
   readonly chunk: ChunkPlacement | null
   /** The upload under which a long file's chunks were staged. Both are null for an empty file. */
   readonly upload: CommandId | null
-  /** The attempt that it belongs to, where the master has passed the write on. */
+  /** The attempt that it belongs to, if the master has passed the write on. */
   readonly ticket?: WriteTicket
 }
 
@@ -113,7 +113,7 @@ export interface MakeDirectoryCommand extends Keyed {
   readonly path: FilePath
 }
 
-/** A directory goes to the trash, with all that is in it where `recursive`. */
+/** A directory goes to the trash, with all that is in it if `recursive`. */
 export interface DeleteDirectoryCommand extends Keyed {
   readonly kind: 'deleteDirectory'
   readonly id: CommandId
@@ -130,7 +130,7 @@ export interface LinkCommand extends Keyed {
 }
 
 /**
- * Settles the request `id` (R14): its result is the answer, and where there is none the request is given up, so that a
+ * Settles the request `id` (R14): its result is the answer, and if there is none the request is given up, so that a
  * command that is still under way under this id will be refused. UNAVAILABLE then: nothing happened, and nothing will.
  */
 export interface ResolveCommand {
@@ -162,7 +162,7 @@ export interface CommandSuccess {
   readonly decidedMs: number
   /** Whether the path was new. */
   readonly created: boolean
-  /** The receipt: copies of the weakest chunk still good at the commit, and the zones they are spread over. 0 where no bytes are meant. */
+  /** The receipt: copies of the weakest chunk still good at the commit, and the zones they are spread over. 0 if no bytes are meant. */
   readonly copies: number
   readonly zones: number
   /** It is the answer to an earlier command under the same key. */

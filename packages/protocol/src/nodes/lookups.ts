@@ -16,7 +16,7 @@ export type Lookup =
       readonly version: number | null
       /** The chunks wanted start with the one that holds this byte. */
       readonly fromByte: number
-      /** 0 where only the attributes are wanted. */
+      /** 0 if only the attributes are wanted. */
       readonly chunksMax: number
     }
   | {
@@ -60,7 +60,7 @@ export type LookupResult =
   | FoundFile
   | { readonly kind: 'directory'; readonly modifiedMs: number }
   | { readonly kind: 'link'; readonly version: number; readonly target: string; readonly modifiedMs: number }
-  /** FILE_NOT_FOUND where nothing is there, NOT_A_DIRECTORY where a parent is a file. */
+  /** FILE_NOT_FOUND if nothing is there, NOT_A_DIRECTORY if a parent is a file. */
   | { readonly kind: 'error'; readonly code: ErrorCode; readonly detail: string }
 
 export interface LookupsReply {

@@ -23,7 +23,7 @@ export const ReplicaReport = Type.Object({
   state: Type.Enum(['open', 'sealed', 'failed']),
   /** Bytes of valid, synced records from the start. */
   lengthBytes: Count,
-  /** Where the copy is sealed, null where it is not; an older program leaves it out. */
+  /** Where the copy is sealed, null if it is not; an older program leaves it out. */
   sealedLengthBytes: Type.Optional(Type.Union([Count, Type.Null()])),
   /** Every block below this was read and verified after the seal. */
   verifiedToBytes: Count,
@@ -73,7 +73,7 @@ export const ServerInfo = Type.Object({
   incarnation: Count,
   /** `host:port` of the listener for nodes. */
   internalAddress: Type.String(),
-  /** Where clients find its REST API: on the host name that they used for this one, or at the URL where one is set. */
+  /** Where clients find its REST API: on the host name that they used for this one, or at the URL if one is set. */
   publicPort: Type.Integer({ minimum: 1, maximum: 65535 }),
   advertisedUrl: Type.Union([Type.String(), Type.Null()]),
   zone: Type.String(),
@@ -123,7 +123,7 @@ export type CheckProgress = Static<typeof CheckProgress>
 const SessionReply = {
   epoch: EpochSchema,
   servers: Type.Array(ServerInfo),
-  /** The id of the preferred coordinator; null where no server is alive. */
+  /** The id of the preferred coordinator; null if no server is alive. */
   preferred: Type.Union([Id, Type.Null()]),
   /** ORDERS_PER_REPLY_MAX at most, the most urgent first: to seal, to check, to drop. What is left out comes with a later reply. */
   orders: Type.Array(Order),
@@ -154,7 +154,7 @@ const DiskUid = Type.String({ pattern: '^[0-9a-f]{32}$' })
  * incarnation and one `number`: the one that the registration itself will have. Another of either begins anew, as does what
  * comes too late.
  *
- * The answer says how many reports are there. A page that is repeated, since its answer was lost, is taken once. Where less is
+ * The answer says how many reports are there. A page that is repeated, since its answer was lost, is taken once. If less is
  * there than `from` says (the master has started anew, or has waited for too long), nothing of this page is: begin anew.
  * UNAVAILABLE while others have filled the room for pages; ROUTE_NOT_FOUND by a master that is older than pages: register with
  * all reports at once.
@@ -175,7 +175,7 @@ export type ReportCopiesRequest = Parameters<(typeof reportCopies)['encodeReques
 
 /**
  * A server that starts, or that the master does not know any more. The reports, with those of the pages before, name every
- * copy it has. UNAVAILABLE where the master has not got as many pages as `staged` says: begin anew. Answers
+ * copy it has. UNAVAILABLE if the master has not got as many pages as `staged` says: begin anew. Answers
  * WRONG_CLUSTER, STALE_INCARNATION and OUTDATED_PROGRAM are final: the server must end.
  */
 export const register = jsonMethod(
@@ -277,7 +277,7 @@ export const CopyCheck = Type.Object({
 })
 export type CopyCheck = Static<typeof CopyCheck>
 
-/** Anybody to master: the check of all copies. `start` begins one unless it is under way; null where there was none. */
+/** Anybody to master: the check of all copies. `start` begins one unless it is under way; null if there was none. */
 export const checkCopies = jsonMethod(
   'POST /v1/cluster/checks',
   Type.Object({ start: Type.Boolean() }),

@@ -62,7 +62,7 @@ export interface MethodCallOptions {
 }
 
 /**
- * Calls a method at a peer. Throws what the peer answered as {@link DfsError}, and `TransportError` where there was no
+ * Calls a method at a peer. Throws what the peer answered as {@link DfsError}, and `TransportError` if there was no
  * answer; the latter says whether the call may have been carried out.
  */
 export async function callMethod<Request, Reply>(

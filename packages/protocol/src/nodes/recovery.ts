@@ -55,7 +55,7 @@ const Place = Type.Object({ volume: Id, offset: Count })
 
 /**
  * Records beyond what the metadata knows. `ends` has the committed end of each volume that it knows; of all others every
- * record is named. Ordered by volume and offset from `from` on; `next` says where to go on, null where nothing follows.
+ * record is named. Ordered by volume and offset from `from` on; `next` says where to go on, null if nothing follows.
  * What is damaged is passed over. One call reads a bounded number of bytes.
  */
 export const findRecords = jsonMethod(
@@ -69,7 +69,7 @@ export const findRecords = jsonMethod(
 
 /**
  * From now on this server obeys the new history alone. Durable when it is answered; idempotent. WRONG_CLUSTER; STALE_EPOCH
- * where something newer was seen; UNAVAILABLE where a master has answered within {@link MASTER_SILENT_MS}.
+ * if something newer was seen; UNAVAILABLE if a master has answered within {@link MASTER_SILENT_MS}.
  */
 export const beginHistory = jsonMethod(
   'POST /v1/recovery/histories',

@@ -20,7 +20,7 @@ export interface StreamedCallOptions {
 
 /**
  * Calls a method at a peer. Throws what the peer answered as {@link DfsError}, what the stream rejected with, and `TransportError`
- * where there was no answer.
+ * if there was no answer.
  */
 export async function callStreamed<Request, Reply>(
   transport: Transport,

@@ -16,8 +16,8 @@ export const VolumeOrder = Type.Object({
   volume: Id,
   kind: VolumeKind,
   /**
-   * Bytes after which its primary goes on in another volume, where disks have little room left; the cluster's size of volumes
-   * where it is left out. What was begun before is finished, so a volume may be longer by a batch.
+   * Bytes after which its primary goes on in another volume, if disks have little room left; the cluster's size of volumes
+   * if it is left out. What was begun before is finished, so a volume may be longer by a batch.
    */
   sizeBytes: Type.Optional(Id),
   /** 16 hexadecimal digits, mixed into every header's checksum, so that no file content can pose as a record. */
@@ -33,7 +33,7 @@ export type VolumeOrder = Static<typeof VolumeOrder>
 
 /**
  * Chunk server to master: new open volumes for this incarnation to append to. `unreachable` peers are not chosen.
- * COPY_ERROR where fewer than `minReplicas` servers can be chosen, INSUFFICIENT_SPACE where none has room.
+ * COPY_ERROR if fewer than `minReplicas` servers can be chosen, INSUFFICIENT_SPACE if none has room.
  *
  * `number` counts the requests for this kind that this incarnation got volumes for, from 1. Asked again under the same
  * number, the master answers with the same volumes: an answer that is lost leaves no volume behind that nobody knows.
@@ -100,7 +100,7 @@ export const findCopies = jsonMethod(
   }),
 )
 
-/** Primary to replica: make your copy of this volume. Idempotent. STALE_INCARNATION where another start was meant. */
+/** Primary to replica: make your copy of this volume. Idempotent. STALE_INCARNATION if another start was meant. */
 export const createReplica = jsonMethod(
   'POST /v1/volumes/replicas',
   Type.Object({ server: Id, order: VolumeOrder }),

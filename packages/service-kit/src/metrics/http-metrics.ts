@@ -6,7 +6,7 @@ import { Timings } from '@dfs/core'
 import { type Metrics, type Sample, timingSamples } from './metrics.ts'
 
 export interface EndedRequest {
-  /** Empty where no documented route matched. */
+  /** Empty if no documented route matched. */
   readonly operation: string
   readonly status: number
   /** The client left before its answer had. */

@@ -12,7 +12,7 @@ import { type Metric, type Registry } from 'prom-client'
 /** Their values are few and known beforehand: never a path, the name of a file, or anything else that clients choose. */
 export type Labels = Readonly<Record<string, string>>
 export type Sample<Value = number> = readonly [labels: Labels, value: Value]
-/** Reads one number, or one for each set of labels; null where it is not known. */
+/** Reads one number, or one for each set of labels; null if it is not known. */
 export type Read<Value = number> = () => Readings<Value> | Promise<Readings<Value>>
 type Readings<Value> = Value | null | Iterable<Sample<Value>>
 

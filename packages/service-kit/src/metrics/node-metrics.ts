@@ -33,7 +33,7 @@ export function addWorkerMetrics(metrics: Metrics, statuses: () => readonly Work
   )
   metrics.gauge(
     'dfs_worker_last_failure_timestamp_seconds',
-    'When background work last failed, since 1970; 0 where it never did.',
+    'When background work last failed, since 1970; 0 if it never did.',
     () => each(({ lastError }) => (lastError?.atMs ?? 0) / 1000),
   )
 }

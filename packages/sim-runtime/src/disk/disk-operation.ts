@@ -43,6 +43,6 @@ export interface LifeName {
 /** Sees every operation, for checkers. */
 export interface DiskWitness {
   begins(operation: DiskOperation, life: LifeName): void
-  /** `error` is null where it succeeded. An operation that a crash cuts off never ends. */
+  /** `error` is null if it succeeded. An operation that a crash cuts off never ends. */
   ends(operation: DiskOperation, error: Error | null): void
 }

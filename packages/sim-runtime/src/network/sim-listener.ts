@@ -69,7 +69,7 @@ export class SimListener implements TransportServer {
     this.#connected.clear()
   }
 
-  /** Answers as the real listener does. Never settles where the process ends before. */
+  /** Answers as the real listener does. Never settles if the process ends before. */
   answer(request: WireRequest): Promise<WireReply> {
     return this.#answer(request, this.#routes, () => this.#options.handler(request))
   }

@@ -95,7 +95,7 @@ export class SimNetwork {
   }
 
   /**
-   * A process is gone. Its system resets the connections of its callers; where the power went too (`isDark`), nobody tells
+   * A process is gone. Its system resets the connections of its callers; if the power went too (`isDark`), nobody tells
    * them.
    */
   drop(address: string, life: Life, isDark: boolean): void {

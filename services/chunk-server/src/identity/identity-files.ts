@@ -27,7 +27,7 @@ export async function saveIdentity(
   for (const name of IDENTITY_FILES) await writeEssential(disk, name, bytes)
 }
 
-/** The identity, or null in a directory that has none. Throws WRONG_CLUSTER or DiskError where it has one that cannot be read. */
+/** The identity, or null in a directory that has none. Throws WRONG_CLUSTER or DiskError if it has one that cannot be read. */
 export async function loadIdentity(deps: IdentityFilesDeps): Promise<StoredIdentity | null> {
   const found: StoredIdentity[] = []
   const faults: (DfsError | DiskError)[] = []
@@ -79,7 +79,7 @@ async function loadOne({ disk, crc32 }: IdentityFilesDeps, name: string): Promis
   return identity
 }
 
-/** Below 0 where `left` was written before `right`. */
+/** Below 0 if `left` was written before `right`. */
 function compareAge(left: StoredIdentity, right: StoredIdentity): number {
   const starts = left.incarnation - right.incarnation
   if (starts !== 0) return starts

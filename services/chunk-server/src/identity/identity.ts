@@ -76,7 +76,7 @@ export class ServerIdentity {
     return this.#durable.serverId !== null
   }
 
-  /** Binds this data directory to its cluster, for ever. WRONG_CLUSTER where it was bound to another one. */
+  /** Binds this data directory to its cluster, for ever. WRONG_CLUSTER if it was bound to another one. */
   async bind(clusterId: string, serverId: number): Promise<void> {
     const { clusterId: known, serverId: knownId } = this.#durable
     if (known === clusterId && knownId === serverId) return
@@ -99,7 +99,7 @@ export class ServerIdentity {
   }
 
   /**
-   * Takes note of the master's epoch; throws STALE_EPOCH for an older one than any seen before, and DiskError where it could
+   * Takes note of the master's epoch; throws STALE_EPOCH for an older one than any seen before, and DiskError if it could
    * not be written down: the next call tries again, and until then an older epoch is refused in this life alone.
    */
   async observe(epoch: Epoch): Promise<void> {
@@ -115,7 +115,7 @@ export class ServerIdentity {
   }
 
   /**
-   * Writes down all that was seen of the master, and what a record says that others have seen, where it is news. Throws
+   * Writes down all that was seen of the master, and what a record says that others have seen, if it is news. Throws
    * DiskError.
    */
   async writeDownSeen(inRecord: Epoch | null = null): Promise<void> {
@@ -130,7 +130,7 @@ export class ServerIdentity {
     })
   }
 
-  /** Writes what `decide` wants changed when its turn comes; null where nothing is left to write. */
+  /** Writes what `decide` wants changed when its turn comes; null if nothing is left to write. */
   async #persist(decide: () => Partial<StoredIdentity> | null): Promise<void> {
     const write = this.#persistAfter(this.#writing, decide)
     // A failed write fails its own caller below; the next one tries again.

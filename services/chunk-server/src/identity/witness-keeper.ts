@@ -14,7 +14,7 @@ import { type ServerIdentity } from './identity.ts'
 
 export const WITNESS_WITHIN_MS = 250
 /**
- * Three of them, and the write, fit that time: what comes during one is looked at when the next one is over, and where a
+ * Three of them, and the write, fit that time: what comes during one is looked at when the next one is over, and if a
  * record that says it is being synced then, one more is waited for that.
  */
 const HURRIED_MS = 75
@@ -116,7 +116,7 @@ export class WitnessKeeper {
     }
   }
 
-  /** Whether the time has passed in which a record may come; false where it has to begin anew, and shorter. */
+  /** Whether the time has passed in which a record may come; false if it has to begin anew, and shorter. */
   async #wait(): Promise<boolean> {
     if (this.#lacks(this.#acknowledged)) return await this.#sleep(HURRIED_MS)
     const hurried = new AbortController()

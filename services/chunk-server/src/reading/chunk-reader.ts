@@ -81,7 +81,7 @@ export class ChunkReader {
 
   /**
    * The range, exactly. `servers` are those with a copy, best first; this server's own comes before all others, unless its
-   * disk keeps reads waiting. DATA_UNAVAILABLE where no copy gives valid bytes.
+   * disk keeps reads waiting. DATA_UNAVAILABLE if no copy gives valid bytes.
    */
   async read(
     chunk: LocatedChunk,
@@ -148,7 +148,7 @@ export class ChunkReader {
     return { bytes: this.#verified(read, asked), cancel: () => gaveUp.abort(GAVE_UP) }
   }
 
-  /** The range out of one copy, or null where its bytes are not the chunk's. */
+  /** The range out of one copy, or null if its bytes are not the chunk's. */
   async #verified(read: ReadFrom, { chunk, range }: Asked): Promise<LoanedBytes | null> {
     const wanted = { chunk, range, crc32: this.#deps.crc32 }
     const known = this.#headers.get(chunk)

@@ -1,6 +1,6 @@
 /**
  * The bytes of a range of a file, piece by piece. For a reader that takes them, the next piece is fetched while one is being
- * sent; what is fetched ahead is dropped again where a reader takes nothing and others need the memory (read-permits.ts).
+ * sent; what is fetched ahead is dropped again if a reader takes nothing and others need the memory (read-permits.ts).
  * Written as an iterator by hand: nested generators cost a small read more than its disk access.
  *
  * Who owns a piece: its buffer is lent (buffer-pool.ts) to whoever iterates, from the moment `next` gives it until the next
@@ -23,7 +23,7 @@ export interface Step {
 export interface FileStreamDeps {
   readonly permits: ReadPermits
   readonly read: (step: Step) => Promise<LoanedBytes>
-  /** The chunks from a byte on; throws where none holds it. */
+  /** The chunks from a byte on; throws if none holds it. */
   readonly page: (info: FileInfo, fromByte: number) => Promise<FoundFile>
   /** The reader has taken nothing for long and is in the way of others: it should stop, and call `return`. */
   readonly onEnd: () => void
@@ -151,7 +151,7 @@ export class FileStream implements AsyncIterableIterator<Uint8Array, undefined>,
     return this.#fetch(permit)!
   }
 
-  /** Nothing where others wait for memory, or where nobody knows yet what comes next. */
+  /** Nothing if others wait for memory, or if nobody knows yet what comes next. */
   #fetchAhead(): void {
     if (this.#at >= this.#end) return
     const permit = this.#deps.permits.takeAhead(this.#wanted())
@@ -166,7 +166,7 @@ export class FileStream implements AsyncIterableIterator<Uint8Array, undefined>,
     return Math.min(this.#deps.permits.pieceBytes(this.#at - this.#start), this.#end - this.#at)
   }
 
-  /** Null where the page has no chunk with the next byte. */
+  /** Null if the page has no chunk with the next byte. */
   #fetch(permit: ReadPermit): Fetch | null {
     const { read } = this.#deps
     const at = this.#at

@@ -16,12 +16,12 @@ const UNDER_WAY_MAX = 2
 export interface Source {
   readonly health: SourceHealth
   start(): RunningRead
-  /** It gave no right bytes: `error` says why, and is null where the bytes were wrong. Throws what nobody expects; it ends the read. */
+  /** It gave no right bytes: `error` says why, and is null if the bytes were wrong. Throws what nobody expects; it ends the read. */
   noteFailure(error: unknown): void
 }
 
 export interface RunningRead {
-  /** Verified bytes, or null where this copy has others. */
+  /** Verified bytes, or null if this copy has others. */
   readonly bytes: Promise<LoanedBytes | null>
   /** Nobody waits for it any more. */
   cancel(): void
@@ -40,7 +40,7 @@ export class NoAnswerError extends Error {
   override readonly name = 'NoAnswerError'
 }
 
-/** The first right ones of so many `bytes`, or null where no source has any. Sources are taken from `sources` as they are needed. */
+/** The first right ones of so many `bytes`, or null if no source has any. Sources are taken from `sources` as they are needed. */
 export function firstRight(
   sources: Iterator<Source>,
   bytes: number,
@@ -85,7 +85,7 @@ class Race {
     return next.done === true ? null : next.value
   }
 
-  /** Asks the next copy where none is being asked. */
+  /** Asks the next copy if none is being asked. */
   #goOn(): void {
     if (this.#isOver || this.#underWay.size > 0) return
     if (this.#next !== null) this.#start(this.#next)

@@ -4,7 +4,7 @@
  * what nobody waits for. So memory is bounded, whatever the number of readers and however slow they are.
  *
  * A reader that takes nothing for a second (a paused player) loses what was read ahead for it as soon as others wait, and
- * keeps the one piece that is being sent, which nobody can take back from the kernel. Only where others wait and even that
+ * keeps the one piece that is being sent, which nobody can take back from the kernel. Only if others wait and even that
  * is not enough is a stream ended: the one whose reader has taken nothing for longest.
  *
  * Nothing here runs on a timer unless somebody waits. Nobody is refused because many wait: who waits holds a connection, and
@@ -98,14 +98,14 @@ export class ReadPermits {
     return bytes
   }
 
-  /** A permit for reading ahead, or null where others need the room. */
+  /** A permit for reading ahead, or null if others need the room. */
   takeAhead(bytes: number): ReadPermit | null {
     return this.#grantUpTo(bytes, AHEAD_PART * this.#bytesMax)
   }
 
   /**
    * A permit for what a reader waits for: for all of the bytes, or for as many as one small piece has. First come, first
-   * served. Throws {@link QueueFullError} where it takes too long.
+   * served. Throws {@link QueueFullError} if it takes too long.
    */
   take(bytes: number): ReadPermit | Promise<ReadPermit> {
     const fewest = Math.min(bytes, PIECE_BYTES_MIN)
@@ -128,7 +128,7 @@ export class ReadPermits {
     if (!this.#lent.delete(stream)) this.#stalled.delete(stream)
   }
 
-  /** Null where others wait, or where there would be more than `bytesMax` in memory. */
+  /** Null if others wait, or if there would be more than `bytesMax` in memory. */
   #grantUpTo(bytes: number, bytesMax: number): ReadPermit | null {
     return this.#waiting.length === 0 && this.#used + bytes <= bytesMax ? this.#grant(bytes) : null
   }

@@ -30,7 +30,7 @@ export interface Wanted {
 }
 
 /**
- * The header out of one copy and, where the range starts in the first block, the range with it; null where this copy has
+ * The header out of one copy and, if the range starts in the first block, the range with it; null if this copy has
  * another record there, or other bytes.
  */
 export async function readFirst(
@@ -75,7 +75,7 @@ function blocksOf({ chunk, range }: Wanted): ChunkRange {
   }
 }
 
-/** Takes the loan over: the range out of its blocks, which start at `start`, or null where they are not the chunk's. */
+/** Takes the loan over: the range out of its blocks, which start at `start`, or null if they are not the chunk's. */
 function checked(loan: LoanedBytes, header: RecordHeader, wanted: Wanted, start: number): LoanedBytes | null {
   const { from, to } = blocksOf(wanted)
   const blocks = loan.bytes.subarray(start, start + to - from)

@@ -57,7 +57,7 @@ export class FullCheck implements BackgroundWorker {
   }
 
   /**
-   * The master wants check number `id` carried out; nothing happens where that is under way or done. A copy that could not be
+   * The master wants check number `id` carried out; nothing happens if that is under way or done. A copy that could not be
    * opened counts as one damaged range.
    */
   want(id: number): void {

@@ -1,6 +1,6 @@
 /**
  * The copies of a volume on other servers, as sources for the repair of this one. Who has one is the master's to say: the note
- * beside a copy names those that were to have one when the volume was made. Only where the master says nothing, because it
+ * beside a copy names those that were to have one when the volume was made. Only if the master says nothing, because it
  * cannot be reached or its program is older than the question, the servers of the note are asked: their bytes are checked
  * like all others.
  */

@@ -16,8 +16,8 @@ export interface Repaired {
 }
 
 /**
- * Mends `damaged` ranges of a sealed copy from the copies elsewhere, best first; each says how much it could read, nothing where it
- * cannot be reached. Rejects where the copy's own disk fails.
+ * Mends `damaged` ranges of a sealed copy from the copies elsewhere, best first; each says how much it could read, nothing if it
+ * cannot be reached. Rejects if the copy's own disk fails.
  */
 export async function* repairCopy(
   copy: VolumeCopy,

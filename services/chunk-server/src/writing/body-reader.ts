@@ -21,7 +21,7 @@ export class BodyReader {
   }
 
   /**
-   * The next `bytesMax` bytes, or fewer where the body ends. A body that ends exactly here is noticed here, so that no
+   * The next `bytesMax` bytes, or fewer if the body ends. A body that ends exactly here is noticed here, so that no
    * empty part follows a full one. Fewer as well, perhaps none, once `hurry` resolves. Throws what the source throws.
    */
   async read(bytesMax: number, hurry?: Promise<void>): Promise<BodyPart> {

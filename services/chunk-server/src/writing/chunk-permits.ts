@@ -1,6 +1,6 @@
 /**
  * How many chunks of long bodies may be in memory at once. A permit is held from the moment a chunk begins to gather until
- * it is staged. A body that gathers slowly must not keep others out for long: after a second, and sooner where many wait, it
+ * it is staged. A body that gathers slowly must not keep others out for long: after a second, and sooner if many wait, it
  * is hurried and goes on with the smaller chunk that it has by then. So memory is bounded, no number of slow clients stops a
  * fast one, and whoever waits has a turn before its deadline. A client that leaves while it waits gives up its place; one that has sent so much
  * ahead that its connection is paused is seen to have left when its turn has come.
@@ -14,7 +14,7 @@ import { clientHasLeft, REQUEST_DEADLINE_MS, type RequestContext } from '@dfs/pr
 const LOOK_EVERY_MS = 100
 /** Nobody is hurried before it has gathered for so long: a fast body has its whole chunk by then. */
 const UNHURRIED_MS = 1000
-/** All who wait have had a turn within about this time, where the chunks are stored fast: the rest is for slow stores. */
+/** All who wait have had a turn within about this time, if the chunks are stored fast: the rest is for slow stores. */
 const TURNS_WITHIN_MS = REQUEST_DEADLINE_MS / 4
 
 export interface ChunkPermit {
@@ -57,8 +57,8 @@ export class ChunkPermits {
   }
 
   /**
-   * First come, first served. Throws {@link QueueFullError} where too many wait already, and where no turn came by the
-   * deadline; UNAVAILABLE where the client has left meanwhile.
+   * First come, first served. Throws {@link QueueFullError} if too many wait already, and if no turn came by the
+   * deadline; UNAVAILABLE if the client has left meanwhile.
    */
   async acquire(patience: Patience): Promise<ChunkPermit> {
     if (this.#free > 0) this.#free -= 1

@@ -24,7 +24,7 @@ export class ContentDigests {
     }
   }
 
-  /** Compares all; throws DIGEST_MISMATCH. Returns the SHA-256 where the client sent one: it is stored with the version. */
+  /** Compares all; throws DIGEST_MISMATCH. Returns the SHA-256 if the client sent one: it is stored with the version. */
   finish(): Uint8Array | null {
     let sha256: Uint8Array | null = null
     for (const { expected, hasher } of this.#running) {

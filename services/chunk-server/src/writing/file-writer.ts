@@ -125,7 +125,7 @@ export class FileWriter {
     return commits.idOf(number)
   }
 
-  /** Nothing will refer to what was staged: the master may forget it. Where that fails, this server's next start ends it. */
+  /** Nothing will refer to what was staged: the master may forget it. If that fails, this server's next start ends it. */
   #abandon(upload: CommandId, { requestId }: RequestContext): void {
     const { clock, commits, log } = this.#deps
     // A task of its own: the client may have left, or its time have passed.

@@ -1,6 +1,6 @@
 /**
  * From content to a committed record: appended to an open volume, synced on every copy, named to the master, and decided.
- * Where the volume ends in between, the same content goes to the next one: the bytes are kept until the request is
+ * If the volume ends in between, the same content goes to the next one: the bytes are kept until the request is
  * answered (R1).
  */
 import { type Clock, type Deadlines } from '@dfs/core'

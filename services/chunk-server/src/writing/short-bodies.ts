@@ -1,7 +1,7 @@
 /**
  * The memory of short bodies. They need no permit, as most of them come at once; but thousands of clients that send almost all of
  * theirs and pause would fill the memory. So their bytes are counted as they come, until the write is answered, and
- * where they are too many, the body goes whose client has kept it waiting for longest. Where no client is slow, the server
+ * if they are too many, the body goes whose client has kept it waiting for longest. If no client is slow, the server
  * itself has too much to do: then the body goes that has brought the bytes.
  *
  * Refused: room for the announced size (whoever sends nothing would take it), and bodies that wait for room (their bytes come all
@@ -37,7 +37,7 @@ export class ShortBodies {
     this.#bytesMax = bytesMax
   }
 
-  /** The same body, counted until it is released. It fails with TOO_BUSY, once, where others need its memory. */
+  /** The same body, counted until it is released. It fails with TOO_BUSY, once, if others need its memory. */
   hold(source: BodySource): ShortBody {
     const held: Held = { pace: new BodyPace(this.#clock), bytes: 0, giveUp: () => {} }
     this.#held.add(held)
@@ -59,7 +59,7 @@ export class ShortBodies {
     return promise
   }
 
-  /** Counts bytes that have come; false, and the body released, where they do not fit, or it was given up before. */
+  /** Counts bytes that have come; false, and the body released, if they do not fit, or it was given up before. */
   #take(held: Held, bytes: number): boolean {
     if (!this.#held.has(held)) return false
     held.bytes += bytes

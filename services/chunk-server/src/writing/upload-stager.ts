@@ -121,7 +121,7 @@ export class UploadStager {
     return { content: { size, crc32, sha256: digests.finish() }, context }
   }
 
-  /** Waits until one more chunk may be on its way. Where that fails, this one is given up. */
+  /** Waits until one more chunk may be on its way. If that fails, this one is given up. */
   async #placeIn(window: Promise<void>[], chunk: GatheredChunk): Promise<void> {
     if (window.length < this.#deps.tuning.chunksInFlightMax) return
     try {
@@ -132,7 +132,7 @@ export class UploadStager {
     }
   }
 
-  /** The next chunk, with the permit that it is held under. Smaller than it could be where others wait for a permit. */
+  /** The next chunk, with the permit that it is held under. Smaller than it could be if others wait for a permit. */
   async #gather(
     body: BodyReader,
     before: readonly Uint8Array[],
@@ -159,7 +159,7 @@ export class UploadStager {
     }
   }
 
-  /** Stores one chunk behind those of the run before it; nothing where it is empty. */
+  /** Stores one chunk behind those of the run before it; nothing if it is empty. */
   async #stageNext(run: Run, chunk: ReadChunk): Promise<void> {
     if (chunk.summed.length === 0) return run.last
     run.inFlight += 1

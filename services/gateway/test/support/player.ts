@@ -131,7 +131,7 @@ async function playStep(
   }
 }
 
-/** Short where bytes are many, so that a failure can be read. */
+/** Short if bytes are many, so that a failure can be read. */
 function readable(bytes: Uint8Array): string {
   const text = JSON.stringify(Buffer.from(bytes).toString('latin1')).slice(1, -1)
   return text.length < 3000 ? text : `${text.slice(0, 200)}… ${text.length} …${text.slice(-200)}`

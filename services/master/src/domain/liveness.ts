@@ -12,7 +12,7 @@ export interface LivenessLimits {
 }
 
 export interface Hearing {
-  /** When the server was last heard, or null where it was not since the master's start; monotonic. */
+  /** When the server was last heard, or null if it was not since the master's start; monotonic. */
   readonly heardAtMs: number | null
   /** When the master started; monotonic. */
   readonly startedAtMs: number
@@ -21,7 +21,7 @@ export interface Hearing {
   readonly hasMajority: boolean
 }
 
-/** Milliseconds since the server was heard, or since the master started where it was not. */
+/** Milliseconds since the server was heard, or since the master started if it was not. */
 export function silenceMs({ heardAtMs, startedAtMs, nowMs }: Hearing): number {
   const silentForMs = nowMs - (heardAtMs ?? startedAtMs)
   assert(silentForMs >= 0, 'nobody is heard in the future')

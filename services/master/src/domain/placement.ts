@@ -38,7 +38,7 @@ export type PlacementResult = { readonly ok: true; readonly set: readonly Candid
 /** Volumes that each server keeps free for cleaner and repair (R22). */
 const RESERVED_VOLUMES = 2
 
-/** The set with the primary first; COPY_ERROR or INSUFFICIENT_SPACE where fewer than `minReplicas` servers can be chosen. */
+/** The set with the primary first; COPY_ERROR or INSUFFICIENT_SPACE if fewer than `minReplicas` servers can be chosen. */
 export function choosePlacement(request: PlacementRequest, random: Random): PlacementResult {
   const reachable = request.candidates.filter((candidate) => isReachable(candidate, request))
   const fit = reachable.filter((candidate) => hasRoom(candidate, request.volumeSizeBytes))
@@ -80,7 +80,7 @@ export const hasRoom = (
   volumeSizeBytes: number,
 ): boolean => !isFull && freeBytes >= (RESERVED_VOLUMES + 1) * volumeSizeBytes
 
-/** Of the rest, the one in the zone least used by the set, and of those the least loaded; the first where they are equal. */
+/** Of the rest, the one in the zone least used by the set, and of those the least loaded; the first if they are equal. */
 function best(rest: readonly Candidate[], set: readonly Candidate[]): Candidate {
   const inZone = (zone: string): number => set.filter((candidate) => candidate.zone === zone).length
   const load = ({ openVolumes, freeBytes }: Candidate): number => (openVolumes + 1) / freeBytes

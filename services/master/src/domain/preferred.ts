@@ -11,14 +11,14 @@ export interface Coordinator {
   readonly canWrite: boolean
 }
 
-/** The next preferred coordinator, given the present one; null where no server is alive. */
+/** The next preferred coordinator, given the present one; null if no server is alive. */
 export function choosePreferred(present: number | null, coordinators: readonly Coordinator[]): number | null {
   const alive = aliveCoordinators(coordinators)
   const stays = alive.some(({ server }) => server === present)
   return stays ? present : (alive[0]?.server ?? null)
 }
 
-/** Those that are alive and can take writes, by id; where none can, all that are alive, since they serve reads. */
+/** Those that are alive and can take writes, by id; if none can, all that are alive, since they serve reads. */
 export function aliveCoordinators(coordinators: readonly Coordinator[]): Coordinator[] {
   const alive = coordinators
     .filter(({ liveness }) => liveness === 'alive')

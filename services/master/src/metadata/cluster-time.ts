@@ -25,7 +25,7 @@ export class ClusterTime {
     return { wallMs: this.#clock.wallMs(), clusterMs }
   }
 
-  /** To be called now and then: writes the time down where no change has done so. */
+  /** To be called now and then: writes the time down if no change has done so. */
   async keep(): Promise<void> {
     const { clusterMs } = this.now()
     if (clusterMs - this.#store.clusterMs() >= KEEP_EVERY_MS) await this.#store.keepTime(clusterMs)

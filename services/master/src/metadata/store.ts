@@ -7,7 +7,7 @@
  *
  * Durability: when the promise of a change resolves, the change survives the loss of power.
  *
- * Errors: what can be expected is a value in the results, or a DfsError where a method names one; nothing has changed then.
+ * Errors: what can be expected is a value in the results, or a DfsError if a method names one; nothing has changed then.
  * Everything else, a failed sync above all, is an InvariantError: the outcome is unknown, every later call fails likewise,
  * and the process must end (the next start finds out what is there).
  */
@@ -43,7 +43,7 @@ export interface Moment {
   readonly wallMs: number
   /** Cluster time (R21): what expires, expires by this. It never runs backwards; see {@link TimeStore.clusterMs}. */
   readonly clusterMs: number
-  /** Servers that are dead: their copies count for no receipt (R23). None where it is left out. */
+  /** Servers that are dead: their copies count for no receipt (R23). None if it is left out. */
   readonly dead?: ReadonlySet<number>
 }
 
@@ -148,7 +148,7 @@ export interface StoreIdentity {
   epoch(): Epoch
   /** The feature level that is in use: what is written down before anybody is told never falls. */
   featureLevel(): number
-  /** Whether everything that somebody saw of a start of the master is here: not so where this is a restored backup (R6). */
+  /** Whether everything that somebody saw of a start of the master is here: not so if this is a restored backup (R6). */
   includes(seen: Epoch): Promise<boolean>
 }
 
@@ -171,7 +171,7 @@ export interface CommitStore {
    */
   answerKnown(requests: readonly CommitBatchRequest[]): Promise<readonly (readonly CommandResult[])[]>
   /**
-   * One bounded step of finding out whether a rename would make a path below the directory too long, where what is known
+   * One bounded step of finding out whether a rename would make a path below the directory too long, if what is known
    * does not allow it; resolves to whether more is left. To be called before the rename is committed, for one rename at a
    * time; what is found is kept. At most MEASURE_STEPS_MAX steps are worth it. Without `mayWalk` it is only asked for.
    */
@@ -192,7 +192,7 @@ export interface ServerStore {
   /**
    * Records a server that starts, or starts anew. A new incarnation seals every open volume with a copy on the server and
    * makes its other copies unverified, those it does not report any more lost. Throws STALE_INCARNATION, and
-   * OUTDATED_PROGRAM where it reads less than the level in use; that rises to what all servers read.
+   * OUTDATED_PROGRAM if it reads less than the level in use; that rises to what all servers read.
    */
   registerServer(registration: Registration, nowWallMs: number): Promise<RegistrationOutcome>
   /** Every server that ever registered, by id. */
@@ -204,11 +204,11 @@ export interface ServerStore {
 }
 
 export interface VolumeStore {
-  /** What the primary's last request was granted; null where this is a new one. Throws INVALID_REQUEST for an older one. */
+  /** What the primary's last request was granted; null if this is a new one. Throws INVALID_REQUEST for an older one. */
   findAllocation(request: GrantKey): Promise<readonly VolumeOrder[] | null>
   /**
    * Makes volumes, or finds those that the same request was granted before, sealed meanwhile or not. Throws UNKNOWN_SERVER
-   * or STALE_INCARNATION where the primary is not registered like that, COPY_ERROR where another server of a set is not.
+   * or STALE_INCARNATION if the primary is not registered like that, COPY_ERROR if another server of a set is not.
    */
   allocateVolumes(allocation: VolumeAllocation, nowWallMs: number): Promise<readonly VolumeOrder[]>
   /** Seals volumes at their committed ends (R1); idempotent. The sealed lengths, in order. Throws VOLUME_NOT_FOUND. */
@@ -217,7 +217,7 @@ export interface VolumeStore {
   openVolumesOf(server: number): Promise<readonly OpenVolumeInfo[]>
   /** For each server the number of open volumes with a copy on it; servers without one are left out. */
   openVolumeCounts(): Promise<ReadonlyMap<number, number>>
-  /** The copy of a volume on a server, or null where there is none. */
+  /** The copy of a volume on a server, or null if there is none. */
   copyOn(volume: number, server: number): Promise<CopyOfVolume | null>
   /** Who has the volume now, lost copies last. Throws VOLUME_NOT_FOUND. */
   copiesOf(volume: number): Promise<CopiesOfVolume>

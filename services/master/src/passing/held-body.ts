@@ -37,7 +37,7 @@ export class HeldBody {
   }
 
   /**
-   * The body from its beginning, or null where not all of it is held any more, which an attempt that broke off may have left to
+   * The body from its beginning, or null if not all of it is held any more, which an attempt that broke off may have left to
    * happen at any moment. Whoever read it before reads no more. Its pieces must not be changed.
    */
   begin(): ByteSource | null {

@@ -69,7 +69,7 @@ export class PassOn {
     this.#deps = deps
   }
 
-  /** See `FileService.write`. TOO_BUSY before the body is asked for, and later where others need the place of a slow client. */
+  /** See `FileService.write`. TOO_BUSY before the body is asked for, and later if others need the place of a slow client. */
   async write(request: WriteRequest, source: BodySource, context: RequestContext): Promise<WriteReply> {
     if (this.#underWay.size >= PASSED_BODIES_MAX && !this.#makeRoom()) {
       throw new DfsError('TOO_BUSY', `the master passes on ${PASSED_BODIES_MAX} bodies at once`)
@@ -162,7 +162,7 @@ export class PassOn {
     }
   }
 
-  /** Breaks off where the server shows no sign of life: its part may take long, but not that. */
+  /** Breaks off if the server shows no sign of life: its part may take long, but not that. */
   async #watch(server: ServerInfo, gone: AbortController, over: AbortSignal): Promise<void> {
     const { clock, coordinators } = this.#deps
     while (!over.aborted) {

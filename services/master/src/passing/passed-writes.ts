@@ -6,7 +6,7 @@
  * true (R14), whatever the chunk server still does.
  *
  * Tickets are gone with the process, and with it the connections of whoever waited for an answer; those of an earlier epoch are
- * closed. Refused: command ids of the master's own for the chunk server's commands, which it gives a new number where a volume
+ * closed. Refused: command ids of the master's own for the chunk server's commands, which it gives a new number if a volume
  * ends before the commit (docs/adr/0006), and an idempotency key made up by the master, a row more for every write.
  */
 import { assert } from '@dfs/core'
@@ -63,7 +63,7 @@ export class PassedWrites {
 
   /**
    * Closes the ticket of an attempt without a good answer. What it has written, or null: then it has written nothing and never
-   * will. Throws TIMEOUT_ERROR where the store itself does not know.
+   * will. Throws TIMEOUT_ERROR if the store itself does not know.
    */
   async settle(ticket: WriteTicket): Promise<Written | null> {
     const attempt = this.#attempts.get(ticket.number)

@@ -17,7 +17,7 @@ export class Coordinators {
 
   /**
    * They take turns. One that has answered just now: a server that died since its last heartbeat would cost a caller who
-   * follows an error. Where none answers, one all the same; null where none is alive besides those `tried`.
+   * follows an error. If none answers, one all the same; null if none is alive besides those `tried`.
    */
   async next(tried: ReadonlySet<number> = new Set()): Promise<ServerInfo | null> {
     for (let tries = this.#sessions.view().length; tries > 0; tries -= 1) {

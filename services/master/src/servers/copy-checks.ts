@@ -34,7 +34,7 @@ export class CopyChecks {
     this.#options = options
   }
 
-  /** The number of the check that servers are to carry out; null where there is none, or it is done. */
+  /** The number of the check that servers are to carry out; null if there is none, or it is done. */
   get wanted(): number | null {
     const check = this.view()
     return check === null || check.isDone ? null : check.id
@@ -55,7 +55,7 @@ export class CopyChecks {
     if (progress.id === this.#id) this.#reported.set(server, { incarnation, progress })
   }
 
-  /** The last check; null where this start of the master has seen none. */
+  /** The last check; null if this start of the master has seen none. */
   view(): CopyCheck | null {
     if (this.#count === 0) return null
     const servers = this.#options.sessions.view().map((server) => this.#describe(server))

@@ -40,7 +40,7 @@ export class DamageReports {
     this.#store = store
   }
 
-  /** Throws VOLUME_NOT_FOUND where that server has no copy of the volume. */
+  /** Throws VOLUME_NOT_FOUND if that server has no copy of the volume. */
   async report({ volume, server, offset, recordSize }: DamageReport): Promise<void> {
     const { log, clock } = this.#runtime
     const copy = await this.#store.copyOn(volume, server)

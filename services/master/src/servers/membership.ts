@@ -60,7 +60,7 @@ export class Membership {
     this.#backup = backup
   }
 
-  /** Throws WRONG_CLUSTER, STALE_INCARNATION, OUTDATED_PROGRAM, and STALE_EPOCH where the server has seen more than this database knows. */
+  /** Throws WRONG_CLUSTER, STALE_INCARNATION, OUTDATED_PROGRAM, and STALE_EPOCH if the server has seen more than this database knows. */
   async register(request: RegisterRequest): Promise<RegisterReply> {
     const { clusterId } = this.#store
     if (request.clusterId !== null && request.clusterId !== clusterId) {

@@ -1,6 +1,6 @@
 /**
  * A master on a database that was restored from an older backup, found out. A server that registers says what it has seen;
- * where the database lacks that, changes are missing that clients were told of. The server is refused. Where that happens
+ * if the database lacks that, changes are missing that clients were told of. The server is refused. If that happens
  * soon after the start, nobody is served at all: the other servers may have seen less, and with them alone the cluster would
  * go on without those changes and without a word. Later, when a cluster has been serving for a while, it is that one server.
  *
@@ -17,7 +17,7 @@ export interface Lack {
   readonly server: string
   readonly seen: Epoch
   readonly own: Epoch
-  /** Where what was there of a torn transaction is kept; null where none was torn. */
+  /** Where what was there of a torn transaction is kept; null if none was torn. */
   readonly torn: string | null
 }
 
@@ -35,12 +35,12 @@ export class RestoredBackup {
     this.#untilMs = clock.monotonicMs() + graceMs
   }
 
-  /** Why nobody is served, and what to do; null where nothing is known to be missing. */
+  /** Why nobody is served, and what to do; null if nothing is known to be missing. */
   get reason(): string | null {
     return this.#reason
   }
 
-  /** Throws UNAVAILABLE where nobody is served. */
+  /** Throws UNAVAILABLE if nobody is served. */
   requireNone(): void {
     if (this.#reason !== null) throw new DfsError('UNAVAILABLE', this.#reason)
   }

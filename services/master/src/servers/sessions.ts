@@ -83,7 +83,7 @@ export class Sessions {
     return session?.incarnation !== incarnation || session.number < number
   }
 
-  /** Throws UNKNOWN_SERVER where the server must register (again), STALE_INCARNATION where a newer process took its place. */
+  /** Throws UNKNOWN_SERVER if the server must register (again), STALE_INCARNATION if a newer process took its place. */
   require(server: number, incarnation: number): void {
     const session = this.#sessions.get(server)
     if (session !== undefined && incarnation < session.incarnation) {

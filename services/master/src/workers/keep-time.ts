@@ -1,4 +1,4 @@
-/** Writes cluster time down where no change has done so for a while (R21). */
+/** Writes cluster time down if no change has done so for a while (R21). */
 import { type BackgroundWorker } from '@dfs/core'
 import { type ClusterTime } from '../metadata/cluster-time.ts'
 

@@ -20,13 +20,13 @@ describe('the preferred coordinator', () => {
     expect(choosePreferred(next, [coordinator(1), coordinator(2)])).toBe(2)
   })
 
-  it('is one that can take writes, where there is one (R18)', () => {
+  it('is one that can take writes, if there is one (R18)', () => {
     const cutOff = coordinator(1, { canWrite: false })
     expect(choosePreferred(1, [cutOff, coordinator(2)])).toBe(2)
     expect(choosePreferred(null, [cutOff])).toBe(1)
   })
 
-  it('is nobody where nobody is alive', () => {
+  it('is nobody if nobody is alive', () => {
     expect(choosePreferred(1, [coordinator(1, { liveness: 'dead' })])).toBe(null)
     expect(choosePreferred(1, [])).toBe(null)
   })

@@ -188,7 +188,7 @@ describe('damage of more than a bit', () => {
     await expect(startOn(directory)).rejects.toThrow(/the header of metadata.db-wal is damaged/)
   })
 
-  it('is known where the database is gone: SQLite would delete the log', async () => {
+  it('is known if the database is gone: SQLite would delete the log', async () => {
     const directory = damaged(() => {})
     writeFileSync(join(directory, 'metadata.db'), '')
     await expect(startOn(directory)).rejects.toThrow(/metadata.db-wal is there, and metadata.db is not/)

@@ -1,5 +1,5 @@
 /**
- * What a batch names is what it reads, also where its commands change what stands in the way of later ones; it decides as an
+ * What a batch names is what it reads, also if its commands change what stands in the way of later ones; it decides as an
  * engine does that names nothing; and it takes as many trips as a path has names, not as many as there are commands.
  */
 import { InvariantError } from '@dfs/core'
@@ -98,7 +98,7 @@ describe('a batch', () => {
     expect(strict.engine.trips).toBe(1)
   })
 
-  it('decides as where nothing is named, whatever follows what', async () => {
+  it('decides as if nothing is named, whatever follows what', async () => {
     const random = seededRandom(7)
     const pick = <T>(of: readonly T[]): T => of[random.bytes(1)[0]! % of.length]!
     const somewhere = (): string => {

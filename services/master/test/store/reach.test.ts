@@ -85,7 +85,7 @@ describeStores('lengths of paths', (bench) => {
     expect(await b.move('/outer', `${to}/outer`)).toBe('INVALID_PATH')
   })
 
-  it('finds out by a walk that what was long is gone, and asks for none where none is needed', async () => {
+  it('finds out by a walk that what was long is gone, and asks for none if none is needed', async () => {
     const b = bench()
     await b.addServers(1)
     const to = `${await makeDeep(b, '/t', 3800)}/x`
@@ -151,7 +151,7 @@ describeStores('lengths of paths', (bench) => {
 })
 
 describe('a directory of which nothing is known', () => {
-  it('is renamed to a longer name after a walk, also where another one came into it meanwhile', async () => {
+  it('is renamed to a longer name after a walk, also if another one came into it meanwhile', async () => {
     const store = openMemoryStore(seededRandom(1))
     const b = new StoreBench(store)
     await b.addServers(1)

@@ -142,7 +142,7 @@ describe('after a restart of the master', () => {
     await b.store.close()
   })
 
-  it('knows what was seen of any start before, and lacks it for good where it is a restored backup (R6)', async () => {
+  it('knows what was seen of any start before, and lacks it for good if it is a restored backup (R6)', async () => {
     let directory = temporaryDirectory()
     const b = new StoreBench(await openAt(directory))
     await b.addServers(1)

@@ -85,7 +85,7 @@ it('fails for good, without a further answer, when a commit fails (R26)', async 
   await again.close()
 })
 
-it('rolls back and goes on where an expected error ends a transaction', () => {
+it('rolls back and goes on if an expected error ends a transaction', () => {
   const connection = new Connection(new DatabaseSync(':memory:'))
   connection.write(() => connection.database.exec('CREATE TABLE t (a INTEGER)'))
   expect(() =>

@@ -14,8 +14,8 @@ import { Unchanged, type Work } from './work.ts'
 const SALT_BYTES = 8
 
 /**
- * What the same request was granted before, or new volumes. Throws UNKNOWN_SERVER or STALE_INCARNATION where the primary is
- * not registered like that, COPY_ERROR where another server of a set is not.
+ * What the same request was granted before, or new volumes. Throws UNKNOWN_SERVER or STALE_INCARNATION if the primary is
+ * not registered like that, COPY_ERROR if another server of a set is not.
  */
 export function* allocate(
   books: Books,
@@ -45,7 +45,7 @@ export function* allocate(
 export const readsOfAllocation = ({ grants, volumes }: Books, { primary, kind }: GrantKey): Rounds =>
   once(...volumes.named(grants.last(primary, kind)?.volumes ?? []))
 
-/** The orders that the request got before; null where it is new. Throws INVALID_REQUEST where a later one was granted. */
+/** The orders that the request got before; null if it is new. Throws INVALID_REQUEST if a later one was granted. */
 export function findAllocation({ grants, volumes }: Books, request: GrantKey): readonly VolumeOrder[] | null {
   const { primary, kind, number } = request
   const last = grants.last(primary, kind)

@@ -49,7 +49,7 @@ export interface BooksOptions {
 
 /**
  * Opens the books in a transaction of the engine's, which raises the epoch: nobody may be told of it before that is durable,
- * and {@link State.noteCommitted} is called. Throws UNAVAILABLE where a newer program is in use.
+ * and {@link State.noteCommitted} is called. Throws UNAVAILABLE if a newer program is in use.
  */
 export function openBooks(rows: Rows, { random, digest, cached = CACHED_MAX }: BooksOptions): Books {
   const state = new State(rows.state, random)

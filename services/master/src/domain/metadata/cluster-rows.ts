@@ -36,7 +36,7 @@ export interface StateRows {
   /** In order of their counters. */
   loadStarts(): StartRow[]
   insertStart(row: StartRow): void
-  /** The counter with which the last new history began; 0 where there is none. */
+  /** The counter with which the last new history began; 0 if there is none. */
   loadHistory(): number
 }
 
@@ -86,7 +86,7 @@ export interface SenderRows {
   putResults(row: ResultsRow): void
   /** Removes the results of a server up to a transaction. */
   removeResults(server: number, sequenceMax: number): void
-  /** Removes a sender and its results, where they are of an incarnation before this one. */
+  /** Removes a sender and its results, if they are of an incarnation before this one. */
   removeBefore(server: number, incarnation: number): void
 }
 

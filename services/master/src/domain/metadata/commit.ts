@@ -27,7 +27,7 @@ const NOBODY: ReadonlySet<number> = new Set()
 
 /**
  * Decides a batch, each command by what the ones before it have left. All of it is named together first. What is named then is
- * what was there before the batch: so each command is named once more when its turn comes, and where an earlier one has made,
+ * what was there before the batch: so each command is named once more when its turn comes, and if an earlier one has made,
  * moved or removed a directory on its way, only what is new about that is fetched.
  */
 export function* decideBatch(

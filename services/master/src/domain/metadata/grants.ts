@@ -18,7 +18,7 @@ export class Grants {
     for (const row of rows.load()) this.#last.set(nameOf(row), row)
   }
 
-  /** Null where this incarnation was granted nothing yet. */
+  /** Null if this incarnation was granted nothing yet. */
   last({ server, incarnation }: Placement, kind: VolumeKind): Grant | null {
     const row = this.#last.get(nameOf({ server, kind: VOLUME_KIND[kind] }))
     if (row?.incarnation !== incarnation) return null

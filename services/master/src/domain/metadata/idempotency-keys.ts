@@ -3,7 +3,7 @@
  * two generations are asked: the present one and the one before. Older ones are removed in steps, in the order of the table,
  * so that no index by time is needed and a key costs one row.
  *
- * A generation ends after a day, or earlier where very many keys have come: what is kept is bounded, whatever the load.
+ * A generation ends after a day, or earlier if very many keys have come: what is kept is bounded, whatever the load.
  */
 import { ByteReader, ByteWriter } from '@dfs/core'
 import {

@@ -90,7 +90,7 @@ interface Asked {
   readonly countMax: number
 }
 
-/** Null where there is none to ask for. */
+/** Null if there is none to ask for. */
 function chunksAsked({ info, content }: Version, { fromByte, chunksMax }: Part): Asked | null {
   const countMax = Math.min(chunksMax, LOOKUP_CHUNKS_MAX)
   return content !== null && countMax > 0 && fromByte < info.size ? { content, fromByte, countMax } : null

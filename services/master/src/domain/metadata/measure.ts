@@ -1,4 +1,4 @@
-/** One step of the walk below a directory that is about to be renamed, where what is known stands in the way. */
+/** One step of the walk below a directory that is about to be renamed, if what is known stands in the way. */
 import { type Renaming } from '../../metadata/store.ts'
 import { type Books } from './books.ts'
 import { walk } from './reads.ts'

@@ -3,7 +3,7 @@
  * at once by one row, and none of them may become longer than a path may be, or what stands there could no longer be named.
  *
  * An upper bound of the reach is kept with each directory. It rises with what appears below, and stays when that goes: nothing
- * in a commit walks a subtree. Where the bound alone stands in the way of a rename, a walk in bounded steps between the
+ * in a commit walks a subtree. If the bound alone stands in the way of a rename, a walk in bounded steps between the
  * commits finds the real one. Whatever appears below the directory meanwhile, wherever the walk is, is noted with the walk,
  * so its result holds at its end; the commit then decides by the bound alone, in its own transaction.
  *
@@ -18,7 +18,7 @@ import { once } from './reads.ts'
 import { type Entry, type EntryRows, type PageRows } from './rows.ts'
 import { type Work } from './work.ts'
 
-/** The bound where nothing is known: an older program let paths grow too long below. Higher ones say no more. */
+/** The bound if nothing is known: an older program let paths grow too long below. Higher ones say no more. */
 export const REACH_UNKNOWN = PATH_BYTES_MAX
 /** A tree with more entries is not walked: half a second of work, in steps. */
 export const WALK_ENTRIES_MAX = 250_000
@@ -90,7 +90,7 @@ export class Reach {
     }
   }
 
-  /** By how many bytes at most the longest path below a directory would be too long after a rename; 0 where none is. */
+  /** By how many bytes at most the longest path below a directory would be too long after a rename; 0 if none is. */
   excessOf(directory: Entry, { from, to }: Renaming): number {
     const [before, after] = [nameBytes(from), nameBytes(to)]
     // A name that is no longer makes no path longer.

@@ -14,7 +14,7 @@ import { type FilePath, PATH_BYTES_MAX, ROOT, segmentsOf } from '@dfs/protocol'
 import { ENTRY, ROOT_ID } from './codes.ts'
 import { type Entry, type EntryRows, type UploadKey } from './rows.ts'
 
-/** Each is what one method of the rows is asked with; the answer is whole, also where it is that there is nothing. */
+/** Each is what one method of the rows is asked with; the answer is whole, also if it is that there is nothing. */
 export type Named =
   | { readonly kind: 'entry'; readonly parent: number; readonly name: string }
   /** Whether it is empty, also after the transaction has removed so many of its entries. */
@@ -70,7 +70,7 @@ export function* once(...named: readonly Named[]): Rounds {
   if (named.length > 0) yield named
 }
 
-/** The way down a path: what stands at its end, undefined where the way does not lead there. */
+/** The way down a path: what stands at its end, undefined if the way does not lead there. */
 export function* walk(entries: Pick<EntryRows, 'find'>, path: FilePath): Rounds<Entry | undefined> {
   if (path === ROOT) return undefined
   let parent = ROOT_ID

@@ -87,7 +87,7 @@ const isSealedElsewhere = (report: ReplicaReport, sealedLength: number): boolean
 
 /**
  * Records a server that introduces itself. What an earlier incarnation was appending is over (R3), and what it had
- * verified counts only where the new one reports it (R9), and not at all where the server had been given up. Its unfinished
+ * verified counts only if the new one reports it (R9), and not at all if the server had been given up. Its unfinished
  * uploads and stored results can never be asked for again, since its commits are refused. Throws OUTDATED_PROGRAM, STALE_INCARNATION.
  */
 export function* register(

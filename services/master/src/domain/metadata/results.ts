@@ -58,7 +58,7 @@ export class Results {
     }
   }
 
-  /** What request `number` must be answered without carrying it out; undefined where it is new. */
+  /** What request `number` must be answered without carrying it out; undefined if it is new. */
   find(server: number, number: number): CommandResult | undefined {
     const sender = this.#touched.get(server)!
     if (number < sender.watermark) {

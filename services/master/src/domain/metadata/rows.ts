@@ -158,7 +158,7 @@ export interface UploadRows {
   remove(key: UploadKey): void
   /** By volume. */
   volumesOf(content: number): UploadVolumeRow[]
-  /** Makes the row, or lowers its copies where they are more. */
+  /** Makes the row, or lowers its copies if they are more. */
   lowerVolume(content: number, row: UploadVolumeRow): void
   removeVolumes(content: number): void
   insertGarbage(content: number, sinceMs: number): void

@@ -37,7 +37,7 @@ export class State {
   #idsMade = 0
   #featureLevel: number
 
-  /** Reads the row, or makes it, and raises the epoch; the caller saves. Throws UNAVAILABLE where a newer program is in use. */
+  /** Reads the row, or makes it, and raises the epoch; the caller saves. Throws UNAVAILABLE if a newer program is in use. */
   constructor(rows: StateRows, random: Random) {
     this.#rows = rows
     this.#starts = new Starts(rows)
@@ -98,7 +98,7 @@ export class State {
     return makeId(this.#epoch, this.#idsMade)
   }
 
-  /** The last step of every transaction that changes something. {@link noteCommitted} must follow where it commits. */
+  /** The last step of every transaction that changes something. {@link noteCommitted} must follow if it commits. */
   save(): void {
     const { files, directories, links, fileBytes } = this.counters
     const { number, sinceMs, keysCount } = this.keyGeneration

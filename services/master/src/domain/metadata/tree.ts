@@ -48,7 +48,7 @@ export class Tree {
     this.#reach = reach
   }
 
-  /** Fails with NOT_A_DIRECTORY where a parent is a file or a link. */
+  /** Fails with NOT_A_DIRECTORY if a parent is a file or a link. */
   locate(path: FilePath): Place | CommandFailure {
     if (path === ROOT) {
       return { ok: true, path, directory: 0, node: null, missing: [], name: '', entry: ROOT_ENTRY }
@@ -75,7 +75,7 @@ export class Tree {
 
   /**
    * Makes the missing parents of an entry that appears at a place; the id of the last one. `makeDirectory` is called for
-   * each. `reachBytes` is that of the entry, 0 where nothing is below it.
+   * each. `reachBytes` is that of the entry, 0 if nothing is below it.
    */
   ensureParents(place: Place, reachBytes: number, makeDirectory: MakeDirectory): number {
     const names = [...place.missing, place.name]

@@ -25,7 +25,7 @@ export class Uploads {
     return row === undefined ? undefined : uploadOf(row)
   }
 
-  /** Records that one more chunk was staged; makes the upload where it is the first. */
+  /** Records that one more chunk was staged; makes the upload if it is the first. */
   stage({ server, incarnation, number }: CommandId, upload: Upload, chunk: ChunkPlacement): void {
     const { content, stagedEnd } = upload
     this.#rows.put({ server, incarnation, number, content_id: content, staged_end: stagedEnd })

@@ -4,7 +4,7 @@ import { type MadeBy, type VersionRow } from './rows.ts'
 
 export interface Version {
   readonly info: FileInfo
-  /** What its chunks are filed under; null where it has none. */
+  /** What its chunks are filed under; null if it has none. */
   readonly content: number | null
 }
 

@@ -113,7 +113,7 @@ export class Volumes {
     return this.#rows.withCopyOn(server)
   }
 
-  /** The copy of a volume on a server, or null where there is none. */
+  /** The copy of a volume on a server, or null if there is none. */
   copyOn(id: number, server: number): CopyOfVolume | null {
     const volume = this.get(id)
     const replica = volume?.replicas.find((copy) => copy.server === server)

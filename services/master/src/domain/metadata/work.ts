@@ -12,7 +12,7 @@ export type Work<T> = Generator<Naming, T, void>
 /**
  * What an engine is: rows, and transactions on them, one after the other in the order of the calls.
  *
- * Where work throws a DfsError, it has written nothing: the transaction is dropped, and the error is the caller's. Any other
+ * If work throws a DfsError, it has written nothing: the transaction is dropped, and the error is the caller's. Any other
  * error leaves unknown what is there and what the books hold: it is an InvariantError, as is every call after it (R26).
  *
  * While work goes on, the books are ahead of what is durable. An engine that waits for its rows in between lets nobody read

@@ -20,11 +20,11 @@ import {
 import { DATABASE, LOG, type ReadyLogDeps } from './files.ts'
 import { describeLost } from '../sqlite/lost-writes.ts'
 
-/** What is left free where the database is copied aside. */
+/** What is left free if the database is copied aside. */
 const LEFT_FREE_BYTES = 64 * MIB
 const EMPTY: LogState = Object.freeze({ kind: 'empty' })
 
-/** Frames of a transaction that is forgotten; they are to be overwritten where the log cannot be emptied. */
+/** Frames of a transaction that is forgotten; they are to be overwritten if the log cannot be emptied. */
 export interface ForgottenTail {
   readonly from: number
   readonly to: number

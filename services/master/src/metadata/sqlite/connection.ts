@@ -68,7 +68,7 @@ export class Connection {
 }
 
 /**
- * Opens the database with every setting asserted, and copies what a crash left in its log into it (R26). Where that is not
+ * Opens the database with every setting asserted, and copies what a crash left in its log into it (R26). If that is not
  * possible, what `tail` says stands behind the log's end is overwritten: with this log's salts it would look like damage
  * behind the transactions that come. Whoever calls has looked at the log before (log/ready-log.ts).
  */
@@ -94,7 +94,7 @@ export function openDatabase(location: string, tail: ForgottenTail | null = null
   return database
 }
 
-/** Copies the log into the database; false where the disk has no room for that: then all of it stays in the log. */
+/** Copies the log into the database; false if the disk has no room for that: then all of it stays in the log. */
 function emptyLog(database: DatabaseSync): boolean {
   try {
     database.exec('PRAGMA wal_checkpoint(TRUNCATE)')

@@ -13,7 +13,7 @@ export interface DirectoryLock {
   release(): void
 }
 
-/** Throws UNAVAILABLE where another process, or another store of this one, holds the lock. */
+/** Throws UNAVAILABLE if another process, or another store of this one, holds the lock. */
 export function lockDirectory(file: string): DirectoryLock {
   const database = new DatabaseSync(file, { timeout: 0 })
   try {

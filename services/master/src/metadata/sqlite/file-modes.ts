@@ -13,7 +13,7 @@ const FILE_MODE = 0o600
 const OTHERS_WRITE = 0o002
 const STICKY = 0o1000
 
-/** Makes the directory where it is missing. Throws ACCESS_DENIED where somebody else could exchange the files in it. */
+/** Makes the directory if it is missing. Throws ACCESS_DENIED if somebody else could exchange the files in it. */
 export function prepareDirectory(directory: string): void {
   makeDirectoryDurably(directory)
   // Windows keeps rights in another way, and gives none to others.

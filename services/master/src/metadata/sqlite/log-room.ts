@@ -11,7 +11,7 @@ import { MIB } from '@dfs/protocol'
 
 /** Some seconds of commits. */
 export const LOG_ROOM_BYTES = 16 * MIB
-/** What is left to others where the disk is nearly full already: the log's index grows too. */
+/** What is left to others if the disk is nearly full already: the log's index grows too. */
 const LEFT_FREE_BYTES = MIB
 const HEADER_BYTES = 32
 const FRAME_BYTES = 4096 + 24

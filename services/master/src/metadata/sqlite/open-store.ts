@@ -15,7 +15,7 @@ import { SqliteEngine } from './sqlite-engine.ts'
 import { SqliteStore } from './sqlite-store.ts'
 
 export interface SqliteStoreOptions {
-  /** Holds the database and its lock; made where it is missing. */
+  /** Holds the database and its lock; made if it is missing. */
   readonly directory: string
   readonly random: Random
   readonly log: Log
@@ -25,9 +25,9 @@ export interface SqliteStoreOptions {
 }
 
 /**
- * Opens or makes a store. Throws UNAVAILABLE where another master uses the directory, or the schema is newer than this
- * program; METADATA_DAMAGED where starting would lose what was acknowledged; ACCESS_DENIED where others may change its
- * files; InvariantError where the database would not be durable.
+ * Opens or makes a store. Throws UNAVAILABLE if another master uses the directory, or the schema is newer than this
+ * program; METADATA_DAMAGED if starting would lose what was acknowledged; ACCESS_DENIED if others may change its
+ * files; InvariantError if the database would not be durable.
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
   const { directory, random, log, nowWallMs } = options

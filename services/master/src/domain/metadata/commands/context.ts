@@ -19,7 +19,7 @@ export interface NamingContext {
   readonly removedMax: number
 }
 
-/** What became of an entry: 0 where the change is about none. */
+/** What became of an entry: 0 if the change is about none. */
 export interface Change {
   readonly operation: number
   readonly entry: number

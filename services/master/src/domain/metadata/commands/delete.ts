@@ -18,7 +18,7 @@ export function applyDelete(context: CommandContext, { path, precondition }: Del
   const place = books.tree.locate(path)
   if (!place.ok) return place
   const { entry } = place
-  // A condition is not looked at where the request would fail without it (RFC 9110 §13.2.1).
+  // A condition is not looked at if the request would fail without it (RFC 9110 §13.2.1).
   if (entry === undefined) return failure('FILE_NOT_FOUND', `there is no ${path}`)
   if (entry.kind === ENTRY.directory) return failure('IS_A_DIRECTORY', `${path} is a directory`)
   const refused = refusePrecondition(precondition, entry)

@@ -5,7 +5,7 @@ import { trashRowOf } from '../trash.ts'
 import { type Place } from '../tree.ts'
 import { changed, type CommandContext } from './context.ts'
 
-/** FILE_EXISTS where a file or a link has the name. */
+/** FILE_EXISTS if a file or a link has the name. */
 export function applyMakeDirectory(context: CommandContext, { path }: MakeDirectoryCommand): CommandResult {
   const { books } = context
   const place = books.tree.locate(path)

@@ -34,7 +34,7 @@ export function applyStage(context: CommandContext, command: StageCommand): Comm
 
 export const readsOfAbandon = ({ upload }: AbandonCommand): Rounds => once({ kind: 'upload', ...upload })
 
-/** No error where nothing was staged: the sender wants it gone, and it is. */
+/** No error if nothing was staged: the sender wants it gone, and it is. */
 export function applyAbandon(context: CommandContext, command: AbandonCommand): CommandResult {
   const { books, nowWallMs } = context
   if (!isOf(command.upload, context.sender)) {
