@@ -29,6 +29,8 @@ export async function runLauncher(argv: readonly string[], programs: ServiceProg
     complain(parsed.message)
     return 2
   }
+  // In `ps` and `top`; with its arguments, since several may run.
+  process.title = ['dfs-launcher', ...argv].join(' ')
   const stopRequest = listenForStop()
   try {
     return await runIn(openDataDirectory(resolve(parsed.options.data)), parsed.options, programs, stopRequest)

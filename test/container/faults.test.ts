@@ -9,7 +9,7 @@ import { Traffic, wrongFiles } from './traffic.ts'
 const KILL_SERVICE = `
   const { readdirSync, readFileSync } = require('node:fs')
   for (const pid of readdirSync('/proc').filter((name) => Number(name) > 1 && Number(name) !== process.pid)) {
-    if (readFileSync('/proc/' + pid + '/cmdline', 'utf8').includes('/src/main.ts')) process.kill(pid, 'SIGKILL')
+    if (readFileSync('/proc/' + pid + '/cmdline', 'utf8').startsWith('dfs-')) process.kill(pid, 'SIGKILL')
   }
 `
 

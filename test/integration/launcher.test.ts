@@ -50,6 +50,14 @@ describe('a launcher that runs', () => {
     expect(wereStoppedInOrder()).toEqual(SERVICES)
   })
 
+  it.skipIf(process.platform !== 'linux')('is known to ps by its name and its arguments', async () => {
+    const each = await launch()
+    await each.saw('ready')
+    const [title] = readFileSync(`/proc/${each.process.pid}/cmdline`, 'utf8').split('\0')
+    expect(title).toBe(`dfs-launcher --data ${directory} --port-offset ${each.portOffset}`)
+    expect(readFileSync(`/proc/${each.process.pid}/comm`, 'utf8')).toMatch(/^dfs-launcher/)
+  })
+
   it('says what the master lacks although it is ready', async () => {
     mkdirSync(join(directory, 'master'))
     writeFileSync(join(directory, 'master/lacks-copies'), '')

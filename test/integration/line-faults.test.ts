@@ -35,7 +35,7 @@ const AS_BEFORE = { isAlive: true, hasPrimary: true, errors: [] }
 /** Resolves once the gateway is ready: the very process that was there before. */
 async function outcome(): Promise<Record<keyof typeof AS_BEFORE, unknown>> {
   if (gateway.isAlive) await gateway.untilReadiness(200)
-  const errors = gateway.log.split('\n').filter((line) => /"level":[56]0/.test(line))
+  const errors = gateway.log.split('\n').filter((line) => /"level":"(error|fatal)"/.test(line))
   return { isAlive: gateway.isAlive, hasPrimary: (await gateway.primary()) !== null, errors }
 }
 

@@ -3,6 +3,7 @@ import { type Command } from './command.ts'
 import { fsck } from './commands/fsck.ts'
 import { get } from './commands/get.ts'
 import { line } from './commands/line.ts'
+import { logs } from './commands/logs.ts'
 import { ls } from './commands/ls.ts'
 import { mkdir } from './commands/mkdir.ts'
 import { mv } from './commands/mv.ts'
@@ -23,6 +24,7 @@ export const COMMANDS: readonly Command[] = [
   mkdir,
   status,
   workers,
+  logs,
   fsck,
   recover,
   line,

@@ -24,6 +24,8 @@ function standardInput(): Readable {
   return stats.isDirectory() || stats.isBlockDevice() ? createReadStream('', { fd: 0 }) : process.stdin
 }
 
+// In `ps` and `top`.
+process.title = ['dfs', ...process.argv.slice(2)].join(' ')
 const stdin = standardInput()
 const exitCode = await runProgram({
   argv: process.argv.slice(2),

@@ -13,10 +13,10 @@ export class NodeClock implements Clock {
     return performance.now()
   }
 
-  /** Leaves neither a timer nor a listener behind, however it ends. */
+  /** Leaves neither a timer nor a listener behind, however it ends. What should have been over by now takes no time. */
   async sleep(ms: number, signal?: AbortSignal): Promise<void> {
     assert(!Number.isNaN(ms), 'a sleep needs a number of milliseconds')
-    let restMs = ms
+    let restMs = Math.max(0, ms)
     do {
       const partMs = Math.min(restMs, TIMER_MS_MAX)
       await sleepOnce(partMs, signal)

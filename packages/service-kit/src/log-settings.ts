@@ -32,15 +32,20 @@ export interface ServiceLogOptions {
   readonly write?: (line: string) => void
 }
 
+/** What a service is called: `DFS_NAME`, or what kind it is of. */
+export function nameOfService({ env, service }: Pick<ServiceLogOptions, 'env' | 'service'>): string {
+  const name = env[variableName('name')]
+  return name === undefined || name === '' ? service : name
+}
+
 /** A value that is not valid counts as none here: `loadConfig` reports it, through this log. */
 export function openServiceLog({ clock, env, isTerminal, service, write }: ServiceLogOptions): ServiceLog {
   const asked = env[variableName('logLevel')]
-  const name = env[variableName('name')]
   return createLog({
     clock,
     level: LOG_LEVELS.find((level) => level === asked) ?? LEVEL_DEFAULT,
     format: chooseLogFormat(env[variableName('logFormat')], isTerminal),
-    service: name === undefined || name === '' ? service : name,
+    service: nameOfService({ env, service }),
     ...(write !== undefined && { write }),
   })
 }

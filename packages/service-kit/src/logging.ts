@@ -1,8 +1,9 @@
 /**
- * The production logger: pino behind core's `Log`. JSON lines for machines; one readable line each where a person looks
- * on. The time comes from the Clock, so a log written under a virtual clock is the same in every run. Lines are
- * gathered for a moment before they are written, since one system call for each request costs more than the request's
- * own log line; `flush` is for the end of the process.
+ * The production logger: pino behind core's `Log`. JSON lines for machines, with the names of levels and times of ISO 8601 in
+ * UTC, so that a file can be searched and sorted as it is; one readable line each where a person looks on (`dfs logs` makes
+ * such lines of files). The time comes from the Clock, so a log written under a virtual clock is the same in every run.
+ * Lines are gathered for a moment before they are written, since one system call for each request costs more than the
+ * request's own log line; `flush` is for the end of the process.
  */
 import { type Clock, type Log, printableLine, withoutRepetition } from '@dfs/core'
 import { Writable } from 'node:stream'
@@ -54,7 +55,8 @@ export function createLog({ clock, level, format, service, write }: LogOptions):
     {
       level,
       base: { service },
-      timestamp: () => `,"time":${clock.wallMs()}`,
+      timestamp: () => `,"time":"${new Date(clock.wallMs()).toISOString()}"`,
+      formatters: { level: (name) => ({ level: name }) },
       serializers: {
         err: loggedError,
         authorization: hide,

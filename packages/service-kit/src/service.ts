@@ -6,7 +6,7 @@ import { type Clock } from '@dfs/core'
 import { type Static, type TObject } from 'typebox'
 import { loadConfig, unknownVariables } from './config.ts'
 import { type Lifecycle, runProcess } from './lifecycle.ts'
-import { openServiceLog } from './log-settings.ts'
+import { nameOfService, openServiceLog } from './log-settings.ts'
 import { type ServiceLog } from './logging.ts'
 import { Metrics } from './metrics/metrics.ts'
 import { addProcessMetrics } from './metrics/process-metrics.ts'
@@ -41,6 +41,8 @@ export function runService<S extends TObject>(
   start: (context: ServiceContext<S>) => Promise<void>,
 ): void {
   const { schema, relations, env } = definition
+  // In `ps` and `top`, where all of them would be called node.
+  process.title = `dfs-${nameOfService(definition)}`
   const log = openServiceLog(definition)
   runProcess({ ...definition, log }, async (lifecycle) => {
     const config = loadConfig(schema, env, relations)

@@ -1,6 +1,7 @@
 /** A real process under real signals: the one thing that cannot be shown in-process. */
 import { spawn } from 'node:child_process'
-import { closeSync, openSync } from 'node:fs'
+import { once } from 'node:events'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 
@@ -33,6 +34,14 @@ test('SIGTERM stops in order and ends with 0', async () => {
   const { code, output } = await run('serve', { '"msg":"ready"': 'SIGTERM' })
   expect(output).toMatch(/closing the store[\s\S]*"msg":"stopped"/)
   expect(code).toBe(0)
+})
+
+test.skipIf(process.platform !== 'linux')('ps shows which service a process is', async () => {
+  const child = spawn(process.execPath, [PROGRAM, 'serve'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  await once(child.stdout, 'data')
+  expect(readFileSync(`/proc/${child.pid}/cmdline`, 'latin1').split('\0')[0]).toBe('dfs-test')
+  expect(readFileSync(`/proc/${child.pid}/comm`, 'latin1')).toBe('dfs-test\n')
 })
 
 test('a second signal ends at once', async () => {
