@@ -1,10 +1,16 @@
 /** All bugs that the tests must find. */
+import { COPIES_BUGS } from './copies-bugs.ts'
 import { MASTER_BUGS } from './master-bugs.ts'
 import { type PlantedBug } from './planted-bug.ts'
 import { REPLICATION_BUGS } from './replication-bugs.ts'
 import { STORAGE_BUGS } from './storage-bugs.ts'
 
-export const PLANTED_BUGS: readonly PlantedBug[] = [...STORAGE_BUGS, ...REPLICATION_BUGS, ...MASTER_BUGS]
+export const PLANTED_BUGS: readonly PlantedBug[] = [
+  ...STORAGE_BUGS,
+  ...REPLICATION_BUGS,
+  ...MASTER_BUGS,
+  ...COPIES_BUGS,
+]
 
 /** Why the edit cannot be made in `text`, the present content of its file; null where it can. */
 export function whyNotPlantable({ file, name, oldText, newText }: PlantedBug, text: string): string | null {

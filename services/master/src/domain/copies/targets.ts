@@ -1,0 +1,142 @@
+/**
+ * From where, and to where, a copy is made. Whatever stands in the way has a name: a volume that waits without a word is what people
+ * complain of most in the systems that heal.
+ */
+import { type ClusterState, type ServerState, useOf } from './cluster-state.ts'
+import { isReadable, isWhole, standingOf } from './tally.ts'
+import { type CopySource, type CopyState, type ReplicaView, type VolumeView, type WaitCode } from './view.ts'
+
+export interface Way {
+  readonly target: ServerState
+  /** The best first; never empty. */
+  readonly sources: readonly CopySource[]
+}
+
+export interface NoWay {
+  readonly code: WaitCode
+  readonly servers: readonly number[]
+}
+
+/** Copies that may be asked, the best first. */
+export interface Sources {
+  readonly replicas: readonly ReplicaView[]
+  /** Why there are none. */
+  readonly none: NoWay
+}
+
+/** Less is better. Each record is verified on its way, so a bad copy costs time and no bytes. */
+const RANKS: Readonly<Partial<Record<CopyState, number>>> = {
+  inSync: 0,
+  surplus: 0,
+  unverified: 1,
+  damaged: 2,
+}
+
+/**
+ * Unverified copies are asked only if there is no whole one: they may be those of an older disk. And not while they are being
+ * verified: then there will be a whole one soon.
+ */
+export function sourcesOf(cluster: ClusterState, volume: VolumeView): Sources {
+  const there = volume.replicas.filter(
+    ({ server, state }) => isReadable(state) && cluster.server(server).isThere,
+  )
+  const hasWhole = there.some(isWhole)
+  const unread = hasWhole ? [] : there.filter((replica) => isUnderCheck(cluster, replica))
+  if (unread.length > 0) {
+    return { replicas: [], none: { code: 'waiting-for-verification', servers: serversOf(unread) } }
+  }
+  const isWanted = ({ state }: ReplicaView): boolean => !hasWhole || state !== 'unverified'
+  // What is damaged helps out with single records; alone it is no copy.
+  const isHopeless = there.every(({ state }) => state === 'damaged')
+  const replicas = isHopeless ? [] : there.filter(isWanted)
+  return { replicas, none: { code: 'no-good-copy', servers: serversOf(volume.replicas) } }
+}
+
+const isUnderCheck = (cluster: ClusterState, replica: ReplicaView): boolean =>
+  replica.state === 'unverified' && cluster.isBeingChecked(replica, cluster.server(replica.server).view)
+
+const serversOf = (replicas: readonly ReplicaView[]): number[] => replicas.map(({ server }) => server)
+
+/** Where a copy of the volume could be made now. Otherwise what keeps those that came nearest to it. */
+export function waysFor(cluster: ClusterState, volume: VolumeView): Way[] | NoWay {
+  const sources = sourcesOf(cluster, volume)
+  if (sources.replicas.length === 0) return sources.none
+  const ways: Way[] = []
+  const hindered = new Map<WaitCode, number[]>()
+  for (const target of cluster.up) {
+    const answer = wayTo(cluster, volume, sources.replicas, target)
+    if (typeof answer !== 'string') ways.push(answer)
+    else hindered.set(answer, [...(hindered.get(answer) ?? []), target.view.id])
+  }
+  if (ways.length > 0) return ways
+  const code = NEAREST_FIRST.find((each) => hindered.has(each))
+  const isElsewhere = code === undefined || code === 'no-server'
+  return isElsewhere
+    ? { code: 'no-server', servers: notCounting(cluster, volume) }
+    : { code, servers: hindered.get(code)! }
+}
+
+/** Reasons against a target, the one that is looked at last first. */
+const NEAREST_FIRST: readonly WaitCode[] = [
+  'streams-busy',
+  'back-off',
+  'unreachable',
+  'no-room',
+  'waiting-for-drop',
+  'no-server',
+]
+
+function wayTo(
+  cluster: ClusterState,
+  { replicas, sealedBytes }: VolumeView,
+  sources: readonly ReplicaView[],
+  target: ServerState,
+): Way | WaitCode {
+  const { view } = target
+  const own = replicas.find(({ server }) => server === view.id)
+  // I2: one row for a volume and a server, so a new copy comes only after the old one was dropped.
+  if (own !== undefined) return own.state === 'dropping' ? 'waiting-for-drop' : 'no-server'
+  if (view.isFull || target.roomBytes < sealedBytes) return 'no-room'
+  const reachable = sources.filter(({ server }) => cluster.isReachable(cluster.server(server).view, view))
+  if (reachable.length === 0) return 'unreachable'
+  if (cluster.isFlapping(view)) return 'back-off'
+  const usable = reachable.filter(({ server }) => cluster.avoided(server, view.id) === null)
+  if (usable.length === 0) return 'back-off'
+  if (target.incoming >= cluster.limits.incomingMax) return 'streams-busy'
+  const ordered = usable.toSorted((one, other) => compareSources(cluster, one, other))
+  const first = cluster.server(ordered[0]!.server)
+  if (first.outgoing >= cluster.limits.outgoingMax) return 'streams-busy'
+  return { target, sources: ordered.map(({ id, server }) => ({ server, replica: id })) }
+}
+
+function compareSources(cluster: ClusterState, one: ReplicaView, other: ReplicaView): number {
+  const outgoing = ({ server }: ReplicaView): number => cluster.server(server).outgoing
+  return RANKS[one.state]! - RANKS[other.state]! || outgoing(one) - outgoing(other) || one.id - other.id
+}
+
+/** The servers whose copies count for nothing: they are missed. */
+const notCounting = (cluster: ClusterState, volume: VolumeView): number[] =>
+  serversOf(
+    volume.replicas.filter(
+      (replica) => standingOf(cluster, volume, replica, cluster.server(replica.server)) === 'none',
+    ),
+  )
+
+/** Of the counted copies of a volume, how many are in each zone. */
+export function zonesOf(cluster: ClusterState, volume: VolumeView): Map<string, number> {
+  const zones = new Map<string, number>()
+  for (const replica of volume.replicas) {
+    const server = cluster.server(replica.server)
+    if (standingOf(cluster, volume, replica, server) === 'none') continue
+    zones.set(server.view.zone, (zones.get(server.view.zone) ?? 0) + 1)
+  }
+  return zones
+}
+
+/** The server that Φ likes best: the zone with the fewest copies, then the least use as it will be. */
+export function bestWay(cluster: ClusterState, volume: VolumeView, ways: readonly Way[]): Way {
+  const zones = zonesOf(cluster, volume)
+  const inZone = ({ target }: Way): number => zones.get(target.view.zone) ?? 0
+  const use = ({ target }: Way): number => useOf(target) + volume.sealedBytes / target.view.totalBytes
+  return ways.reduce((best, way) => ((inZone(way) - inZone(best) || use(way) - use(best)) < 0 ? way : best))
+}
