@@ -18,7 +18,7 @@ export interface SmallJob {
   readonly numberFrom: number
   readonly numberCount: number
   readonly bodyBytes: number
-  /** Before what is measured: at least so long, and so many requests, but no longer than the most. */
+  /** Before what is measured: at least this long, and this many requests, but no longer than the most. */
   readonly warmUp: { readonly msMin: number; readonly requests: number; readonly msMax: number }
   readonly measureMs: number
   /** Ends early after so many requests, warm-up included; Infinity does not survive JSON, so null is none. */

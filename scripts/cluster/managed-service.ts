@@ -121,7 +121,7 @@ export class ManagedService {
 
 /**
  * Where Node keeps the compiled form of the sources, so that a service starts with a third less work than the first time.
- * Beside the dependencies, which are made anew from the lockfile as well.
+ * Beside the dependencies, which are made again from the lockfile as well.
  */
 const COMPILE_CACHE = fileURLToPath(new URL('../../node_modules/.cache/node-compile', import.meta.url))
 

@@ -19,7 +19,7 @@ const TABLES: Readonly<Record<string, TObject>> = {
 
 const BLOCK = /(<!-- settings: ([a-z ]+) -->\n).*?(<!-- end -->)/gs
 
-/** The page with each table in its place anew. Throws if a table has no place, or a place no table. */
+/** The page with each table in its place, made again. Throws if a table has no place, or a place no table. */
 export function withTables(page: string): string {
   const placed = new Set<string>()
   const written = page.replace(BLOCK, (_whole, opening: string, name: string, closing: string) => {

@@ -99,7 +99,7 @@ describe('a new history of the metadata', { timeout: WITHIN_MS }, () => {
     expect(await read(cluster.serverUrls[1]!, '/new')).toBe('of the new history')
   })
 
-  it('takes in a server that was given up, and verifies what it has anew', async () => {
+  it('takes in a server that was given up, and verifies what it has again', async () => {
     cluster.launch(LOST, programs)
     await cluster.untilReady()
     expect(await read(cluster.serverUrls[2]!, '/before/1')).toBe('before 1')

@@ -186,7 +186,7 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
     test: 'services/master/test/store/volumes.test.ts',
   },
   {
-    name: 'count copies of servers that started anew in a receipt',
+    name: 'count copies of servers that restarted in a receipt',
     promise: 'a receipt counts copies that are surely there at the commit (R23)',
     file: GOOD_COPIES,
     oldText: 'return servers.isCurrent(copy) && !isFoundDamaged',
@@ -210,7 +210,7 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
     test: 'services/master/test/store/requests.test.ts',
   },
   {
-    name: 'leave volumes open when a server starts anew',
+    name: 'leave volumes open when a server restarts',
     promise: 'when a server restarts its open volumes are sealed (R3)',
     file: `${DECISIONS}/reports.ts`,
     oldText: '  for (const volume of open) states.seal(',
@@ -271,7 +271,7 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
     test: 'test/simulation/passed-writes.test.ts',
   },
   {
-    name: 'begin anew what an attempt has written',
+    name: 'start over what an attempt has written',
     promise: 'a write that was passed on happens once (R14)',
     file: 'services/master/src/passing/pass-on.ts',
     oldText: '      if (written !== null) return writeReply(',

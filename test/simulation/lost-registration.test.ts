@@ -22,7 +22,7 @@ const onceRegistered = (store: MetadataStore, then: () => void): MetadataStore =
     },
   })
 
-test('a lost answer to a registration, after the master started anew, strands no server', async () => {
+test('a lost answer to a registration, after the master restarted, strands no server', async () => {
   const cluster = new SimCluster({ seed: 'lost registration', chunkServers: 3 })
   const { simulation, network, masterNode, chunkNodes } = cluster
   await simulation.complete(() => cluster.start())

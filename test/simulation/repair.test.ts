@@ -143,7 +143,7 @@ test('what the disk of another server cannot read is mended there', async () => 
   const reader = cluster.server(chunkNodes.find((node) => !holdsIt(node))!)
   const holders = chunkNodes.filter(holdsIt)
   const mended = new Set<SimNode>()
-  // A bad sector: it cannot be read until it is written anew. Every copy but one has it.
+  // A bad sector: it cannot be read until it is written again. Every copy but one has it.
   for (const node of holders.slice(0, -1)) {
     node.disk.faultHook = ({ kind, name, bytes }) => {
       if (kind === 'write') mended.add(node)

@@ -43,7 +43,7 @@ export interface ClientOptions extends Partial<ClientLimits> {
   readonly random: Random
 }
 
-/** How long attempt number `attempt` to read (from 1) waits for a silent server: longer each time, lest a slow cluster be asked in vain. */
+/** How long attempt number `attempt` to read (from 1) waits for a silent server: longer each time, so that a slow cluster is not asked for nothing. */
 export const patienceMs = (limits: ClientLimits, attempt: number): number =>
   Math.min(limits.attemptTimeoutMs, limits.silenceMs * 2 ** Math.min(30, attempt - 1))
 
@@ -57,7 +57,7 @@ export const LIST_STAGGER_MS = 200
 export const QUESTION_CONNECTIONS_MAX = 4
 /** Attempts after failures that time alone hardly heals: a lock, a full disk, a bug. */
 export const LASTING_FAILURE_ATTEMPTS_MAX = 3
-/** A pause that a server asks for with Retry-After is heeded up to this. */
+/** A pause that a server asks for with Retry-After is respected up to this. */
 export const RETRY_AFTER_MS_MAX = 10_000
 /** Resumptions of one download that did not bring {@link RESUME_PROGRESS_BYTES} each. */
 export const RESUMES_MAX = 16

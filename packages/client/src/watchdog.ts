@@ -13,7 +13,7 @@ export interface WatchdogOptions {
 }
 
 export interface LifeSign {
-  /** Asked after so long without progress, and again after as long. */
+  /** Asked after that long without progress, and again after as long. */
   readonly everyMs: number
   /** Whether to go on waiting; never rejects. Resolves soon, at the latest when `signal` aborts. */
   readonly isAlive: (signal: AbortSignal) => Promise<boolean>

@@ -22,7 +22,7 @@ afterEach(async () => {
 
 const HELLO = Buffer.from('hello')
 
-/** The mishap befalls the first `count` requests of that method that are not look-ups of servers. */
+/** The mishap happens to the first `count` requests of that method that are not look-ups of servers. */
 function befall(method: string, mishap: Mishap, count = 1): void {
   let left = count
   cluster.mishap = (request: SeenRequest) => {

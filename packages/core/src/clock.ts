@@ -16,7 +16,7 @@ export interface Clock {
   turn(): Promise<void>
 }
 
-/** Ends the sleep of every deadline that was kept: made once, since an error with its stack is dear. */
+/** Ends the sleep of every deadline that was kept: made once, since an error with its stack is expensive. */
 const FINISHED = new Error('the work is done')
 
 /** What {@link withDeadline} throws when the time has passed first. */
@@ -26,7 +26,7 @@ export class DeadlineError extends Error {
 
 /**
  * Runs `work` with a signal that aborts after `ms`. When the deadline comes first, the returned promise rejects with
- * {@link DeadlineError} at once, whether or not the work heeds its signal; the work's own outcome is then dropped, so
+ * {@link DeadlineError} at once, whether or not the work follows its signal; the work's own outcome is then dropped, so
  * it must not be needed.
  */
 export async function withDeadline<T>(

@@ -65,7 +65,7 @@ export class Deadlines {
     const leftMs = Math.max(0, atMs - this.#clock.monotonicMs())
     void this.#clock.sleep(leftMs, sleeping.signal).then(
       () => this.#wake(),
-      // Whoever has aborted it sleeps in its stead.
+      // Whoever has aborted it sleeps in its place.
       () => undefined,
     )
   }

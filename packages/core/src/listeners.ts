@@ -1,5 +1,5 @@
 /**
- * An event of one part that others act upon, without its knowing them: it is made first, they are added when they are made.
+ * An event of one part that others act on, without its knowing them: it is made first, they are added when they are made.
  * Listeners are called at once, in the order in which they were added, and must not throw.
  */
 export class Listeners<Args extends readonly unknown[] = []> {

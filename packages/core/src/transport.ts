@@ -48,7 +48,7 @@ export interface InboundStream extends StreamRequest {
 
 export interface StreamOptions {
   /**
-   * The call fails with a {@link TransportError} if the peer is silent for so long while it is its turn: it asks for
+   * The call fails with a {@link TransportError} if the peer is silent for that long while it is its turn: it asks for
    * no bytes and does not answer. What the caller's own stream takes does not count.
    */
   readonly silenceMs: number

@@ -17,7 +17,7 @@ describe('withDeadline', () => {
     expect(clock.sleepersCount).toBe(0)
   })
 
-  it('rejects and aborts the work when the time is over, even if the work never heeds it', async () => {
+  it('rejects and aborts the work when the time is over, even if the work never follows it', async () => {
     const clock = new ManualClock()
     const signals: AbortSignal[] = []
     const outcome = withDeadline(clock, 5, (signal) => {

@@ -105,7 +105,7 @@ describe('a worker that waits', () => {
     expect(steps).toEqual(['a', 'a'])
   })
 
-  it('comes at once when it is woken, be it in the middle of its step', async () => {
+  it('comes at once when it is woken, even in the middle of its step', async () => {
     let runner: Runner | null = null
     const step = async (): Promise<StepResult> => {
       if (steps.length === 2) runner?.wake('a')
@@ -150,7 +150,7 @@ describe('a pause', () => {
 })
 
 describe('the status', () => {
-  it('counts what was done, and how fast of late', async () => {
+  it('counts what was done, and how fast lately', async () => {
     const runner = run([worker('a', { step: async () => ({ did: 500, idleMs: 1000, why: 'rate' }) })])
     await clock.pass(59_500)
     const { did, perSecond, progress } = statusOf(runner, 'a')
@@ -189,7 +189,7 @@ describe('the end', () => {
     expect(steps).toEqual(['a', 'c'])
   })
 
-  it('waits for a step that does not heed it', async () => {
+  it('waits for a step that does not follow it', async () => {
     const held = Promise.withResolvers<StepResult>()
     run([worker('a', { step: () => held.promise })])
     await clock.pass(0)

@@ -1,4 +1,4 @@
-/** What a check of a cluster can find, and what it says of itself. */
+/** What a check of a cluster can find, and what it says about itself. */
 
 /** Every kind of fault, with the sentence that explains it to people. */
 export const FINDINGS = Object.freeze({
@@ -18,7 +18,7 @@ export const FINDINGS = Object.freeze({
   'record-damaged': 'a record that a file refers to is not valid in a copy',
   'record-foreign': 'a valid record is not the one that the file refers to',
   'identity-damaged':
-    'one of the two notes of a server about itself cannot be read; its next start writes it anew',
+    'one of the two notes of a server about itself cannot be read; its next start writes it again',
   'server-missing': 'a chunk server of the cluster has no data directory here',
   'volume-books': 'lengths in the rows of a volume contradict each other or its chunks',
   'chunk-without-volume': 'a chunk lies in a volume that is not there',

@@ -30,7 +30,7 @@ export interface RequestContext {
    * nevertheless. Absent if nobody can leave.
    */
   readonly signal?: AbortSignal
-  /** Who asks; absent for what this node does of itself. */
+  /** Who asks; absent for what this node does on its own. */
   readonly caller?: Caller
 }
 
@@ -42,7 +42,7 @@ export const openContext = (clock: Clock, requestId: string, signal?: AbortSigna
 })
 
 /**
- * The client has just done its part: sent more of its body, or taken what it was given. Its time begins anew, for what needs
+ * The client has just done its part: sent more of its body, or taken what it was given. Its time starts over, for what needs
  * that part; a body of 1 GiB takes longer to arrive than any answer may.
  */
 export const continueContext = (clock: Clock, context: RequestContext): RequestContext => ({

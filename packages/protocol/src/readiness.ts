@@ -1,4 +1,4 @@
-/** What a node says of itself at `/readyz`, and the words for copies that writes do not get. */
+/** What a node says about itself at `/readyz`, and the words for copies that writes do not get. */
 import { type ClusterSettings, type ServerInfo } from './nodes/membership.ts'
 
 export interface Readiness {

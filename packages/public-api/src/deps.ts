@@ -21,7 +21,7 @@ export interface PublicAppOptions {
     /** All public listeners known at the moment, this node's and the master's included. */
     readonly endpoints: Endpoints
   }
-  /** What this node tells of itself alone. */
+  /** What this node tells about itself alone. */
   readonly node: OwnNode
   readonly clock: Clock
   readonly random: Random

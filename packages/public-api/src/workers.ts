@@ -4,7 +4,7 @@ import { type Addresses, type PublicEndpoint } from './addresses.ts'
 import { type App } from './app-type.ts'
 import { EMPTY_QUERY, errorResponses, ref } from './documented.ts'
 
-/** This node, as far as it tells of itself. */
+/** This node, as far as it tells about itself. */
 export interface OwnNode {
   readonly name: string
   readonly workers: () => readonly WorkerStatus[]

@@ -1,5 +1,5 @@
 /**
- * What Node could not parse, or waited for in vain, never becomes a request; it is answered here from the same
+ * What Node could not parse, or waited for without result, never becomes a request; it is answered here from the same
  * catalogue, on the bare socket. The connection is closed in any case: nobody knows where the next request would start.
  *
  * One case gets no answer: garbage after a whole request that is still being worked on. A 400 would be read as the

@@ -92,7 +92,7 @@ interface StandardOutput {
 
 /**
  * Lines that standard output does not take (it is a file on a full disk, or nobody reads it any more) wait up to a bound
- * and are then lost: there is nobody to tell, and a service must neither end nor stand still for want of a log. The stream is
+ * and are then lost: there is nobody to tell, and a service must neither end nor stand still for lack of a log. The stream is
  * newer than the one inside of pino, whose flush tries for ever there.
  */
 function openStandardOutput(): StandardOutput {

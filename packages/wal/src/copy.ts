@@ -46,7 +46,7 @@ export const copyMended = (
 ): Promise<void> => copyBytes(withFlips(from, flips), to)
 
 /**
- * A log of all frames that are readable: those with faults are left out, and the sums are made anew, so that SQLite reads
+ * A log of all frames that are readable: those with faults are left out, and the sums are made again, so that SQLite reads
  * all of it. What the left-out pages said is missing, so nothing may be served from it: it is for looking what was lost.
  */
 export async function copyReadable(

@@ -1,4 +1,4 @@
-/** What a server remembers of itself and of the master when its disk does not take it, or loses it. */
+/** What a server remembers about itself and of the master when its disk does not take it, or loses it. */
 import { fromUtf8, readWhole, silentLog, utf8, writeDurably } from '@dfs/core'
 import { crc32 } from '@dfs/node-runtime'
 import { type Epoch } from '@dfs/protocol'

@@ -138,7 +138,7 @@ describe('a record', () => {
     },
   )
 
-  it('of a client that has left is not begun anew in the next volume, and not committed', async () => {
+  it('of a client that has left is not started over in the next volume, and not committed', async () => {
     const client = new AbortController()
     const settled: boolean[] = []
     let [appends, calls] = [0, 0]
@@ -314,7 +314,7 @@ describe('what is passed on', () => {
 })
 
 describe('a client that has done its part', () => {
-  it('is given the time of its request anew, and all else that is known of it stays', async () => {
+  it('is given the time of its request again, and all else that is known of it stays', async () => {
     const { signal } = new AbortController()
     const opened = openContext(clock, 'long', signal)
     await simulation.run({ untilMs: simulation.nowMs + 60_000 })

@@ -1,5 +1,5 @@
 /**
- * Volumes that are kept ready, one of each kind: one that is gone is made anew, in whichever moment it goes; if none can
+ * Volumes that are kept ready, one of each kind: one that is gone is made again, in whichever moment it goes; if none can
  * be made, whoever waits is told why, as late as it helps and no later.
  */
 import { Deadlines, TransportError } from '@dfs/core'

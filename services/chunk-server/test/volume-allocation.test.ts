@@ -162,7 +162,7 @@ describe('an open volume', () => {
     'is not given if server %i does not make its copy; it is sealed, and that one avoided',
     async (bad) => {
       onOrder = (server) => {
-        if (server === bad) throw new DfsError('STALE_INCARNATION', 'it has started anew')
+        if (server === bad) throw new DfsError('STALE_INCARNATION', 'it has restarted')
       }
       expect(await allocate()).toMatchObject({ code: 'STALE_INCARNATION' })
       expect(seals).toMatchObject([{ volume: 11, reason: 'not all copies could be made' }])

@@ -122,7 +122,7 @@ it('keeps the length of its first seal, and says so if another one is ordered', 
   })
 })
 
-it('seals anew at another length if a new history of the metadata has begun since the volume was made', async () => {
+it('seals again at another length if a new history of the metadata has begun since the volume was made', async () => {
   await simulation.complete(async () => {
     const store = await open()
     const volume = makeId(3, 80)

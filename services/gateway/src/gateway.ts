@@ -43,7 +43,7 @@ export interface Gateway {
 
 /** Transfers of large content at once, in each direction, and those that may wait for one of these places. */
 const STREAMS = { places: 32, waitingMax: 1024 }
-/** A reader who loses its place comes again, which costs a request; a writer has to begin anew. */
+/** A reader who loses its place comes again, which costs a request; a writer has to start over. */
 const IDLE_READER_MS = 50
 const IDLE_WRITER_MS = 5000
 

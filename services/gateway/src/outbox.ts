@@ -8,7 +8,7 @@ import { type LineSocket } from './ports.ts'
 
 /** Small replies leave in one write, as clients that read once expect; larger ones in pieces of this size. */
 const PIECE_BYTES = 64 * KIB
-/** A client that has taken nothing for so long, while this much waits for it, holds memory and is given up. */
+/** A client that has taken nothing for that long, while this much waits for it, holds memory and is given up. */
 const STALLED_MS = 60_000
 
 export class Outbox {

@@ -10,7 +10,7 @@ export interface StreamPlacesOptions {
   readonly places: number
   /** Transfers that may wait for their first place. Those that come again are as many as there are connections. */
   readonly waitingMax: number
-  /** So long a client may keep its transfer waiting before the place can be taken. */
+  /** For how long a client may keep its transfer waiting before the place can be taken. */
   readonly idleAfterMs: number
   readonly clock: Clock
 }

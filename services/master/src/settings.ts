@@ -51,7 +51,7 @@ export const LOOKUP_QUEUE_MAX = 16_384
 /**
  * Bodies that the master passes on at once; beyond it a slow client loses its place or, if there is none, the answer is
  * TOO_BUSY, before the body is asked for. Each holds up to half a MiB here: what has come and is not sent, and what is kept to
- * begin anew.
+ * start over.
  */
 export const PASSED_BODIES_MAX = 64
 

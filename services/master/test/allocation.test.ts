@@ -125,7 +125,7 @@ describe('a request that comes again', () => {
 })
 
 describe('nothing is made', () => {
-  it('for a server that is not in touch, or that has started anew since', async () => {
+  it('for a server that is not in touch, or that has restarted since', async () => {
     expect(await codeOf({ server: 4711 })).toBe('UNKNOWN_SERVER')
     const [record] = await bench.store.servers()
     sessions.begin({ ...record!, incarnation: 2 }, PRESENCE)

@@ -58,7 +58,7 @@ it('is wanted of every server until each has read all or cannot be reached', () 
   expect(checks.wanted).toBeNull()
 })
 
-it('begins again at a server that started anew, unless it had finished; what is done stays done', () => {
+it('begins again at a server that restarted, unless it had finished; what is done stays done', () => {
   const servers = [server(1), server(2)]
   const checks = checksOf(servers)
   const { id } = checks.start()

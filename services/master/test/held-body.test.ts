@@ -1,4 +1,4 @@
-/** A body that may have to begin anew: all of it while it is short, and none of it kept when it is long. */
+/** A body that may have to start over: all of it while it is short, and none of it kept when it is long. */
 import { type ByteSource } from '@dfs/core'
 import { ManualClock } from '@dfs/core/testing'
 import { SMALL_WRITE_BYTES_MAX } from '@dfs/protocol'
@@ -16,7 +16,7 @@ async function readAll(source: ByteSource): Promise<number[]> {
   return bytes
 }
 
-it('begins anew from its first byte, whether all of it was read, a part, or nothing', async () => {
+it('starts over from its first byte, whether all of it was read, a part, or nothing', async () => {
   const body = new HeldBody(
     sourceOf(Uint8Array.of(1, 2), Uint8Array.of(3), Uint8Array.of(4)),
     new ManualClock(),

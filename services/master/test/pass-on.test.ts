@@ -32,7 +32,7 @@ const REQUEST: WriteRequest = {
 }
 const serverOf = (id: number) => ({ id, name: `s${id}`, internalAddress: `s${id}` }) as ServerInfo
 
-it('gives a body up, and nothing else, that became too long to begin anew while another server was looked for', async () => {
+it('gives a body up, and nothing else, that became too long to start over while another server was looked for', async () => {
   const late = Promise.withResolvers<Uint8Array | null>()
   const pieces = [Promise.resolve(Uint8Array.of(1)), late.promise]
   const source = { next: () => pieces.shift() ?? Promise.resolve(null) }

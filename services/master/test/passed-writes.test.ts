@@ -82,7 +82,7 @@ describe('an attempt that is settled', () => {
     const committed = passed.guard(batch(command), store.commit)
     const settled = passed.settle(ticket)
     expect(await isPending(settled)).toBe(true)
-    // The same command again, which the chunk server repeats for want of an answer, does not begin another one.
+    // The same command again, which the chunk server repeats for lack of an answer, does not begin another one.
     expect(await passed.guard(batch(command), store.commit)).toMatchObject([{ code: 'UNAVAILABLE' }])
     store.answer.resolve([success(5)])
     expect(await committed).toEqual([success(5)])

@@ -14,7 +14,7 @@ import { doorOfServer } from './doors.ts'
 import { type Door, type RecordingClient } from './recording-client.ts'
 import { DIRECTORY, nameOf } from './workload.ts'
 
-/** Between the last fault and the last power cut: who was cut off has to find its way back without being started anew. */
+/** Between the last fault and the last power cut: who was cut off has to find its way back without being restarted. */
 export const HEAL_MS = 60_000
 /** Between the last answer and the last look: a few heartbeats of the slowest clock. */
 export const SETTLE_MS = 10_000

@@ -62,7 +62,7 @@ async function checkRunning(context: Context): Promise<number> {
   while (!check.isDone) {
     await clock.sleep(ASK_EVERY_MS, signal)
     const now = await client.check({ signal })
-    // The master has started anew, or somebody has begun another check after this one.
+    // The master has restarted, or somebody has begun another check after this one.
     if (now?.id !== id)
       throw new DfsError('UNAVAILABLE', 'the master has forgotten the check: start it again')
     check = now

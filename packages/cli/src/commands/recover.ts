@@ -33,7 +33,7 @@ export const recover: Command = {
   summary: 'Begin a new history of the metadata, after damage or an old backup.',
   description: [
     'For a master that refuses to start because its metadata is damaged, or that the chunk servers refuse because its database is an old copy. MASTER_DIR is the directory of the master, with metadata.db in it. Stop every master first and leave the chunk servers running: this program asks each of them what it has seen and what it has.',
-    `It then says which transactions are missing and what is known of them, and asks before it changes anything. A server that does not answer must be named with --lost; if it returns, all that it has is verified anew. Refused while any server has heard a master within ${MASTER_SILENT_MS / 1000} seconds.`,
+    `It then says which transactions are missing and what is known of them, and asks before it changes anything. A server that does not answer must be named with --lost; if it returns, all that it has is verified again. Refused while any server has heard a master within ${MASTER_SILENT_MS / 1000} seconds.`,
     'Afterwards start the master on MASTER_DIR. The old master, and older copies of its database, are refused for good. Damaged files are kept in MASTER_DIR. Writes that are given up stay in the volumes; only no name leads to them.',
     'Ends with 0 if the new history has begun, 1 if consent was not given, 4 if it may not begin.',
   ],

@@ -11,7 +11,7 @@
 export type StepResult =
   /** There is more to do: the next step may follow at once. */
   | { readonly did: number }
-  /** Nothing to do for so long. `why` is for operators, and says what it waits for; `failure` is what went wrong, if anything did. */
+  /** Nothing to do for that long. `why` is for operators, and says what it waits for; `failure` is what went wrong, if anything did. */
   | { readonly idleMs: number; readonly why: string; readonly did?: number; readonly failure?: Error }
 
 export interface WorkerProgress {

@@ -1,4 +1,4 @@
-/** How much was done per second of late: over the time window that has just ended and the one that has begun. */
+/** How much was done per second lately: over the time window that has just ended and the one that has begun. */
 import { type Clock } from '../clock.ts'
 
 const WINDOW_MS = 30_000

@@ -46,7 +46,7 @@ export function checkTree(dump: MetadataDump, findings: Findings): void {
   checkTotals(dump.totals(), present, deleted, findings)
 }
 
-/** What deleted directories held is subtracted by and by, so the totals may still have it, whole or not at all. */
+/** What deleted directories held is subtracted over time, so the totals may still have it, whole or not at all. */
 function checkTotals(stored: Totals, present: Totals, deleted: Totals, findings: Findings): void {
   for (const [name, label] of TOTALS) {
     const [total, least] = [stored[name], present[name]]

@@ -19,7 +19,7 @@ const FILE = 1
 const DIRECTORY = 2
 const ROOT = 1
 const PATHS_MAX = 20
-/** A path has at most so many parts. */
+/** A path has at most this many parts. */
 const DEPTH_MAX = 2048
 
 export function standingOf(query: Query): Standing {

@@ -7,7 +7,7 @@ import { CONFIRMATION_BYTES, errorReply } from './handshake.ts'
 import { InboundBody, STREAM_WINDOW_BYTES } from './inbound-body.ts'
 import { decodeRequestHead, type RequestHead } from './request-head.ts'
 
-/** A connection without any traffic for so long, an unfinished answer included, is given up. */
+/** A connection without any traffic for that long, an unfinished answer included, is given up. */
 const SOCKET_IDLE_MS = 120_000
 
 export interface ConnectionHost {

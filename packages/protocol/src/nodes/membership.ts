@@ -151,11 +151,11 @@ const DiskUid = Type.String({ pattern: '^[0-9a-f]{32}$' })
 /**
  * A page of what a server is about to register with: one call does not carry the reports of all copies that a disk may have.
  * The pages of a registration come one after the other, before it. The master keeps them in memory under the disk, for one
- * incarnation and one `number`: the one that the registration itself will have. Another of either begins anew, as does what
+ * incarnation and one `number`: the one that the registration itself will have. Another of either starts over, as does what
  * comes too late.
  *
  * The answer says how many reports are there. A page that is repeated, since its answer was lost, is taken once. If less is
- * there than `from` says (the master has started anew, or has waited for too long), nothing of this page is: begin anew.
+ * there than `from` says (the master has restarted, or has waited for too long), nothing of this page is: start over.
  * UNAVAILABLE while others have filled the room for pages; ROUTE_NOT_FOUND by a master that is older than pages: register with
  * all reports at once.
  */
@@ -175,7 +175,7 @@ export type ReportCopiesRequest = Parameters<(typeof reportCopies)['encodeReques
 
 /**
  * A server that starts, or that the master does not know any more. The reports, with those of the pages before, name every
- * copy it has. UNAVAILABLE if the master has not got as many pages as `staged` says: begin anew. Answers
+ * copy it has. UNAVAILABLE if the master has not got as many pages as `staged` says: start over. Answers
  * WRONG_CLUSTER, STALE_INCARNATION and OUTDATED_PROGRAM are final: the server must end.
  */
 export const register = jsonMethod(

@@ -12,7 +12,7 @@ import { jsonMethod } from './method.ts'
 export const HISTORY_STARTS = 1000
 export const HISTORY_TRANSACTIONS = 2 ** 40
 
-/** So long no server may have heard a master before a new history begins: if one lives, there would be two. */
+/** For this long no server may have heard a master before a new history begins: if one lives, there would be two. */
 export const MASTER_SILENT_MS = 30_000
 /** Volumes that one request names at most, and records that one reply does. */
 export const KNOWN_ENDS_MAX = 100_000

@@ -1,5 +1,5 @@
 /**
- * What every process tells of itself: which program it is, processor time, memory, how late its event loop is. Names are
+ * What every process tells about itself: which program it is, processor time, memory, how late its event loop is. Names are
  * those of Prometheus's clients behind the prefix that all have here.
  */
 import { Distribution } from '@dfs/core'

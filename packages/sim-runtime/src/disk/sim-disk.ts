@@ -23,7 +23,7 @@ export class SimDisk {
   /** Set by a checker. */
   witness: DiskWitness | null = null
   readonly #random: SimRandom
-  /** At least what is used: appends add to it, and it is counted anew only if it matters. */
+  /** At least what is used: appends add to it, and it is counted again only if it matters. */
   #usedBytesMax = 0
 
   constructor(random: SimRandom, capacityBytes = DISK_BYTES_DEFAULT) {

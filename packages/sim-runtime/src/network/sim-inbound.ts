@@ -3,7 +3,7 @@ import { type ByteSource, TransportError } from '@dfs/core'
 import { type Life } from '../life.ts'
 import { type EventHandle } from '../simulation.ts'
 
-/** A caller that is silent for so long while it was asked for a piece is gone. */
+/** A caller that is silent for that long while it was asked for a piece is gone. */
 const SILENCE_MS = 120_000
 
 export class SimInbound implements ByteSource {

@@ -7,8 +7,8 @@ import { checkEpoch, DfsError, type Epoch } from '@dfs/protocol'
 import { isNewer, newest, type StoredIdentity } from '@dfs/volume'
 import { type IdentityFilesDeps, loadIdentity, saveIdentity } from './identity-files.ts'
 
-/** The lower part of an incarnation is drawn by lot; the upper part counts the starts. */
-const LOTS = 2 ** 20
+/** The lower part of an incarnation is random; the upper part counts the starts. */
+const RANDOM_RANGE = 2 ** 20
 
 export class ServerIdentity {
   readonly #files: IdentityFilesDeps
@@ -153,7 +153,7 @@ export class ServerIdentity {
  * that was used already, and would be taken for that earlier start.
  */
 const nextIncarnation = (before: number, random: Random): number =>
-  (Math.floor(before / LOTS) + 1) * LOTS + random.int(LOTS)
+  (Math.floor(before / RANDOM_RANGE) + 1) * RANDOM_RANGE + random.int(RANDOM_RANGE)
 
 const hex = (bytes: Uint8Array): string =>
   Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')

@@ -116,7 +116,7 @@ export class WitnessKeeper {
     }
   }
 
-  /** Whether the time has passed in which a record may come; false if it has to begin anew, and shorter. */
+  /** Whether the time has passed in which a record may come; false if it has to start over, and shorter. */
   async #wait(): Promise<boolean> {
     if (this.#lacks(this.#acknowledged)) return await this.#sleep(HURRIED_MS)
     const hurried = new AbortController()

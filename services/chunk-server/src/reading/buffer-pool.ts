@@ -21,7 +21,7 @@ export interface LoanedBytes {
 export interface BufferPoolOptions {
   /** The sizes of buffers, ascending; what is larger than the last is not pooled. */
   readonly sizes: readonly number[]
-  /** Of idle buffers, so many bytes at most are kept for each size. */
+  /** Of idle buffers, this many bytes at most are kept for each size. */
   readonly keptBytesMax: number
 }
 

@@ -13,7 +13,7 @@ const DELAY_FIRST_MS = 100
 const SAMPLES_MIN = 8
 const SAMPLES_MAX = 64
 const QUANTILE = 0.95
-/** The quantile is computed anew after so many reads: sorting costs more than a read from memory. */
+/** The quantile is computed again after so many reads: sorting costs more than a read from memory. */
 const SAMPLES_PER_UPDATE = 16
 
 /** Milliseconds to wait for a source whose last reads took `latenciesMs`. */

@@ -18,7 +18,7 @@ const LOOK_EVERY_MS = 250
 const STALLED_MS = 1000
 /** One that has not by then may have to make room. */
 const ENDED_MS = 5000
-/** Before anybody is ended, so long is waited for what readers that do take their pieces will give back. */
+/** Before anybody is ended, this is how long is waited for what readers that do take their pieces will give back. */
 const PATIENCE_MS = 500
 /** Nobody waits for longer: the answer is then that there is too much to do. */
 const WAIT_MS_MAX = 15_000

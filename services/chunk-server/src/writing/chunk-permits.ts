@@ -12,7 +12,7 @@ import { assert, type Clock, type Deadlines, type Due, QueueFullError } from '@d
 import { clientHasLeft, REQUEST_DEADLINE_MS, type RequestContext } from '@dfs/protocol'
 
 const LOOK_EVERY_MS = 100
-/** Nobody is hurried before it has gathered for so long: a fast body has its whole chunk by then. */
+/** Nobody is hurried before it has gathered for that long: a fast body has its whole chunk by then. */
 const UNHURRIED_MS = 1000
 /** All who wait have had a turn within about this time, if the chunks are stored fast: the rest is for slow stores. */
 const TURNS_WITHIN_MS = REQUEST_DEADLINE_MS / 4

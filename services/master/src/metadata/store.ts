@@ -183,14 +183,14 @@ export interface LookupStore {
   lookupBatch(lookups: readonly Lookup[]): Promise<LookupResult[]>
   /** At most LIST_PAGE_ENTRIES_MAX entries. Throws DIRECTORY_NOT_FOUND, NOT_A_DIRECTORY, INVALID_PATH. */
   list(request: ListRequest): Promise<ListPage>
-  /** Exact, except that what a recursively deleted directory held is subtracted by and by (see `countDeleted`). */
+  /** Exact, except that what a recursively deleted directory held is subtracted over time (see `countDeleted`). */
   totals(): Promise<Totals>
 }
 
 /** The chunk servers and what they say. */
 export interface ServerStore {
   /**
-   * Records a server that starts, or starts anew. A new incarnation seals every open volume with a copy on the server and
+   * Records a server that starts, or restarts. A new incarnation seals every open volume with a copy on the server and
    * makes its other copies unverified, those it does not report any more lost. Throws STALE_INCARNATION, and
    * OUTDATED_PROGRAM if it reads less than the level in use; that rises to what all servers read.
    */
@@ -229,7 +229,7 @@ export interface TimeStore {
   keepTime(clusterMs: number): Promise<void>
 }
 
-/** What is done by and by. */
+/** What is done over time. */
 export interface Upkeep {
   /** One bounded step of removing idempotency keys that are past their time; resolves to whether more is left. */
   forgetKeys(): Promise<boolean>
@@ -266,7 +266,7 @@ export interface Renaming {
   readonly to: FilePath
 }
 
-/** The largest tree that is walked takes half of them; the rest is for walks that begin anew. */
+/** The largest tree that is walked takes half of them; the rest is for walks that start over. */
 export const MEASURE_STEPS_MAX = 500
 
 /** Orders that one reply carries at most; the rest follows when these are done. */

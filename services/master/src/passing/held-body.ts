@@ -1,6 +1,6 @@
 /**
  * A body on its way through the master. As long as no more of it than a short write has come, all of it is kept, so that
- * it can begin anew at another server; beyond that, each piece is let go when it has been handed on.
+ * it can start over at another server; beyond that, each piece is let go when it has been handed on.
  */
 import { type ByteSource, type Clock } from '@dfs/core'
 import { BodyPace, SMALL_WRITE_BYTES_MAX } from '@dfs/protocol'

@@ -1,6 +1,6 @@
 /**
  * A client's body on its way through the master to a chunk server. The master holds no more of it than a window, beside what
- * may have to begin anew: as long as no more has come than a short write has, a server that breaks off costs the client
+ * may have to start over: as long as no more has come than a short write has, a server that breaks off costs the client
  * nothing but time, since the body goes to another one. What an attempt has done is settled before the next one
  * begins (passed-writes.ts), so a write happens once, and whatever is answered is true.
  */
@@ -29,10 +29,10 @@ const LOOK_EVERY_MS = 2500
 const LOOK_TIMEOUT_MS = 2000
 /** A client that keeps its place waiting for longer may lose it to another one. */
 const SLOW_MS = 5000
-/** With less of its time left, a request does not begin anew. */
+/** With less of its time left, a request does not start over. */
 const ATTEMPT_MS_MIN = 1000
 
-/** What a chunk server says of itself rather than of the write: another one may take it. */
+/** What a chunk server says about itself rather than of the write: another one may take it. */
 const OF_THE_SERVER: ReadonlySet<ErrorCode> = new Set([
   'UNAVAILABLE',
   'TOO_BUSY',

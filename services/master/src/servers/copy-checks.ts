@@ -1,7 +1,7 @@
 /**
  * The check of all copies that an operator asks for: every server reads every block that it has, one check at a time for the
  * cluster. The master hands its number out with the answers to heartbeats and gathers how far each server is. It is
- * remembered by this start of the master alone; a server that starts anew begins again.
+ * remembered by this start of the master alone; a server that restarts begins again.
  */
 import { type Clock } from '@dfs/core'
 import { type CheckProgress, type CopyCheck, type ServerInfo } from '@dfs/protocol'

@@ -1,7 +1,7 @@
 /**
  * Wrong bytes that somebody got. The master believes nobody but the holder: an open volume is sealed, which makes every holder
  * verify its copy, and the holder of a sealed copy is told to read the record again (R8). The orders are kept in memory: after
- * a start of the master the next read of the record reports it anew.
+ * a start of the master the next read of the record reports it again.
  */
 import { type Runtime } from '@dfs/core'
 import { type CheckOrder, DfsError, formatId, type HeartbeatRequest } from '@dfs/protocol'
@@ -9,7 +9,7 @@ import { type VolumeStore } from '../metadata/store.ts'
 
 /** Orders to check that one server has at most; further reports are dropped until some are carried out. */
 const CHECKS_PER_SERVER_MAX = 200
-/** A holder that carries nothing out for so long is dead or cannot read; what is wrong is reported again by the next read. */
+/** A holder that carries nothing out for that long is dead or cannot read; what is wrong is reported again by the next read. */
 const FORGOTTEN_AFTER_MS = 600_000
 
 export interface DamageReport {

@@ -1,6 +1,6 @@
 /**
  * The chunk servers as this start of the master knows them: who they are (from the store), when each was last heard, and
- * what it said of itself. All of it is gone with the process: servers register again, since their heartbeats are refused.
+ * what it said about itself. All of it is gone with the process: servers register again, since their heartbeats are refused.
  */
 import { type Clock } from '@dfs/core'
 import { DfsError, type Liveness, type ServerInfo } from '@dfs/protocol'
@@ -10,7 +10,7 @@ import { aliveCoordinators, choosePreferred, type Coordinator } from '../domain/
 import { type RegisteredServer } from '../metadata/store.ts'
 import { type MasterSettings } from '../settings.ts'
 
-/** What a server says of itself each time. */
+/** What a server says about itself each time. */
 export interface Presence {
   readonly freeBytes: number
   readonly totalBytes: number

@@ -88,7 +88,7 @@ it('takes in a server that was given up once, and counts nothing as verified tha
   await b.register(0, left.incarnation, { reports: [report] })
   expect(await rankOf(), 'behind those that are in-sync').toBe(2)
   await b.store.noteReports(left, [report], NOW)
-  expect(await rankOf(), 'verified anew, and the first of its set').toBe(0)
+  expect(await rankOf(), 'verified again, and the first of its set').toBe(0)
   await b.register(0, left.incarnation, { reports: [report] })
   expect(await rankOf(), 'given up no longer').toBe(0)
   await b.store.close()

@@ -75,7 +75,7 @@ describeStores('volumes', (bench) => {
     expect(await stage({ offset: 2000 })).toBe('VOLUME_SEALED')
   })
 
-  it('seals every volume with a copy on a server that starts anew (R3)', async () => {
+  it('seals every volume with a copy on a server that restarts (R3)', async () => {
     const b = bench()
     await b.addServers(4)
     const [primary, replica, other] = [
@@ -146,7 +146,7 @@ describeStores('volumes', (bench) => {
     await expect(b.store.allocateVolumes(request, NOW)).rejects.toMatchObject({ code: 'STALE_INCARNATION' })
   })
 
-  it('blames nobody who asks for volumes while another server of the set starts anew', async () => {
+  it('blames nobody who asks for volumes while another server of the set restarts', async () => {
     const b = bench()
     await b.addServers(2)
     const sets = [[...b.servers]]
@@ -177,7 +177,7 @@ describeStores('volumes', (bench) => {
     })
   })
 
-  it('counts the requests for volumes of an incarnation anew', async () => {
+  it('counts the requests for volumes of each incarnation from the start', async () => {
     const b = bench()
     await b.addServers(2)
     const order = await b.volume()
@@ -224,7 +224,7 @@ describeStores('volumes', (bench) => {
     expect(await b.store.pendingOrders(second!)).toEqual([])
   })
 
-  it('has only unverified copies on a server that starts anew, and none that it does not report (R9)', async () => {
+  it('has only unverified copies on a server that restarts, and none that it does not report (R9)', async () => {
     const b = bench()
     await b.addServers(2)
     const [kept, gone] = [await b.volume(), await b.volume()]
@@ -288,7 +288,7 @@ describeStores('volumes', (bench) => {
     expect(await b.commit(write)).toMatchObject([{ ok: true, copies: 2, zones: 2 }])
   })
 
-  it('promises no copy that may be another one since its server started anew, until it was verified (R23)', async () => {
+  it('promises no copy that may be another one since its server restarted, until it was verified (R23)', async () => {
     const b = bench()
     await b.addServers(3)
     const order = await b.volume()

@@ -31,7 +31,7 @@ export function* allocate(
   if (granted !== null) return new Unchanged(granted)
   for (const placement of sets.flat()) {
     if (servers.isCurrent(placement)) continue
-    throw new DfsError('COPY_ERROR', `server ${placement.server} has just started anew; ask again`)
+    throw new DfsError('COPY_ERROR', `server ${placement.server} has just restarted; ask again`)
   }
   const orders = sets.map((set) =>
     allocateOne(books, { kind, set, salt: hexadecimal(random.bytes(SALT_BYTES)) }, nowWallMs),

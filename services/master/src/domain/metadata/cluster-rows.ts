@@ -55,7 +55,7 @@ export interface ServerRow {
 export interface ServerRows {
   /** By id. */
   load(): ServerRow[]
-  /** Makes the row, or writes it anew. */
+  /** Makes the row, or writes it again. */
   put(row: ServerRow & { readonly registered_ms: number }): void
   /** Of all servers at an address. */
   setFeatureLevel(internalAddress: string, featureLevel: number): void

@@ -86,7 +86,7 @@ function applyOnce(context: CommandContext, command: Command): CommandResult {
   return result
 }
 
-/** What was answered before; everything else is refused for want of room. Writes nothing. */
+/** What was answered before; everything else is refused for lack of room. Writes nothing. */
 export function answerKnown(books: Books, request: CommitBatchRequest): CommandResult[] {
   const refused = refuseSender(books, request)
   if (refused !== null) return request.commands.map(() => refused)
@@ -153,5 +153,5 @@ function refuseSender({ state, servers }: Books, sender: CommitBatchRequest): Co
   if (servers.get(server) === undefined) return failure('UNKNOWN_SERVER', `server ${server} never registered`)
   return servers.isCurrent(sender)
     ? null
-    : failure('STALE_INCARNATION', `server ${server} has started anew since incarnation ${incarnation}`)
+    : failure('STALE_INCARNATION', `server ${server} has restarted since incarnation ${incarnation}`)
 }

@@ -1,5 +1,5 @@
 /**
- * Deleting a directory is one row, whatever it holds; so the totals learn by and by what went with it. A walk visits a
+ * Deleting a directory is one row, whatever it holds; so the totals learn over time what went with it. A walk visits a
  * bounded number of entries at a time and subtracts what it has counted when the whole subtree is done. Nothing can change
  * in there meanwhile, because no path leads to it. After a restart the walk under way starts again.
  */

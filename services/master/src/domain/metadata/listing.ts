@@ -1,6 +1,6 @@
 /**
  * Pages of a directory, or of the tree below it: depth first, each directory before what it holds, names in order of their
- * UTF-8 bytes. A page begins anew from the last path of the page before, so nothing is kept between pages, and what was
+ * UTF-8 bytes. A page starts again from the last path of the page before, so nothing is kept between pages, and what was
  * removed meanwhile is passed over. The work is bounded by the page and the depth.
  */
 import {

@@ -99,7 +99,7 @@ export function* register(
   const known = books.servers.withDisk(registration.diskUid)
   if (known !== undefined && known.incarnation > registration.incarnation) {
     const { id } = known
-    throw new DfsError('STALE_INCARNATION', `server ${id} has started anew since ${registration.incarnation}`)
+    throw new DfsError('STALE_INCARNATION', `server ${id} has restarted since ${registration.incarnation}`)
   }
   yield () => readsOfRegistration(books, known?.id, registration)
   const server = known?.id ?? books.state.nextId()
@@ -130,7 +130,7 @@ function requireReader({ state }: Books, { name, featureLevel }: Registration): 
   throw new DfsError('OUTDATED_PROGRAM', `this cluster uses feature level ${inUse}, ${reads}`)
 }
 
-/** The volumes that it reports, and of one that has started anew those that it had, with its uploads. */
+/** The volumes that it reports, and of one that has restarted those that it had, with its uploads. */
 function* readsOfRegistration(
   books: Books,
   server: number | undefined,
@@ -155,7 +155,7 @@ function endIncarnation(
   const { volumes, states } = books
   const open = volumes.openOn(server)
   const sealed = volumes.volumesWithCopyOn(server).map((id) => volumes.require(id))
-  for (const volume of open) states.seal(volume, `server ${server} started anew`, nowWallMs)
+  for (const volume of open) states.seal(volume, `server ${server} restarted`, nowWallMs)
   const reported = new Set(reports.map((report) => report.replica))
   for (const volume of new Set([...open, ...sealed])) {
     for (const replica of volume.replicas) {

@@ -17,7 +17,7 @@ const NEXT: Readonly<Record<ReplicaState, readonly ReplicaState[]>> = {
   /** Its volume was sealed, or it failed. */
   open: ['unverified', 'damaged'],
   unverified: ['inSync', 'damaged', 'lost'],
-  /** Its server started anew, or found less than there was. */
+  /** Its server restarted, or found less than there was. */
   inSync: ['unverified', 'damaged', 'lost'],
   /** It turned up. */
   lost: ['unverified', 'inSync', 'damaged'],

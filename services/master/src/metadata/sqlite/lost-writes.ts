@@ -50,7 +50,7 @@ async function lookBehind(deps: ReadyLogDeps, scan: LogScan): Promise<Behind> {
   return { before, lost }
 }
 
-/** Null if the log of this kind has no room, or no sound database comes of it. */
+/** Null if the log of this kind has no room, or no sound database results. */
 async function look<T>(
   { directory, disk, log }: ReadyLogDeps,
   scan: LogScan,

@@ -35,7 +35,7 @@ export class SqliteStore extends DecidingStore implements MetadataStore {
   }
 
   /**
-   * The store as the next start of the process would find it: what is committed is read anew, under a new epoch. Nothing
+   * The store as the next start of the process would find it: what is committed is read again, under a new epoch. Nothing
    * may call this object any more. For simulated crashes of a master whose database is in memory.
    */
   reopen(random: Random): SqliteStore {

@@ -56,7 +56,7 @@ export function applyDeleteDirectory(
   return changed(context, { operation, entry: entry.id, isNew: false })
 }
 
-/** Takes an entry out of its directory. What a directory holds leaves the totals by and by. */
+/** Takes an entry out of its directory. What a directory holds leaves the totals over time. */
 export function moveToTrash(
   { books, nowWallMs }: CommandContext,
   trashing: { operation: number; reason: number; path: string; entry: Entry },
