@@ -2,7 +2,7 @@
  * One call from its start to its answer. It settles once, by whatever comes first: the answer, an error, the deadline or
  * the caller's signal; what comes later is dropped, with the connection if the answer was still to come.
  */
-import { type CallOptions, TransportError, type WireReply, type WireRequest } from '@dfs/core'
+import { type CallOptions, Outcome, TransportError, type WireReply, type WireRequest } from '@dfs/core'
 import { FRAME, FrameError } from './frame.ts'
 import { encodeRequestHead } from './request-head.ts'
 
@@ -27,31 +27,25 @@ export interface Exchange {
 
 export class CallExchange implements Exchange {
   readonly #request: WireRequest
-  readonly reply: Promise<WireReply>
   readonly #what: string
-  readonly #resolve: (reply: WireReply) => void
-  readonly #reject: (error: TransportError) => void
-  readonly #signal: AbortSignal | undefined
+  readonly #outcome = new Outcome<WireReply>(() => clearTimeout(this.#timer))
   readonly #timer: NodeJS.Timeout
   /** The connection on which it was sent; null before that. */
   #line: Line | null = null
-  #isSettled = false
 
   constructor(request: WireRequest, address: string, { timeoutMs, signal }: CallOptions) {
-    const { promise, resolve, reject } = Promise.withResolvers<WireReply>()
     this.#request = request
     this.#what = `${request.route} at ${address}`
-    this.reply = promise
-    this.#resolve = resolve
-    this.#reject = reject
-    this.#signal = signal
     this.#timer = setTimeout(() => this.fail(`no answer within ${timeoutMs} ms`), timeoutMs)
-    signal?.addEventListener('abort', this.#onAbort)
-    if (signal?.aborted === true) this.#onAbort()
+    this.#outcome.abortedBy(signal, () => this.fail('the caller gave up', signal?.reason))
+  }
+
+  get reply(): Promise<WireReply> {
+    return this.#outcome.promise
   }
 
   get isSettled(): boolean {
-    return this.#isSettled
+    return this.#outcome.isSettled
   }
 
   begin(line: Line): void {
@@ -64,25 +58,12 @@ export class CallExchange implements Exchange {
   }
 
   succeed(reply: WireReply): boolean {
-    if (this.#settle()) this.#resolve(reply)
+    this.#outcome.resolve(reply)
     return true
   }
 
   fail(reason: string, cause?: unknown): void {
-    if (!this.#settle()) return
-    const wasSent = this.#line !== null
-    this.#reject(new TransportError(`${this.#what}: ${reason}`, { wasSent, cause }))
-    this.#line?.close()
-  }
-
-  readonly #onAbort = (): void => this.fail('the caller gave up', this.#signal?.reason)
-
-  /** Whether it was this call that settled the exchange. */
-  #settle(): boolean {
-    if (this.#isSettled) return false
-    this.#isSettled = true
-    clearTimeout(this.#timer)
-    this.#signal?.removeEventListener('abort', this.#onAbort)
-    return true
+    const error = new TransportError(`${this.#what}: ${reason}`, { wasSent: this.#line !== null, cause })
+    if (this.#outcome.reject(error)) this.#line?.close()
   }
 }

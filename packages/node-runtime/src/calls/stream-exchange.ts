@@ -3,18 +3,16 @@
  * sent, never more, so what waits in the socket is bounded by the window without a look at the socket. The timer runs
  * only while it is the peer's turn.
  */
-import { type StreamOptions, type StreamRequest, TransportError, type WireReply } from '@dfs/core'
+import { Outcome, type StreamOptions, type StreamRequest, TransportError, type WireReply } from '@dfs/core'
 import { type Exchange, type Line } from './call-exchange.ts'
 import { FRAME } from './frame.ts'
 import { encodeRequestHead } from './request-head.ts'
 
 export class StreamExchange implements Exchange {
-  readonly reply: Promise<WireReply>
   readonly #request: StreamRequest
   readonly #what: string
   readonly #options: StreamOptions
-  readonly #resolve: (reply: WireReply) => void
-  readonly #reject: (error: unknown) => void
+  readonly #outcome = new Outcome<WireReply>(() => clearTimeout(this.#timer))
   #timer: NodeJS.Timeout | undefined
   /** The connection on which it was sent; null before that. */
   #line: Line | null = null
@@ -24,24 +22,22 @@ export class StreamExchange implements Exchange {
   #sentBytes = 0
   #isSending = false
   #isAllSent = false
-  #isSettled = false
 
   constructor(request: StreamRequest, address: string, options: StreamOptions) {
-    const { promise, resolve, reject } = Promise.withResolvers<WireReply>()
     this.#request = request
     this.#what = `${request.route} at ${address}`
     this.#options = options
-    this.reply = promise
-    this.#resolve = resolve
-    this.#reject = reject
     this.#expectPeer()
     const { signal } = options
-    signal?.addEventListener('abort', this.#onAbort)
-    if (signal?.aborted === true) this.#onAbort()
+    this.#outcome.abortedBy(signal, () => this.fail('the caller gave up', signal?.reason))
+  }
+
+  get reply(): Promise<WireReply> {
+    return this.#outcome.promise
   }
 
   get isSettled(): boolean {
-    return this.#isSettled
+    return this.#outcome.isSettled
   }
 
   begin(line: Line): void {
@@ -57,7 +53,7 @@ export class StreamExchange implements Exchange {
 
   /** An answer that comes before the end leaves a connection on which nobody knows what follows. */
   succeed(reply: WireReply): boolean {
-    if (this.#settle()) this.#resolve(reply)
+    this.#outcome.resolve(reply)
     return this.#isAllSent
   }
 
@@ -73,7 +69,7 @@ export class StreamExchange implements Exchange {
     try {
       while (this.#credit > 0 && !this.#isAllSent) {
         const piece = this.#rest ?? (await this.#request.stream.next())
-        if (this.#isSettled) return
+        if (this.isSettled) return
         if (piece === null) this.#sendEnd()
         else this.#sendPiece(piece)
       }
@@ -100,7 +96,7 @@ export class StreamExchange implements Exchange {
 
   #expectPeer(): void {
     clearTimeout(this.#timer)
-    if (this.#isSettled) return
+    if (this.isSettled) return
     const { silenceMs } = this.#options
     this.#timer = setTimeout(() => this.fail(`the peer was silent for ${silenceMs} ms`), silenceMs)
   }
@@ -109,20 +105,7 @@ export class StreamExchange implements Exchange {
     clearTimeout(this.#timer)
   }
 
-  readonly #onAbort = (): void => this.fail('the caller gave up', this.#options.signal?.reason)
-
   #failWith(error: unknown): void {
-    if (!this.#settle()) return
-    this.#reject(error)
-    this.#line?.close()
-  }
-
-  /** Whether it was this call that settled the exchange. */
-  #settle(): boolean {
-    if (this.#isSettled) return false
-    this.#isSettled = true
-    clearTimeout(this.#timer)
-    this.#options.signal?.removeEventListener('abort', this.#onAbort)
-    return true
+    if (this.#outcome.reject(error)) this.#line?.close()
   }
 }

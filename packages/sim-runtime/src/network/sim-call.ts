@@ -2,7 +2,14 @@
  * One simulated call, from its start to its answer. It settles once, by whatever comes first: the answer, a refusal, a reset
  * connection, the deadline or the caller's signal. `wasSent` is the truth or errs on the side of true, as the seam demands.
  */
-import { byteCount, type CallOptions, TransportError, type WireReply, type WireRequest } from '@dfs/core'
+import {
+  byteCount,
+  type CallOptions,
+  Outcome,
+  TransportError,
+  type WireReply,
+  type WireRequest,
+} from '@dfs/core'
 import { type Life } from '../life.ts'
 import { type EventHandle } from '../simulation.ts'
 import { latencyMs } from './links.ts'
@@ -21,29 +28,25 @@ export interface SimCallOptions extends CallOptions {
 }
 
 export class SimCall implements InboundCall {
-  readonly reply: Promise<WireReply>
   readonly #options: SimCallOptions
-  readonly #resolve: (reply: WireReply) => void
-  readonly #reject: (error: TransportError) => void
+  readonly #outcome = new Outcome<WireReply>(() => this.#letGo())
   readonly #timer: EventHandle
   #listener: SimListener | null = null
   #wasSent = false
-  #isSettled = false
 
   constructor(options: SimCallOptions) {
-    const { promise, resolve, reject } = Promise.withResolvers<WireReply>()
     this.#options = options
-    this.reply = promise
-    this.#resolve = resolve
-    this.#reject = reject
     const { network, life, from, request, timeoutMs, signal } = options
     network.countCall(from, byteCount(request.body), 1)
     this.#timer = life.schedule(timeoutMs, `timeout of ${this.#what}`, () =>
       this.#fail(`no answer within ${timeoutMs} ms`),
     )
-    signal?.addEventListener('abort', this.#onAbort)
-    if (signal?.aborted === true) this.#onAbort()
-    else this.#connect()
+    this.#outcome.abortedBy(signal, () => this.#fail('the caller gave up', signal?.reason))
+    if (!this.#outcome.isSettled) this.#connect()
+  }
+
+  get reply(): Promise<WireReply> {
+    return this.#outcome.promise
   }
 
   get caller(): string {
@@ -100,7 +103,7 @@ export class SimCall implements InboundCall {
     if (network.isCut(to, from) || network.random.chance(network.linkOf(to, from).lossRatio)) return
     const copy = { ok: reply.ok, body: carry(reply.body, network.random) }
     this.#after(to, from, byteCount(copy.body), 'reply', () => {
-      if (this.#settle()) this.#resolve(copy)
+      this.#outcome.resolve(copy)
     })
   }
 
@@ -113,21 +116,14 @@ export class SimCall implements InboundCall {
     })
   }
 
-  readonly #onAbort = (): void => this.#fail('the caller gave up', this.#options.signal?.reason)
-
   #fail(reason: string, cause?: unknown): void {
-    if (!this.#settle()) return
-    this.#reject(new TransportError(`${this.#what}: ${reason}`, { wasSent: this.#wasSent, cause }))
+    this.#outcome.reject(new TransportError(`${this.#what}: ${reason}`, { wasSent: this.#wasSent, cause }))
   }
 
-  #settle(): boolean {
-    if (this.#isSettled) return false
-    this.#isSettled = true
+  #letGo(): void {
     const { network, life, from, request } = this.#options
     if (!life.isOver) network.countCall(from, byteCount(request.body), -1)
     this.#timer.cancel()
     this.#listener?.disconnect(this)
-    this.#options.signal?.removeEventListener('abort', this.#onAbort)
-    return true
   }
 }

@@ -7,6 +7,7 @@
 import {
   byteCount,
   type InboundStream,
+  Outcome,
   type StreamOptions,
   type StreamRequest,
   TransportError,
@@ -31,30 +32,26 @@ export interface SimStreamOptions extends StreamOptions {
 }
 
 export class SimStream implements InboundCall {
-  readonly reply: Promise<WireReply>
   readonly #options: SimStreamOptions
-  readonly #resolve: (reply: WireReply) => void
-  readonly #reject: (error: unknown) => void
+  readonly #outcome = new Outcome<WireReply>(() => this.#letGo())
   readonly #end: EventHandle
   #timer: EventHandle | null = null
   #listener: SimListener | null = null
   #inbound: SimInbound | null = null
   #wasSent = false
-  #isSettled = false
 
   constructor(options: SimStreamOptions) {
-    const { promise, resolve, reject } = Promise.withResolvers<WireReply>()
     this.#options = options
-    this.reply = promise
-    this.#resolve = resolve
-    this.#reject = reject
     const { network, from, request, life, signal } = options
     network.countCall(from, byteCount(request.body), 1)
     this.#end = life.onEnd(() => this.#hangUp())
-    signal?.addEventListener('abort', this.#onAbort)
     this.#expectPeer()
-    if (signal?.aborted === true) this.#onAbort()
-    else this.#connect()
+    this.#outcome.abortedBy(signal, () => this.#fail('the caller gave up', signal?.reason))
+    if (!this.#outcome.isSettled) this.#connect()
+  }
+
+  get reply(): Promise<WireReply> {
+    return this.#outcome.promise
   }
 
   get caller(): string {
@@ -102,11 +99,11 @@ export class SimStream implements InboundCall {
   }
 
   async #sendPiece(): Promise<void> {
-    if (this.#isSettled) return
+    if (this.#outcome.isSettled) return
     this.#timer?.cancel()
     try {
       const piece = await this.#options.request.stream.next()
-      if (this.#isSettled) return
+      if (this.#outcome.isSettled) return
       // No node shares memory with another.
       const copy = piece === null ? null : piece.slice()
       this.#atPeer(copy?.byteLength ?? 0, 'piece', () => this.#inbound?.push(copy))
@@ -122,7 +119,7 @@ export class SimStream implements InboundCall {
     if (network.random.chance(network.linkOf(to, from).lossRatio)) return
     const copy = { ok: reply.ok, body: carry(reply.body, network.random) }
     this.#atCaller(byteCount(copy.body), 'reply', () => {
-      if (this.#settle()) this.#resolve(copy)
+      this.#outcome.resolve(copy)
     })
   }
 
@@ -152,16 +149,12 @@ export class SimStream implements InboundCall {
     )
   }
 
-  readonly #onAbort = (): void => this.#fail('the caller gave up', this.#options.signal?.reason)
-
   #fail(reason: string, cause?: unknown): void {
     this.#failWith(new TransportError(`${this.#what}: ${reason}`, { wasSent: this.#wasSent, cause }))
   }
 
   #failWith(error: unknown): void {
-    if (!this.#settle()) return
-    this.#reject(error)
-    this.#hangUp()
+    if (this.#outcome.reject(error)) this.#hangUp()
   }
 
   /** The peer learns of it as of any connection that is closed: a while later, or not at all. */
@@ -169,15 +162,11 @@ export class SimStream implements InboundCall {
     this.#atPeer(0, 'hang up', () => this.#inbound?.break())
   }
 
-  #settle(): boolean {
-    if (this.#isSettled) return false
-    this.#isSettled = true
+  #letGo(): void {
     const { network, life, from, request } = this.#options
     if (!life.isOver) network.countCall(from, byteCount(request.body), -1)
     this.#timer?.cancel()
     this.#end.cancel()
     this.#listener?.disconnect(this)
-    this.#options.signal?.removeEventListener('abort', this.#onAbort)
-    return true
   }
 }
