@@ -124,7 +124,8 @@ describe('the board', () => {
         chunk-server-1  http://localhost:9071
         gateway         http://localhost:9080, line protocol on ports 7011, 8001, 8002, 8003
         data            /d
-        logs            /d/logs
+        logs            /d/logs (to read: npx dfs logs /d)
+        metrics         /metrics at each address, for Prometheus
         copies          1 of each file, 1 needed to accept a write
 
       Try (Ctrl-C stops the cluster, the data stays):

@@ -16,7 +16,7 @@ import { createClient, type ClientLimits, type DfsClient } from '@dfs/client'
 import { NodeClock, NodeRandom } from '@dfs/node-runtime'
 import { type ServerListView } from '@dfs/protocol'
 import { Cluster } from '../../scripts/cluster/cluster.ts'
-import { MASTER_PORT, planCluster } from '../../scripts/cluster/plan.ts'
+import { GATEWAY_PORT, LINE_CHUNK_PORTS, MASTER_PORT, planCluster } from '../../scripts/cluster/plan.ts'
 import { SERVICE_PROGRAMS } from '../../scripts/cluster/programs.ts'
 import { until } from './launcher/launched.ts'
 import { type ReservedPorts, reservePorts } from './reserved-ports.ts'
@@ -29,6 +29,8 @@ export const clock = new NodeClock()
 export interface RealClusterOptions {
   /** More of the environment of the service with this name: how a test makes one of them different. */
   readonly environmentOf?: (service: string) => Readonly<Record<string, string>>
+  /** Whether the gateway runs as well. */
+  readonly hasGateway?: boolean
   /** Called before the first start with the directory that the services' directories will be in. */
   readonly prepare?: (dataDirectory: string) => void
 }
@@ -73,18 +75,28 @@ export class RealCluster {
     return [this.masterUrl, ...this.serverUrls]
   }
 
+  /** Where the gateway tells of itself. */
+  get gatewayUrl(): string {
+    return this.#urlOf(GATEWAY_PORT - MASTER_PORT)
+  }
+
+  get lineFilePort(): number {
+    return LINE_CHUNK_PORTS[0] + this.#ports.offset
+  }
+
   get pids(): ReadonlyMap<string, number> {
     return this.#cluster?.pids ?? new Map()
   }
 
   /** The same data again, after {@link stop}; rejects with LaunchError. `signal` gives up. */
   async start(signal: AbortSignal = new AbortController().signal): Promise<void> {
-    const { gateway: _unused, ...programs } = SERVICE_PROGRAMS
+    const { gateway, ...nodes } = SERVICE_PROGRAMS
+    const isWanted = this.#options.hasGateway === true && gateway !== undefined
     const usual = planCluster({
       dataDirectory: this.dataDirectory,
       chunkServers: CHUNK_SERVERS,
       portOffset: this.#ports.offset,
-      programs,
+      programs: isWanted ? { ...nodes, gateway } : nodes,
       environment: {},
     })
     const services = usual.services.map((service) => ({
