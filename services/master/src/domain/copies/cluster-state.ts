@@ -11,6 +11,7 @@ export interface ServerState {
   readonly isUp: boolean
   /** Whether it can be asked for bytes, and told to remove some. */
   readonly isThere: boolean
+  readonly totalBytes: number
   roomBytes: number
   usedBytes: number
   incoming: number
@@ -80,12 +81,25 @@ export class ClusterState {
   }
 }
 
-export const useOf = ({ usedBytes, view }: ServerState): number => usedBytes / view.totalBytes
+/** Of its disk, 0 to 1. */
+export const useOf = ({ usedBytes, totalBytes }: Pick<ServerView, 'usedBytes' | 'totalBytes'>): number =>
+  usedBytes / totalBytes
 
 function stateOf(view: ServerView): ServerState {
-  assert(view.totalBytes > 0, `server ${view.id} has a size`)
   const isThere = view.liveness === 'alive' && view.mode !== 'removed'
-  const { roomBytes, usedBytes, incoming, outgoing, releasedLately } = view
   const isUp = isThere && view.mode === 'active'
-  return { view, isUp, isThere, roomBytes, usedBytes, incoming, outgoing, released: releasedLately }
+  const { roomBytes, totalBytes, usedBytes, incoming, outgoing, releasedLately } = view
+  // What a server has not said, its view says with 0; but one that is up has said it.
+  assert(totalBytes > 0 || !isUp, `server ${view.id} has a size`)
+  return {
+    view,
+    isUp,
+    isThere,
+    roomBytes,
+    totalBytes,
+    usedBytes,
+    incoming,
+    outgoing,
+    released: releasedLately,
+  }
 }

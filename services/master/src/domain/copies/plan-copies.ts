@@ -5,7 +5,6 @@
  * Missing copies come first, those of which fewest are left before the others; then what is not needed goes; then, if nobody waits for a
  * stream, copies are moved.
  */
-import { type ClusterState } from './cluster-state.ts'
 import { Draft, type VolumeDraft } from './draft.ts'
 import { move } from './moves.ts'
 import { restore } from './restore.ts'
@@ -31,7 +30,8 @@ export function planCopies(view: CopyView, limits: CopyLimits): CopyPlan {
   if (!view.mayAct) return waitForMajority(unsettled)
   for (let next = short.next(); next !== undefined; next = short.next()) restore(draft, next.volume)
   for (const volume of unsettled) tidy(draft, volume)
-  if (mayMove(draft)) for (const volume of settled) moveIfFree(draft, volume)
+  const isAnyoneWaiting = draft.waiting.some(({ code }) => code === 'streams-busy')
+  if (!isAnyoneWaiting) move(draft, settled)
   return { actions: draft.actions, waiting: draft.waiting }
 }
 
@@ -43,12 +43,3 @@ const waitForMajority = (volumes: readonly VolumeView[]): CopyPlan => ({
   actions: [],
   waiting: volumes.map(({ id }) => ({ volume: id, code: 'waiting-for-majority', servers: [] })),
 })
-
-const mayMove = (draft: Draft): boolean => !draft.waiting.some(({ code }) => code === 'streams-busy')
-
-function moveIfFree(draft: Draft, volume: VolumeView): void {
-  if (!draft.isFull && hasFreeStream(draft.cluster)) move(draft, { ...volume })
-}
-
-const hasFreeStream = ({ up, limits }: ClusterState): boolean =>
-  up.some(({ incoming }) => incoming < limits.incomingMax)

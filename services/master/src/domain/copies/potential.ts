@@ -30,7 +30,7 @@ export type Potential = readonly number[]
 /** Φ of all volumes of the view; of a part of them its change is the same as of all. */
 export function potentialOf(view: CopyView, limits: CopyLimits): Potential {
   const cluster = new ClusterState(view, limits)
-  const use = cluster.up.reduce((sum, server) => sum + server.usedBytes ** 2 / server.view.totalBytes, 0)
+  const use = cluster.up.reduce((sum, server) => sum + server.usedBytes ** 2 / server.totalBytes, 0)
   const terms = view.volumes.map((volume) => termsOf(tallyOf(cluster, volume), volume.wanted))
   return POTENTIAL_TERMS.map((_, index) => {
     return terms.reduce((sum, term) => sum + term[index]!, index === USE ? use : 0)

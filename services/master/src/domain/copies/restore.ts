@@ -5,7 +5,7 @@
 import { type Draft, type VolumeDraft } from './draft.ts'
 import { mayRelease } from './release.ts'
 import { type Tally } from './tally.ts'
-import { bestWay, type NoWay, waysFor, zonesOf } from './targets.ts'
+import { bestTarget, type NoWay, sourcesFor, targetsFor, zonesOf } from './targets.ts'
 import { type CopyCause, type ReplicaView } from './view.ts'
 
 /** With fewer whole copies nobody is waited for who is dead. */
@@ -51,16 +51,17 @@ function takeBack(draft: Draft, volume: VolumeDraft): boolean {
 
 /** Orders a new copy. */
 function order(draft: Draft, volume: VolumeDraft, { whole }: Tally): boolean {
-  const ways = waysFor(draft.cluster, volume)
-  if (!Array.isArray(ways)) {
-    hinder(draft, volume, ways)
+  const { cluster } = draft
+  const targets = targetsFor(cluster, volume)
+  if (!Array.isArray(targets)) {
+    hinder(draft, volume, targets)
     return false
   }
-  const { target, sources } = bestWay(draft.cluster, volume, ways)
+  const target = bestTarget(cluster, volume, targets)
   const isTaken = draft.take(volume, {
     kind: 'copy',
     volume: volume.id,
-    sources,
+    sources: sourcesFor(cluster, volume, target),
     target: target.view.id,
     cause: causeOf(draft, volume),
     priority: whole,

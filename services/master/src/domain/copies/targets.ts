@@ -6,18 +6,12 @@ import { type ClusterState, type ServerState, useOf } from './cluster-state.ts'
 import { isReadable, isWhole, standingOf } from './tally.ts'
 import { type CopySource, type CopyState, type ReplicaView, type VolumeView, type WaitCode } from './view.ts'
 
-export interface Way {
-  readonly target: ServerState
-  /** The best first; never empty. */
-  readonly sources: readonly CopySource[]
-}
-
 export interface NoWay {
   readonly code: WaitCode
   readonly servers: readonly number[]
 }
 
-/** Copies that may be asked, the best first. */
+/** Copies that may be asked. */
 export interface Sources {
   readonly replicas: readonly ReplicaView[]
   /** Why there are none. */
@@ -57,23 +51,20 @@ const isUnderCheck = (cluster: ClusterState, replica: ReplicaView): boolean =>
 
 const serversOf = (replicas: readonly ReplicaView[]): number[] => replicas.map(({ server }) => server)
 
-/** Where a copy of the volume could be made now. Otherwise what keeps those that came nearest to it. */
-export function waysFor(cluster: ClusterState, volume: VolumeView): Way[] | NoWay {
+/** Servers on which a copy of the volume could be made now. Otherwise what keeps those that came nearest to it. */
+export function targetsFor(cluster: ClusterState, volume: VolumeView): ServerState[] | NoWay {
   const sources = sourcesOf(cluster, volume)
   if (sources.replicas.length === 0) return sources.none
-  const ways: Way[] = []
+  const targets: ServerState[] = []
   const hindered = new Map<WaitCode, number[]>()
   for (const target of cluster.up) {
-    const answer = wayTo(cluster, volume, sources.replicas, target)
-    if (typeof answer !== 'string') ways.push(answer)
-    else hindered.set(answer, [...(hindered.get(answer) ?? []), target.view.id])
+    const why = whyNotTo(cluster, volume, sources.replicas, target)
+    if (why === null) targets.push(target)
+    else hindered.set(why, [...(hindered.get(why) ?? []), target.view.id])
   }
-  if (ways.length > 0) return ways
-  const code = NEAREST_FIRST.find((each) => hindered.has(each))
-  const isElsewhere = code === undefined || code === 'no-server'
-  return isElsewhere
-    ? { code: 'no-server', servers: notCounting(cluster, volume) }
-    : { code, servers: hindered.get(code)! }
+  if (targets.length > 0) return targets
+  const code = NEAREST_FIRST.find((each) => hindered.has(each)) ?? 'no-server'
+  return { code, servers: code === 'no-server' ? notCounting(cluster, volume) : hindered.get(code)! }
 }
 
 /** Reasons against a target, the one that is looked at last first. */
@@ -86,28 +77,52 @@ const NEAREST_FIRST: readonly WaitCode[] = [
   'no-server',
 ]
 
-function wayTo(
+/** Null if nothing is against it. */
+function whyNotTo(
   cluster: ClusterState,
   { replicas, sealedBytes }: VolumeView,
   sources: readonly ReplicaView[],
   target: ServerState,
-): Way | WaitCode {
+): WaitCode | null {
   const { view } = target
   const own = replicas.find(({ server }) => server === view.id)
   // I2: one row for a volume and a server, so a new copy comes only after the old one was dropped.
   if (own !== undefined) return own.state === 'dropping' ? 'waiting-for-drop' : 'no-server'
   if (view.isFull || target.roomBytes < sealedBytes) return 'no-room'
-  const reachable = sources.filter(({ server }) => cluster.isReachable(cluster.server(server).view, view))
-  if (reachable.length === 0) return 'unreachable'
+  if (!sources.some((source) => isReachable(cluster, source, target))) return 'unreachable'
   if (cluster.isFlapping(view)) return 'back-off'
-  const usable = reachable.filter(({ server }) => cluster.avoided(server, view.id) === null)
-  if (usable.length === 0) return 'back-off'
-  if (target.incoming >= cluster.limits.incomingMax) return 'streams-busy'
-  const ordered = usable.toSorted((one, other) => compareSources(cluster, one, other))
-  const first = cluster.server(ordered[0]!.server)
-  if (first.outgoing >= cluster.limits.outgoingMax) return 'streams-busy'
-  return { target, sources: ordered.map(({ id, server }) => ({ server, replica: id })) }
+  const first = firstSource(cluster, sources, target)
+  if (first === null) return 'back-off'
+  const { incomingMax, outgoingMax } = cluster.limits
+  const isBusy = target.incoming >= incomingMax || cluster.server(first.server).outgoing >= outgoingMax
+  return isBusy ? 'streams-busy' : null
 }
+
+const isReachable = (cluster: ClusterState, { server }: ReplicaView, { view }: ServerState): boolean =>
+  cluster.isReachable(cluster.server(server).view, view)
+
+const isUsable = (cluster: ClusterState, source: ReplicaView, target: ServerState): boolean =>
+  isReachable(cluster, source, target) && cluster.avoided(source.server, target.view.id) === null
+
+function firstSource(
+  cluster: ClusterState,
+  sources: readonly ReplicaView[],
+  target: ServerState,
+): ReplicaView | null {
+  let first: ReplicaView | null = null
+  for (const source of sources) {
+    const isBetter = first === null || compareSources(cluster, source, first) < 0
+    if (isBetter && isUsable(cluster, source, target)) first = source
+  }
+  return first
+}
+
+/** For one of {@link targetsFor}: the best first, never empty. */
+export const sourcesFor = (cluster: ClusterState, volume: VolumeView, target: ServerState): CopySource[] =>
+  sourcesOf(cluster, volume)
+    .replicas.filter((source) => isUsable(cluster, source, target))
+    .toSorted((one, other) => compareSources(cluster, one, other))
+    .map(({ id, server }) => ({ server, replica: id }))
 
 function compareSources(cluster: ClusterState, one: ReplicaView, other: ReplicaView): number {
   const outgoing = ({ server }: ReplicaView): number => cluster.server(server).outgoing
@@ -134,9 +149,15 @@ export function zonesOf(cluster: ClusterState, volume: VolumeView): Map<string, 
 }
 
 /** The server that Φ likes best: the zone with the fewest copies, then the least use as it will be. */
-export function bestWay(cluster: ClusterState, volume: VolumeView, ways: readonly Way[]): Way {
+export function bestTarget(
+  cluster: ClusterState,
+  volume: VolumeView,
+  targets: readonly ServerState[],
+): ServerState {
   const zones = zonesOf(cluster, volume)
-  const inZone = ({ target }: Way): number => zones.get(target.view.zone) ?? 0
-  const use = ({ target }: Way): number => useOf(target) + volume.sealedBytes / target.view.totalBytes
-  return ways.reduce((best, way) => ((inZone(way) - inZone(best) || use(way) - use(best)) < 0 ? way : best))
+  const inZone = ({ view }: ServerState): number => zones.get(view.zone) ?? 0
+  const use = (target: ServerState): number => useOf(target) + volume.sealedBytes / target.totalBytes
+  return targets.reduce((best, target) => {
+    return (inZone(target) - inZone(best) || use(target) - use(best)) < 0 ? target : best
+  })
 }

@@ -12,9 +12,10 @@ import { type CancelReason, type ReplicaView } from './view.ts'
 
 export function tidy(draft: Draft, volume: VolumeDraft): void {
   cancelCopies(draft, volume)
+  // Before others are decided to go: no copy is decided and released in one plan.
+  release(draft, volume)
   leaveDraining(draft, volume)
   chooseSurplus(draft, volume)
-  release(draft, volume)
   explain(draft, volume)
 }
 

@@ -22,6 +22,7 @@ interface Run {
 
 function makeWorld(seed: number): CopiesWorld {
   const world = new CopiesWorld(seed, { incomingMax: 1 + (seed % 2), outgoingMax: 1 + (seed % 2) })
+  world.seenShare = world.chance(50) ? 100 : 40
   const serversCount = 3 + world.int(5)
   const zonesCount = 1 + world.int(serversCount)
   const total = world.chance(30) ? 1_600 : 6_000
@@ -174,6 +175,7 @@ describe('the planner of copies on random clusters', () => {
 
   it('says of every volume that is not whole why it waits', () => {
     const silent = ofEach(({ world }) => {
+      world.seenShare = 100
       const view = world.view()
       const explained = new Set(world.plan().waiting.map(({ volume }) => volume))
       return view.volumes.flatMap((volume) => {
