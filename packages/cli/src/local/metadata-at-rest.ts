@@ -5,7 +5,7 @@
 import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { SCHEMA_VERSIONS_KNOWN } from '@dfs/fsck'
+import { HISTORY_TABLES, SCHEMA_VERSIONS_KNOWN } from '@dfs/fsck'
 import { NodeDisk } from '@dfs/node-runtime'
 import { DfsError, type Epoch } from '@dfs/protocol'
 import { copyIntact, cutLog, inspectLog, keepAside, type LogState, mendLog } from '@dfs/wal'
@@ -201,17 +201,6 @@ function facts(file: string): MetadataFacts {
   }
 }
 
-/** The tables of the schema's last step, for a database that is older. */
-const TABLES = `
-CREATE TABLE IF NOT EXISTS histories (
-  counter INTEGER PRIMARY KEY,
-  nonce TEXT NOT NULL,
-  sequence INTEGER NOT NULL,
-  begun_wall_ms INTEGER NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS given_up_servers (server INTEGER PRIMARY KEY) STRICT;
-`
-
 /** States as they stand in the tables. */
 const OPEN_VOLUME = 1
 const SEALED_VOLUME = 2
@@ -221,7 +210,7 @@ const UNVERIFIED_COPY = 2
 function writeHistory(database: DatabaseSync, { epoch, givenUp, nowWallMs }: NewHistory): void {
   const { counter, nonce, sequence } = epoch
   database.exec('BEGIN IMMEDIATE')
-  database.exec(TABLES)
+  database.exec(HISTORY_TABLES)
   database.prepare('UPDATE state SET epoch = ?, nonce = ?, sequence = ?').run(counter, nonce, sequence)
   database
     .prepare('INSERT INTO starts (counter, nonce, sequence) VALUES (?, ?, ?)')

@@ -10,6 +10,7 @@
  * the content of abandoned uploads is named in `garbage` for the cleaner.
  */
 import { type DatabaseSync } from 'node:sqlite'
+import { HISTORY_TABLES } from '@dfs/fsck'
 import { DfsError } from '@dfs/protocol'
 
 const FIRST = `
@@ -211,21 +212,15 @@ UPDATE entries SET reach_bytes = min(4096, (
 )) WHERE kind = 2;
 `
 
-/**
- * New histories that were begun on purpose (`dfs recover`, which makes these tables in an older database itself): what was
- * seen of starts before one is given up. Servers that were not reached then are taken in again without what they had verified.
- */
-const HISTORIES = `
-CREATE TABLE IF NOT EXISTS histories (
-  counter INTEGER PRIMARY KEY,
-  nonce TEXT NOT NULL,
-  sequence INTEGER NOT NULL,
-  begun_wall_ms INTEGER NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS given_up_servers (server INTEGER PRIMARY KEY) STRICT;
-`
-
-export const MIGRATIONS: readonly string[] = [FIRST, GRANTS, KEYS, STARTS, FEATURE_LEVELS, REACH, HISTORIES]
+export const MIGRATIONS: readonly string[] = [
+  FIRST,
+  GRANTS,
+  KEYS,
+  STARTS,
+  FEATURE_LEVELS,
+  REACH,
+  HISTORY_TABLES,
+]
 
 /** Takes the steps that are missing, each in a transaction of its own. Throws UNAVAILABLE on a schema of a newer program. */
 export function migrate(database: DatabaseSync): void {
