@@ -1,25 +1,15 @@
 /** What goes wrong on this side: one line each, the rest goes on, and nothing half-made stays. */
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { FakeCluster } from '@dfs/client/testing'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { type Ended, runShell, ScratchDirectory } from './run-dfs.ts'
-
-// Each command is a process of its own, and the machine may be busy.
-vi.setConfig({ testTimeout: 60_000 })
+import { type FakeCluster } from '@dfs/client/testing'
+import { describe, expect, test } from 'vitest'
+import { beforeEachTest } from './each-test.ts'
+import { type Ended, runShell, type ScratchDirectory } from './run-dfs.ts'
 
 let cluster: FakeCluster
 let scratch: ScratchDirectory
 
-beforeEach(async () => {
-  cluster = await FakeCluster.start()
-  scratch = await ScratchDirectory.make()
-})
-
-afterEach(async () => {
-  await cluster[Symbol.asyncDispose]()
-  await scratch[Symbol.asyncDispose]()
-})
+beforeEachTest((world) => ({ cluster, scratch } = world))
 
 const shell = (script: string, ...args: readonly string[]): Promise<Ended> =>
   runShell(script, args, cluster.url)

@@ -1,25 +1,15 @@
 /** What the operands of put lead to: links that are named, open files of the shell, pipes; and files that change meanwhile. */
 import { appendFile, link, mkdir, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises'
-import { FakeCluster } from '@dfs/client/testing'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { type FakeCluster } from '@dfs/client/testing'
+import { describe, expect, test } from 'vitest'
 import { localFile } from '../src/local/source.ts'
-import { type Ended, runHere, runShell, ScratchDirectory } from './run-dfs.ts'
-
-// Some commands are processes of their own, and the machine may be busy.
-vi.setConfig({ testTimeout: 60_000 })
+import { beforeEachTest } from './each-test.ts'
+import { type Ended, runHere, runShell, type ScratchDirectory } from './run-dfs.ts'
 
 let cluster: FakeCluster
 let scratch: ScratchDirectory
 
-beforeEach(async () => {
-  cluster = await FakeCluster.start()
-  scratch = await ScratchDirectory.make()
-})
-
-afterEach(async () => {
-  await cluster[Symbol.asyncDispose]()
-  await scratch[Symbol.asyncDispose]()
-})
+beforeEachTest((world) => ({ cluster, scratch } = world))
 
 const here = (...args: readonly string[]): Promise<Ended> => runHere(args, cluster.url)
 

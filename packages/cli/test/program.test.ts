@@ -2,26 +2,16 @@
 import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import { FakeCluster, FIRST_ETAG } from '@dfs/client/testing'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { type FakeCluster, FIRST_ETAG } from '@dfs/client/testing'
+import { describe, expect, test } from 'vitest'
 import { reference } from '../src/index.ts'
-import { type Ended, PROGRAM, type RunOptions, runDfs, runHere, ScratchDirectory } from './run-dfs.ts'
-
-// Each command is a process of its own, and the machine may be busy.
-vi.setConfig({ testTimeout: 60_000 })
+import { beforeEachTest } from './each-test.ts'
+import { type Ended, PROGRAM, type RunOptions, runDfs, runHere, type ScratchDirectory } from './run-dfs.ts'
 
 let cluster: FakeCluster
 let scratch: ScratchDirectory
 
-beforeEach(async () => {
-  cluster = await FakeCluster.start()
-  scratch = await ScratchDirectory.make()
-})
-
-afterEach(async () => {
-  await cluster[Symbol.asyncDispose]()
-  await scratch[Symbol.asyncDispose]()
-})
+beforeEachTest((world) => ({ cluster, scratch } = world))
 
 const dfs = (args: readonly string[], options: Partial<RunOptions> = {}): Promise<Ended> =>
   runDfs(args, { url: cluster.url, ...options })

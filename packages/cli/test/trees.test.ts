@@ -2,27 +2,17 @@
 import { execFile } from 'node:child_process'
 import { chmod, lstat, mkdir, readdir, readFile, readlink, stat, symlink, writeFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import { FakeCluster } from '@dfs/client/testing'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { type Ended, type RunOptions, runDfs, runHere, ScratchDirectory } from './run-dfs.ts'
+import { type FakeCluster } from '@dfs/client/testing'
+import { expect, test } from 'vitest'
+import { beforeEachTest } from './each-test.ts'
+import { type Ended, type RunOptions, runDfs, runHere, type ScratchDirectory } from './run-dfs.ts'
 
 const execute = promisify(execFile)
-
-// Each command is a process of its own, and the machine may be busy.
-vi.setConfig({ testTimeout: 60_000 })
 
 let cluster: FakeCluster
 let scratch: ScratchDirectory
 
-beforeEach(async () => {
-  cluster = await FakeCluster.start()
-  scratch = await ScratchDirectory.make()
-})
-
-afterEach(async () => {
-  await cluster[Symbol.asyncDispose]()
-  await scratch[Symbol.asyncDispose]()
-})
+beforeEachTest((world) => ({ cluster, scratch } = world))
 
 /** In this process, unless what is tried is the process: one for each command takes a second. */
 const dfs = (args: readonly string[], options: Partial<RunOptions> = {}): Promise<Ended> =>
