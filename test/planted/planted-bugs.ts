@@ -2,6 +2,7 @@
 import { COPIES_BUGS } from './copies-bugs.ts'
 import { MASTER_BUGS } from './master-bugs.ts'
 import { type PlantedBug } from './planted-bug.ts'
+import { READING_BUGS } from './reading-bugs.ts'
 import { REPLICATION_BUGS } from './replication-bugs.ts'
 import { STORAGE_BUGS } from './storage-bugs.ts'
 
@@ -10,6 +11,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...REPLICATION_BUGS,
   ...MASTER_BUGS,
   ...COPIES_BUGS,
+  ...READING_BUGS,
 ]
 
 /** Why the edit cannot be made in `text`, the present content of its file; null where it can. */

@@ -8,7 +8,7 @@
  */
 import { type RequestContext } from './namespace.ts'
 import { type Precondition } from './nodes/commands.ts'
-import { type FileInfo } from './nodes/lookups.ts'
+import { type FileInfo, type KeptNow } from './nodes/looked-up.ts'
 import { type WriteTicket } from './nodes/passed-writes.ts'
 import { type FilePath } from './path.ts'
 
@@ -71,6 +71,8 @@ export interface ByteRange {
 /** One version of a file, found. It holds no resource before `stream` is iterated. */
 export interface OpenFile {
   readonly info: FileInfo
+  /** See {@link FoundFile.now}. */
+  readonly now: KeptNow | null
   /**
    * The verified bytes of `range`, or of the whole file if it is null: exactly as many as asked, or a throw. A piece
    * belongs to the caller until it asks for the next one, and may then hold other bytes. Called at most once; a caller that

@@ -8,7 +8,7 @@ import { REQUEST_DEADLINE_MS } from './limits.ts'
 import { type ClusterView, type CopyCheck } from './nodes/membership.ts'
 import { type CommandBody, type CommandSuccess } from './nodes/commands.ts'
 import { type ListPage, type ListRequest } from './nodes/listings.ts'
-import { type Lookup, type LookupResult } from './nodes/lookups.ts'
+import { type Lookup, type LookupResult } from './nodes/looked-up.ts'
 import { type Caller } from './nodes/passed-writes.ts'
 
 /**

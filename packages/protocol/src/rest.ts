@@ -21,7 +21,10 @@ export const HEADERS = Object.freeze({
   idempotencyKey: 'idempotency-key',
   /** `?1` if the answer is that to an earlier request with the same `Idempotency-Key`. */
   idempotencyReplayed: 'idempotency-replayed',
-  /** The receipt of a write: `copies=3, fsynced=3, zones=1, crc32=:8ktPKQ==:`. */
+  /**
+   * The receipt of a write: `copies=3, fsynced=3, zones=1, crc32=:8ktPKQ==:`. Reads say by it what copies there are now, of the
+   * first chunks of a long file: `copies=3;first-chunks=64, …`.
+   */
   durability: 'durability',
 })
 
@@ -64,9 +67,17 @@ export const FileView = Type.Object({
   ),
   copies: Type.Integer({
     minimum: 0,
-    description: 'Synced copies of the least copied chunk when it was written.',
+    description:
+      'Good copies of the least copied chunk: in the answer to a write those that it promises, otherwise those that there are now. A file without bytes needs none, and has 0.',
     examples: [3],
   }),
+  promised: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      description: 'Synced copies of the least copied chunk when it was written.',
+      examples: [3],
+    }),
+  ),
 })
 export type FileView = Static<typeof FileView>
 

@@ -108,8 +108,8 @@ export function isRangeFresh(field: string | undefined, info: FileInfo): boolean
 }
 
 /** A look-up of the attributes alone. */
-export const attributesOf = (path: FilePath, version: number | null = null) =>
-  ({ by: 'path', path, version, fromByte: 0, chunksMax: 0 }) as const
+export const attributesOf = (path: FilePath) =>
+  ({ by: 'path', path, version: null, fromByte: 0, chunksMax: 0 }) as const
 
 const isMatch = (condition: '*' | readonly number[], version: number | null): boolean =>
   version !== null && (condition === '*' || condition.includes(version))

@@ -29,7 +29,7 @@ export function addEntryRoutes(app: App, namespace: Namespace): void {
     },
     async (request, reply) => {
       const path = directoryPathIn(request.url, 'entries')
-      const found = await namespace.lookup(attributesOf(path), contextOf(request))
+      const found = await namespace.lookup({ ...attributesOf(path), isOfAllCopies: true }, contextOf(request))
       return reply.header('cache-control', 'no-cache').send(entryView(path, found))
     },
   )

@@ -51,7 +51,7 @@ async function getFile(
   const path = filePathIn(request.url, 'files')
   const file = await files.read({ path, version: versionIn(request) }, contextOf(request))
   const { info } = file
-  setFileHeaders(reply, info)
+  setFileHeaders(reply, file)
   if (evaluateRead(request.headers, info) === 'not-modified') {
     await reply.code(304).send()
     return

@@ -58,9 +58,9 @@ export function addFileRedirects(app: App, { namespace, addresses, target }: Fil
       },
     },
     async (request, reply) => {
-      const info = await findFile(namespace, request)
-      if (evaluateRead(request.headers, info) === 'not-modified') {
-        setFileHeaders(reply, info)
+      const found = await findFile(namespace, request)
+      if (evaluateRead(request.headers, found.info) === 'not-modified') {
+        setFileHeaders(reply, found)
         return reply.code(304).send()
       }
       return redirect(request, reply)

@@ -81,7 +81,7 @@ async function putFile(
   setReplayHeader(reply, isReplay)
   setChangeHeaders(reply, operation)
   reply.header('etag', formatEtag(info.version))
-  reply.header(HEADERS.durability, formatReceipt({ copies, zones, crc32: info.crc32 }))
+  reply.header(HEADERS.durability, formatReceipt({ copies, zones, crc32: info.crc32, firstChunks: null }))
   reply.code(created ? 201 : 200)
   return fileView(path, info)
 }

@@ -8,7 +8,9 @@ import {
   type FilePath,
   filesUrl,
   formatEtag,
+  type FoundFile,
   HEADERS,
+  LOOKUP_CHUNKS_MAX,
   type Namespace,
   parseId,
 } from '@dfs/protocol'
@@ -17,12 +19,12 @@ import Type, { type Static } from 'typebox'
 import { type App } from './app-type.ts'
 import { setChangeHeaders } from './change-reply.ts'
 import { type Bodies } from './body-routing.ts'
-import { attributesOf, evaluateRead, preconditionOf } from './conditions.ts'
+import { evaluateRead, preconditionOf } from './conditions.ts'
 import { contextOf } from './context.ts'
 import { bytes, CHANGE_ERRORS, EMPTY_QUERY, errorResponses, noContent, ref } from './documented.ts'
 import { refuseCodings, writeAttributes } from './file-headers.ts'
 import { IDEMPOTENCY_HEADER, keyMember, setReplayHeader } from './idempotency.ts'
-import { formatBoolean, formatReceipt, formatSha256 } from './structured-field.ts'
+import { formatBoolean, formatReceipt, formatSha256, receiptOfRead } from './structured-field.ts'
 import { filePathIn } from './target.ts'
 import { fileView, requireFile } from './views.ts'
 
@@ -85,8 +87,9 @@ export function addFileRoutes(app: App, { namespace, bodies }: FileRoutesOptions
       },
     },
     async (request, reply) => {
-      const info = await findFile(namespace, request)
-      setFileHeaders(reply, info)
+      const found = await findFile(namespace, request)
+      const { info } = found
+      setFileHeaders(reply, found)
       if (evaluateRead(request.headers, info) === 'not-modified') return reply.code(304).send()
       return reply.header('content-length', String(info.size)).send()
     },
@@ -189,11 +192,11 @@ async function createEmpty(
   return { info: { ...version, ...attributes, copies, zones }, isReplay: isReplay === true }
 }
 
-/** The file that a read names, by path and `?version=`. */
-export async function findFile(namespace: Namespace, request: FastifyRequest): Promise<FileInfo> {
+/** The file that a read names, by path and `?version=`, with its first chunks: by these it is said how well it is kept. */
+export async function findFile(namespace: Namespace, request: FastifyRequest): Promise<FoundFile> {
   const path = filePathIn(request.url, 'files')
-  const found = await namespace.lookup(attributesOf(path, versionIn(request)), contextOf(request))
-  return requireFile(path, found)
+  const asked = { path, version: versionIn(request), fromByte: 0, chunksMax: LOOKUP_CHUNKS_MAX }
+  return requireFile(path, await namespace.lookup({ by: 'path', ...asked }, contextOf(request)))
 }
 
 /** Null if no version is named. Throws INVALID_REQUEST. */
@@ -206,7 +209,8 @@ export function versionIn({ query }: FastifyRequest): number | null {
 }
 
 /** What GET and HEAD say about a file, whatever their status. */
-export function setFileHeaders(reply: FastifyReply, info: FileInfo): void {
+export function setFileHeaders(reply: FastifyReply, found: Pick<FoundFile, 'info' | 'now'>): void {
+  const { info } = found
   reply
     .header('etag', formatEtag(info.version))
     .header('last-modified', new Date(info.modifiedMs).toUTCString())
@@ -215,8 +219,8 @@ export function setFileHeaders(reply: FastifyReply, info: FileInfo): void {
     .header('cache-control', 'no-cache')
     .header('x-content-type-options', 'nosniff')
     .header(HEADERS.executable, formatBoolean(info.executable))
-    // The receipt of the write: clients compare what arrived with its checksum.
-    .header(HEADERS.durability, formatReceipt(info))
+    // Clients compare what arrived with its checksum.
+    .header(HEADERS.durability, formatReceipt(receiptOfRead(found)))
   // A stored page would otherwise run as one of the cluster's own and could change files. (The viewers for PDF need no
   // sandbox of ours, and do not work in one.)
   if (info.contentType !== 'application/pdf') reply.header('content-security-policy', 'sandbox')

@@ -5,7 +5,7 @@
  * Digests of algorithms that are not known here are ignored, as RFC 9530 says. A field that does not parse is refused
  * with 400 rather than ignored: who sends a digest wants it checked, and silence would pass for a check.
  */
-import { DfsError, type ExpectedDigest } from '@dfs/protocol'
+import { DfsError, type ExpectedDigest, type FoundFile } from '@dfs/protocol'
 import { type IncomingHttpHeaders } from 'node:http'
 
 const DIGEST_BYTES = Object.freeze({ 'sha-256': 32, 'sha-512': 64 })
@@ -69,13 +69,28 @@ export interface Receipt {
   readonly copies: number
   readonly zones: number
   readonly crc32: number
+  /** Of how many chunks, from the first one on, the copies were counted, if there are more; null if of all. */
+  readonly firstChunks: number | null
 }
 
-/** `copies=3, fsynced=3, zones=1, crc32=:AAAAAA==:`, the checksum as four bytes in network order. */
-export function formatReceipt({ copies, zones, crc32 }: Receipt): string {
+/**
+ * `copies=3, fsynced=3, zones=1, crc32=:AAAAAA==:`, the checksum as four bytes in network order. If not all chunks were
+ * counted it begins with `copies=3;first-chunks=64`.
+ */
+export function formatReceipt({ copies, zones, crc32, firstChunks }: Receipt): string {
   const bytes = Buffer.allocUnsafe(4)
   bytes.writeUInt32BE(crc32)
-  return `copies=${copies}, fsynced=${copies}, zones=${zones}, crc32=:${bytes.toString('base64')}:`
+  const ofChunks = firstChunks === null ? '' : `;first-chunks=${firstChunks}`
+  return `copies=${copies}${ofChunks}, fsynced=${copies}, zones=${zones}, crc32=:${bytes.toString('base64')}:`
+}
+
+/**
+ * What a read says: the copies that are good now. A file without bytes has none, and none to lose; its receipt stays that of its
+ * commit. So does that of any file if the master is too old to say more.
+ */
+export function receiptOfRead({ info, now }: Pick<FoundFile, 'info' | 'now'>): Receipt {
+  const { copies, zones, firstChunks } = now ?? { ...info, firstChunks: null }
+  return { copies, zones, crc32: info.crc32, firstChunks }
 }
 
 /** The value of a boolean item; `absent` if there is none. Throws INVALID_REQUEST, which names `header`. */

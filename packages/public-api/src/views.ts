@@ -8,13 +8,16 @@ import {
   type FileInfo,
   type FilePath,
   type FileView,
+  type FoundFile,
   formatEtag,
+  type KeptNow,
   type LookupResult,
   type ServerView,
 } from '@dfs/protocol'
 import { type Addresses } from './addresses.ts'
 
-export function fileView(path: FilePath, info: FileInfo): FileView {
+/** `now` is what is known of its copies at the moment; null in the answer to a write, which says what was promised. */
+export function fileView(path: FilePath, info: FileInfo, now: KeptNow | null = null): FileView {
   const view: FileView = {
     kind: 'file',
     path,
@@ -24,7 +27,8 @@ export function fileView(path: FilePath, info: FileInfo): FileView {
     executable: info.executable,
     modifiedMs: info.modifiedMs,
     crc32: info.crc32.toString(16).padStart(8, '0'),
-    copies: info.copies,
+    copies: now?.copies ?? info.copies,
+    promised: info.copies,
   }
   if (info.sha256 !== null) view.sha256 = Buffer.from(info.sha256).toString('hex')
   return view
@@ -34,7 +38,7 @@ export function fileView(path: FilePath, info: FileInfo): FileView {
 export function entryView(path: FilePath, found: LookupResult): EntryView {
   switch (found.kind) {
     case 'file':
-      return fileView(path, found.info)
+      return fileView(path, found.info, found.now)
     case 'directory':
       return { kind: 'directory', path, modifiedMs: found.modifiedMs }
     case 'link':
@@ -45,10 +49,10 @@ export function entryView(path: FilePath, found: LookupResult): EntryView {
 }
 
 /** The file that the look-up has found; IS_A_DIRECTORY, IS_A_LINK, or the error that it has found instead. */
-export function requireFile(path: FilePath, found: LookupResult): FileInfo {
+export function requireFile(path: FilePath, found: LookupResult): FoundFile {
   switch (found.kind) {
     case 'file':
-      return found.info
+      return found
     case 'directory':
       throw new DfsError('IS_A_DIRECTORY', path)
     case 'link':

@@ -124,6 +124,35 @@ describe('GET', () => {
     await expect.poll(() => node.memory.readsOpen).toBe(0)
   })
 
+  test('says what copies there are now, in every form; the answer to the write keeps its promise', async () => {
+    const written = await put('/v1/files/f', CONTENT)
+    const crc32 = Buffer.from(written.json().crc32, 'hex').toString('base64')
+    expect(written.json()).toMatchObject({ copies: 3, promised: 3 })
+    node.memory.now = { copies: 1, zones: 1, firstChunks: null }
+    const etag = written.json().etag
+    const reads = [
+      await get('/v1/files/f'),
+      await get('/v1/files/f', { range: 'bytes=1-2' }),
+      await get('/v1/files/f', { 'if-none-match': etag }),
+      await node.app.inject({ method: 'HEAD', url: '/v1/files/f' }),
+    ]
+    expect(reads.map(({ statusCode }) => statusCode)).toEqual([200, 206, 304, 200])
+    for (const { headers } of reads)
+      expect(headers['durability']).toBe(`copies=1, fsynced=1, zones=1, crc32=:${crc32}:`)
+    expect((await get('/v1/entries/f')).json()).toMatchObject({ copies: 1, promised: 3 })
+    expect((await put('/v1/files/f', CONTENT)).headers['durability']).toBe(written.headers['durability'])
+
+    node.memory.now = { copies: 2, zones: 1, firstChunks: 64 }
+    const long = `copies=2;first-chunks=64, fsynced=2, zones=1, crc32=:${crc32}:`
+    expect((await get('/v1/files/f')).headers['durability']).toBe(long)
+  })
+
+  test('says what was promised if nothing else is known of the copies', async () => {
+    const { headers } = await put('/v1/files/f', CONTENT)
+    expect((await get('/v1/files/f')).headers['durability']).toBe(headers['durability'])
+    expect((await get('/v1/entries/f')).json()).toMatchObject({ copies: 3, promised: 3 })
+  })
+
   test.each([
     ['bytes=0-3', 206, 'The ', 'bytes 0-3/19'],
     ['bytes=4-', 206, 'quick brown fox', 'bytes 4-18/19'],

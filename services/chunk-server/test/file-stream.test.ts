@@ -43,7 +43,7 @@ class StoredFile {
     const at = this.#chunks.findIndex(({ start, length }) => byte < start + length)
     const chunks = this.#chunks.slice(at, at + FIRST_PAGE)
     const locations = new Map(chunks.map(({ volume }) => [volume, [volume + 100]]))
-    return { kind: 'file', info: {} as FileInfo, chunks, locations }
+    return { kind: 'file', info: {} as FileInfo, chunks, locations, now: null, lostOn: new Map() }
   }
 
   stream(start: number, end: number): FileStream {

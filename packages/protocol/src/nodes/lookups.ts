@@ -1,67 +1,17 @@
-/** Look-ups: what stands at a path, and where its bytes are. They travel in batches, as commands do. */
+/**
+ * Look-ups: what stands at a path, where its bytes are, and how well they are kept now. They travel in batches, as commands do.
+ *
+ * What programs did not say from the beginning stands behind the rest, in a section of its own (lookup-sections.ts): an older
+ * reader stops before it, and a newer one does without.
+ */
 import { ByteReader, ByteWriter, concatBytes, MalformedError } from '@dfs/core'
-import { type ErrorCode, isErrorCode } from '../errors.ts'
+import { isErrorCode } from '../errors.ts'
 import { type Epoch } from '../ids.ts'
 import { type FilePath } from '../path.ts'
-import { type ChunkPlacement } from './commands.ts'
 import { decodeChunk, decodeEpoch, encodeChunk, encodeEpoch } from './commits.ts'
+import { encodeKept, encodeWishes, NONE_LOST, withKept, withWishes } from './lookup-sections.ts'
+import { type FileInfo, type FoundFile, type Lookup, type LookupResult } from './looked-up.ts'
 import { type Method } from './method.ts'
-
-/** By path, or one more page of the chunks of a version that an earlier look-up has named. */
-export type Lookup =
-  | {
-      readonly by: 'path'
-      readonly path: FilePath
-      /** An older version of the file, or null for the current one. */
-      readonly version: number | null
-      /** The chunks wanted start with the one that holds this byte. */
-      readonly fromByte: number
-      /** 0 if only the attributes are wanted. */
-      readonly chunksMax: number
-    }
-  | {
-      readonly by: 'version'
-      readonly file: number
-      readonly version: number
-      readonly fromByte: number
-      readonly chunksMax: number
-    }
-
-/** A chunk of a version: where its bytes start in the file, and where its record stands. */
-export interface LocatedChunk extends ChunkPlacement {
-  readonly start: number
-}
-
-export interface FileInfo {
-  readonly kind: 'file'
-  readonly file: number
-  readonly version: number
-  readonly size: number
-  readonly crc32: number
-  readonly sha256: Uint8Array | null
-  readonly contentType: string
-  readonly executable: boolean
-  /** When this version was committed, by the master's wall clock. */
-  readonly modifiedMs: number
-  /** The receipt that was given for it. */
-  readonly copies: number
-  readonly zones: number
-}
-
-export interface FoundFile {
-  readonly kind: 'file'
-  readonly info: FileInfo
-  readonly chunks: readonly LocatedChunk[]
-  /** For each volume among the chunks: the ids of servers with a usable copy, best first. */
-  readonly locations: ReadonlyMap<number, readonly number[]>
-}
-
-export type LookupResult =
-  | FoundFile
-  | { readonly kind: 'directory'; readonly modifiedMs: number }
-  | { readonly kind: 'link'; readonly version: number; readonly target: string; readonly modifiedMs: number }
-  /** FILE_NOT_FOUND if nothing is there, NOT_A_DIRECTORY if a parent is a file. */
-  | { readonly kind: 'error'; readonly code: ErrorCode; readonly detail: string }
 
 export interface LookupsReply {
   readonly epoch: Epoch
@@ -74,22 +24,28 @@ export const lookups: Method<readonly Lookup[], LookupsReply> = {
   encodeRequest(requests) {
     const writer = new ByteWriter(16 + requests.length * 96).u32(requests.length)
     for (const request of requests) encodeLookup(writer, request)
+    encodeWishes(writer, requests)
     return { params: {}, body: [writer.finish()] }
   },
   decodeRequest(_params, body) {
     const reader = new ByteReader(concatBytes(body))
-    return Array.from({ length: reader.u32() }, () => decodeLookup(reader))
+    return withWishes(
+      reader,
+      Array.from({ length: reader.u32() }, () => decodeLookup(reader)),
+    )
   },
   encodeReply(reply) {
     const writer = encodeEpoch(new ByteWriter(64 + reply.results.length * 192), reply.epoch)
     writer.u32(reply.results.length)
     for (const result of reply.results) encodeResult(writer, result)
+    encodeKept(writer, reply.results)
     return [writer.finish()]
   },
   decodeReply(body) {
     const reader = new ByteReader(concatBytes(body))
     const epoch = decodeEpoch(reader)
-    return { epoch, results: Array.from({ length: reader.u32() }, () => decodeResult(reader)) }
+    const results = Array.from({ length: reader.u32() }, () => decodeResult(reader))
+    return { epoch, results: withKept(reader, results) }
   },
 }
 
@@ -203,5 +159,5 @@ function decodeFile(reader: ByteReader): FoundFile {
       Array.from({ length: reader.u8() }, () => reader.integer()),
     )
   }
-  return { kind: 'file', info, chunks, locations }
+  return { kind: 'file', info, chunks, locations, now: null, lostOn: NONE_LOST }
 }

@@ -10,6 +10,7 @@ import {
   type FileInfo,
   type FilePath,
   type FileService,
+  type KeptNow,
   type ListPage,
   type ListRequest,
   type Lookup,
@@ -42,6 +43,8 @@ export class MemoryCluster implements Namespace, FileService {
   failure: Error | null = null
   /** How many bytes a read gives before it fails; null for all. */
   breakAfter: number | null = null
+  /** What is known of the copies of each file. */
+  now: KeptNow | null = null
   readsOpen = 0
   /** Ends the stream that was opened last, as a node does that needs its memory. */
   endReader: () => void = () => {}
@@ -56,7 +59,10 @@ export class MemoryCluster implements Namespace, FileService {
       if (lookup.by !== 'path') throw new Error('the routes look up by path')
       const node = lookup.version === null ? this.nodes.get(lookup.path) : this.versions.get(lookup.version)
       if (node === undefined) return { kind: 'error', code: 'FILE_NOT_FOUND', detail: lookup.path }
-      if (node.kind === 'file') return { kind: 'file', info: node.info, chunks: [], locations: new Map() }
+      if (node.kind === 'file') {
+        const { info } = node
+        return { kind: 'file', info, chunks: [], locations: new Map(), now: this.now, lostOn: new Map() }
+      }
       return { ...node, modifiedMs: MODIFIED_MS }
     })
   }
@@ -165,6 +171,7 @@ export class MemoryCluster implements Namespace, FileService {
       const { info, content } = node
       return {
         info,
+        now: this.now,
         stream: (range, onEnd = () => {}) => {
           this.endReader = onEnd
           return this.#stream(range === null ? content : content.subarray(range.start, range.end))

@@ -40,6 +40,7 @@ export class FileReader {
     )
     return {
       info: found.info,
+      now: found.now,
       stream: (range, onEnd = () => {}) =>
         new FileStream(found, range ?? { start: 0, end: found.info.size }, {
           permits: this.#deps.permits,

@@ -70,7 +70,8 @@ export class Groups {
       ...shared,
       run: (requests) => {
         const size = requests.reduce((sum, lookups) => sum + lookups.length, 0)
-        return this.figures.note('lookup', size, () => reporting(onFatal, () => lookupAll(store, requests)))
+        const look = () => lookupAll(store, requests, sessions.there())
+        return this.figures.note('lookup', size, () => reporting(onFatal, look))
       },
       queueMax: LOOKUP_QUEUE_MAX,
       weigh: (lookups) => lookups.length,
@@ -120,8 +121,9 @@ export class Groups {
 async function lookupAll(
   store: Pick<LookupStore, 'lookupBatch'>,
   requests: readonly (readonly Lookup[])[],
+  there: ReadonlySet<number>,
 ): Promise<LookupResult[][]> {
-  const results = await store.lookupBatch(requests.flat())
+  const results = await store.lookupBatch(requests.flat(), there)
   let at = 0
   return requests.map((lookups) => {
     at += lookups.length

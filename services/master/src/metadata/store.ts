@@ -179,8 +179,11 @@ export interface CommitStore {
 }
 
 export interface LookupStore {
-  /** Locations are ordered by the state of the copies: open and in-sync ones, unverified ones, damaged ones; lost ones never. */
-  lookupBatch(lookups: readonly Lookup[]): Promise<LookupResult[]>
+  /**
+   * Locations are ordered by the state of the copies: open and in-sync ones, unverified ones, damaged ones; lost ones never.
+   * Copies on the servers that are `there` may be good now (domain/copies/good-copies.ts); none is if that is left out.
+   */
+  lookupBatch(lookups: readonly Lookup[], there?: ReadonlySet<number>): Promise<LookupResult[]>
   /** At most LIST_PAGE_ENTRIES_MAX entries. Throws DIRECTORY_NOT_FOUND, NOT_A_DIRECTORY, INVALID_PATH. */
   list(request: ListRequest): Promise<ListPage>
   /** Exact, except that what a recursively deleted directory held is subtracted over time (see `countDeleted`). */

@@ -98,10 +98,13 @@ export class DecidingStore implements DecidedStore {
     )
   }
 
-  async lookupBatch(lookups: readonly Lookup[]): Promise<LookupResult[]> {
+  async lookupBatch(
+    lookups: readonly Lookup[],
+    there: ReadonlySet<number> = NOBODY,
+  ): Promise<LookupResult[]> {
     return this.#read(
       () => together(lookups.map((lookup) => readsOfLookup(this.#books, lookup))),
-      () => lookups.map((lookup) => answerLookup(this.#books, lookup)),
+      () => lookups.map((lookup) => answerLookup(this.#books, lookup, there)),
     )
   }
 
@@ -214,6 +217,8 @@ export class DecidingStore implements DecidedStore {
     return this.#engine.read(work())
   }
 }
+
+const NOBODY: ReadonlySet<number> = new Set()
 
 const frameOf = ({ state, volumes }: Books): Frame<unknown> => ({
   save: (outcome) => {

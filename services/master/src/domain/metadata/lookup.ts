@@ -1,20 +1,22 @@
-/** What stands at a path, and where its bytes are. */
+/** What stands at a path, where its bytes are, and how well they are kept now. */
 import {
   failure,
   type FoundFile,
+  type KeptNow,
   type LocatedChunk,
   type Lookup,
   LOOKUP_CHUNKS_MAX,
   type LookupResult,
 } from '@dfs/protocol'
 import { assert } from '@dfs/core'
+import { type KnownServers, standingOf, weakest } from '../copies/good-copies.ts'
 import { ENTRY } from './codes.ts'
 import { type Entry } from './rows.ts'
 import { type Books } from './books.ts'
 import { locatedChunkOf } from './chunks.ts'
 import { type Rounds, walk } from './reads.ts'
 import { type Version, versionOf } from './versions.ts'
-import { readableServers } from './volume.ts'
+import { readableServers, serversThatLostIt, type Volume } from './volume.ts'
 
 /** The way to it, its version, the chunks asked for, and their volumes. */
 export function* readsOfLookup(books: Books, lookup: Lookup): Rounds {
@@ -22,10 +24,10 @@ export function* readsOfLookup(books: Books, lookup: Lookup): Rounds {
   if (which === null) return
   yield [{ kind: 'version', file: which.file, version: which.version }]
   const version = findVersion(books, which.file, which.version)
-  const asked = version === undefined ? null : chunksAsked(version, lookup)
-  if (asked === null) return
-  yield [{ kind: 'chunks', ...asked }]
-  yield books.volumes.named(chunksOf(books, asked).map(({ volume }) => volume))
+  const part = version === undefined ? null : chunksToRead(version, lookup)
+  if (part === null) return
+  yield [{ kind: 'chunks', ...part }]
+  yield books.volumes.named(chunksOf(books, part).map(({ volume }) => volume))
 }
 
 function* versionAt(books: Books, lookup: PathLookup): Rounds<{ file: number; version: number } | null> {
@@ -34,24 +36,32 @@ function* versionAt(books: Books, lookup: PathLookup): Rounds<{ file: number; ve
   return { file: entry.id, version: lookup.version ?? entry.version }
 }
 
-export function answerLookup(books: Books, lookup: Lookup): LookupResult {
+/** `there` are the servers whose copies count as good now, if they are: see {@link KnownServers}. */
+export function answerLookup(books: Books, lookup: Lookup, there: ReadonlySet<number>): LookupResult {
+  const asked = { books, there }
   if (lookup.by === 'version') {
     const version = findVersion(books, lookup.file, lookup.version)
     if (version === undefined) return notFound('there is no such version')
-    return describeFile(books, version, lookup)
+    return describeFile(asked, version, lookup)
   }
   const place = books.tree.locate(lookup.path)
   if (!place.ok) return { kind: 'error', code: place.code, detail: place.detail }
   const { entry } = place
   if (entry === undefined) return notFound(`there is no ${lookup.path}`)
-  return entry.kind === ENTRY.file ? describePath(books, entry, lookup) : describeOther(entry)
+  return entry.kind === ENTRY.file ? describePath(asked, entry, lookup) : describeOther(entry)
 }
 
 type PathLookup = Extract<Lookup, { by: 'path' }>
 
-function describePath(books: Books, entry: Entry, lookup: PathLookup): LookupResult {
-  const version = findVersion(books, entry.id, lookup.version ?? entry.version)
-  if (version !== undefined) return describeFile(books, version, lookup)
+/** The books, and who is there to keep what they say. */
+interface Asked {
+  readonly books: Books
+  readonly there: ReadonlySet<number>
+}
+
+function describePath(asked: Asked, entry: Entry, lookup: PathLookup): LookupResult {
+  const version = findVersion(asked.books, entry.id, lookup.version ?? entry.version)
+  if (version !== undefined) return describeFile(asked, version, lookup)
   assert(lookup.version !== null, `the current version of ${lookup.path} exists`)
   return notFound(`${lookup.path} has no such version`)
 }
@@ -61,18 +71,50 @@ const describeOther = (entry: Entry): LookupResult =>
     ? { kind: 'directory', modifiedMs: entry.modified_ms }
     : { kind: 'link', version: entry.version, target: entry.target!, modifiedMs: entry.modified_ms }
 
-function describeFile(books: Books, version: Version, lookup: Part): FoundFile {
-  const asked = chunksAsked(version, lookup)
-  const chunks = asked === null ? [] : chunksOf(books, asked)
-  const locations = new Map<number, number[]>()
-  for (const { volume: id } of chunks) {
-    if (locations.has(id)) continue
-    const volume = books.volumes.get(id)
-    assert(volume !== undefined, `the volume ${id} of a chunk exists`)
-    locations.set(id, readableServers(volume))
+function describeFile({ books, there }: Asked, version: Version, lookup: Part): FoundFile {
+  const part = chunksToRead(version, lookup)
+  const read = part === null ? [] : chunksOf(books, part)
+  const volumes = new Map(read.map(({ volume }) => [volume, requireVolume(books, volume)]))
+  const chunks = lookup.chunksMax === 0 ? [] : read
+  const located = chunks.length === 0 ? [] : [...volumes.values()]
+  const lost = located.map((volume) => [volume.id, serversThatLostIt(volume)] as const)
+  return {
+    kind: 'file',
+    info: version.info,
+    chunks,
+    locations: new Map(located.map((volume) => [volume.id, readableServers(volume)])),
+    now: keptNow(read, version, [...volumes.values()], knownServers(books, there)),
+    lostOn: new Map(lost.filter(([, servers]) => servers.length > 0)),
   }
-  return { kind: 'file', info: version.info, chunks, locations }
 }
+
+function requireVolume(books: Books, id: number): Volume {
+  const volume = books.volumes.get(id)
+  assert(volume !== undefined, `the volume ${id} of a chunk exists`)
+  return volume
+}
+
+/** By the weakest of these chunks, which begin with the first one of the file or are those of a later page. */
+function keptNow(
+  chunks: readonly LocatedChunk[],
+  { info }: Version,
+  volumes: readonly Volume[],
+  servers: KnownServers,
+): KeptNow | null {
+  const [first, last] = [chunks[0], chunks.at(-1)]
+  if (first === undefined || last === undefined) return null
+  const areAll = first.start === 0 && last.start + last.length === info.size
+  return {
+    ...weakest(volumes.map((volume) => standingOf(volume, servers))),
+    firstChunks: areAll ? null : chunks.length,
+  }
+}
+
+const knownServers = ({ servers }: Books, there: ReadonlySet<number>): KnownServers => ({
+  isCurrent: (made) => servers.isCurrent(made),
+  isThere: (server) => there.has(server),
+  zoneOf: (server) => servers.zoneOf(server),
+})
 
 const findVersion = ({ rows }: Books, file: number, id: number): Version | undefined => {
   const row = rows.versions.find(file, id)
@@ -82,21 +124,24 @@ const findVersion = ({ rows }: Books, file: number, id: number): Version | undef
 interface Part {
   readonly fromByte: number
   readonly chunksMax: number
+  readonly isOfAllCopies?: boolean
 }
 
-interface Asked {
+interface ChunksToRead {
   readonly content: number
   readonly fromByte: number
   readonly countMax: number
 }
 
-/** Null if there is none to ask for. */
-function chunksAsked({ info, content }: Version, { fromByte, chunksMax }: Part): Asked | null {
+/** Null if there is none to look at. */
+function chunksToRead({ info, content }: Version, part: Part): ChunksToRead | null {
+  const { fromByte, isOfAllCopies = false } = part
+  const chunksMax = isOfAllCopies ? LOOKUP_CHUNKS_MAX : part.chunksMax
   const countMax = Math.min(chunksMax, LOOKUP_CHUNKS_MAX)
   return content !== null && countMax > 0 && fromByte < info.size ? { content, fromByte, countMax } : null
 }
 
-const chunksOf = ({ rows }: Books, { content, fromByte, countMax }: Asked): LocatedChunk[] =>
+const chunksOf = ({ rows }: Books, { content, fromByte, countMax }: ChunksToRead): LocatedChunk[] =>
   rows.chunks.from(content, fromByte, countMax).map(locatedChunkOf)
 
 const notFound = (detail: string): LookupResult => {

@@ -42,6 +42,10 @@ export const readableServers = (volume: Volume): number[] =>
     .toSorted((a, b) => RANKS.get(a.state)! - RANKS.get(b.state)!)
     .map((replica) => replica.server)
 
+/** Those that had a copy and have started without it. */
+export const serversThatLostIt = ({ replicas }: Volume): number[] =>
+  replicas.filter(({ state }) => state === 'lost').map(({ server }) => server)
+
 /** All copies, for whoever looks for bytes; the order of the set breaks ties. */
 export const copiesOf = ({ sealedLength, replicas }: Volume): CopiesOfVolume => ({
   sealedLengthBytes: sealedLength,
