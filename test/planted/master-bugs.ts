@@ -112,7 +112,7 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
   {
     name: 'shorten a sealed copy in the same history',
     promise: 'a sealed volume never changes (R1)',
-    file: 'services/chunk-server/src/volume/volume-store.ts',
+    file: 'services/chunk-server/src/workers/seal-copies.ts',
     oldText: 'epochOf(volume) + HISTORY_STARTS <= epoch',
     newText: 'epochOf(volume) <= epoch',
     test: 'services/chunk-server/test/volume-store.test.ts',

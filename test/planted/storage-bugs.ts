@@ -27,8 +27,8 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
     name: 'acknowledge before the sync',
     promise: 'an acknowledged write has been synced on every copy',
     file: COPY,
-    oldText: '      await this.#log.sync(file)\n    } finally',
-    newText: '    } finally',
+    oldText: '    await this.#log.sync(file)\n',
+    newText: '',
   },
   {
     name: 'no sync of the directory',
@@ -41,8 +41,8 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
     name: 'retry a failed sync',
     promise: 'after a failed sync a file is never trusted or synced again',
     file: COPY,
-    oldText: 'await this.#log.sync(file)\n    } finally',
-    newText: 'await file.sync().catch(() => file.sync())\n    } finally',
+    oldText: 'await this.#log.sync(file)',
+    newText: 'await file.sync().catch(() => file.sync())',
   },
   {
     name: 'ask the kernel for a sync after a failed one',
@@ -56,8 +56,8 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
     name: 'take a sync without room for a write without room',
     promise: 'after a failed sync a file is never trusted or synced again',
     file: COPY,
-    oldText: 'await this.#log.sync(file)\n    } finally',
-    newText: 'await this.#log.write(() => file.sync())\n    } finally',
+    oldText: 'await this.#log.sync(file)',
+    newText: 'await this.#log.write(() => file.sync())',
     test: 'services/chunk-server/test/volume-copy.test.ts',
   },
   {
@@ -202,8 +202,8 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
     name: 'call a copy absent that cannot be read',
     promise: 'a copy that may turn up is not struck off',
     file: 'services/chunk-server/src/volume/volume-store.ts',
-    oldText: ' || this.#recovery.hasSetAside(order.volume)) return',
-    newText: ') return',
+    oldText: ' || this.#recovery.hasSetAside(volume)\n',
+    newText: '\n',
     test: 'services/chunk-server/test/volume-store.test.ts',
   },
   {

@@ -11,6 +11,7 @@ import {
   IDENTITY_FILES,
   parseCopyState,
   parseIdentity,
+  type RetiredCopy,
   type StoredIdentity,
   VOLUMES_DIRECTORY,
   volumesIn,
@@ -159,6 +160,10 @@ async function openCopy(
     findings.add('copy-missing', where, copyStateName(volume.id))
     return null
   }
+  if (state !== null && state.state === 'retired') {
+    findings.add('copy-missing', where, 'it was being removed')
+    return null
+  }
   // Named with all that is on its disk: one that the metadata has given up is unreadable as well.
   if (state === null) return null
   if (state.replica !== replica) {
@@ -194,7 +199,11 @@ async function openLog(
   }
 }
 
-async function stateOf(disk: Disk, volume: number, crc32: Crc32): Promise<CopyState | 'missing' | null> {
+async function stateOf(
+  disk: Disk,
+  volume: number,
+  crc32: Crc32,
+): Promise<CopyState | RetiredCopy | 'missing' | null> {
   try {
     const bytes = await readWhole(disk, copyStateName(volume))
     return bytes === null ? 'missing' : parseCopyState(bytes, volume, crc32)
@@ -225,6 +234,8 @@ async function checkCopiesOn(
       findings.add('copy-unreadable', where, copyStateName(volume))
       continue
     }
+    // The next start removes what is left of it.
+    if (state !== 'missing' && state.state === 'retired') continue
     const isKnown =
       state === 'missing' ? await isEmpty(disk, volume) : known.volumeOf.get(state.replica) === volume
     if (!isKnown) findings.add('copy-unknown', where, 'the metadata has no such copy')

@@ -41,20 +41,43 @@ export const CopyState = Type.Object(
 )
 export type CopyState = Static<typeof CopyState>
 
-const check = Compile(CopyState)
+/**
+ * What stands there instead while a copy is being removed: it is nobody's any more, whatever of it is still there, and whoever
+ * starts on this disk finishes that. Written before the log goes, so that no log is ever missing for no reason. A program that
+ * is older than this form takes the note for damaged, and leaves the copy aside.
+ */
+export const RetiredCopy = Type.Object(
+  {
+    formatVersion: Type.Literal(2),
+    volume: Id,
+    replica: Id,
+    state: Type.Literal('retired'),
+  },
+  { additionalProperties: false },
+)
+export type RetiredCopy = Static<typeof RetiredCopy>
+
+const isCopyState = Compile(CopyState)
+const isRetired = Compile(RetiredCopy)
 
 const fileName = (volume: number, extension: string): string =>
   `${VOLUMES_DIRECTORY}/${volume.toString(16)}.${extension}`
 export const copyLogName = (volume: number): string => fileName(volume, 'log')
 export const copyStateName = (volume: number): string => fileName(volume, 'json')
 
-export const encodeCopyState = (state: CopyState, crc32: Sum): Uint8Array => encodeCheckedJson(state, crc32)
+export const encodeCopyState = (state: CopyState | RetiredCopy, crc32: Sum): Uint8Array =>
+  encodeCheckedJson(state, crc32)
 
 /** The state, or null if the bytes are not what was written for this volume. */
-export function parseCopyState(bytes: Uint8Array, volume: number, crc32: Sum): CopyState | null {
+export function parseCopyState(
+  bytes: Uint8Array,
+  volume: number,
+  crc32: Sum,
+): CopyState | RetiredCopy | null {
   // One of an earlier program has no checksum, and no member for it.
   const value = decodeCheckedJson(bytes, crc32) ?? decodeUncheckedJson(bytes)
-  return check.Check(value) && value.order.volume === volume ? value : null
+  if (isRetired.Check(value)) return value.volume === volume ? value : null
+  return isCopyState.Check(value) && value.order.volume === volume ? value : null
 }
 
 /** Volume ids of all states in a directory listing, and of all logs; other names are nobody's. */

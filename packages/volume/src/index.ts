@@ -5,6 +5,7 @@ export {
   copyStateName,
   encodeCopyState,
   parseCopyState,
+  RetiredCopy,
   VOLUMES_DIRECTORY,
   volumesIn,
 } from './copy-state.ts'

@@ -2,7 +2,7 @@
 import { crc32 } from 'node:zlib'
 import { utf8 } from '@dfs/core'
 import { expect, it } from 'vitest'
-import { type CopyState, encodeCopyState, parseCopyState } from '../src/index.ts'
+import { type CopyState, encodeCopyState, parseCopyState, type RetiredCopy } from '../src/index.ts'
 
 const sum = (bytes: Uint8Array): number => crc32(bytes)
 const STATE: CopyState = {
@@ -24,6 +24,20 @@ it('is refused with any bit turned, or for another volume', () => {
   const bytes = encodeCopyState(STATE, sum)
   expect(parseCopyState(bytes, 77, sum)).toEqual(STATE)
   expect(parseCopyState(bytes, 78, sum)).toBeNull()
+  for (let bit = 0; bit < bytes.byteLength * 8; bit += 1) {
+    const turned = bytes.slice()
+    turned[bit >> 3]! ^= 1 << (bit & 7)
+    expect(parseCopyState(turned, 77, sum), `bit ${bit}`).toBeNull()
+  }
+})
+
+it('says that a copy is being removed, for that volume alone, and to no program that knows only the first form', () => {
+  const retired: RetiredCopy = { formatVersion: 2, volume: 77, replica: 5, state: 'retired' }
+  const bytes = encodeCopyState(retired, sum)
+  expect(parseCopyState(bytes, 77, sum)).toEqual(retired)
+  expect(parseCopyState(bytes, 78, sum)).toBeNull()
+  const mixed = { ...STATE, state: 'retired' }
+  expect(parseCopyState(utf8(JSON.stringify(mixed)), 77, sum)).toBeNull()
   for (let bit = 0; bit < bytes.byteLength * 8; bit += 1) {
     const turned = bytes.slice()
     turned[bit >> 3]! ^= 1 << (bit & 7)

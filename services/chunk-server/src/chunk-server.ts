@@ -78,13 +78,16 @@ export async function startChunkServer(
   const served = await serveNodes(runtime, { name: addresses.name, crc32, storage, link, files })
 
   const { identity, witness, store, space } = storage
-  const { session, directory, fullCheck, commits, lookups } = link
+  const { session, directory, orders, fullCheck, commits, lookups } = link
   const sources = { transport, session, directory, self: () => identity.serverId, log }
   const workers = chunkServerWorkers({
     clock,
     random: random.fork('verifier'),
     log,
+    orders,
     store,
+    identity,
+    space,
     fullCheck,
     otherCopies: (copy) => otherCopies(copy, sources),
   })

@@ -9,7 +9,9 @@ import { Verifier } from '../src/workers/verifier.ts'
 import { FullCheck } from '../src/workers/full-check.ts'
 import { fromHex } from '../src/volume/copy-verification.ts'
 import { chunkServerWorkers } from '../src/workers/chunk-server-workers.ts'
+import { OrderInbox } from '../src/master/order-inbox.ts'
 import { VolumeStore } from '../src/volume/volume-store.ts'
+import { BESIDE } from './obey.ts'
 import { batchOf, storeDeps } from './store-deps.ts'
 
 const ORDER: VolumeOrder = {
@@ -63,12 +65,19 @@ async function world(seed: string): Promise<World> {
 function start(
   { node: { runtime }, store }: World,
   others: readonly ReadInto[] = [],
-): { workers: Runner; fullCheck: FullCheck; stop: AbortController; running: Promise<void> } {
+): {
+  workers: Runner
+  orders: OrderInbox
+  fullCheck: FullCheck
+  stop: AbortController
+  running: Promise<void>
+} {
+  const orders = new OrderInbox()
   const fullCheck = new FullCheck({ ...runtime, store })
   const otherCopies = async (): Promise<ReadInto[]> => [...others]
-  const workers = chunkServerWorkers({ ...runtime, store, fullCheck, otherCopies })
+  const workers = chunkServerWorkers({ ...runtime, ...BESIDE, orders, store, fullCheck, otherCopies })
   const stop = new AbortController()
-  return { workers, fullCheck, stop, running: workers.run(stop.signal) }
+  return { workers, orders, fullCheck, stop, running: workers.run(stop.signal) }
 }
 
 /** A whole copy elsewhere. */
@@ -96,20 +105,17 @@ it('tries a copy again that its disk could not read at first', async () => {
 it('reads a record again when it is told to, and says when that is done', async () => {
   const its = await world('check')
   const { simulation, node, store, length } = its
-  start(its)
+  const { orders } = start(its)
   await simulation.run({ untilMs: simulation.nowMs + 5000 })
   expect(store.get(77)!.report().verifiedToBytes).toBe(length)
   node.disk.flipBit(LOG, length - 10, 2)
   const check = { kind: 'check', volume: 77, replica: 5, offset: 0, recordSize: length } as const
   const another = { ...check, replica: 6 }
-  await simulation.complete(async () => {
-    await store.obey(check, 1)
-    await store.obey(another, 1)
-  })
+  orders.accept([check, another], 1)
   await simulation.run({ untilMs: simulation.nowMs + 5000 })
   expect(store.get(77)!.report().verifiedToBytes).toBe(0)
-  expect(store.takeChecked()).toEqual([{ replica: 5, offset: 0 }])
-  expect(store.takeChecked()).toEqual([])
+  expect(orders.takeDone().checked).toEqual([{ replica: 5, offset: 0 }])
+  expect(orders.takeDone().checked).toEqual([])
 })
 
 it('reads all copies again when it is asked to, once for each check', async () => {
@@ -136,17 +142,16 @@ it('reads all copies again when it is asked to, once for each check', async () =
 
 it('does not keep an ordered check waiting while whole copies are read, and ends in the middle of one', async () => {
   const its = await world('two lanes')
-  const { simulation, node, store, length } = its
-  const { workers, stop, running } = start(its)
+  const { simulation, node, length } = its
+  const { workers, orders, stop, running } = start(its)
   node.disk.faultHook = ({ kind }) => (kind === 'sync' ? { kind: 'slow', extraMs: 60_000 } : null)
   await simulation.run({ untilMs: simulation.nowMs + 1000 })
   const state = (name: string): string => workers.statuses().find((each) => each.name === name)!.state
   expect(state('verify-copies')).toBe('running')
-  await simulation.complete(() =>
-    store.obey({ kind: 'check', volume: 77, replica: 5, offset: 0, recordSize: length }, 1),
-  )
+  orders.accept([{ kind: 'check', volume: 77, replica: 5, offset: 0, recordSize: length }], 1)
   await simulation.run({ untilMs: simulation.nowMs + 2000 })
-  expect([state('verify-copies'), store.takeChecked()]).toEqual(['running', [{ replica: 5, offset: 0 }]])
+  const { checked } = orders.takeDone()
+  expect([state('verify-copies'), checked]).toEqual(['running', [{ replica: 5, offset: 0 }]])
   stop.abort(new Error('the end'))
   node.disk.faultHook = null
   await simulation.complete(() => running)

@@ -10,6 +10,7 @@ import { fromHex } from '../src/volume/copy-verification.ts'
 import { VolumeCopy } from '../src/volume/volume-copy.ts'
 import { VolumeStore } from '../src/volume/volume-store.ts'
 import { finish } from './finish.ts'
+import { obey } from './obey.ts'
 import { batchOf, copyDeps, storeDeps } from './store-deps.ts'
 
 const SALT = '0123456789abcdef'
@@ -260,7 +261,7 @@ describe('a full disk', () => {
     const store = await simulation.complete(() => storeOf(made))
     node.disk.faultHook = full
     const order = { kind: 'seal', volume: 77, replica: 5, sealedLengthBytes: 0 } as const
-    await simulation.complete(() => store.obey(order, 1))
+    await simulation.complete(() => obey(store, order))
     expect(store.takeChangedReports()).toMatchObject([{ volume: 77, state: 'sealed' }])
   })
 })
@@ -270,7 +271,7 @@ describe('an order for a copy that was never made here', () => {
     const made = await world('never made')
     const store = await made.simulation.complete(() => storeOf(made))
     const order = { kind: 'seal', volume: 99, replica: 8, sealedLengthBytes: 0 } as const
-    await made.simulation.complete(() => store.obey(order, 1))
+    await made.simulation.complete(() => obey(store, order))
     expect(store.takeChangedReports()).toEqual([
       { volume: 99, replica: 8, state: 'failed', lengthBytes: 0, verifiedToBytes: 0 },
     ])

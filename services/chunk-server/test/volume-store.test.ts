@@ -4,6 +4,7 @@ import { type DiskFaultHook, SimNetwork, simNode, type SimNode, Simulation } fro
 import { copyStateName } from '@dfs/volume'
 import { beforeEach, expect, it } from 'vitest'
 import { VolumeStore } from '../src/volume/volume-store.ts'
+import { obey } from './obey.ts'
 import { batchOf, storeDeps } from './store-deps.ts'
 
 const [UNREADABLE, READABLE] = [70, 71]
@@ -54,9 +55,9 @@ it('does not call a copy absent that it could not read', async () => {
   await simulation.complete(async () => {
     const store = await open()
     const order = { kind: 'seal' as const, sealedLengthBytes: 0 }
-    await store.obey({ ...order, volume: UNREADABLE, replica: UNREADABLE + 100 }, 1)
+    await obey(store, { ...order, volume: UNREADABLE, replica: UNREADABLE + 100 })
     expect(store.takeChangedReports()).toEqual([])
-    await store.obey({ ...order, volume: 99, replica: 199 }, 1)
+    await obey(store, { ...order, volume: 99, replica: 199 })
     expect(store.takeChangedReports()).toMatchObject([{ volume: 99, state: 'failed' }])
   })
 })
@@ -71,7 +72,7 @@ it('does not call a copy absent while it is being read again', async () => {
     const looking = store.lookAgain(new AbortController().signal)
     await node.runtime.clock.sleep(1000)
     const order = { kind: 'seal' as const, sealedLengthBytes: 0 }
-    await store.obey({ ...order, volume: UNREADABLE, replica: UNREADABLE + 100 }, 1)
+    await obey(store, { ...order, volume: UNREADABLE, replica: UNREADABLE + 100 })
     await looking
     expect(store.takeChangedReports()).toMatchObject([{ volume: UNREADABLE, state: 'sealed' }])
   })
@@ -108,13 +109,13 @@ it('keeps the length of its first seal, and says so if another one is ordered', 
     const copy = await store.create(orderOf(80), 180)
     await copy.append(batchOf(0, [new Uint8Array(100)]))
     const order = { kind: 'seal' as const, volume: 80, replica: 180 }
-    await store.obey({ ...order, sealedLengthBytes: 100 }, 1)
+    await obey(store, { ...order, sealedLengthBytes: 100 })
     const before = node.disk.peek(copyStateName(80))!.slice()
     const errors = (): number => node.log.lines.filter(({ level }) => level === 'error').length
-    await store.obey({ ...order, sealedLengthBytes: 100 }, 1)
+    await obey(store, { ...order, sealedLengthBytes: 100 })
     expect(errors(), 'the same order again').toBe(0)
     for (const sealedLengthBytes of [0, 99, 101]) {
-      await store.obey({ ...order, sealedLengthBytes }, 1)
+      await obey(store, { ...order, sealedLengthBytes })
       expect(copy.state).toMatchObject({ state: 'sealed', sealedLengthBytes: 100 })
     }
     expect(errors()).toBe(3)
@@ -129,15 +130,15 @@ it('seals again at another length if a new history of the metadata has begun sin
     const copy = await store.create(orderOf(volume), volume + 100)
     await copy.append(batchOf(0, [new Uint8Array(100)]))
     const order = { kind: 'seal' as const, volume, replica: volume + 100 }
-    await store.obey({ ...order, sealedLengthBytes: 100 }, 3)
-    await store.obey({ ...order, sealedLengthBytes: 60 }, 3 + HISTORY_STARTS - 1)
+    await obey(store, { ...order, sealedLengthBytes: 100 }, { epoch: 3 })
+    await obey(store, { ...order, sealedLengthBytes: 60 }, { epoch: 3 + HISTORY_STARTS - 1 })
     expect(copy.state.sealedLengthBytes, 'the same history').toBe(100)
-    await store.obey({ ...order, sealedLengthBytes: 60 }, 3 + HISTORY_STARTS)
+    await obey(store, { ...order, sealedLengthBytes: 60 }, { epoch: 3 + HISTORY_STARTS })
     expect(copy.state).toMatchObject({ state: 'sealed', sealedLengthBytes: 60 })
     expect(copy.readableLength).toBe(60)
 
     // From a newer copy of the metadata after all: nobody has cut off what stands behind the seal.
-    await store.obey({ ...order, sealedLengthBytes: 100 }, 3 + 2 * HISTORY_STARTS)
+    await obey(store, { ...order, sealedLengthBytes: 100 }, { epoch: 3 + 2 * HISTORY_STARTS })
     expect(copy.report()).toMatchObject({ sealedLengthBytes: 100, lengthBytes: 100 })
     expect(copy.report().verifiedToBytes, 'it was not read').toBeLessThanOrEqual(60)
     expect(copy.readableLength).toBe(100)

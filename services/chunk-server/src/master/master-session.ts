@@ -19,13 +19,16 @@ import {
   type MethodCallOptions,
   register,
   type RegisterRequest,
-  type ReplicaReport,
+  reportCopies,
 } from '@dfs/protocol'
 import { type ServerIdentity } from '../identity/identity.ts'
 import { type WitnessKeeper } from '../identity/witness-keeper.ts'
 import { type Tuning } from '../tuning.ts'
 import { type VolumeStore } from '../volume/volume-store.ts'
 import { CurrentAnswers, doesNotCount } from './current-answers.ts'
+import { type OrderInbox } from './order-inbox.ts'
+import { Pause } from './pause.ts'
+import { sendPages } from './registration-pages.ts'
 import { type ServerDirectory } from './server-directory.ts'
 
 const RETRY_BACKOFF = { firstMs: 100, msMax: 1000 }
@@ -43,14 +46,7 @@ export interface ServerAddresses {
 /** What this server says of itself whenever it reports. */
 type Presence = Pick<
   RegisterRequest,
-  | 'incarnation'
-  | 'number'
-  | 'freeBytes'
-  | 'totalBytes'
-  | 'isFull'
-  | 'damagedRanges'
-  | 'repairedRecords'
-  | 'replicas'
+  'incarnation' | 'number' | 'freeBytes' | 'totalBytes' | 'isFull' | 'damagedRanges' | 'repairedRecords'
 >
 
 export interface MasterSessionDeps {
@@ -61,6 +57,7 @@ export interface MasterSessionDeps {
   readonly identity: ServerIdentity
   readonly witness: WitnessKeeper
   readonly store: VolumeStore
+  readonly orders: OrderInbox
   readonly directory: ServerDirectory
   readonly space: SpaceWatch
   /** The check of all copies: how far it is, and which one the master wants. */
@@ -75,7 +72,7 @@ export class MasterSession {
   readonly #deps: MasterSessionDeps
   readonly #stopped = new AbortController()
   #running: Promise<void> = Promise.resolve()
-  #nudged = Promise.withResolvers<void>()
+  readonly #pause: Pause
   #lastAnswerMs: number | null = null
   #reportsNumber = 0
   #refusal: string | null = null
@@ -83,6 +80,7 @@ export class MasterSession {
 
   constructor(deps: MasterSessionDeps) {
     this.#deps = deps
+    this.#pause = new Pause(deps.runtime.clock)
     this.#answers = new CurrentAnswers(deps)
     // The next heartbeat, which registers with it, should not wait.
     this.#answers.newStart.add(() => this.nudge())
@@ -101,7 +99,7 @@ export class MasterSession {
 
   /** There is news for the master that should not wait for the next heartbeat. */
   nudge(): void {
-    this.#nudged.resolve()
+    this.#pause.end()
   }
 
   /** Why the master is not obeyed, or does not let this server in; null where it is. */
@@ -165,24 +163,32 @@ export class MasterSession {
 
   async #register(): Promise<void> {
     const { identity, store, addresses, directory } = this.#deps
+    const { diskUid, incarnation } = identity
+    const timeoutMs = this.#deps.tuning.sessionTimeoutMs * 5
+    const presence = await this.#presence()
+    const head = { diskUid, incarnation, number: presence.number }
+    const lastPage = await sendPages(store.reports(), (page) =>
+      this.call(reportCopies, { ...head, ...page }, { timeoutMs }),
+    )
     const reply = await this.call(
       register,
       {
-        ...(await this.#presence(store.reports())),
+        ...presence,
+        ...lastPage,
         ...addresses,
         clusterId: identity.clusterId,
-        diskUid: identity.diskUid,
+        diskUid,
         seenEpoch: identity.knownEpoch,
         featureLevel: FEATURE_LEVEL,
       },
-      { timeoutMs: this.#deps.tuning.sessionTimeoutMs * 5 },
+      { timeoutMs },
     )
     await this.#forgetWhereLeftOut(reply.epoch)
     await this.#answers.requireOfRegistration(reply.epoch)
     await identity.bind(reply.clusterId, reply.serverId)
     directory.configure(reply.settings, { ...reply.master, internalAddress: this.#deps.masterAddress })
     this.#answers.noteRegistered()
-    await this.#accept(reply)
+    this.#accept(reply)
     this.#deps.runtime.log.info(
       { server: reply.serverId, cluster: reply.clusterId },
       'registered with the master',
@@ -210,9 +216,9 @@ export class MasterSession {
     const { clock, log } = this.#deps.runtime
     while (!this.#stopped.signal.aborted) {
       try {
-        this.#nudged = Promise.withResolvers()
+        this.#pause.arm()
         await this.#beat()
-        await this.#pause()
+        await this.#pause.wait(HEARTBEAT_MS, this.#stopped.signal)
       } catch (error) {
         if (this.#stopped.signal.aborted) return
         this.#noteRefusal(error)
@@ -228,39 +234,28 @@ export class MasterSession {
     if (cause instanceof DfsError && cause.code === 'STALE_EPOCH') this.#refusal = cause.detail
   }
 
-  /** Until the next heartbeat is due, or somebody has news. */
-  async #pause(): Promise<void> {
-    const { clock } = this.#deps.runtime
-    const over = new AbortController()
-    const signal = AbortSignal.any([over.signal, this.#stopped.signal])
-    try {
-      await Promise.race([clock.sleep(HEARTBEAT_MS, signal).catch(() => undefined), this.#nudged.promise])
-    } finally {
-      over.abort()
-    }
-  }
-
   async #beat(): Promise<void> {
-    const { identity, store, directory } = this.#deps
+    const { identity, store, orders, directory } = this.#deps
     const replicas = store.takeChangedReports()
-    const checked = store.takeChecked()
+    const done = orders.takeDone()
     try {
       const reply = await this.callCurrent(
         heartbeat,
         {
-          ...(await this.#presence(replicas)),
+          ...(await this.#presence()),
+          replicas,
           serverId: identity.serverId,
           unreachable: directory.unreachable(),
-          checked,
+          ...done,
           check: this.#deps.fullCheck.check,
           oldestDiskCallMs: Math.floor(store.oldestDiskCallMs()),
         },
         { timeoutMs: this.#deps.tuning.sessionTimeoutMs },
       )
-      await this.#accept(reply)
+      this.#accept(reply)
     } catch (error) {
       for (const { volume } of replicas) store.noteChange(volume)
-      for (const record of checked) store.noteChecked(record)
+      orders.giveBack(done)
       if (!this.#mustRegister(error)) throw error
       await this.#register()
     }
@@ -274,22 +269,23 @@ export class MasterSession {
     return (error instanceof DfsError && error.code === 'UNKNOWN_SERVER') || this.#answers.isOfNewStart
   }
 
-  async #accept(reply: HeartbeatReply): Promise<void> {
-    const { directory, store, runtime } = this.#deps
+  /** Nothing is waited for here: the next heartbeat is due in a second, whatever was ordered. */
+  #accept(reply: HeartbeatReply): void {
+    const { directory, orders, runtime } = this.#deps
     this.#lastAnswerMs = runtime.clock.monotonicMs()
     this.#refusal = null
     directory.update(reply.servers)
     directory.noteFeatureLevel(reply.featureLevel ?? FEATURE_LEVEL_UNSAID)
     this.serversKnown.call()
     if (reply.check !== null) this.#deps.fullCheck.want(reply.check)
-    for (const order of reply.orders) await store.obey(order, reply.epoch.counter)
+    orders.accept(reply.orders, reply.epoch.counter)
   }
 
-  async #presence(replicas: ReplicaReport[]): Promise<Presence> {
+  async #presence(): Promise<Presence> {
     const { identity, store, space } = this.#deps
     this.#reportsNumber += 1
     const number = this.#reportsNumber
     const room = { ...(await space.look()), isFull: space.isFull }
-    return { incarnation: identity.incarnation, number, ...room, ...store.counters, replicas }
+    return { incarnation: identity.incarnation, number, ...room, ...store.counters }
   }
 }

@@ -20,6 +20,7 @@ import { scanVolume } from '@dfs/volume'
 import { type ServerIdentity } from '../identity/identity.ts'
 import { type MasterSession } from './master-session.ts'
 import { type ServerDirectory } from './server-directory.ts'
+import { isGone } from '../volume/gone-copies.ts'
 import { type VolumeStore } from '../volume/volume-store.ts'
 
 /** Read for one answer, at most, and up to the end of a record. */
@@ -83,14 +84,18 @@ async function find(
     const known = endOf.get(volume) ?? 0
     const at = from?.volume === volume ? Math.max(known, from.offset) : known
     const span = { at, end: copy.readableLength }
-    for await (const found of scanVolume(copy.readTolerantly, copy.scanOptions(span))) {
-      if (records.length >= FOUND_RECORDS_MAX || bytesRead >= READ_BYTES_MAX) {
-        return { records, next: { volume, offset: found.at } }
+    try {
+      for await (const found of scanVolume(copy.readTolerantly, copy.scanOptions(span))) {
+        if (records.length >= FOUND_RECORDS_MAX || bytesRead >= READ_BYTES_MAX) {
+          return { records, next: { volume, offset: found.at } }
+        }
+        bytesRead += found.end - found.at
+        if (found.kind === 'invalid') continue
+        const { path, start, length, server, incarnation, requestNumber: number } = found.header
+        records.push({ volume, offset: found.at, path, start, length, server, incarnation, number })
       }
-      bytesRead += found.end - found.at
-      if (found.kind === 'invalid') continue
-      const { path, start, length, server, incarnation, requestNumber: number } = found.header
-      records.push({ volume, offset: found.at, path, start, length, server, incarnation, number })
+    } catch (error) {
+      if (!isGone(error)) throw error
     }
   }
   return { records, next: null }

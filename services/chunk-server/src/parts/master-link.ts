@@ -6,6 +6,7 @@ import { CommitChannel } from '../master/commit-channel.ts'
 import { DamageReporter } from '../master/damage-reporter.ts'
 import { LookupChannel } from '../master/lookup-channel.ts'
 import { MasterSession, type MasterSessionDeps } from '../master/master-session.ts'
+import { OrderInbox } from '../master/order-inbox.ts'
 import { ServerDirectory } from '../master/server-directory.ts'
 import { FullCheck } from '../workers/full-check.ts'
 import { type Storage } from './storage.ts'
@@ -21,6 +22,7 @@ export type MasterLinkOptions = Pick<
 export interface MasterLink {
   readonly directory: ServerDirectory
   readonly session: MasterSession
+  readonly orders: OrderInbox
   readonly commits: CommitChannel
   readonly lookups: LookupChannel
   readonly damages: DamageReporter
@@ -35,7 +37,9 @@ export function linkToMaster(runtime: Runtime, storage: Storage, options: Master
   const { tuning, deadlines, figures } = options
   const directory = new ServerDirectory(clock)
   const fullCheck = new FullCheck({ clock, log, store })
-  const session = new MasterSession({ ...options, ...storage, runtime, directory, fullCheck })
+  const orders = new OrderInbox()
+  const session = new MasterSession({ ...options, ...storage, runtime, directory, orders, fullCheck })
+  orders.emptied.add(() => session.nudge())
   storage.spaceChanged.add(() => session.nudge())
   const damages = new DamageReporter({ clock, log, session })
   // The master must seal an open copy before it can be mended.
@@ -64,5 +68,5 @@ export function linkToMaster(runtime: Runtime, storage: Storage, options: Master
     figures,
     send: (requests, callOptions) => session.callCurrent(lookupsMethod, requests, callOptions),
   })
-  return { directory, session, commits, lookups, damages, fullCheck }
+  return { directory, session, orders, commits, lookups, damages, fullCheck }
 }

@@ -161,6 +161,11 @@ export async function sealUntilDone(
       await store.seal(order.volume, sealedLengthBytes)
       return
     } catch (error) {
+      if (error instanceof DfsError && error.code === 'VOLUME_NOT_FOUND') {
+        // Others have had it sealed, nothing was in it, and it is deleted everywhere.
+        log.info({ volume: formatId(order.volume) }, 'a volume that was to be sealed is gone')
+        return
+      }
       const mayWorkLater = error instanceof TransportError || error instanceof DfsError
       if (!mayWorkLater) throw error
       log.warn({ volume: formatId(order.volume), err: error }, 'a volume could not be sealed yet')

@@ -13,6 +13,8 @@ export class CopyLog {
   readonly #note: CopyNote
   /** The handle to append with, while that may happen; all others are shared (open-files.ts). */
   #appendingTo: DiskFile | null
+  /** What is under way on that handle. */
+  readonly #underWay = new Set<Promise<unknown>>()
 
   constructor(files: OpenFiles, note: CopyNote, appendingTo: DiskFile | null) {
     this.#files = files
@@ -20,9 +22,9 @@ export class CopyLog {
     this.#appendingTo = appendingTo
   }
 
-  /** Null if nothing is appended any more, or ever was by this start of the server. */
-  get appendingTo(): DiskFile | null {
-    return this.#appendingTo
+  /** False once nothing is appended any more, and if it was made by an earlier start of the server. */
+  get isAppendable(): boolean {
+    return this.#appendingTo !== null
   }
 
   readonly readInto: ReadInto = (at, buffer) => this.withFile((file) => file.readInto(at, buffer))
@@ -32,9 +34,17 @@ export class CopyLog {
     return readWhatCanBeRead(this.readInto)
   }
 
-  withFile<T>(work: (file: DiskFile) => Promise<T>): Promise<T> {
-    if (this.#appendingTo !== null) return work(this.#appendingTo)
-    return this.#files.use(this.#name, work)
+  /** VOLUME_NOT_FOUND once the copy is retired. */
+  async withFile<T>(work: (file: DiskFile) => Promise<T>): Promise<T> {
+    this.#note.requirePresent()
+    if (this.#appendingTo === null) return await this.#files.use(this.#name, work)
+    const working = work(this.#appendingTo)
+    this.#underWay.add(working)
+    try {
+      return await working
+    } finally {
+      this.#underWay.delete(working)
+    }
   }
 
   /** Without room nothing is lost that was synced; any other failure makes all of the file doubtful. */
@@ -78,6 +88,13 @@ export class CopyLog {
     if (this.#appendingTo === null) return
     this.#files.adopt(this.#name, this.#appendingTo)
     this.#appendingTo = null
+  }
+
+  /** No handle is open when it resolves; what is under way ends first. For a copy that is retired: nothing new begins. */
+  async end(): Promise<void> {
+    await Promise.allSettled(this.#underWay)
+    this.share()
+    await this.#files.forget(this.#name)
   }
 
   async close(): Promise<void> {

@@ -3,7 +3,8 @@
  * on the disk when it resolves.
  */
 import { type Disk, readWhole, type Sum, writeEssential } from '@dfs/core'
-import { type CopyState, copyStateName, encodeCopyState, parseCopyState } from '@dfs/volume'
+import { DfsError, formatId } from '@dfs/protocol'
+import { type CopyState, copyStateName, encodeCopyState, parseCopyState, type RetiredCopy } from '@dfs/volume'
 
 export interface CopyNoteDeps {
   readonly disk: Disk
@@ -15,7 +16,10 @@ export const saveState = ({ disk, crc32 }: CopyNoteDeps, state: CopyState): Prom
   writeEssential(disk, copyStateName(state.order.volume), encodeCopyState(state, crc32))
 
 /** The state, or null if there is none. Throws if what is there was not written by this program. */
-export async function loadState({ disk, crc32 }: CopyNoteDeps, volume: number): Promise<CopyState | null> {
+export async function loadState(
+  { disk, crc32 }: CopyNoteDeps,
+  volume: number,
+): Promise<CopyState | RetiredCopy | null> {
   const bytes = await readWhole(disk, copyStateName(volume))
   if (bytes === null) return null
   const state = parseCopyState(bytes, volume, crc32)
@@ -28,6 +32,7 @@ export class CopyNote {
   #state: CopyState
   /** The last write of the state, done or failed: each waits for the one before, since they share a temporary file. */
   #saved: Promise<void> = Promise.resolve()
+  #isRetired = false
 
   constructor(deps: CopyNoteDeps, state: CopyState) {
     this.#deps = deps
@@ -43,10 +48,35 @@ export class CopyNote {
     return this.#saved
   }
 
-  /** Durable when it resolves. If it rejects, the change holds until the process ends. */
+  /** Throws VOLUME_NOT_FOUND once the copy is retired: whatever is under way with it ends there. */
+  requirePresent(): void {
+    if (!this.#isRetired) return
+    const { volume } = this.#state.order
+    throw new DfsError('VOLUME_NOT_FOUND', `volume ${formatId(volume)} has no copy here any more`)
+  }
+
+  /** Durable when it resolves. If it rejects, the change holds until the process ends. VOLUME_NOT_FOUND once it is retired. */
   async change(change: Partial<CopyState>): Promise<void> {
+    this.requirePresent()
     this.#state = { ...this.#state, ...change }
-    const saving = this.#saved.then(() => saveState(this.#deps, this.#state))
+    await this.#save(() => saveState(this.#deps, this.#state))
+  }
+
+  /**
+   * The copy goes: from now on no other state is ever written here (a change that came before is written first). Durable when
+   * it resolves; if it rejects, it holds all the same, and may be tried again.
+   */
+  async retire(): Promise<void> {
+    this.#isRetired = true
+    const { disk, crc32 } = this.#deps
+    const { order, replica } = this.#state
+    const { volume } = order
+    const retired: RetiredCopy = { formatVersion: 2, volume, replica, state: 'retired' }
+    await this.#save(() => writeEssential(disk, copyStateName(volume), encodeCopyState(retired, crc32)))
+  }
+
+  async #save(save: () => Promise<void>): Promise<void> {
+    const saving = this.#saved.then(save)
     // A failed write fails its own caller below; the next one tries again.
     this.#saved = saving.catch(() => undefined)
     await saving

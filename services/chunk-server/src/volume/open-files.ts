@@ -51,6 +51,14 @@ export class OpenFiles {
     }
   }
 
+  /** Closes one that is not needed any more, when what is under way on it has ended. Whoever asks for it then opens it anew. */
+  async forget(name: string): Promise<void> {
+    const entry = this.#entries.get(name)
+    if (entry === undefined) return
+    this.#entries.delete(name)
+    await closeIdle(entry)
+  }
+
   /** Closes all of them, each when what is under way on it has ended. Nobody gets one any more. */
   async close(): Promise<void> {
     this.#isClosed = true

@@ -6,8 +6,10 @@ import { type Clock, type Disk, DiskError, type Log, Semaphore } from '@dfs/core
 import { formatId } from '@dfs/protocol'
 import { VOLUMES_DIRECTORY, volumesIn } from '@dfs/volume'
 import { loadState } from './copy-note.ts'
+import { removeRetired } from './copy-removal.ts'
 import { RecoveryProgress } from './recovery-progress.ts'
 import { type CopyDeps, VolumeCopy } from './volume-copy.ts'
+import { type VolumeQueue } from './volume-queue.ts'
 
 /** Each takes a buffer of the size of the largest record. */
 const RECOVERIES_AT_ONCE = 4
@@ -20,6 +22,7 @@ export interface RecoveryDeps {
   readonly lookAgainMs: number
   /** What every copy is given. */
   readonly copyDeps: CopyDeps
+  readonly queue: VolumeQueue
 }
 
 export class Recovery {
@@ -62,20 +65,21 @@ export class Recovery {
    * Rejects with the signal's reason.
    */
   async lookAgain(signal: AbortSignal, onFound: (copy: VolumeCopy) => void): Promise<boolean> {
-    const { clock, log, lookAgainMs } = this.#deps
+    const { clock, log, lookAgainMs, queue } = this.#deps
     if (this.#toLookAt.length === 0) {
       if (clock.monotonicMs() < this.#lookAgainAtMs) return false
       this.#toLookAt = [...this.#setAside]
     }
     const volume = this.#toLookAt.shift()
     if (volume === undefined) return false
-    const copy = await this.#find(volume, { onRead: () => signal.throwIfAborted(), signal })
-    signal.throwIfAborted()
-    if (copy !== null) {
+    await queue.run(volume, async () => {
+      const copy = await this.#find(volume, { onRead: () => signal.throwIfAborted(), signal })
+      signal.throwIfAborted()
+      if (copy === null) return
       this.#setAside.delete(volume)
       onFound(copy)
       log.info({ volume: formatId(volume) }, 'a copy can be read again')
-    }
+    })
     if (this.#toLookAt.length > 0) return true
     this.#lookAgainAtMs = clock.monotonicMs() + lookAgainMs
     return false
@@ -103,7 +107,10 @@ export class Recovery {
     return copies
   }
 
-  /** The copy as it is found; null, and a word in the log, if it cannot be. Rejects with the signal's reason. */
+  /**
+   * The copy as it is found. Null if there is none any more: one that was being removed is removed to the end. Null, and a word
+   * in the log, if it cannot be found. Rejects with the signal's reason.
+   */
   async #find(
     volume: number,
     { onRead, signal }: { onRead: (bytes: number) => void; signal?: AbortSignal },
@@ -111,7 +118,12 @@ export class Recovery {
     const { log, copyDeps } = this.#deps
     try {
       const state = await loadState(copyDeps, volume)
-      return state === null ? null : await VolumeCopy.recover(copyDeps, state, onRead)
+      if (state === null) return null
+      if (state.state !== 'retired') return await VolumeCopy.recover(copyDeps, state, onRead)
+      await removeRetired(copyDeps.disk, volume)
+      this.#setAside.delete(volume)
+      log.info({ volume: formatId(volume), replica: state.replica }, 'a copy that was being dropped is gone')
+      return null
     } catch (error) {
       signal?.throwIfAborted()
       const isGone = error instanceof DiskError && error.kind === 'missing'

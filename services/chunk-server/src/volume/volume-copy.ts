@@ -185,6 +185,16 @@ export class VolumeCopy {
     await sealing
   }
 
+  /**
+   * The copy goes. From now on nothing is read or written here any more (VOLUME_NOT_FOUND), neither its log nor its note; what
+   * is under way ends first. When it resolves the note says so, durably, and the log is not open. If it rejects, the fence
+   * holds all the same, and it may be tried again.
+   */
+  async retire(): Promise<void> {
+    await this.#note.retire()
+    await this.#log.end()
+  }
+
   /** Reads what is not verified yet; see {@link CopyVerification.verify}. */
   verify(options?: VerifyOptions): Reading<Span[]> {
     return this.#verification.verify(options)
@@ -231,19 +241,13 @@ export class VolumeCopy {
   }
 
   async #append({ offset, pieces, byteLength }: Batch): Promise<number> {
-    const file = this.#requireOpen()
+    this.#requireOpen()
     if (this.#appendingSinceMs !== null || offset !== this.#syncedLength) {
       throw new DfsError('OFFSET_CONFLICT', `${this.#name} ends at ${this.#syncedLength}, not at ${offset}`)
     }
     this.#appendingSinceMs = this.#deps.clock.monotonicMs()
     try {
-      await this.#log
-        .write(() => file.appendv(pieces))
-        .catch((error: unknown) => {
-          this.#isFull = isOutOfRoom(error)
-          throw error
-        })
-      await this.#log.sync(file)
+      await this.#log.withFile((file) => this.#appendTo(file, pieces))
     } finally {
       this.#appendingSinceMs = null
       this.#shareLog()
@@ -254,19 +258,27 @@ export class VolumeCopy {
     return this.#syncedLength
   }
 
+  async #appendTo(file: DiskFile, pieces: readonly Uint8Array[]): Promise<void> {
+    await this.#log
+      .write(() => file.appendv(pieces))
+      .catch((error: unknown) => {
+        this.#isFull = isOutOfRoom(error)
+        throw error
+      })
+    await this.#log.sync(file)
+  }
+
   get #name(): string {
     return `volume ${formatId(this.state.order.volume)}`
   }
 
-  #requireOpen(): DiskFile {
+  #requireOpen(): void {
+    this.#note.requirePresent()
     const { state } = this.state
     if (state !== 'open') throw new DfsError('VOLUME_SEALED', `${this.#name} is ${state}`)
     if (this.#isFull) throw new DfsError('VOLUME_SEALED', `the disk had no room for ${this.#name}`)
-    const { appendingTo } = this.#log
-    if (appendingTo === null) {
+    if (!this.#log.isAppendable)
       throw new DfsError('VOLUME_SEALED', `${this.#name} is of an earlier start of this server`)
-    }
-    return appendingTo
   }
 
   /** As soon as nothing can be appended any more. */

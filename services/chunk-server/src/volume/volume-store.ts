@@ -1,21 +1,13 @@
 /** All copies of volumes that this server has: made on order, found again after a start, reported to the master. */
 import { type Clock, type Disk, DiskError, Listeners, type Log } from '@dfs/core'
-import {
-  type CheckOrder,
-  DfsError,
-  epochOf,
-  formatId,
-  type HeartbeatRequest,
-  HISTORY_STARTS,
-  type Order,
-  type ReplicaReport,
-  type VolumeOrder,
-} from '@dfs/protocol'
+import { DfsError, formatId, type ReplicaReport, type VolumeOrder } from '@dfs/protocol'
 import { type CopyState, type Crc32, newest, type Witness } from '@dfs/volume'
 import { type AppendGuard } from './append-guard.ts'
+import { removeRetired } from './copy-removal.ts'
 import { OpenFiles } from './open-files.ts'
 import { Recovery, type RecoveryDeps } from './recovery.ts'
 import { type CopyDeps, VolumeCopy } from './volume-copy.ts'
+import { VolumeQueue } from './volume-queue.ts'
 
 export interface VolumeStoreDeps {
   readonly clock: Clock
@@ -29,8 +21,11 @@ export interface VolumeStoreDeps {
   readonly keepWitness: CopyDeps['keepWitness']
 }
 
-/** A record that was checked, as the master is told. */
-type Checked = HeartbeatRequest['checked'][number]
+/** A copy as the master names it. */
+interface Named {
+  readonly volume: number
+  readonly replica: number
+}
 
 export class VolumeStore {
   /** Since the start; for operators. */
@@ -42,20 +37,19 @@ export class VolumeStore {
   readonly #copyDeps: CopyDeps
   readonly #recovery: Recovery
   readonly #copies = new Map<number, VolumeCopy>()
-  readonly #creating = new Map<number, Promise<VolumeCopy>>()
+  /** Copies that nobody finds any more, and that are not off the disk yet. */
+  readonly #leaving = new Map<number, VolumeCopy>()
+  readonly #queue = new VolumeQueue()
   /** Volumes whose report has changed since it was last taken. */
   readonly #changed = new Set<number>()
   /** Copies that the master believes to be here and that are not, with their volumes, since reports were last taken. */
   readonly #absent = new Map<number, number>()
-  /** Orders to check that wait, by {@link checkKey}; as many as the master has outstanding at most. */
-  readonly #checks = new Map<string, CheckOrder>()
-  readonly #checked = new Map<string, Checked>()
 
   private constructor(deps: VolumeStoreDeps) {
     this.#deps = deps
     this.#files = new OpenFiles(deps.disk, deps.openFilesMax)
     this.#copyDeps = { ...deps, files: this.#files }
-    this.#recovery = new Recovery({ ...deps, copyDeps: this.#copyDeps })
+    this.#recovery = new Recovery({ ...deps, copyDeps: this.#copyDeps, queue: this.#queue })
   }
 
   /** Finds every copy on the disk. Anything that cannot be read is logged and left where it is (R7). */
@@ -79,49 +73,20 @@ export class VolumeStore {
 
   /** Makes this server's copy as ordered; the same order again finds the copy that it made. INSUFFICIENT_SPACE. */
   create(order: VolumeOrder, replica: number): Promise<VolumeCopy> {
-    return this.#deps.guard.create(() => this.#createOnce(order, replica))
+    return this.#deps.guard.create(() =>
+      this.#queue.run(order.volume, () => this.#createOnce(order, replica)),
+    )
   }
 
   /**
-   * Carries out an order of the master. One for a copy that is not here is answered by a report that says so, unless it may
-   * turn up: to the master that answer is final. `epoch` is the start of the master that gives it.
+   * The copy that an order names; null if it is not here. That is answered by a report that says so, unless the copy may turn
+   * up or is on its way out: to the master the answer is final.
    */
-  async obey(order: Order, epoch: number): Promise<void> {
-    if (order.kind === 'drop') return
-    if (this.#creating.has(order.volume) || this.#recovery.hasSetAside(order.volume)) return
-    const copy = this.#copies.get(order.volume)
-    if (copy?.state.replica !== order.replica) {
-      this.#absent.set(order.replica, order.volume)
-      return
-    }
-    switch (order.kind) {
-      case 'check':
-        this.#checks.set(checkKey(order), order)
-        return
-      case 'seal':
-        await this.seal(order.volume, order.sealedLengthBytes, isOfEarlierHistory(order.volume, epoch))
-        this.sealed.call(order.volume)
-    }
-  }
-
-  /** An order to check, the oldest first; null where there is none. One that is not noted as checked comes again. */
-  takeCheck(): CheckOrder | null {
-    for (const [key, order] of this.#checks) {
-      this.#checks.delete(key)
-      return order
-    }
+  find({ volume, replica }: Named): VolumeCopy | null {
+    const copy = this.#copies.get(volume)
+    if (copy?.state.replica === replica) return copy
+    if (!this.#isUnsure(volume)) this.#absent.set(replica, volume)
     return null
-  }
-
-  noteChecked({ replica, offset }: Checked): void {
-    this.#checked.set(checkKey({ replica, offset }), { replica, offset })
-  }
-
-  /** Records checked since the last call; hand them back with {@link noteChecked} if they did not arrive. */
-  takeChecked(): Checked[] {
-    const checked = [...this.#checked.values()]
-    this.#checked.clear()
-    return checked
   }
 
   /**
@@ -131,22 +96,23 @@ export class VolumeStore {
    * where a new history of the metadata has begun since, it may lack the last records of the volume, or have more of them
    * than the one in which it was sealed: `mayMove`.
    */
-  async seal(volume: number, sealedLengthBytes: number, mayMove = false): Promise<void> {
-    const copy = this.#copies.get(volume)
-    const before = copy?.state.sealedLengthBytes ?? sealedLengthBytes
-    if (before !== sealedLengthBytes && !mayMove) {
-      this.#deps.log.error(
-        { volume: formatId(volume), sealedLengthBytes: before, ordered: sealedLengthBytes },
-        'a sealed volume was ordered to be sealed at another length: its copy stays as it is',
-      )
-    }
-    try {
-      await copy?.seal(sealedLengthBytes, mayMove)
-    } catch (error) {
-      if (!(error instanceof DiskError)) throw error
-      this.#deps.log.error({ volume: formatId(volume), err: error }, 'a seal could not be written down')
-    }
-    this.noteChange(volume)
+  seal(volume: number, sealedLengthBytes: number, mayMove = false): Promise<void> {
+    return this.#queue.run(volume, () => this.#seal(volume, sealedLengthBytes, mayMove))
+  }
+
+  /**
+   * Removes this copy, for ever. From when its turn comes on, nobody finds it here any more, and what is under way on it ends
+   * with VOLUME_NOT_FOUND. `absent`: it was not here, as this copy at least. `unknown`: it may be what could not be read so
+   * far. Throws DiskError; it may be repeated then, and after a crash.
+   */
+  drop(volume: number, replica: number): Promise<'dropped' | 'absent' | 'unknown'> {
+    return this.#queue.run(volume, async () => {
+      if (this.#recovery.hasSetAside(volume)) return 'unknown'
+      const copy = this.#copies.get(volume) ?? this.#leaving.get(volume)
+      if (copy?.state.replica !== replica) return 'absent'
+      await this.#remove(copy)
+      return 'dropped'
+    })
   }
 
   all(): VolumeCopy[] {
@@ -191,9 +157,9 @@ export class VolumeStore {
    * only when it was read again. Throws DiskError.
    */
   async forgetVerified(): Promise<void> {
-    for (const copy of this.#copies.values()) {
-      await copy.forgetVerified()
-      this.noteChange(copy.state.order.volume)
+    for (const volume of this.#copies.keys()) {
+      await this.#queue.run(volume, async () => this.#copies.get(volume)?.forgetVerified())
+      this.noteChange(volume)
     }
   }
 
@@ -222,17 +188,30 @@ export class VolumeStore {
     await this.#files.close()
   }
 
-  #createOnce(order: VolumeOrder, replica: number): Promise<VolumeCopy> {
-    const existing = this.#copies.get(order.volume)
-    if (existing !== undefined) return Promise.resolve(existing)
-    const underWay = this.#creating.get(order.volume)
-    if (underWay !== undefined) return underWay
-    const creating = this.#create(order, replica).finally(() => this.#creating.delete(order.volume))
-    this.#creating.set(order.volume, creating)
-    return creating
+  async #seal(volume: number, sealedLengthBytes: number, mayMove: boolean): Promise<void> {
+    const copy = this.#copies.get(volume)
+    const before = copy?.state.sealedLengthBytes ?? sealedLengthBytes
+    if (before !== sealedLengthBytes && !mayMove) {
+      this.#deps.log.error(
+        { volume: formatId(volume), sealedLengthBytes: before, ordered: sealedLengthBytes },
+        'a sealed volume was ordered to be sealed at another length: its copy stays as it is',
+      )
+    }
+    try {
+      await copy?.seal(sealedLengthBytes, mayMove)
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      this.#deps.log.error({ volume: formatId(volume), err: error }, 'a seal could not be written down')
+    }
+    this.noteChange(volume)
   }
 
-  async #create(order: VolumeOrder, replica: number): Promise<VolumeCopy> {
+  async #createOnce(order: VolumeOrder, replica: number): Promise<VolumeCopy> {
+    const existing = this.#copies.get(order.volume)
+    if (existing !== undefined) return existing
+    // An earlier copy of this volume that could not be removed so far.
+    const leaving = this.#leaving.get(order.volume)
+    if (leaving !== undefined) await this.#remove(leaving)
     const state: CopyState = {
       formatVersion: 1,
       order,
@@ -243,12 +222,23 @@ export class VolumeStore {
     }
     const copy = await VolumeCopy.create(this.#copyDeps, state)
     this.#copies.set(order.volume, copy)
+    // The master hears of it: should the order have come late, the volume may be gone by now.
+    this.noteChange(order.volume)
     return copy
   }
+
+  async #remove(copy: VolumeCopy): Promise<void> {
+    const { volume } = copy.state.order
+    this.#copies.delete(volume)
+    this.#changed.delete(volume)
+    this.#leaving.set(volume, copy)
+    await copy.retire()
+    await removeRetired(this.#deps.disk, volume)
+    this.#leaving.delete(volume)
+  }
+
+  /** Whether what there is of a volume here is changing, or cannot be said. */
+  #isUnsure(volume: number): boolean {
+    return this.#queue.isBusy(volume) || this.#leaving.has(volume) || this.#recovery.hasSetAside(volume)
+  }
 }
-
-const checkKey = ({ replica, offset }: Checked): string => `${replica}@${offset}`
-
-/** Whether a new history of the metadata may have begun since a volume was made: ids hold the start that made them. */
-const isOfEarlierHistory = (volume: number, epoch: number): boolean =>
-  epochOf(volume) + HISTORY_STARTS <= epoch

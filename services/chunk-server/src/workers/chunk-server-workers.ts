@@ -5,11 +5,14 @@
 import { type Clock, type Log, type Random, Runner } from '@dfs/core'
 import { MIB } from '@dfs/protocol'
 import { type ReadInto } from '@dfs/volume'
+import { type OrderInbox } from '../master/order-inbox.ts'
 import { type VolumeCopy } from '../volume/volume-copy.ts'
 import { type VolumeStore } from '../volume/volume-store.ts'
 import { checkRecords } from './check-records.ts'
+import { dropCopies, type DropCopiesDeps } from './drop-copies.ts'
 import { type FullCheck } from './full-check.ts'
 import { lookAgain } from './look-again.ts'
+import { sealCopies } from './seal-copies.ts'
 import { Verifier } from './verifier.ts'
 
 /** A tenth of a second of a disk that nobody else uses, and some. */
@@ -19,15 +22,20 @@ export interface ChunkServerWorkersOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  readonly orders: OrderInbox
   readonly store: VolumeStore
+  readonly identity: DropCopiesDeps['identity']
+  readonly space: DropCopiesDeps['space']
   readonly fullCheck: FullCheck
   readonly otherCopies: (copy: VolumeCopy) => Promise<ReadInto[]>
 }
 
 export function chunkServerWorkers(options: ChunkServerWorkersOptions): Runner {
-  const { clock, store, fullCheck } = options
+  const { clock, orders, store, fullCheck } = options
   const disk = [lookAgain(store), new Verifier(options), fullCheck]
-  const quick = [checkRecords(options)]
+  const quick = [sealCopies(options), checkRecords(options), dropCopies(options)]
   const lanes = [disk, quick].map((workers) => ({ workers, budget: STEP_BYTES_MAX }))
-  return new Runner({ clock, lanes })
+  const runner = new Runner({ clock, lanes })
+  orders.arrived.add(() => quick.forEach(({ name }) => runner.wake(name)))
+  return runner
 }

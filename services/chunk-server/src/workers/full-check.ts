@@ -16,6 +16,7 @@ import { advance, type Reading } from '../volume/reading.ts'
 import { type Span } from '../volume/copy-verification.ts'
 import { type VolumeCopy } from '../volume/volume-copy.ts'
 import { type VolumeStore } from '../volume/volume-store.ts'
+import { isGone } from '../volume/gone-copies.ts'
 
 const BYTES_PER_SECOND_MAX = 64 * 1024 * 1024
 const IDLE_MS = 1000
@@ -86,6 +87,10 @@ export class FullCheck implements BackgroundWorker {
       const idleMs = (bytes / BYTES_PER_SECOND_MAX) * 1000 - (clock.monotonicMs() - fromMs)
       return { did: bytes, idleMs: Math.max(0, idleMs), why: 'it leaves the disk to others' }
     } catch (error) {
+      if (isGone(error)) {
+        this.#end(underWay.copy, [])
+        return { did: 0 }
+      }
       if (!(error instanceof DiskError)) throw error
       log.error({ err: error }, 'a copy cannot be read for the check')
       this.#add({ damagedRanges: 1 })

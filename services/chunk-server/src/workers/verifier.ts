@@ -19,6 +19,7 @@ import { advance, type Reading } from '../volume/reading.ts'
 import { type Span } from '../volume/copy-verification.ts'
 import { type VolumeCopy } from '../volume/volume-copy.ts'
 import { type VolumeStore } from '../volume/volume-store.ts'
+import { isGone } from '../volume/gone-copies.ts'
 import { repairCopy } from './repair.ts'
 
 const IDLE_MS = 1000
@@ -81,6 +82,7 @@ export class Verifier implements BackgroundWorker {
       if (result !== null) this.#end(volume, result.value)
       return { did: bytes }
     } catch (error) {
+      if (isGone(error)) return this.#giveUp(volume)
       if (!(error instanceof DiskError)) throw error
       this.#deps.log.error(
         { volume: formatId(volume), err: error },
@@ -112,6 +114,13 @@ export class Verifier implements BackgroundWorker {
     if (isWhole) this.#troubles.delete(volume)
     else this.#postpone(volume)
     this.#deps.store.noteChange(volume)
+  }
+
+  /** The copy was dropped meanwhile: it is nobody's trouble any more. */
+  #giveUp(volume: number): StepResult {
+    this.#underWay = null
+    this.#troubles.delete(volume)
+    return { did: 0 }
   }
 
   #postpone(volume: number): void {

@@ -41,8 +41,10 @@ export interface RecordCommitterDeps {
   readonly commits: CommitChannel
 }
 
+/** The volume takes no commit any more: it was sealed, and may be deleted since. */
+const VOLUME_ENDED: ReadonlySet<string> = new Set(['VOLUME_SEALED', 'VOLUME_NOT_FOUND'])
 /** Refusals that have to do with where the record stands, not with what was asked. */
-const PLACEMENT_REFUSALS: ReadonlySet<string> = new Set(['VOLUME_SEALED', 'OFFSET_CONFLICT'])
+const PLACEMENT_REFUSALS: ReadonlySet<string> = new Set([...VOLUME_ENDED, 'OFFSET_CONFLICT'])
 
 export class RecordCommitter {
   readonly #deps: RecordCommitterDeps
@@ -104,7 +106,7 @@ async function settle(record: AppendedRecord, submit: () => Promise<CommandResul
     record.settle(false)
     throw error
   }
-  if (!result.ok && result.code === 'VOLUME_SEALED') record.refuse(result.detail)
+  if (!result.ok && VOLUME_ENDED.has(result.code)) record.refuse(result.detail)
   // A replay refers to the record of an earlier request: this one is garbage.
   else record.settle(result.ok && result.isReplay !== true)
   return result

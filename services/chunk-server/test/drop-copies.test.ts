@@ -1,0 +1,318 @@
+/**
+ * A copy that the master has dropped goes for good, whatever happens meanwhile: a crash anywhere leaves all of it or nothing,
+ * who is at work on it ends, and nobody else's copy is touched.
+ */
+import { concatBytes, utf8 } from '@dfs/core'
+import { crc32 } from '@dfs/node-runtime'
+import { type DropOrder, makeId, type VolumeOrder } from '@dfs/protocol'
+import { type CrashKind, SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
+import { copyLogName, copyStateName, frameRecord, sumContent, VOLUMES_DIRECTORY } from '@dfs/volume'
+import { describe, expect, it } from 'vitest'
+import { fromHex } from '../src/volume/copy-verification.ts'
+import { VolumeStore } from '../src/volume/volume-store.ts'
+import { BESIDE, obey, type Obeyed } from './obey.ts'
+import { batchOf, storeDeps } from './store-deps.ts'
+
+const [GOING, STAYING] = [makeId(1, 70), makeId(1, 71)]
+const REPLICA = 5
+const SALT = '0123456789abcdef'
+
+const orderOf = (
+  volume: number,
+  replica = REPLICA,
+  primary = { server: 1, incarnation: 1 },
+): VolumeOrder => ({
+  volume,
+  kind: 'small',
+  salt: SALT,
+  primary,
+  replicas: [{ replica, server: 1, incarnation: 1 }],
+})
+
+const dropOf = (volume: number, replica = REPLICA): DropOrder => ({ kind: 'drop', volume, replica })
+
+function record(volume: number): Uint8Array {
+  const place = { volume, offset: 0, server: 1, incarnation: 1, requestNumber: 1, start: 0, committedEnd: 0 }
+  const content = sumContent([utf8('some content')], crc32)
+  const options = { salt: fromHex(SALT), crc32 }
+  return concatBytes(frameRecord({ ...place, path: '/a', witness: null }, content, options).pieces)
+}
+
+interface World {
+  readonly simulation: Simulation
+  readonly node: SimNode
+  store: VolumeStore
+  /** Disk operations so far, of whatever kind, as `kind name`. */
+  readonly operations: string[]
+}
+
+const openStore = ({ node }: Pick<World, 'node'>): Promise<VolumeStore> =>
+  VolumeStore.open(storeDeps(node.runtime))
+
+/** Two sealed copies, each with one record. */
+async function world(seed: string): Promise<World> {
+  const simulation = new Simulation(seed)
+  const node = simNode(new SimNetwork(simulation), 'node')
+  const store = await simulation.complete(async () => {
+    const made = await openStore({ node })
+    for (const volume of [GOING, STAYING]) {
+      const copy = await made.create(orderOf(volume), REPLICA)
+      await copy.append(batchOf(0, [record(volume)]))
+      await made.seal(volume, copy.syncedLength)
+    }
+    made.takeChangedReports()
+    return made
+  })
+  const operations: string[] = []
+  node.disk.faultHook = ({ kind, name }) => {
+    operations.push(`${kind} ${name}`)
+    return null
+  }
+  return { simulation, node, store, operations }
+}
+
+const drop = ({ simulation, node, store }: World, order = dropOf(GOING)): Promise<Obeyed> =>
+  simulation.complete(() => obey(store, order, { log: node.runtime.log }))
+
+/** Which files of a volume there are. */
+const filesOf = ({ node: { disk } }: Pick<World, 'node'>, volume: number): string[] =>
+  [copyLogName(volume), copyStateName(volume), `${copyStateName(volume)}.tmp`].filter(
+    (name) => disk.peek(name) !== null,
+  )
+const logOf = ({ node: { disk } }: Pick<World, 'node'>, volume: number): Uint8Array | null =>
+  disk.peek(copyLogName(volume))?.slice() ?? null
+
+describe('a copy that is dropped', () => {
+  it('is off the disk, found by nobody, and the master is told', async () => {
+    const its = await world('dropped')
+    const { dropped, result } = await drop(its)
+    expect([dropped, result]).toEqual([[{ volume: GOING, replica: REPLICA }], { did: 1 }])
+    expect(filesOf(its, GOING)).toEqual([])
+    expect(() => its.store.require(GOING)).toThrow(expect.objectContaining({ code: 'VOLUME_NOT_FOUND' }))
+    expect(its.store.reports().map(({ volume }) => volume)).toEqual([STAYING])
+    expect(logOf(its, STAYING)).toEqual(record(STAYING))
+  })
+
+  it('says that it goes before its log does, and keeps the note until the log can never come back', async () => {
+    const its = await world('order of operations')
+    await its.simulation.complete(() => its.store.require(GOING).readInto(0, new Uint8Array(1)))
+    its.operations.length = 0
+    await drop(its)
+    const [log, note] = [copyLogName(GOING), copyStateName(GOING)]
+    const changes = its.operations.filter((operation) => !/^(space|remove .*\.tmp)/.test(operation))
+    expect(changes).toEqual([
+      `open ${note}.tmp`,
+      `append ${note}.tmp`,
+      `sync ${note}.tmp`,
+      `close ${note}.tmp`,
+      `rename ${note}.tmp`,
+      `syncDirectory ${VOLUMES_DIRECTORY}`,
+      `close ${log}`,
+      `remove ${log}`,
+      `syncDirectory ${VOLUMES_DIRECTORY}`,
+      `remove ${note}`,
+    ])
+  })
+
+  it('is dropped again, as is one that never was here, and the disk is left alone', async () => {
+    const its = await world('twice')
+    await drop(its)
+    its.operations.length = 0
+    for (const order of [dropOf(GOING), dropOf(makeId(1, 99), 8)]) {
+      const { dropped, result } = await drop(its, order)
+      expect([dropped, result]).toEqual([[{ volume: order.volume, replica: order.replica }], { did: 0 }])
+    }
+    expect(its.operations).toEqual([])
+  })
+
+  it('is another one than a newer copy of its volume, which an order that comes late does not touch', async () => {
+    const its = await world('late duplicate')
+    await drop(its)
+    const newer = REPLICA + 1
+    await its.simulation.complete(() => its.store.create(orderOf(GOING, newer), newer))
+    its.operations.length = 0
+    expect((await drop(its)).dropped).toEqual([{ volume: GOING, replica: REPLICA }])
+    expect(its.store.require(GOING).state.replica).toBe(newer)
+    expect(its.operations).toEqual([])
+  })
+})
+
+describe.each<CrashKind>(['power', 'process'])('the end by %s during a drop', (kind) => {
+  /** Crashes before the `at`-th operation of `work`; false if it has fewer. */
+  async function crashAt(its: World, at: number, work: () => Promise<unknown>): Promise<boolean> {
+    let count = 0
+    let hasCrashed = false
+    its.node.disk.faultHook = () => {
+      count += 1
+      if (count !== at) return null
+      hasCrashed = true
+      its.node.crash(kind)
+      return null
+    }
+    let isDone = false
+    void work().then(() => (isDone = true))
+    await its.simulation.run({
+      untilMs: its.simulation.nowMs + 10_000,
+      isDone: () => isDone || hasCrashed,
+    })
+    its.node.disk.faultHook = null
+    if (!hasCrashed) return false
+    its.node.restart()
+    return true
+  }
+
+  const ALL = {
+    files: [copyLogName(GOING), copyStateName(GOING)],
+    state: 'sealed',
+    lengthBytes: record(GOING).byteLength,
+    log: record(GOING),
+  }
+  const NOTHING = { files: [], state: undefined, lengthBytes: undefined, log: null }
+
+  /** What a start has found, after having seen that nobody else's copy was touched, and that nothing is strange. */
+  function found(its: World): typeof ALL | typeof NOTHING {
+    expect(logOf(its, STAYING)).toEqual(record(STAYING))
+    expect(its.store.require(STAYING).report()).toMatchObject({ state: 'sealed', replica: REPLICA })
+    expect(its.store.unreadableCount).toBe(0)
+    expect(its.node.log.lines.filter(({ level }) => level === 'error' || level === 'warn')).toEqual([])
+    const files = filesOf(its, GOING).filter((name) => !name.endsWith('.tmp'))
+    const { state, lengthBytes } = its.store.get(GOING)?.report() ?? {}
+    return { files, state, lengthBytes, log: logOf(its, GOING) } as typeof ALL | typeof NOTHING
+  }
+
+  it('leaves all of the copy or nothing, wherever it comes; the order again removes the rest', async () => {
+    let [keptCount, goneCount] = [0, 0]
+    for (let at = 1; ; at += 1) {
+      const its = await world(`${kind} at ${at}`)
+      if (!(await crashAt(its, at, () => obey(its.store, dropOf(GOING))))) break
+      its.store = await its.simulation.complete(() => openStore(its))
+      const left = found(its)
+      expect([ALL, NOTHING]).toContainEqual(left)
+      if (left.log === null) goneCount += 1
+      else keptCount += 1
+      expect((await drop(its)).dropped).toEqual([{ volume: GOING, replica: REPLICA }])
+      expect(filesOf(its, GOING)).toEqual([])
+      its.store = await its.simulation.complete(() => openStore(its))
+      expect(found(its)).toEqual(NOTHING)
+      expect(at).toBeLessThan(100)
+    }
+    expect(keptCount).toBeGreaterThan(2)
+    expect(goneCount).toBeGreaterThan(2)
+  })
+
+  it('may come again while a start finishes it', async () => {
+    let crashesInStart = 0
+    for (let at = 1; ; at += 1) {
+      const its = await world(`${kind} again at ${at}`)
+      // At the removal of the log the note says that the copy goes.
+      const log = copyLogName(GOING)
+      its.node.disk.faultHook = ({ kind: operation, name }) => {
+        if (operation === 'remove' && name === log) its.node.crash(kind)
+        return null
+      }
+      void obey(its.store, dropOf(GOING))
+      await its.simulation.run({ untilMs: its.simulation.nowMs + 1000, isDone: () => !its.node.isUp })
+      its.node.disk.faultHook = null
+      its.node.restart()
+      const hasCrashed = await crashAt(its, at, () => openStore(its))
+      if (hasCrashed) crashesInStart += 1
+      its.store = await its.simulation.complete(() => openStore(its))
+      expect(found(its)).toEqual(NOTHING)
+      if (!hasCrashed) break
+    }
+    expect(crashesInStart).toBeGreaterThan(5)
+  })
+})
+
+describe('a disk that fails during a drop', () => {
+  it.each([
+    ['the note', `rename ${copyStateName(GOING)}.tmp`],
+    ['the removal of the log', `remove ${copyLogName(GOING)}`],
+    ['the sync of the directory', `syncDirectory ${VOLUMES_DIRECTORY}`],
+    ['the removal of the note', `remove ${copyStateName(GOING)}`],
+  ])(
+    'at %s: nobody is told that it is done, nothing of the copy is used, and the order comes again',
+    async (_what, failing) => {
+      const its = await world(`fails ${failing}`)
+      its.node.disk.faultHook = ({ kind, name }) =>
+        `${kind} ${name}` === failing ? { kind: 'error', error: 'io' } : null
+      const { dropped, result } = await drop(its)
+      expect(dropped).toEqual([])
+      expect(result).toMatchObject({ failure: { kind: 'io' } })
+      expect([its.store.get(GOING), its.store.reports().length]).toEqual([undefined, 1])
+      its.node.disk.faultHook = null
+      expect((await drop(its)).dropped).toEqual([{ volume: GOING, replica: REPLICA }])
+      expect(filesOf(its, GOING)).toEqual([])
+    },
+  )
+
+  it('is tried again by a start that finds the note, and later by itself', async () => {
+    const its = await world('start fails')
+    const fails = ({ kind, name }: { kind: string; name: string }) =>
+      kind === 'remove' && name === copyLogName(GOING) ? ({ kind: 'error', error: 'io' } as const) : null
+    its.node.disk.faultHook = fails
+    await drop(its)
+    its.node.crash('process')
+    its.node.restart()
+    its.store = await its.simulation.complete(() => openStore(its))
+    expect([its.store.unreadableCount, its.store.reports().length]).toEqual([1, 1])
+    expect((await drop(its)).dropped, 'it may be what could not be read').toEqual([])
+    its.node.disk.faultHook = null
+    await its.simulation.complete(async () => {
+      await its.node.runtime.clock.sleep(1000)
+      await its.store.lookAgain(new AbortController().signal)
+    })
+    expect([its.store.unreadableCount, filesOf(its, GOING)]).toEqual([0, []])
+    expect((await drop(its)).dropped).toEqual([{ volume: GOING, replica: REPLICA }])
+  })
+
+  it('lets a new copy of the volume be made only when the old one is off the disk', async () => {
+    const its = await world('new copy')
+    its.node.disk.faultHook = ({ kind, name }) =>
+      kind === 'remove' && name === copyLogName(GOING) ? { kind: 'error', error: 'io' } : null
+    await drop(its)
+    const create = () => its.simulation.complete(() => its.store.create(orderOf(GOING, 6), 6))
+    await expect(create()).rejects.toMatchObject({ kind: 'io' })
+    its.node.disk.faultHook = null
+    expect((await create()).report()).toMatchObject({ replica: 6, state: 'open', lengthBytes: 0 })
+    expect(logOf(its, GOING)!.byteLength).toBe(0)
+    await drop(its)
+    expect(its.store.require(GOING).state.replica).toBe(6)
+  })
+})
+
+describe('an order to drop that cannot be meant', () => {
+  const OPEN = makeId(2, 5)
+
+  it('is not carried out for a volume that a later start of the master has made', async () => {
+    const its = await world('later start')
+    await its.simulation.complete(() => its.store.create(orderOf(OPEN), REPLICA))
+    const { dropped } = await its.simulation.complete(() => obey(its.store, dropOf(OPEN), { epoch: 1 }))
+    expect([dropped, its.store.require(OPEN).state.state]).toEqual([[], 'open'])
+  })
+
+  it('is not carried out for a volume that this server is writing; that must end first', async () => {
+    const its = await world('own')
+    const { store, simulation } = its
+    const { serverId, incarnation } = BESIDE.identity
+    const primary = { server: serverId, incarnation }
+    const copy = await simulation.complete(() => store.create(orderOf(OPEN, REPLICA, primary), REPLICA))
+    const ended: number[] = []
+    store.sealed.add((volume) => ended.push(volume))
+    const options = { epoch: 2, log: its.node.runtime.log }
+    const first = await simulation.complete(() => obey(store, dropOf(OPEN), options))
+    expect([first.dropped, ended, store.get(OPEN)]).toEqual([[], [OPEN], copy])
+    expect(its.node.log.lines.filter(({ level }) => level === 'error')).toHaveLength(1)
+    await simulation.complete(() => store.seal(OPEN, 0))
+    const second = await simulation.complete(() => obey(store, dropOf(OPEN), options))
+    expect(second.dropped).toEqual([{ volume: OPEN, replica: REPLICA }])
+  })
+
+  it('is carried out for an open copy of which somebody else is the primary: its volume was sealed without it', async () => {
+    const its = await world('of another')
+    await its.simulation.complete(() => its.store.create(orderOf(OPEN), REPLICA))
+    const { dropped } = await its.simulation.complete(() => obey(its.store, dropOf(OPEN), { epoch: 2 }))
+    expect(dropped).toEqual([{ volume: OPEN, replica: REPLICA }])
+    expect(filesOf(its, OPEN)).toEqual([])
+  })
+})
