@@ -2,7 +2,7 @@
 import { describeConfig, LOG_SETTINGS, NODE_SETTINGS } from '@dfs/service-kit'
 import Type, { type TObject, type TProperties } from 'typebox'
 import { ChunkServerConfig } from '../../services/chunk-server/src/config.ts'
-import { GatewayServiceConfig } from '../../services/gateway/src/service-config.ts'
+import { GatewayConfig } from '../../services/gateway/src/config.ts'
 import { MasterConfig } from '../../services/master/src/config.ts'
 
 const without = ({ properties }: TObject, others: TProperties): TObject =>
@@ -14,7 +14,7 @@ const TABLES: Readonly<Record<string, TObject>> = {
   'master and chunk servers': without(Type.Object({ ...NODE_SETTINGS }), LOG_SETTINGS),
   master: without(MasterConfig, NODE_SETTINGS),
   'chunk server': without(ChunkServerConfig, NODE_SETTINGS),
-  gateway: without(GatewayServiceConfig, LOG_SETTINGS),
+  gateway: without(GatewayConfig, LOG_SETTINGS),
 }
 
 const BLOCK = /(<!-- settings: ([a-z ]+) -->\n).*?(<!-- end -->)/gs

@@ -2,7 +2,7 @@
 import { loadConfig, unknownVariables } from '@dfs/service-kit'
 import { describe, expect, it } from 'vitest'
 import { ChunkServerConfig } from '../../services/chunk-server/src/config.ts'
-import { GatewayServiceConfig } from '../../services/gateway/src/service-config.ts'
+import { GatewayConfig } from '../../services/gateway/src/config.ts'
 import { MasterConfig } from '../../services/master/src/config.ts'
 import { boardText } from '../cluster/board.ts'
 import { CHUNK_SERVERS_MAX, PORT_OFFSET_MAX, PORT_OFFSET_STEP } from '../cluster/options.ts'
@@ -99,7 +99,7 @@ describe('the plan of a cluster', () => {
   })
 
   it('gives each service what it can read, and nothing else', () => {
-    const schemas = { master: MasterConfig, 'chunk-server': ChunkServerConfig, gateway: GatewayServiceConfig }
+    const schemas = { master: MasterConfig, 'chunk-server': ChunkServerConfig, gateway: GatewayConfig }
     const environment = { DFS_LOG_LEVEL: 'debug', DFS_ALLOWED_HOSTS: 'files.example' }
     const { services } = planWith({ environment })
     expect(services).toHaveLength(5)

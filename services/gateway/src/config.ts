@@ -1,62 +1,86 @@
-/** What an operator decides about the gateway. Values come from main.ts; nothing here reads the environment. */
-import { assert } from '@dfs/core'
-import { MIB } from '@dfs/protocol'
+/** The configuration of the gateway's process, from `DFS_…` variables. */
+import { LOG_SETTINGS } from '@dfs/service-kit'
+import Type, { type Static } from 'typebox'
+import { GATEWAY_DEFAULTS, type GatewaySettings } from './settings.ts'
 
-/**
- * When to end the second reader of an original client: `auto` for connections that behave like one and have been silent
- * for a moment, `never`, or `always` at the start of each connection to a chunk port, which no other program survives.
- */
-export type ReleaseRule = 'auto' | 'never' | 'always'
+const Port = (options: { readonly default?: number; readonly description: string }) =>
+  Type.Integer({ minimum: 1, maximum: 65_535, ...options })
 
-export interface GatewayConfig {
-  readonly listenHost: string
-  /** 0 takes a free port, here and below. */
-  readonly masterPort: number
-  /** One or more; all show the same files. */
-  readonly chunkPorts: readonly number[]
-  /** A second master port, where the original's heartbeats went (5000). Null: off. */
-  readonly aliasPort: number | null
-  /** A chunk port with the rule `always`, advertised instead of the others. Null: off. */
-  readonly releasePort: number | null
-  readonly release: ReleaseRule
-  /** The IPv4 address or name that clients are sent to. Null: the one on which they asked. */
-  readonly advertisedHost: string | null
-  /** The ports as clients see them, if they are published under other numbers; in the order of `chunkPorts`. */
-  readonly advertisedChunkPorts: readonly number[] | null
-  readonly advertisedReleasePort: number | null
-  readonly connectionsMax: number
-  /** Memory for messages and replies of all connections together. */
-  readonly memoryBytesMax: number
-  /** How long a request may take in storage before TIMEOUT_ERROR is answered. */
-  readonly storeDeadlineMs: number
-  /** How long pending replies may take when the gateway stops. */
-  readonly drainDeadlineMs: number
-}
-
-export const GATEWAY_DEFAULTS: GatewayConfig = Object.freeze({
-  listenHost: '127.0.0.1',
-  masterPort: 5011,
-  chunkPorts: [6001, 6002, 6003],
-  aliasPort: null,
-  releasePort: null,
-  release: 'auto',
-  advertisedHost: null,
-  advertisedChunkPorts: null,
-  advertisedReleasePort: null,
-  connectionsMax: 20_000,
-  memoryBytesMax: 256 * MIB,
-  storeDeadlineMs: 30_000,
-  drainDeadlineMs: 5000,
+export const GatewayConfig = Type.Object({
+  name: Type.String({ default: 'gateway', description: 'The name in logs.' }),
+  masterUrl: Type.String({ pattern: '^https?://', description: "The master's public URL." }),
+  listenHost: Type.String({
+    default: GATEWAY_DEFAULTS.listenHost,
+    description: 'Address of all listeners.',
+  }),
+  port: Port({ default: 7080, description: 'Port of `/healthz` and `/readyz`.' }),
+  lineMasterPort: Port({
+    default: GATEWAY_DEFAULTS.masterPort,
+    description: "Port of the line protocol's master messages.",
+  }),
+  lineChunkPorts: Type.Array(Type.String(), {
+    default: GATEWAY_DEFAULTS.chunkPorts.map(String),
+    description: 'Ports of its file messages.',
+  }),
+  lineAliasPort: Type.Optional(Port({ description: 'A second port for master messages, once 5000. Off.' })),
+  lineRelease: Type.Enum(['auto', 'never', 'always'], {
+    default: GATEWAY_DEFAULTS.release,
+    description: 'Whether connections of the original clients get the two bytes that they need.',
+  }),
+  lineReleasePort: Type.Optional(
+    Port({ description: 'A port for file messages with `always`, advertised instead of the others. Off.' }),
+  ),
+  lineAdvertisedHost: Type.Optional(
+    Type.String({
+      pattern: '^[A-Za-z0-9.-]+$',
+      description: 'IPv4 address or name that clients are sent to; the one on which they asked.',
+    }),
+  ),
+  lineAdvertisedChunkPorts: Type.Array(Type.String(), {
+    default: [],
+    description: 'The chunk ports as clients see them, in the same order, if they are others.',
+  }),
+  lineAdvertisedReleasePort: Type.Optional(Port({ description: 'The same for `DFS_LINE_RELEASE_PORT`.' })),
+  ...LOG_SETTINGS,
 })
+export type GatewayConfig = Static<typeof GatewayConfig>
 
-/** Relations between values; a configuration that breaks one is a bug of whoever made it. */
-export function checkConfig(config: GatewayConfig): void {
-  assert(config.chunkPorts.length > 0, 'the gateway needs a chunk port')
-  const { advertisedChunkPorts: advertised, advertisedHost: host } = config
-  assert(
-    advertised === null || advertised.length === config.chunkPorts.length,
-    'one advertised port is needed for each chunk port',
-  )
-  assert(host === null || /^[A-Za-z0-9.-]+$/.test(host), 'the advertised host is an IPv4 address or a name')
-  assert(host !== '0.0.0.0', 'nobody can connect to 0.0.0.0: advertise an address that clients reach')
+/** What no single value can show; a line for each problem. */
+export function checkRelations(config: GatewayConfig): string[] {
+  const { lineChunkPorts, lineAdvertisedChunkPorts, lineAdvertisedHost } = config
+  const problems: string[] = []
+  if (lineChunkPorts.length === 0) problems.push('DFS_LINE_CHUNK_PORTS: name at least one port.')
+  for (const port of [...lineChunkPorts, ...lineAdvertisedChunkPorts].filter((text) => !isPort(text))) {
+    problems.push(
+      `DFS_LINE_CHUNK_PORTS, DFS_LINE_ADVERTISED_CHUNK_PORTS: ${JSON.stringify(port)} is no port.`,
+    )
+  }
+  const advertisedCount = lineAdvertisedChunkPorts.length
+  if (advertisedCount > 0 && advertisedCount !== lineChunkPorts.length) {
+    problems.push('DFS_LINE_ADVERTISED_CHUNK_PORTS: name one port for each of DFS_LINE_CHUNK_PORTS.')
+  }
+  if (lineAdvertisedHost === '0.0.0.0') {
+    problems.push(
+      'DFS_LINE_ADVERTISED_HOST: nobody can connect to 0.0.0.0; name an address that clients reach.',
+    )
+  }
+  return problems
 }
+
+export function gatewaySettingsOf(config: GatewayConfig): GatewaySettings {
+  const advertisedChunkPorts = config.lineAdvertisedChunkPorts.map(Number)
+  return {
+    ...GATEWAY_DEFAULTS,
+    listenHost: config.listenHost,
+    masterPort: config.lineMasterPort,
+    chunkPorts: config.lineChunkPorts.map(Number),
+    aliasPort: config.lineAliasPort ?? null,
+    release: config.lineRelease,
+    releasePort: config.lineReleasePort ?? null,
+    advertisedHost: config.lineAdvertisedHost ?? null,
+    advertisedChunkPorts: advertisedChunkPorts.length === 0 ? null : advertisedChunkPorts,
+    advertisedReleasePort: config.lineAdvertisedReleasePort ?? null,
+  }
+}
+
+const isPort = (text: string): boolean => /^[1-9][0-9]{0,4}$/.test(text) && Number(text) <= 65_535

@@ -2,7 +2,7 @@
 import { type Clock, type Log } from '@dfs/core'
 import { type LinePort } from '@dfs/protocol'
 import { ByteBudget } from './byte-budget.ts'
-import { checkConfig, type GatewayConfig, type ReleaseRule } from './config.ts'
+import { checkSettings, type GatewaySettings, type ReleaseRule } from './settings.ts'
 import { LineFigures } from './line-figures.ts'
 import { type Advertised } from './master-requests.ts'
 import { type Listen, type Listener, type LineSocket, type LineStore } from './ports.ts'
@@ -16,7 +16,7 @@ export interface GatewayOptions {
   readonly store: LineStore
   readonly clock: Clock
   readonly log: Log
-  readonly config: GatewayConfig
+  readonly settings: GatewaySettings
   /** Opens TCP ports unless a test hands in something else. */
   readonly listen?: Listen
 }
@@ -48,7 +48,7 @@ const IDLE_READER_MS = 50
 const IDLE_WRITER_MS = 5000
 
 export function buildGateway(options: GatewayOptions): Gateway {
-  checkConfig(options.config)
+  checkSettings(options.settings)
   return new TcpGateway(options)
 }
 
@@ -71,7 +71,7 @@ class TcpGateway implements Gateway {
   constructor(options: GatewayOptions) {
     this.#options = options
     this.#listen = options.listen ?? ((where) => listenTcp(where, options.log))
-    this.#budget = new ByteBudget(options.config.memoryBytesMax)
+    this.#budget = new ByteBudget(options.settings.memoryBytesMax)
     this.#slowReaders = new SlowReaders(this.#budget)
     const { clock } = options
     this.#downloads = new StreamPlaces({ ...STREAMS, idleAfterMs: IDLE_READER_MS, clock })
@@ -87,20 +87,21 @@ class TcpGateway implements Gateway {
   }
 
   async start(): Promise<GatewayPorts> {
-    const { config } = this.#options
+    const { settings } = this.#options
     try {
       const chunks: number[] = []
-      for (const port of config.chunkPorts) chunks.push(await this.#open(port, 'files', config.release))
+      for (const port of settings.chunkPorts) chunks.push(await this.#open(port, 'files', settings.release))
       const release =
-        config.releasePort === null ? null : await this.#open(config.releasePort, 'files', 'always')
+        settings.releasePort === null ? null : await this.#open(settings.releasePort, 'files', 'always')
       this.#advertised = {
-        host: config.advertisedHost,
-        ports: config.advertisedChunkPorts ?? chunks,
-        releasePort: release === null ? null : (config.advertisedReleasePort ?? release),
+        host: settings.advertisedHost,
+        ports: settings.advertisedChunkPorts ?? chunks,
+        releasePort: release === null ? null : (settings.advertisedReleasePort ?? release),
       }
       // Last, so that nobody is sent to a port that is not open yet.
-      const master = await this.#open(config.masterPort, 'master', 'never')
-      const alias = config.aliasPort === null ? null : await this.#open(config.aliasPort, 'master', 'never')
+      const master = await this.#open(settings.masterPort, 'master', 'never')
+      const alias =
+        settings.aliasPort === null ? null : await this.#open(settings.aliasPort, 'master', 'never')
       return { master, chunks, alias, release }
     } catch (error) {
       await this.close()
@@ -114,11 +115,11 @@ class TcpGateway implements Gateway {
   }
 
   async #close(): Promise<void> {
-    const { clock, config } = this.#options
+    const { clock, settings } = this.#options
     await Promise.all(this.#listeners.map((listener) => listener.close()))
     for (const connection of this.#connections.keys()) connection.close()
     const finished = new AbortController()
-    const deadline = clock.sleep(config.drainDeadlineMs, finished.signal).catch(() => {})
+    const deadline = clock.sleep(settings.drainDeadlineMs, finished.signal).catch(() => {})
     await Promise.race([Promise.all(this.#connections.values()), deadline])
     finished.abort()
     for (const connection of this.#connections.keys()) connection.reset()
@@ -126,7 +127,7 @@ class TcpGateway implements Gateway {
 
   async #open(port: number, kind: LinePort, release: ReleaseRule): Promise<number> {
     const listener = await this.#listen({
-      host: this.#options.config.listenHost,
+      host: this.#options.settings.listenHost,
       port,
       onConnection: (socket) => this.#accept(socket, kind, release),
     })
@@ -135,8 +136,8 @@ class TcpGateway implements Gateway {
   }
 
   #accept(socket: LineSocket, port: LinePort, release: ReleaseRule): void {
-    const { store, clock, log, config } = this.#options
-    if (this.#closed !== null || (this.#connections.size >= config.connectionsMax && !this.#makeRoom())) {
+    const { store, clock, log, settings } = this.#options
+    if (this.#closed !== null || (this.#connections.size >= settings.connectionsMax && !this.#makeRoom())) {
       log.warn({ remote: socket.remoteAddress }, 'connection refused: all places are taken')
       socket.reset()
       return
@@ -159,7 +160,7 @@ class TcpGateway implements Gateway {
         else this.#idle.delete(connection)
       },
       advertised: () => this.#advertised,
-      storeDeadlineMs: config.storeDeadlineMs,
+      storeDeadlineMs: settings.storeDeadlineMs,
     })
     const ended = connection.run().finally(() => this.#forget(connection))
     this.#connections.set(connection, ended)

@@ -1,4 +1,4 @@
-export { GATEWAY_DEFAULTS, type GatewayConfig, type ReleaseRule } from './config.ts'
+export { GATEWAY_DEFAULTS, type GatewaySettings, type ReleaseRule } from './settings.ts'
 export { buildGateway, type Gateway, type GatewayOptions, type GatewayPorts } from './gateway.ts'
 export {
   type LineContent,

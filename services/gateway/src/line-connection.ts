@@ -14,7 +14,7 @@ import {
   RELEASE_BYTES,
 } from '@dfs/protocol'
 import { type ByteBudget } from './byte-budget.ts'
-import { type ReleaseRule } from './config.ts'
+import { type ReleaseRule } from './settings.ts'
 import { answerFile, BrokenReplyError } from './file-requests.ts'
 import { Inbox } from './inbox.ts'
 import { IncomingBody } from './incoming-body.ts'

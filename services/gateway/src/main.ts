@@ -13,7 +13,7 @@ import {
 import { clientStore } from './client-store.ts'
 import { buildGateway } from './gateway.ts'
 import { addGatewayMetrics } from './metrics.ts'
-import { checkRelations, gatewayConfigOf, GatewayServiceConfig } from './service-config.ts'
+import { checkRelations, gatewaySettingsOf, GatewayConfig } from './config.ts'
 import { StorageWatch } from './storage-watch.ts'
 
 const DRAIN_DEADLINE_MS = 10_000
@@ -35,7 +35,7 @@ const clock = new NodeClock()
 const random = new NodeRandom()
 const SERVICE = {
   service: 'gateway',
-  schema: GatewayServiceConfig,
+  schema: GatewayConfig,
   relations: checkRelations,
   clock,
   drainDeadlineMs: DRAIN_DEADLINE_MS,
@@ -51,8 +51,8 @@ async function start({
   config,
   log,
   metrics,
-}: ServiceContext<typeof GatewayServiceConfig>): Promise<void> {
-  const { storeDeadlineMs, ...lineConfig } = gatewayConfigOf(config)
+}: ServiceContext<typeof GatewayConfig>): Promise<void> {
+  const { storeDeadlineMs, ...lineSettings } = gatewaySettingsOf(config)
   const deadlineMs = storeDeadlineMs - GIVE_UP_EARLIER_MS
   const client = createClient({ url: config.masterUrl, clock, random, deadlineMs })
   lifecycle.onStop('clients', 'connections to the cluster', () => client.close())
@@ -82,7 +82,7 @@ async function start({
     store,
     clock,
     log,
-    config: { ...lineConfig, storeDeadlineMs },
+    settings: { ...lineSettings, storeDeadlineMs },
   })
   lifecycle.onStop('drain', 'line protocol', () => gateway.close())
   addGatewayMetrics(metrics, gateway)

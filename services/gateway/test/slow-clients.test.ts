@@ -1,7 +1,7 @@
 /** Clients that stand still in the middle of a transfer, and connections that nobody uses: nobody else notices them. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { KIB } from '@dfs/protocol'
-import { type GatewayConfig } from '../src/index.ts'
+import { type GatewaySettings } from '../src/index.ts'
 import { type MemoryClient } from './support/memory-network.ts'
 import { closeStage, makeStage, type Stage } from './support/player.ts'
 
@@ -12,8 +12,8 @@ const CONTENT = Buffer.alloc(FILE_BYTES, 'something to read')
 const REPLY_BYTES = `FILE_CONTENT_LEN:${FILE_BYTES}\n`.length + FILE_BYTES + 1
 
 let stage: Stage
-async function begin(config: Partial<GatewayConfig> = {}): Promise<void> {
-  stage = await makeStage(config)
+async function begin(settings: Partial<GatewaySettings> = {}): Promise<void> {
+  stage = await makeStage(settings)
   stage.store.files.set('/f', CONTENT)
   stage.store.files.set('/w', new Uint8Array())
 }

@@ -6,7 +6,7 @@ import {
   buildGateway,
   GATEWAY_DEFAULTS,
   type Gateway,
-  type GatewayConfig,
+  type GatewaySettings,
   type GatewayPorts,
 } from '../../src/index.ts'
 import { ManualClock } from '@dfs/core/testing'
@@ -26,7 +26,7 @@ export interface Stage {
 }
 
 /** A gateway on ports 5011, 6001 to 6003, 5000 and 6004 of a network of its own. */
-export async function makeStage(config: Partial<GatewayConfig> = {}): Promise<Stage> {
+export async function makeStage(settings: Partial<GatewaySettings> = {}): Promise<Stage> {
   const clock = new ManualClock()
   const network = new MemoryNetwork()
   const store = new MemoryStore()
@@ -34,7 +34,7 @@ export async function makeStage(config: Partial<GatewayConfig> = {}): Promise<St
     store,
     clock,
     log: silentLog,
-    config: { ...GATEWAY_DEFAULTS, ...config },
+    settings: { ...GATEWAY_DEFAULTS, ...settings },
     listen: network.listen,
   })
   return { clock, network, store, gateway, ports: await gateway.start() }
@@ -48,7 +48,7 @@ export interface PlayOptions {
 }
 
 export async function play(transcript: Transcript, options: PlayOptions): Promise<void> {
-  const stage = await makeStage(configOf(transcript))
+  const stage = await makeStage(settingsOf(transcript))
   prepare(stage.store, transcript)
   const clients = new Map<string, MemoryClient>()
   clients.set('', stage.network.connect(portOf(stage, settingOf(transcript, 'port') ?? 'files')))
@@ -140,10 +140,10 @@ function readable(bytes: Uint8Array): string {
 export const settingOf = ({ setup }: Transcript, key: string): string | undefined =>
   setup.find((words) => words[0] === key)?.[1]
 
-function configOf(transcript: Transcript): Partial<GatewayConfig> {
+function settingsOf(transcript: Transcript): Partial<GatewaySettings> {
   const isReleasePort = transcript.setup.some(([key, value]) => key === 'with' && value === 'release-port')
   return {
-    release: (settingOf(transcript, 'release') ?? 'auto') as GatewayConfig['release'],
+    release: (settingOf(transcript, 'release') ?? 'auto') as GatewaySettings['release'],
     advertisedHost: settingOf(transcript, 'advertised') ?? null,
     aliasPort: 5000,
     releasePort: isReleasePort ? 6004 : null,

@@ -7,7 +7,7 @@ import {
   buildGateway,
   GATEWAY_DEFAULTS,
   type Gateway,
-  type GatewayConfig,
+  type GatewaySettings,
   type GatewayPorts,
 } from '../../src/index.ts'
 import { MemoryStore } from './memory-store.ts'
@@ -19,19 +19,19 @@ export interface TcpStage extends AsyncDisposable {
 }
 
 /** A gateway on free ports of 127.0.0.1, in real time. */
-export async function makeTcpStage(config: Partial<GatewayConfig> = {}): Promise<TcpStage> {
+export async function makeTcpStage(settings: Partial<GatewaySettings> = {}): Promise<TcpStage> {
   const store = new MemoryStore()
   const gateway = buildGateway({
     store,
     clock: new NodeClock(),
     log: silentLog,
-    config: {
+    settings: {
       ...GATEWAY_DEFAULTS,
       masterPort: 0,
       chunkPorts: [0, 0, 0],
       aliasPort: 0,
       drainDeadlineMs: 1000,
-      ...config,
+      ...settings,
     },
   })
   const ports = await gateway.start()

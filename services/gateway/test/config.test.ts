@@ -2,11 +2,11 @@
 import { describe, expect, it } from 'vitest'
 import { loadConfig } from '@dfs/service-kit'
 import { GATEWAY_DEFAULTS } from '../src/index.ts'
-import { checkRelations, gatewayConfigOf, GatewayServiceConfig } from '../src/service-config.ts'
+import { checkRelations, gatewaySettingsOf, GatewayConfig } from '../src/config.ts'
 
 const load = (env: Readonly<Record<string, string>>) =>
-  gatewayConfigOf(
-    loadConfig(GatewayServiceConfig, { DFS_MASTER_URL: 'http://127.0.0.1:7070', ...env }, checkRelations),
+  gatewaySettingsOf(
+    loadConfig(GatewayConfig, { DFS_MASTER_URL: 'http://127.0.0.1:7070', ...env }, checkRelations),
   )
 
 describe('the configuration', () => {
