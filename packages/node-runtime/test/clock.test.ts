@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { expect, it } from 'vitest'
 import { NodeClock } from '../src/index.ts'
 
-it('says nothing on standard error where the time of a sleep has passed already', async () => {
+it('says nothing on standard error if the time of a sleep has passed already', async () => {
   const warnings: string[] = []
   const note = (warning: Error): void => void warnings.push(warning.name)
   process.on('warning', note)

@@ -1,4 +1,4 @@
-/** `/` of the master: a page for people that says what is known, also where little is, and nothing that others have written runs. */
+/** `/` of the master: a page for people that says what is known, also if little is, and nothing that others have written runs. */
 import { type ClusterView, DfsError, type Readiness } from '@dfs/protocol'
 import { createHash } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -81,7 +81,7 @@ test('a chunk server has no such page', async () => {
 describe('the sentence', () => {
   const viewOf = async (): Promise<ClusterView> => structuredClone(await node.memory.viewCluster())
 
-  test('is a warning where something is missing although it works', async () => {
+  test('is a warning if something is missing although it works', async () => {
     const cluster = await viewOf()
     const missing = 'writes get 2 of 3 copies: chunk-1 is dead'
     expect(stateSentence({ whyNot: null, missing }, cluster)).toEqual({

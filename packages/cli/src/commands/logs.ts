@@ -15,8 +15,8 @@ export const logs: Command = {
   operandsMax: 1,
   summary: 'Show the logs of all services of a data directory, in the order of time.',
   description: [
-    `DIR is the data directory of a cluster that "npm start" runs, or ran, on this machine; ${DIRECTORY_DEFAULT} where it is left out. Each service logs to DIR/logs; containers log to their standard output instead: "docker compose logs" shows that.`,
-    'A request has an id, which every answer carries as Dfs-Request-Id, and which a client may choose. With --request its way is seen through all services, its calls between nodes where they log at debug level.',
+    `DIR is the data directory of a cluster that "npm start" runs, or ran, on this machine; ${DIRECTORY_DEFAULT} if it is left out. Each service logs to DIR/logs; containers log to their standard output instead: "docker compose logs" shows that.`,
+    'A request has an id, which every answer carries as Dfs-Request-Id, and which a client may choose. With --request its way is seen through all services, its calls between nodes if they log at debug level.',
     'Times are UTC. What a service has written without its logger, such as the last words of a process that died, follows the line before it. With --json every line is an object.',
   ],
   options: {

@@ -17,7 +17,7 @@ export class LogDirectory {
   readonly #logs = new Map<string, ServiceLog>()
   #nameLength = 0
 
-  /** `path` is the data directory. Throws the system's error where it has no logs. */
+  /** `path` is the data directory. Throws the system's error if it has no logs. */
   constructor(path: string, isOfInterest: (service: string) => boolean) {
     this.#path = join(path, 'logs')
     this.#isOfInterest = isOfInterest

@@ -10,7 +10,7 @@ export interface LogEntry {
   readonly service: string
   /** Since 1970; of a line that says none, that of the line before it. */
   readonly timeMs: number
-  /** Null where the line is no object of the logger. */
+  /** Null if the line is no object of the logger. */
   readonly level: Level | null
   readonly message: string
   /** All others, in the order of the line. */
@@ -87,7 +87,7 @@ export const entryObject = ({ service, timeMs, level, message, fields }: LogEntr
   msg: message,
 })
 
-/** Lines for people; more than one where an error brings its stack. `width` is that of the longest service's name. */
+/** Lines for people; more than one if an error brings its stack. `width` is that of the longest service's name. */
 export function entryLines(entry: LogEntry, width: number): string[] {
   const { service, timeMs, level, message, fields } = entry
   const head = [

@@ -8,7 +8,7 @@ import { type StateSentence } from './state-sentence.ts'
 
 export interface Home {
   readonly state: StateSentence
-  /** Null where it could not be read. */
+  /** Null if it could not be read. */
   readonly cluster: ClusterView | null
   /** Where this page is, `http://host:port`. */
   readonly origin: string

@@ -1,5 +1,5 @@
 /**
- * `/` of the master: how the cluster is, for a person who has typed its address. It needs the master alone, and where even
+ * `/` of the master: how the cluster is, for a person who has typed its address. It needs the master alone, and if even
  * that cannot read its metadata the page says so. Programs get what they always got: nothing is there.
  */
 import { type Clock } from '@dfs/core'

@@ -9,7 +9,7 @@ export interface StateSentence {
   readonly text: string
 }
 
-/** `cluster` is null where it could not be read, for the reason in `readiness`. */
+/** `cluster` is null if it could not be read, for the reason in `readiness`. */
 export function stateSentence({ whyNot, missing }: Readiness, cluster: ClusterView | null): StateSentence {
   if (whyNot !== null) return { tone: 'bad', text: `Not ready: ${whyNot}.` }
   if (missing !== null) return { tone: 'warning', text: `Ready, but ${missing}.` }
