@@ -1,5 +1,6 @@
 /** All bugs that the tests must find. */
 import { COPIES_BUGS } from './copies-bugs.ts'
+import { DROP_BUGS } from './drop-bugs.ts'
 import { MASTER_BUGS } from './master-bugs.ts'
 import { type PlantedBug } from './planted-bug.ts'
 import { READING_BUGS } from './reading-bugs.ts'
@@ -12,6 +13,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...MASTER_BUGS,
   ...COPIES_BUGS,
   ...READING_BUGS,
+  ...DROP_BUGS,
 ]
 
 /** Why the edit cannot be made in `text`, the present content of its file; null where it can. */

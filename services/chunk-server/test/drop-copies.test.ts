@@ -101,13 +101,13 @@ describe('a copy that is dropped', () => {
     const [log, note] = [copyLogName(GOING), copyStateName(GOING)]
     const changes = its.operations.filter((operation) => !/^(space|remove .*\.tmp)/.test(operation))
     expect(changes).toEqual([
+      `close ${log}`,
       `open ${note}.tmp`,
       `append ${note}.tmp`,
       `sync ${note}.tmp`,
       `close ${note}.tmp`,
       `rename ${note}.tmp`,
       `syncDirectory ${VOLUMES_DIRECTORY}`,
-      `close ${log}`,
       `remove ${log}`,
       `syncDirectory ${VOLUMES_DIRECTORY}`,
       `remove ${note}`,

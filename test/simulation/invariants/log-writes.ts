@@ -14,6 +14,8 @@ const OPEN = 'only an open copy grows'
 const FINAL = 'a log that failed once is never written or synced again'
 const NO_ROOM = 'nothing follows what had no room'
 const KEPT = 'nothing that is committed is cut off or overwritten'
+const RETIRED = 'a log goes only when its note says so'
+const GOING = 'a copy that goes is never written again'
 
 interface KnownLog {
   readonly madeIn: string
@@ -25,7 +27,12 @@ interface KnownLog {
 }
 
 const isLog = (name: string): boolean => name.startsWith('volumes/') && name.endsWith('.log')
-const volumeOf = (name: string): number => Number.parseInt(name.slice('volumes/'.length, -'.log'.length), 16)
+const isNewNote = (name: string): boolean => name.startsWith('volumes/') && name.endsWith('.json.tmp')
+const volumeOf = (name: string): number => Number.parseInt(name.slice('volumes/'.length), 16)
+
+const textOf = (bytes: Uint8Array | null): string => Buffer.from(bytes ?? []).toString()
+const isRetired = (note: string): boolean => note.includes('"state":"retired"')
+const replicaOf = (note: string): string | undefined => /"replica":(\d+),"state"/.exec(note)?.[1]
 
 export class LogWriteRules implements DiskWitness {
   readonly #disk: SimDisk
@@ -41,7 +48,9 @@ export class LogWriteRules implements DiskWitness {
 
   begins(operation: DiskOperation, life: LifeName): void {
     const { kind, name } = operation
+    if (kind === 'rename' && isNewNote(name)) this.#checkNote(name)
     if (!isLog(name)) return
+    if (kind === 'remove') this.#checkRemoval(name)
     if (kind === 'append' || kind === 'sync') this.#checkWrite(operation, life)
     if (kind === 'truncate' || kind === 'write' || kind === 'remove' || kind === 'rename') {
       this.#checkKept(operation)
@@ -63,8 +72,24 @@ export class LogWriteRules implements DiskWitness {
     else log.failedIn = log.writtenIn
   }
 
+  /** A power cut after the removal must find the note: it is durable before. */
+  #checkRemoval(name: string): void {
+    const note = this.#disk.durable(stateName(volumeOf(name)))
+    if (!isRetired(textOf(note))) this.#broken(RETIRED, `remove of ${name} beside ${textOf(note)}`)
+    this.#logs.delete(name)
+  }
+
+  /** What is about to take the place of a note: one that goes may only be followed by that of a newer copy. */
+  #checkNote(temporary: string): void {
+    const volume = volumeOf(temporary)
+    const [before, after] = [this.#stateText(volume), textOf(this.#disk.peek(temporary))]
+    if (!isRetired(before) || isRetired(after)) return
+    if (replicaOf(before) === replicaOf(after)) this.#broken(GOING, `a note after ${before}: ${after}`)
+  }
+
   #checkWrite(operation: DiskOperation, life: LifeName): void {
     const { kind, name } = operation
+    if (isRetired(this.#stateText(volumeOf(name)))) this.#broken(GOING, `${kind} of ${name}`)
     const log = this.#logs.get(name)
     if (log?.failedIn === nameOf(life) || this.#isFailed(volumeOf(name))) {
       this.#broken(FINAL, `${kind} of ${name}`)
@@ -108,7 +133,7 @@ export class LogWriteRules implements DiskWitness {
   }
 
   #stateText(volume: number): string {
-    return Buffer.from(this.#disk.peek(stateName(volume)) ?? []).toString()
+    return textOf(this.#disk.peek(stateName(volume)))
   }
 
   #broken(promise: string, evidence: string): void {

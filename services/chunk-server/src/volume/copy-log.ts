@@ -34,7 +34,7 @@ export class CopyLog {
     return readWhatCanBeRead(this.readInto)
   }
 
-  /** VOLUME_NOT_FOUND once the copy is retired. */
+  /** VOLUME_NOT_FOUND once the copy is fenced. */
   async withFile<T>(work: (file: DiskFile) => Promise<T>): Promise<T> {
     this.#note.requirePresent()
     if (this.#appendingTo === null) return await this.#files.use(this.#name, work)
@@ -90,7 +90,7 @@ export class CopyLog {
     this.#appendingTo = null
   }
 
-  /** No handle is open when it resolves; what is under way ends first. For a copy that is retired: nothing new begins. */
+  /** No handle is open when it resolves; what is under way ends first. For a copy that is fenced: nothing new begins. */
   async end(): Promise<void> {
     await Promise.allSettled(this.#underWay)
     this.share()

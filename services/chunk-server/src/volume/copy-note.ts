@@ -2,7 +2,7 @@
  * What is written down beside a copy of a volume, and what this server knows of it meanwhile: a change holds at once, and is
  * on the disk when it resolves.
  */
-import { type Disk, readWhole, type Sum, writeEssential } from '@dfs/core'
+import { assert, type Disk, readWhole, type Sum, writeEssential } from '@dfs/core'
 import { DfsError, formatId } from '@dfs/protocol'
 import { type CopyState, copyStateName, encodeCopyState, parseCopyState, type RetiredCopy } from '@dfs/volume'
 
@@ -32,7 +32,7 @@ export class CopyNote {
   #state: CopyState
   /** The last write of the state, done or failed: each waits for the one before, since they share a temporary file. */
   #saved: Promise<void> = Promise.resolve()
-  #isRetired = false
+  #isFenced = false
 
   constructor(deps: CopyNoteDeps, state: CopyState) {
     this.#deps = deps
@@ -48,26 +48,28 @@ export class CopyNote {
     return this.#saved
   }
 
-  /** Throws VOLUME_NOT_FOUND once the copy is retired: whatever is under way with it ends there. */
+  /** The copy goes: from now on no other state is written here; a change that came before is. */
+  fence(): void {
+    this.#isFenced = true
+  }
+
+  /** Throws VOLUME_NOT_FOUND once the copy is fenced: whatever is under way with it ends there. */
   requirePresent(): void {
-    if (!this.#isRetired) return
+    if (!this.#isFenced) return
     const { volume } = this.#state.order
     throw new DfsError('VOLUME_NOT_FOUND', `volume ${formatId(volume)} has no copy here any more`)
   }
 
-  /** Durable when it resolves. If it rejects, the change holds until the process ends. VOLUME_NOT_FOUND once it is retired. */
+  /** Durable when it resolves. If it rejects, the change holds until the process ends. VOLUME_NOT_FOUND once it is fenced. */
   async change(change: Partial<CopyState>): Promise<void> {
     this.requirePresent()
     this.#state = { ...this.#state, ...change }
     await this.#save(() => saveState(this.#deps, this.#state))
   }
 
-  /**
-   * The copy goes: from now on no other state is ever written here (a change that came before is written first). Durable when
-   * it resolves; if it rejects, it holds all the same, and may be tried again.
-   */
-  async retire(): Promise<void> {
-    this.#isRetired = true
+  /** Writes down that the copy goes, once it is fenced. Durable when it resolves; may be tried again if it rejects. */
+  async writeRetired(): Promise<void> {
+    assert(this.#isFenced, 'nothing is written after this')
     const { disk, crc32 } = this.#deps
     const { order, replica } = this.#state
     const { volume } = order

@@ -186,13 +186,14 @@ export class VolumeCopy {
   }
 
   /**
-   * The copy goes. From now on nothing is read or written here any more (VOLUME_NOT_FOUND), neither its log nor its note; what
-   * is under way ends first. When it resolves the note says so, durably, and the log is not open. If it rejects, the fence
+   * The copy goes. From now on nothing is read or written here any more (VOLUME_NOT_FOUND), neither its log nor its note. What
+   * is under way ends first; then the log is closed, and the note says so, durably when it resolves. If it rejects, the fence
    * holds all the same, and it may be tried again.
    */
   async retire(): Promise<void> {
-    await this.#note.retire()
+    this.#note.fence()
     await this.#log.end()
+    await this.#note.writeRetired()
   }
 
   /** Reads what is not verified yet; see {@link CopyVerification.verify}. */

@@ -1,0 +1,60 @@
+/** Bugs in how a chunk server carries out orders, and removes copies that nothing needs any more. */
+import { type PlantedBug } from './planted-bug.ts'
+
+const SERVER = 'services/chunk-server'
+const DROPS_TEST = `${SERVER}/test/drop-copies.test.ts`
+
+export const DROP_BUGS: readonly PlantedBug[] = [
+  {
+    name: 'remove the log before the note says so',
+    promise: 'a copy that is dropped goes as a whole, whenever the server ends',
+    file: `${SERVER}/src/volume/copy-note.ts`,
+    oldText: '    await this.#save(() => writeEssential(disk, copyStateName(volume), ',
+    newText: '    await (async () => [writeEssential, disk, copyStateName(volume), ',
+    test: DROPS_TEST,
+  },
+  {
+    name: 'let the note go before the log can not come back',
+    promise: 'a copy that is dropped goes as a whole, whenever the server ends',
+    file: `${SERVER}/src/volume/copy-removal.ts`,
+    oldText: '  await disk.syncDirectory(VOLUMES_DIRECTORY)\n',
+    newText: '',
+    test: DROPS_TEST,
+  },
+  {
+    name: 'call a copy failed that is not there to be dropped',
+    promise: 'an order to drop is carried out if nothing is there',
+    file: `${SERVER}/src/workers/drop-copies.ts`,
+    oldText: '  orders.noteDropped(received.order)\n',
+    newText:
+      "  if (became === 'dropped') orders.noteDropped(received.order)\n  else store.find(received.order)\n",
+    test: DROPS_TEST,
+  },
+  {
+    name: 'drop whatever copy of the volume is there',
+    promise: 'an order that comes late touches no newer copy',
+    file: `${SERVER}/src/volume/volume-store.ts`,
+    oldText: "      if (copy?.state.replica !== replica) return 'absent'\n",
+    newText: "      if (copy === undefined) return 'absent'\n",
+    test: DROPS_TEST,
+  },
+  {
+    name: 'write to a copy that goes',
+    promise: 'a retired copy never writes again, neither its log nor its note',
+    file: `${SERVER}/src/volume/copy-note.ts`,
+    oldText: '    if (!this.#isFenced) return\n',
+    newText: '    if (!this.#isFenced || this.#state !== null) return\n',
+    test: `${SERVER}/test/drop-meanwhile.test.ts`,
+  },
+  {
+    name: 'carry orders out in the heartbeat',
+    promise: 'no order delays a heartbeat',
+    file: `${SERVER}/src/master/master-session.ts`,
+    oldText: '      this.#accept(reply)\n    } catch',
+    newText:
+      '      this.#accept(reply)\n' +
+      '      while (orders.count > 0) await this.#deps.runtime.clock.sleep(10)\n' +
+      '    } catch',
+    test: `${SERVER}/test/orders-and-heartbeats.test.ts`,
+  },
+]
