@@ -1,10 +1,7 @@
 /** Numbers, times and names as people read them. */
 import { type ListedEntry } from '@dfs/protocol'
 
-export { formatBytes } from '@dfs/core'
-
-export const formatCount = (count: number, noun: string, plural = `${noun}s`): string =>
-  `${count} ${count === 1 ? noun : plural}`
+export { formatBytes, formatCount } from '@dfs/core'
 
 /** Milliseconds since 1970, to the second, in UTC. */
 export const formatTime = (wallMs: number): string => `${new Date(wallMs).toISOString().slice(0, 19)}Z`

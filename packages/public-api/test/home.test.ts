@@ -56,7 +56,7 @@ test.each([BROWSER, 'text/html', 'application/json;q=0.5, text/html;q=0.9'])(
 
 test('the page says how the cluster is, and where to send a file', async () => {
   const { body } = await node.app.inject({ url: '/', headers: { accept: BROWSER, host: 'dfs.test:7070' } })
-  expect(body).toContain('● Ready: all 1 chunk servers answer, and new files get 3 copies.')
+  expect(body).toContain('● Ready: 1 chunk server answers, and new files get 3 copies.')
   expect(body).toContain('<th scope="row">chunk-1</th><td>a</td>')
   expect(body).toContain('10 B free of 20 B')
   expect(body).toContain('curl -T FILE http://dfs.test:7070/v1/files/FILE')
@@ -91,7 +91,7 @@ describe('the sentence', () => {
     cluster.servers.push({ ...cluster.servers[0]!, id: 2, liveness: 'dead' })
     expect(stateSentence(READY, cluster)).toEqual({
       tone: 'warning',
-      text: 'Ready: 1 of 2 chunk servers answer, and new files get 3 copies.',
+      text: 'Ready: 1 of 2 chunk servers answers, and new files get 3 copies.',
     })
     expect(stateSentence(READY, null).tone).toBe('warning')
   })

@@ -2,7 +2,7 @@
  * The page at `/` as text: one file without scripts, pictures or anything from elsewhere, readable in light and in dark, and by
  * a screen reader. What others have chosen (names of servers, reasons) is escaped here and nowhere else. Pure.
  */
-import { formatBytes, printable } from '@dfs/core'
+import { formatBytes, formatCount, printable } from '@dfs/core'
 import { type ClusterView, type ServerInfo } from '@dfs/protocol'
 import { type StateSentence } from './state-sentence.ts'
 
@@ -71,14 +71,14 @@ DFS_URL=${escaped(origin)} npx dfs status</pre>
 
 function clusterHtml({ servers, settings, totals }: ClusterView): string {
   const { files, directories, links, fileBytes, volumesOpen, volumesSealed } = totals
-  const freeBytes = servers.reduce((sum, server) => sum + server.freeBytes, 0)
-  return `<p>${files} files in ${directories} directories, ${links} links; ${formatBytes(fileBytes)} in files, ${formatBytes(freeBytes)} free on all servers.
-${settings.replicas} copies of each file, ${settings.minReplicas} needed to accept a write; ${volumesOpen} volumes open, ${volumesSealed} sealed.</p>
+  const byName = servers.toSorted((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))
+  return `<p>${formatCount(files, 'file')} with ${formatBytes(fileBytes)} in ${formatCount(directories, 'directory', 'directories')}, ${formatCount(links, 'link')}.
+${settings.replicas} copies of each file, ${settings.minReplicas} needed to accept a write; ${formatCount(volumesOpen, 'volume')} open, ${volumesSealed} sealed.</p>
 <h2>Chunk servers</h2>
 <table>
 <thead><tr><th scope="col">Name</th><th scope="col">Zone</th><th scope="col">State</th><th scope="col">Room</th><th scope="col">Damage</th></tr></thead>
 <tbody>
-${servers.map(serverHtml).join('\n')}
+${byName.map(serverHtml).join('\n')}
 </tbody>
 </table>`
 }

@@ -2,6 +2,7 @@
  * The one sentence that says how the cluster is. It says what is known: whether the master can do its work, and what new files
  * get. How well each file is kept is another question, and this the place where its answer will stand.
  */
+import { formatCount } from '@dfs/core'
 import { type ClusterView, type Readiness } from '@dfs/protocol'
 
 export interface StateSentence {
@@ -16,11 +17,10 @@ export function stateSentence({ whyNot, missing }: Readiness, cluster: ClusterVi
   if (cluster === null)
     return { tone: 'warning', text: 'Ready, but the state of the cluster cannot be read.' }
   const { servers, settings } = cluster
-  const silent = servers.filter(({ liveness }) => liveness !== 'alive').length
-  const answering =
-    silent === 0
-      ? `all ${servers.length} chunk servers answer`
-      : `${servers.length - silent} of ${servers.length} chunk servers answer`
-  const text = `Ready: ${answering}, and new files get ${settings.replicas} copies.`
-  return { tone: silent === 0 ? 'good' : 'warning', text }
+  const heard = servers.filter(({ liveness }) => liveness === 'alive').length
+  const known = formatCount(servers.length, 'chunk server')
+  const isWhole = heard === servers.length
+  const answering = `${isWhole ? known : `${heard} of ${known}`} ${heard === 1 ? 'answers' : 'answer'}`
+  const text = `Ready: ${answering}, and new files get ${formatCount(settings.replicas, 'copy', 'copies')}.`
+  return { tone: isWhole ? 'good' : 'warning', text }
 }

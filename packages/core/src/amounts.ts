@@ -1,4 +1,4 @@
-/** Sizes as people read them, the same in the tool and on pages. */
+/** Sizes and numbers of things as people read them, the same in the tool and on pages. */
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const
 
 /** For example `1.5 MiB`. */
@@ -11,3 +11,6 @@ export function formatBytes(count: number): string {
   }
   return `${unit === 0 ? String(value) : value.toFixed(1)} ${UNITS[unit]!}`
 }
+
+export const formatCount = (count: number, noun: string, plural = `${noun}s`): string =>
+  `${count} ${count === 1 ? noun : plural}`
