@@ -5,6 +5,7 @@ import { filesOf } from './repository.ts'
 interface Manifest {
   readonly name: string
   readonly private?: boolean
+  readonly version?: string
   readonly type?: string
   readonly exports?: Readonly<Record<string, string>>
   readonly dependencies?: Readonly<Record<string, string>>
@@ -36,6 +37,10 @@ describe('the manifests', () => {
       expect(manifest, path).toMatchObject({ private: true, type: 'module' })
       expect(manifest.name, path).toBe(`@dfs/${path.split('/')[1]}`)
     }
+  })
+
+  it('have one version, which services tell of themselves', () => {
+    expect(new Set(manifests.map(({ manifest }) => manifest.version)).size).toBe(1)
   })
 
   it('give every package one door', () => {

@@ -1,12 +1,21 @@
 /** What `/metrics` says, and that it says it of few things: whatever clients send, the lines stay as many as there are routes. */
-import { Distribution, InvariantError, type Random, silentLog } from '@dfs/core'
-import { NodeClock } from '@dfs/node-runtime'
+import {
+  DiskError,
+  type DiskSpace,
+  Distribution,
+  InvariantError,
+  type Random,
+  silentLog,
+  Timings,
+} from '@dfs/core'
+import { DiskFigures, NodeClock } from '@dfs/node-runtime'
 import { once } from 'node:events'
 import { connect, type AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import {
   addHealthRoutes,
   addMetricsRoute,
+  addNodeMetrics,
   addProcessMetrics,
   buildHttpServer,
   crash,
@@ -143,4 +152,29 @@ test('a process tells which program it is, and what it uses', async () => {
   expect(readings.get('dfs_process_resident_memory_bytes')).toBeGreaterThan(1e7)
   expect(readings.get('dfs_process_start_time_seconds')).toBeCloseTo(performance.timeOrigin / 1000, 0)
   expect(readings.get('dfs_event_loop_delay_seconds_count')).toBeGreaterThan(0)
+})
+
+test('a disk that tells nothing leaves out what it does not tell, and nothing else', async () => {
+  const metrics = new Metrics()
+  const figures = new DiskFigures()
+  figures.failedSyncs = 1
+  let told: DiskSpace | null = { freeBytes: 1, totalBytes: 2 }
+  const space = async (): Promise<DiskSpace> => {
+    if (told === null) throw new DiskError('io', 'statfs')
+    return told
+  }
+  const transport = { answered: new Timings() }
+  transport.answered.note('POST /v1/commits', 'ok', 0.1)
+  addNodeMetrics(metrics, { disk: { figures, space }, transport })
+  const names = ['dfs_disk_free_bytes', 'dfs_disk_size_bytes', 'dfs_disk_sync_failures_total']
+  const valuesOf = async () => {
+    const readings = await readingsOf(metrics)
+    return names.map((name) => readings.get(name))
+  }
+  expect(await valuesOf()).toEqual([1, 2, 1])
+  told = null
+  expect(await valuesOf()).toEqual([undefined, undefined, 1])
+  expect(
+    (await readingsOf(metrics)).get('dfs_call_duration_seconds_count{route="POST /v1/commits",outcome="ok"}'),
+  ).toBe(1)
 })

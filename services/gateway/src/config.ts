@@ -13,7 +13,7 @@ export const GatewayConfig = Type.Object({
     default: GATEWAY_DEFAULTS.listenHost,
     description: 'Address of all listeners.',
   }),
-  port: Port({ default: 7080, description: 'Port of `/healthz` and `/readyz`.' }),
+  port: Port({ default: 7080, description: 'Port of `/healthz`, `/readyz` and `/metrics`.' }),
   lineMasterPort: Port({
     default: GATEWAY_DEFAULTS.masterPort,
     description: "Port of the line protocol's master messages.",

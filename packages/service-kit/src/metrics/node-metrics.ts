@@ -1,13 +1,25 @@
 /** What master and chunk servers have in common: a disk, calls that they answer for other nodes, work in the background. */
-import { type WorkerStatus } from '@dfs/core'
+import { DiskError, type DiskSpace, type WorkerStatus } from '@dfs/core'
 import { type NodeRuntime } from '@dfs/node-runtime'
 import { type Metrics, type Sample, timingSamples } from './metrics.ts'
 
-export function addNodeMetrics(metrics: Metrics, { disk, transport }: NodeRuntime): void {
+/** The parts of a node that count what they do. */
+export interface CountingParts {
+  readonly disk: Pick<NodeRuntime['disk'], 'space' | 'figures'>
+  readonly transport: Pick<NodeRuntime['transport'], 'answered'>
+}
+
+export function addNodeMetrics(metrics: Metrics, { disk, transport }: CountingParts): void {
+  // A disk that does not even tell its size must not take all other numbers along.
+  const space = (): Promise<DiskSpace | null> =>
+    disk.space().catch((error: unknown) => {
+      if (error instanceof DiskError) return null
+      throw error
+    })
   metrics.gauge('dfs_disk_free_bytes', 'Room on the disk of the data directory.', async () => {
-    return (await disk.space()).freeBytes
+    return (await space())?.freeBytes ?? null
   })
-  metrics.gauge('dfs_disk_size_bytes', 'Size of that disk.', async () => (await disk.space()).totalBytes)
+  metrics.gauge('dfs_disk_size_bytes', 'Size of that disk.', async () => (await space())?.totalBytes ?? null)
   metrics.histogram(
     'dfs_disk_sync_duration_seconds',
     'Syncs of files, failed ones included.',
