@@ -53,7 +53,7 @@ export class LookupChannel {
     })
   }
 
-  /** UNAVAILABLE where the master does not answer in time. */
+  /** UNAVAILABLE if the master does not answer in time. */
   lookup(request: Lookup, context: RequestContext): Promise<LookupResult> {
     const found = this.#batcher.add({ request, context })
     return this.#deps.deadlines.within(context.deadlineMs, found, noAnswer)

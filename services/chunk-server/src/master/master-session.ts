@@ -102,7 +102,7 @@ export class MasterSession {
     this.#pause.end()
   }
 
-  /** Why the master is not obeyed, or does not let this server in; null where it is. */
+  /** Why the master is not obeyed, or does not let this server in; null if it is obeyed. */
   get refusal(): string | null {
     return this.#refusal
   }
@@ -139,7 +139,7 @@ export class MasterSession {
     return reply
   }
 
-  /** The master says how far it is; durable when it resolves. Throws TransportError where it does not count. */
+  /** The master says how far it is; durable when it resolves. Throws TransportError if it does not count. */
   async hear(epoch: Epoch): Promise<void> {
     await this.#answers.require(epoch)
     await this.#deps.witness.writeDown()
@@ -262,7 +262,7 @@ export class MasterSession {
   }
 
   /**
-   * Where the master says so; and where it answers from a start with which this server has not registered as far as it
+   * If the master says so; and if it answers from a start with which this server has not registered as far as it
    * knows: the master may have taken a registration whose answer was lost, and then it never says so.
    */
   #mustRegister(error: unknown): boolean {

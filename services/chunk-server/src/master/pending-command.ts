@@ -55,7 +55,7 @@ export class PendingCommand {
     return !this.#isAnswered && !this.isSettling && nowMs < this.settleAtMs
   }
 
-  /** Has `act` called at `atMs` where it is not answered by then. The latest call counts. */
+  /** Has `act` called at `atMs` if it is not answered by then. The latest call counts. */
   onDue(atMs: number, act: () => void): void {
     if (this.#due !== null) this.#deadlines.forget(this.#due)
     this.#due = this.#deadlines.add(atMs, act)
@@ -107,7 +107,7 @@ const WANT_OF_ROOM: ReadonlySet<string> = new Set(['TOO_BUSY', 'INSUFFICIENT_SPA
 
 /**
  * What the master says of a sender that a newer start has replaced is true of now alone: that start's registration has
- * removed the results of earlier attempts. And where it has no room for a result, an earlier attempt that is still under
+ * removed the results of earlier attempts. And if it has no room for a result, an earlier attempt that is still under
  * way may find some.
  */
 function definite(result: CommandResult, mayHaveLeft: boolean): CommandResult {

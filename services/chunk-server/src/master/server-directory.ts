@@ -74,7 +74,7 @@ export class ServerDirectory {
     return this.#servers.get(server)
   }
 
-  /** `host:port` for calls between nodes. UNKNOWN_SERVER where the master never named it. */
+  /** `host:port` for calls between nodes. UNKNOWN_SERVER if the master never named it. */
   addressOf(server: number): string {
     const info = this.#servers.get(server)
     if (info === undefined) throw new DfsError('UNKNOWN_SERVER', `server ${server} is not known here`)

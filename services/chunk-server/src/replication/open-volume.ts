@@ -46,7 +46,7 @@ export interface OpenVolumeDeps {
   readonly crc32: Crc32
   readonly tuning: Tuning
   readonly addressOf: (server: number) => string
-  /** What this server has seen of the master, for the next record; null where not every server reads it there. */
+  /** What this server has seen of the master, for the next record; null if not every server reads it there. */
   readonly witness: () => Witness | null
   readonly figures?: BatchFigures | undefined
   /** A peer that has synced a batch. That it makes an empty copy says nothing yet: its disk may take no records. */
@@ -115,7 +115,7 @@ export class OpenVolume {
 
   /**
    * Appends one record; resolves when every replica of the set has synced it. The content must not change until then.
-   * Rejects with {@link VolumeEndedError}, or with QueueFullError where too many records wait already.
+   * Rejects with {@link VolumeEndedError}, or with QueueFullError if too many records wait already.
    */
   async append(origin: RecordOrigin, content: SummedContent): Promise<ChunkPlacement> {
     if (this.#ended !== null) throw this.#ended

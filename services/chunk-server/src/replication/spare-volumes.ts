@@ -27,7 +27,7 @@ export interface SpareVolumesDeps {
   readonly random: Random
   readonly log: Log
   readonly tuning: Tuning
-  /** Asks the master for one open volume and makes all of its copies; throws the reason where that fails. */
+  /** Asks the master for one open volume and makes all of its copies; throws the reason if that fails. */
   readonly allocate: (kind: VolumeKind) => Promise<OpenVolume>
   /** Aborts when this server stops. */
   readonly closed: AbortSignal
@@ -59,7 +59,7 @@ export class SpareVolumes {
     return this.#lastError === null ? null : whyNoVolume(this.#lastError)
   }
 
-  /** A volume for the caller alone, or undefined where none is ready; the next one is being made in any case. */
+  /** A volume for the caller alone, or undefined if none is ready; the next one is being made in any case. */
   take(): OpenVolume | undefined {
     const volume = this.#ready.shift()
     this.fill()
@@ -84,7 +84,7 @@ export class SpareVolumes {
   }
 
   /**
-   * Resolves when a volume may be ready. COPY_ERROR, INSUFFICIENT_SPACE or UNAVAILABLE where none is in time, at
+   * Resolves when a volume may be ready. COPY_ERROR, INSUFFICIENT_SPACE or UNAVAILABLE if none is in time, at
    * `deadlineMs` (monotonic) at the latest, and UNAVAILABLE as soon as `left` aborts.
    */
   async wait(deadlineMs: number, left?: AbortSignal): Promise<void> {

@@ -1,6 +1,6 @@
 /**
  * Getting an open volume: the master chooses the set and writes it down, this server makes its own copy and passes the
- * order on to the others. Where one of them fails, the volume is sealed empty and the next attempt avoids that server.
+ * order on to the others. If one of them fails, the volume is sealed empty and the next attempt avoids that server.
  *
  * Requests are numbered, one after the other for each kind. One whose answer does not come is repeated under its number,
  * however long that takes, and gets the volume that was made for it then.

@@ -17,7 +17,7 @@ export interface VolumePoolDeps {
   readonly log: Log
   readonly tuning: Tuning
   readonly volumeSizeBytes: () => number
-  /** Asks the master for one open volume and makes all of its copies; throws the reason where that fails. */
+  /** Asks the master for one open volume and makes all of its copies; throws the reason if that fails. */
   readonly allocate: (kind: VolumeKind) => Promise<OpenVolume>
   /** Has the master seal a volume; tries until it is done. */
   readonly seal: (order: VolumeOrder, reason: string) => Promise<void>
@@ -83,8 +83,8 @@ export class VolumePool {
   }
 
   /**
-   * Appends content to the user's volume, or to the next one where that ends. COPY_ERROR or INSUFFICIENT_SPACE where no
-   * volume can be had, or one after the other ends until `deadlineMs` (monotonic); UNAVAILABLE where the master cannot be
+   * Appends content to the user's volume, or to the next one if that ends. COPY_ERROR or INSUFFICIENT_SPACE if no
+   * volume can be had, or one after the other ends until `deadlineMs` (monotonic); UNAVAILABLE if the master cannot be
    * asked, or its client leaves while a volume is waited for.
    */
   async append(
@@ -128,7 +128,7 @@ export class VolumePool {
 
   /**
    * Retires volumes with fewer than `copies` replicas: so many servers can be had now (R19). Once a minute on average, since
-   * every renewal leaves a short volume behind; as often as it is asked where `isStarting`, which lasts half a minute.
+   * every renewal leaves a short volume behind; as often as it is asked if `isStarting`, which lasts half a minute.
    */
   renew(copies: number, isStarting = false): void {
     const nowMs = this.#deps.clock.monotonicMs()
@@ -147,7 +147,7 @@ export class VolumePool {
     if (hasRenewed && !isStarting) this.#renewedMs = [...this.#renewedMs, nowMs]
   }
 
-  /** Copies that the next write of any kind gets, with the volumes that are there now; 0 where one kind has none. */
+  /** Copies that the next write of any kind gets, with the volumes that are there now; 0 if one kind has none. */
   get copiesNow(): number {
     const copiesOf = (lane: Lane): number =>
       Math.min(...keptBy(lane).map(({ order }) => order.replicas.length))

@@ -8,7 +8,7 @@ import { DfsError } from '@dfs/protocol'
 interface Entry {
   readonly file: Promise<DiskFile>
   users: number
-  /** Called when the last user has left, where somebody waits for that. */
+  /** Called when the last user has left, if somebody waits for that. */
   onIdle: () => void
 }
 

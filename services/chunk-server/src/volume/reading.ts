@@ -11,7 +11,7 @@ const VALUES_PER_TURN = 16
 
 export interface Advance<T> {
   readonly bytes: number
-  /** What it has come to; null where it is not at its end. */
+  /** What it has come to; null if it is not at its end. */
   readonly result: { readonly value: T } | null
 }
 

@@ -1,4 +1,4 @@
-/** What a start says of finding its copies: nothing where that is quick, a line a second where it is not, and a sum. */
+/** What a start says of finding its copies: nothing if that is quick, a line a second if it is not, and a sum. */
 import { type Clock, type Log } from '@dfs/core'
 
 const SAY_EVERY_MS = 1000

@@ -131,7 +131,7 @@ export class VolumeCopy {
 
   /**
    * How far it may be read: of a sealed copy all, of another one up to the last valid record that a start has found, since
-   * where a part is damaged the rest is as good as ever.
+   * if a part is damaged the rest is as good as ever.
    */
   get readableLength(): number {
     const { state, sealedLengthBytes } = this.state

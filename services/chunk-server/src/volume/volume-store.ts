@@ -90,10 +90,10 @@ export class VolumeStore {
   }
 
   /**
-   * Seals the copy of a volume that the master has sealed. Where the disk does not take a note of it, the copy is sealed
+   * Seals the copy of a volume that the master has sealed. If the disk does not take a note of it, the copy is sealed
    * until the next start, which asks the master again: the seal itself stands in the master's database. A length other than
    * that of an earlier seal changes nothing: to a master that means another length the copy never counts as in-sync (R8). But
-   * where a new history of the metadata has begun since, it may lack the last records of the volume, or have more of them
+   * if a new history of the metadata has begun since, it may lack the last records of the volume, or have more of them
    * than the one in which it was sealed: `mayMove`.
    */
   seal(volume: number, sealedLengthBytes: number, mayMove = false): Promise<void> {
