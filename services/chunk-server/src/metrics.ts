@@ -10,11 +10,14 @@ import { type VolumeStore } from './volume/volume-store.ts'
 /** Where the numbers are kept. */
 export interface Figures {
   readonly batches: BatchFigures
-  readonly store: Pick<
-    VolumeStore,
-    'all' | 'counters' | 'unreadableCount' | 'unverified' | 'oldestDiskCallMs'
-  >
+  readonly store: StoredCopies
   readonly space: Pick<SpaceWatch, 'isFull'>
+}
+
+/** What is read of the store of copies. */
+export interface StoredCopies extends Pick<VolumeStore, 'counters' | 'unreadableCount' | 'oldestDiskCallMs'> {
+  all(): readonly { readonly state: { readonly state: string }; readonly syncedLength: number }[]
+  unverified(): readonly unknown[]
 }
 
 export function addChunkServerMetrics(metrics: Metrics, { batches, store, space }: Figures): void {

@@ -1,0 +1,74 @@
+/** What the master tells: totals and servers as they are when it is asked, transactions by what shared them and how they ended. */
+import { ManualClock } from '@dfs/core/testing'
+import { type ServerInfo } from '@dfs/protocol'
+import { Metrics } from '@dfs/service-kit'
+import { expect, test } from 'vitest'
+import { GroupFigures } from '../src/metadata/group-figures.ts'
+import { addMasterMetrics } from '../src/metrics.ts'
+
+const TOTALS = { files: 3, directories: 2, links: 1, fileBytes: 400, volumesOpen: 5, volumesSealed: 6 }
+
+const server = (liveness: ServerInfo['liveness'], isFull = false): ServerInfo => ({
+  id: 1,
+  name: 'chunk-1',
+  liveness,
+  incarnation: 1,
+  internalAddress: '10.0.0.1:7171',
+  publicPort: 7071,
+  advertisedUrl: null,
+  zone: 'a',
+  freeBytes: 1,
+  totalBytes: 2,
+  isFull,
+  silentForMs: 0,
+  damagedRanges: 0,
+  repairedRecords: 0,
+})
+
+test('a transaction is noted with its size, its time and its end', async () => {
+  const clock = new ManualClock()
+  const groups = new GroupFigures(clock)
+  const metrics = new Metrics()
+  let servers = [server('alive'), server('alive', true)]
+  addMasterMetrics(metrics, {
+    groups,
+    space: { isFull: false },
+    totals: async () => TOTALS,
+    servers: () => servers,
+  })
+  const kept = await groups.note('commit', 3, async () => {
+    await clock.advance(250)
+    return 'kept'
+  })
+  expect(kept).toBe('kept')
+  await groups.note('lookup', 7, async () => 'found')
+  await expect(groups.note('commit', 2, () => Promise.reject(new Error('the sync failed')))).rejects.toThrow(
+    'the sync failed',
+  )
+  servers = [...servers, server('dead')]
+  const { text } = await metrics.text()
+  const lines = text.split('\n').filter((line) => !/^#|_bucket|^$/.test(line))
+  expect(lines).toEqual([
+    'dfs_entries{kind="file"} 3',
+    'dfs_entries{kind="directory"} 2',
+    'dfs_entries{kind="link"} 1',
+    'dfs_file_bytes 400',
+    'dfs_volumes{state="open"} 5',
+    'dfs_volumes{state="sealed"} 6',
+    'dfs_servers{liveness="alive"} 2',
+    'dfs_servers{liveness="suspect"} 0',
+    'dfs_servers{liveness="dead"} 1',
+    'dfs_servers_full 1',
+    'dfs_transaction_commands_sum 5',
+    'dfs_transaction_commands_count 2',
+    'dfs_transaction_lookups_sum 7',
+    'dfs_transaction_lookups_count 1',
+    'dfs_transaction_duration_seconds_sum{kind="commit",outcome="ok"} 0.25',
+    'dfs_transaction_duration_seconds_count{kind="commit",outcome="ok"} 1',
+    'dfs_transaction_duration_seconds_sum{kind="commit",outcome="failed"} 0',
+    'dfs_transaction_duration_seconds_count{kind="commit",outcome="failed"} 1',
+    'dfs_transaction_duration_seconds_sum{kind="lookup",outcome="ok"} 0',
+    'dfs_transaction_duration_seconds_count{kind="lookup",outcome="ok"} 1',
+    'dfs_disk_full 0',
+  ])
+})
