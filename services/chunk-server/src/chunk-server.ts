@@ -86,7 +86,7 @@ export async function startChunkServer(
     log,
     orders,
     store,
-    identity,
+    isWriting: (volume) => pool.isWriting(volume),
     space,
     fullCheck,
     otherCopies: (copy) => otherCopies(copy, sources),

@@ -17,15 +17,11 @@ const [GOING, STAYING] = [makeId(1, 70), makeId(1, 71)]
 const REPLICA = 5
 const SALT = '0123456789abcdef'
 
-const orderOf = (
-  volume: number,
-  replica = REPLICA,
-  primary = { server: 1, incarnation: 1 },
-): VolumeOrder => ({
+const orderOf = (volume: number, replica = REPLICA): VolumeOrder => ({
   volume,
   kind: 'small',
   salt: SALT,
-  primary,
+  primary: { server: 1, incarnation: 1 },
   replicas: [{ replica, server: 1, incarnation: 1 }],
 })
 
@@ -294,21 +290,23 @@ describe('an order to drop that cannot be meant', () => {
   it('is not carried out for a volume that this server is writing; that must end first', async () => {
     const its = await world('own')
     const { store, simulation } = its
-    const { serverId, incarnation } = BESIDE.identity
-    const primary = { server: serverId, incarnation }
-    const copy = await simulation.complete(() => store.create(orderOf(OPEN, REPLICA, primary), REPLICA))
+    const copy = await simulation.complete(() => store.create(orderOf(OPEN), REPLICA))
+    let isWriting = true
     const ended: number[] = []
     store.sealed.add((volume) => ended.push(volume))
-    const options = { epoch: 2, log: its.node.runtime.log }
+    const beside = { ...BESIDE, isWriting: (volume: number) => volume === OPEN && isWriting }
+    const options = { epoch: 2, log: its.node.runtime.log, beside }
     const first = await simulation.complete(() => obey(store, dropOf(OPEN), options))
     expect([first.dropped, ended, store.get(OPEN)]).toEqual([[], [OPEN], copy])
     expect(its.node.log.lines.filter(({ level }) => level === 'error')).toHaveLength(1)
-    await simulation.complete(() => store.seal(OPEN, 0))
+    const another = await simulation.complete(() => obey(store, dropOf(OPEN, REPLICA + 1), options))
+    expect(another.dropped, 'another copy of it is not here').toHaveLength(1)
+    isWriting = false
     const second = await simulation.complete(() => obey(store, dropOf(OPEN), options))
     expect(second.dropped).toEqual([{ volume: OPEN, replica: REPLICA }])
   })
 
-  it('is carried out for an open copy of which somebody else is the primary: its volume was sealed without it', async () => {
+  it('is carried out for an open copy that this server does not write: its volume was sealed without it', async () => {
     const its = await world('of another')
     await its.simulation.complete(() => its.store.create(orderOf(OPEN), REPLICA))
     const { dropped } = await its.simulation.complete(() => obey(its.store, dropOf(OPEN), { epoch: 2 }))

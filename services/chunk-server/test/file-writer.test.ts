@@ -339,6 +339,7 @@ describe('nothing is shown', () => {
 
 it.each([
   ['VOLUME_SEALED', 'refused'],
+  ['VOLUME_NOT_FOUND', 'refused'],
   ['OFFSET_CONFLICT', 'garbage'],
 ] as const)(
   'a record that the master refuses for its place (%s) is stored again under another number, and nobody notices',

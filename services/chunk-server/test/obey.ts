@@ -7,9 +7,9 @@ import { checkRecords } from '../src/workers/check-records.ts'
 import { dropCopies, type DropCopiesDeps } from '../src/workers/drop-copies.ts'
 import { sealCopies } from '../src/workers/seal-copies.ts'
 
-/** A server that is the primary of nothing in these tests, on a disk whose room is another matter. */
-export const BESIDE: Pick<DropCopiesDeps, 'identity' | 'space'> = {
-  identity: { serverId: 99, incarnation: 1 },
+/** A server that is the primary of nothing, on a disk whose room is another matter. */
+export const BESIDE: Pick<DropCopiesDeps, 'isWriting' | 'space'> = {
+  isWriting: () => false,
   space: { look: async () => ({ freeBytes: 0, totalBytes: 0 }) },
 }
 

@@ -245,6 +245,17 @@ describe('a seal', () => {
     expect(store.require(11).state).toMatchObject({ state: 'sealed', sealedLengthBytes: 0 })
   })
 
+  it('is asked for no more once the volume is gone: others have sealed it, and nothing was in it', async () => {
+    onTheWay = ({ volume }) => {
+      if (volume !== undefined)
+        throw seals.length < 3 ? LOST : new DfsError('VOLUME_NOT_FOUND', 'no such one')
+    }
+    const made = (await allocate()) as OpenVolume
+    await simulation.complete(() => sealUntilDone(deps, made.order, 'it is full'))
+    expect(seals).toHaveLength(3)
+    expect(store.require(11).state.state, 'its own order drops the copy').toBe('open')
+  })
+
   it('is left to the next start if this server stops before', async () => {
     onTheWay = ({ volume }) => {
       if (volume !== undefined) throw LOST

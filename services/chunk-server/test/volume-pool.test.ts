@@ -239,7 +239,9 @@ it('a volume that the master has sealed is replaced before the next write needs 
   await simulation.run()
   const [count, spare] = [made.length, made.findLast(({ kind }) => kind === 'small')!]
   pool.noteSealed(4711)
+  expect([pool.isWriting(spare.order.volume), pool.isWriting(4711)]).toEqual([true, false])
   pool.noteSealed(spare.order.volume)
+  expect(pool.isWriting(spare.order.volume)).toBe(false)
   pool.noteSealed(spare.order.volume)
   await simulation.run()
   expect(made).toHaveLength(count + 1)

@@ -161,6 +161,11 @@ export class VolumePool {
     return lacking.map(({ spare }) => spare.whyNone).find((reason) => reason !== null) ?? null
   }
 
+  /** Whether records are appended to this volume, or will be. */
+  isWriting(volume: number): boolean {
+    return Object.values(this.#lanes).some((lane) => keptBy(lane).some(({ order }) => order.volume === volume))
+  }
+
   /** The master has sealed this volume: it takes no more records, and its successor is made before a write needs it. */
   noteSealed(volume: number): void {
     for (const lane of Object.values(this.#lanes)) {

@@ -24,7 +24,7 @@ export interface ChunkServerWorkersOptions {
   readonly log: Log
   readonly orders: OrderInbox
   readonly store: VolumeStore
-  readonly identity: DropCopiesDeps['identity']
+  readonly isWriting: DropCopiesDeps['isWriting']
   readonly space: DropCopiesDeps['space']
   readonly fullCheck: FullCheck
   readonly otherCopies: (copy: VolumeCopy) => Promise<ReadInto[]>

@@ -4,7 +4,6 @@
  */
 import { type BackgroundWorker, type Log, type SpaceWatch } from '@dfs/core'
 import { epochOf, formatId } from '@dfs/protocol'
-import { type ServerIdentity } from '../identity/identity.ts'
 import { type OrderInbox, type ReceivedOrder } from '../master/order-inbox.ts'
 import { type VolumeStore } from '../volume/volume-store.ts'
 import { NOTHING, type Outcome, orderWorker } from './order-worker.ts'
@@ -13,7 +12,8 @@ export interface DropCopiesDeps {
   readonly log: Log
   readonly orders: OrderInbox
   readonly store: VolumeStore
-  readonly identity: Pick<ServerIdentity, 'serverId' | 'incarnation'>
+  /** Whether this server appends to the volume as its primary, or is about to. */
+  readonly isWriting: (volume: number) => boolean
   readonly space: Pick<SpaceWatch, 'look'>
 }
 
@@ -33,7 +33,7 @@ async function drop(received: ReceivedOrder<'drop'>, deps: DropCopiesDeps): Prom
   const whyNot = reasonAgainst(received, deps)
   if (whyNot !== null) {
     log.error({ volume: formatId(volume), replica, whyNot }, 'a copy was ordered to be dropped, and is kept')
-    // If this server is writing it, it must not go on: what is written there is never committed.
+    // If this server is writing there, it ends that, since nothing of it can be committed: the order comes again.
     store.sealed.call(volume)
     return NOTHING
   }
@@ -50,12 +50,9 @@ async function drop(received: ReceivedOrder<'drop'>, deps: DropCopiesDeps): Prom
 /** Why the master cannot mean what it has ordered; null if it can. */
 function reasonAgainst(
   { order: { volume, replica }, epoch }: ReceivedOrder<'drop'>,
-  { store, identity }: DropCopiesDeps,
+  { store, isWriting }: DropCopiesDeps,
 ): string | null {
   if (epochOf(volume) > epoch) return 'a later start of the master has made this volume'
-  const copy = store.get(volume)
-  if (copy === undefined || copy.state.replica !== replica || copy.state.state !== 'open') return null
-  const { server, incarnation } = copy.state.order.primary
-  const isOwn = server === identity.serverId && incarnation === identity.incarnation
-  return isOwn ? 'this server is writing to it' : null
+  const isThisCopy = store.get(volume)?.state.replica === replica
+  return isThisCopy && isWriting(volume) ? 'this server is writing to it' : null
 }
