@@ -253,6 +253,8 @@ describe('a disk that fails during a drop', () => {
     its.store = await its.simulation.complete(() => openStore(its))
     expect([its.store.unreadableCount, its.store.reports().length]).toEqual([1, 1])
     expect((await drop(its)).dropped, 'it may be what could not be read').toEqual([])
+    const creating = its.simulation.complete(() => its.store.create(orderOf(GOING, 6), 6))
+    await expect(creating, 'two of one volume').rejects.toMatchObject({ code: 'UNAVAILABLE' })
     its.node.disk.faultHook = null
     await its.simulation.complete(async () => {
       await its.node.runtime.clock.sleep(1000)

@@ -71,7 +71,7 @@ export class VolumeStore {
     return copy
   }
 
-  /** Makes this server's copy as ordered; the same order again finds the copy that it made. INSUFFICIENT_SPACE. */
+  /** Makes this server's copy as ordered; the same order again finds the copy that it made. INSUFFICIENT_SPACE, UNAVAILABLE. */
   create(order: VolumeOrder, replica: number): Promise<VolumeCopy> {
     return this.#deps.guard.create(() =>
       this.#queue.run(order.volume, () => this.#createOnce(order, replica)),
@@ -209,6 +209,9 @@ export class VolumeStore {
   async #createOnce(order: VolumeOrder, replica: number): Promise<VolumeCopy> {
     const existing = this.#copies.get(order.volume)
     if (existing !== undefined) return existing
+    if (this.#recovery.hasSetAside(order.volume)) {
+      throw new DfsError('UNAVAILABLE', `what is here of volume ${formatId(order.volume)} cannot be read`)
+    }
     // An earlier copy of this volume that could not be removed so far.
     const leaving = this.#leaving.get(order.volume)
     if (leaving !== undefined) await this.#remove(leaving)
