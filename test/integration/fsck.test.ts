@@ -128,7 +128,7 @@ const inLog = (bits: number) => (directory: string) => {
 function breakIndex(directory: string): void {
   const path = join(directory, 'master', 'metadata.db')
   const database = new DatabaseSync(path)
-  const row = database.prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'replicas_by_server'").get()
+  const row = database.prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'replicas_one'").get()
   database.close()
   // The last byte of a page is the last one of its first cell: the row's number.
   flipBit(path, Number(row!['rootpage']) * 4096 - 1)
@@ -141,7 +141,7 @@ const FAULTS: Record<FindingKind, { plant: (directory: string) => void; may?: Fi
   'write-unknown': {
     // A metadata that is as it was before the first file.
     plant: inMetadata(
-      'DELETE FROM chunks; DELETE FROM versions; DELETE FROM trash WHERE kind = 1; DELETE FROM entries WHERE kind = 1; UPDATE volumes SET committed_end = 0, sealed_length = CASE WHEN state = 1 THEN NULL ELSE 0 END; UPDATE state SET files = 0, file_bytes = 0',
+      'DELETE FROM chunks; DELETE FROM versions; DELETE FROM trash WHERE kind = 1; DELETE FROM entries WHERE kind = 1; UPDATE volumes SET committed_end = 0, live_bytes = 0, live_chunks = 0, live_files = 0, sealed_length = CASE WHEN state = 1 THEN NULL ELSE 0 END; UPDATE state SET files = 0, file_bytes = 0',
     ),
     may: ['copy-seal-differs', 'totals-differ'],
   },
@@ -175,7 +175,7 @@ const FAULTS: Record<FindingKind, { plant: (directory: string) => void; may?: Fi
       const { log } = copiesOf(directory).find(({ log }) => readFileSync(log).lastIndexOf(marker) > 0)!
       flipBit(log, readFileSync(log).lastIndexOf(marker))
     },
-    may: ['content-incomplete'],
+    may: ['content-incomplete', 'volume-books'],
   },
   'record-damaged': { plant: (directory) => flipBit(copiesOf(directory)[0]!.log, 5000) },
   'record-foreign': { plant: inMetadata('UPDATE versions SET request_number = request_number + 1') },
@@ -185,13 +185,17 @@ const FAULTS: Record<FindingKind, { plant: (directory: string) => void; may?: Fi
     plant: inMetadata('UPDATE volumes SET committed_end = 10 WHERE committed_end > 10'),
     may: ['write-unknown'],
   },
-  'chunk-without-volume': { plant: inMetadata('UPDATE chunks SET volume = 12345 WHERE start > 0'), may: [] },
+  'chunk-without-volume': {
+    plant: inMetadata('UPDATE chunks SET volume = 12345 WHERE start > 0'),
+    may: ['volume-books'],
+  },
   'chunk-without-referrer': {
     plant: inMetadata(
       'INSERT INTO chunks (content_id, start, volume, "offset", record_size, length, crc32, copies) SELECT 999, start, volume, "offset", record_size, length, crc32, copies FROM chunks LIMIT 1',
     ),
+    may: ['volume-books'],
   },
-  'content-incomplete': { plant: inMetadata('DELETE FROM chunks WHERE start > 0') },
+  'content-incomplete': { plant: inMetadata('DELETE FROM chunks WHERE start > 0'), may: ['volume-books'] },
   'version-missing': {
     plant: inMetadata("UPDATE entries SET version = 999 WHERE name = 'twice'"),
   },

@@ -48,7 +48,9 @@ export async function checkCluster(cluster: ClusterAtRest): Promise<Report> {
   const volumes = [...metadata.volumes()]
   checkBooks(metadata, volumes, findings)
   const { servers, strangers } = await findServers(cluster, findings)
+  const deleted = new Set(metadata.deletedVolumes())
   const known = {
+    deleted,
     volumeOf: new Map(volumes.flatMap(({ id, replicas }) => replicas.map(({ replica }) => [replica, id]))),
     endOf: new Map(volumes.map(({ id, committedEnd }) => [id, committedEnd])),
   }
@@ -214,6 +216,8 @@ async function stateOf(
 }
 
 interface Known {
+  /** Volumes whose copies are to be dropped, wherever they turn up. */
+  readonly deleted: ReadonlySet<number>
   /** By the id of a copy. */
   readonly volumeOf: ReadonlyMap<number, number>
   /** The committed end of each volume. */
@@ -228,6 +232,10 @@ async function checkCopiesOn(
 ): Promise<void> {
   const { states, logs } = volumesIn(await namesIn(disk))
   for (const volume of new Set([...states, ...logs])) {
+    if (known.deleted.has(volume)) {
+      findings.checked({ copiesToDrop: 1 })
+      continue
+    }
     const state = await stateOf(disk, volume, crc32)
     const where = `volume ${formatId(volume)} on ${name}`
     if (state === null) {

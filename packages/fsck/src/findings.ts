@@ -20,8 +20,8 @@ export const FINDINGS = Object.freeze({
   'identity-damaged':
     'one of the two notes of a server about itself cannot be read; its next start writes it again',
   'server-missing': 'a chunk server of the cluster has no data directory here',
-  'volume-books': 'lengths in the rows of a volume contradict each other or its chunks',
-  'chunk-without-volume': 'a chunk lies in a volume that is not there',
+  'volume-books': 'what the rows of a volume say of it contradicts itself or its chunks',
+  'chunk-without-volume': 'a chunk lies in a volume that is not there, or is being deleted',
   'chunk-without-referrer': 'a chunk that no version, upload or garbage entry refers to',
   'content-incomplete': 'the chunks of a version are not its bytes from the first to the last',
   'version-missing': 'a file whose current version is not there',
@@ -48,6 +48,8 @@ export interface Checked {
   readonly volumes: number
   readonly copies: number
   readonly bytes: number
+  /** Copies of volumes that were deleted: their servers will be told to drop them. Nothing is wrong with that. */
+  readonly copiesToDrop: number
 }
 
 export interface Report {
@@ -62,7 +64,7 @@ const FINDINGS_KEPT_MAX = 10_000
 /** Collects findings and counts; bounded, however much is wrong. */
 export class Findings {
   readonly #kept: Finding[] = []
-  readonly #checked = { files: 0, versions: 0, chunks: 0, volumes: 0, copies: 0, bytes: 0 }
+  readonly #checked = { files: 0, versions: 0, chunks: 0, volumes: 0, copies: 0, bytes: 0, copiesToDrop: 0 }
   #count = 0
 
   add(kind: FindingKind, where: string, detail: string): void {

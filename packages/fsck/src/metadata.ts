@@ -12,6 +12,8 @@ export interface MetadataDump {
   servers(): Iterable<KnownServer>
   /** By id. */
   volumes(): Iterable<Volume>
+  /** Those that were deleted, or are being; rising. */
+  deletedVolumes(): Iterable<number>
   /** All chunks, by volume, then their records' offsets. */
   chunksByVolume(): Iterable<Chunk>
   /** All chunks, by content, then start. */
@@ -58,18 +60,29 @@ export interface Replica {
   readonly replica: number
   readonly server: number
   /** As the master saw it last. */
-  readonly state: 'open' | 'unverified' | 'in-sync' | 'damaged' | 'lost'
+  readonly state: 'open' | 'unverified' | 'in-sync' | 'damaged' | 'lost' | 'dropping'
 }
 
 export interface Volume {
   readonly id: number
   readonly isOpen: boolean
+  /** Whether it is to be gone with the last of its copies. */
+  readonly isDeleting: boolean
+  /** What is in use of it, as it is written down; null if the program that wrote it did not count. */
+  readonly live: Live | null
   readonly primaryServer: number
   readonly primaryIncarnation: number
   readonly committedEnd: number
   readonly sealedLength: number | null
   readonly salt: string
   readonly replicas: readonly Replica[]
+}
+
+/** The chunks in a volume: bytes of their records, and contents of versions that have any. */
+export interface Live {
+  readonly bytes: number
+  readonly chunks: number
+  readonly files: number
 }
 
 export interface Chunk {
@@ -80,6 +93,8 @@ export interface Chunk {
   readonly recordSize: number
   readonly length: number
   readonly crc32: number
+  /** Whether a version is made of its content: not if that is still being uploaded, or was given up. */
+  readonly isOfVersion: boolean
   /** The request that wrote it, if a version consists of this chunk alone. */
   readonly requestNumber: number | null
 }

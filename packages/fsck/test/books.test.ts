@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest'
 import { checkBooks } from '../src/books.ts'
 import { Findings } from '../src/findings.ts'
-import { type EntryKind } from '../src/metadata.ts'
+import { type EntryKind, type Replica } from '../src/metadata.ts'
 import { dumpOf, type Made, volume } from './fixture/made-dump.ts'
 
 const ROOT = 1
@@ -12,12 +12,20 @@ const entry = (parent: number, name: string, kind: EntryKind, id: number, size =
   return { parent, name, kind, id, version: id + 100, size }
 }
 
+const copy = (replica: number, state: Replica['state']): Replica => ({ replica, server: 1, state })
+
 /**
  * A directory with two files and an empty one beside it; a file and a directory that were deleted, the latter still in the
  * totals with the file in it; an upload under way.
  */
 const sound = (): Made => ({
-  volumes: [volume(2, 100, 100), volume(3, 1000)],
+  volumes: [
+    { ...volume(2, 100, 100), live: { bytes: 100, chunks: 2, files: 2 }, replicas: [copy(70, 'in-sync')] },
+    volume(3, 1000),
+    { ...volume(4, 0, 0), isDeleting: true, replicas: [copy(71, 'dropping')] },
+  ],
+  // The last one is gone with all its copies.
+  deletedVolumes: [4, 5],
   chunks: [
     { content: 111, start: 0, length: 40, volume: 2, offset: 0 },
     { content: 115, start: 0, length: 60, volume: 2, offset: 40 },
@@ -119,6 +127,38 @@ const FAULTS: readonly [string, (made: Made) => void][] = [
   [
     'volume-books | volume 2 | the records at 0 and 39 overlap',
     ({ chunks }) => chunks.splice(1, 1, { ...chunks[1]!, offset: 39 }),
+  ],
+  [
+    'volume-books | volume 2 | 2 chunks, 99 bytes and 2 contents are counted, 2 chunks, 100 bytes and 2 contents are there',
+    ({ volumes }) => volumes.splice(0, 1, { ...volumes[0]!, live: { bytes: 99, chunks: 2, files: 2 } }),
+  ],
+  [
+    'volume-books | volume 3 | 3 chunks, 1000 bytes and 2 contents are counted, 3 chunks, 1000 bytes and 1 contents are there',
+    ({ volumes }) => volumes.splice(1, 1, { ...volumes[1]!, live: { bytes: 1000, chunks: 3, files: 2 } }),
+  ],
+  [
+    'volume-books | volume 3 | noted as deleted, but it is there to stay',
+    ({ deletedVolumes }) => deletedVolumes.push(3),
+  ],
+  [
+    'volume-books | volume 4 | being deleted, but not noted as that',
+    ({ deletedVolumes }) => deletedVolumes.shift(),
+  ],
+  [
+    'volume-books | volume 4 | copy 71 is in-sync, and its volume being deleted',
+    ({ volumes }) => volumes.splice(2, 1, { ...volumes[2]!, replicas: [copy(71, 'in-sync')] }),
+  ],
+  [
+    'volume-books | volume 2 | copy 70 is dropping, and its volume stays',
+    ({ volumes }) => volumes.splice(0, 1, { ...volumes[0]!, replicas: [copy(70, 'dropping')] }),
+  ],
+  [
+    'chunk-without-volume | content 115 | the chunk at 0 is said to be in volume 4',
+    ({ chunks, volumes }) => {
+      chunks.splice(1, 1, { ...chunks[1]!, volume: 4 })
+      volumes.splice(0, 1, volume(2, 100, 100))
+      volumes.splice(2, 1, { ...volumes[2]!, committedEnd: 100, sealedLength: 100 })
+    },
   ],
 ]
 

@@ -41,7 +41,15 @@ async function found(volumes: readonly Volume[], hasLog: boolean): Promise<strin
     // Bytes that are no records: nobody is to look at them.
     if (hasLog) await writeDurably(disk, copyLogName(VOLUME), new Uint8Array(500).fill(7))
     const totals = { files: 0, directories: 0, links: 0, fileBytes: 0 }
-    const nothing = { chunks: [], versions: [], entries: [], trash: [], otherContents: [], totals }
+    const nothing = {
+      deletedVolumes: [],
+      chunks: [],
+      versions: [],
+      entries: [],
+      trash: [],
+      otherContents: [],
+      totals,
+    }
     const metadata = {
       ...dumpOf({ ...nothing, volumes: [...volumes] }),
       servers: () => [{ id: SERVER, diskUid: UID, name: 'server' }],

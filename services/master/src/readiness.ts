@@ -6,15 +6,15 @@
 import { type Clock, type SpaceWatch, type Attainment, StartWait } from '@dfs/core'
 import { missingCopies, type Readiness, type ServerInfo, START_WAIT_MS, type VolumeKind } from '@dfs/protocol'
 import { hasRoom } from './domain/placement.ts'
-import { type OpenVolumeInfo, type VolumeStore } from './metadata/store.ts'
+import { type OpenVolumeInfo, type VolumeStore } from './metadata/cluster-store.ts'
 import { type Sessions } from './servers/sessions.ts'
-import { type MasterSettings } from './settings.ts'
+import { type MasterSettings, roomLimits } from './settings.ts'
 
 const KINDS: readonly VolumeKind[] = ['small', 'large']
 
 export interface MasterReadinessDeps {
   readonly clock: Clock
-  readonly store: Pick<VolumeStore, 'openVolumesOf'>
+  readonly store: Pick<VolumeStore, 'openVolumesOf' | 'openVolumeLoads'>
   readonly sessions: Sessions
   readonly settings: MasterSettings
   readonly space: SpaceWatch
@@ -45,11 +45,15 @@ export class MasterReadiness {
   }
 
   async #attained(): Promise<Attainment> {
-    const { sessions, settings, space } = this.#deps
+    const { sessions, settings, space, store } = this.#deps
     const { replicas, minReplicas, volumeSizeBytes } = settings.cluster
     const known = sessions.view()
     const alive = known.filter(({ liveness }) => liveness === 'alive')
-    const writers = alive.filter((server) => hasRoom(server, volumeSizeBytes))
+    const loads = await store.openVolumeLoads(volumeSizeBytes)
+    const writers = alive.filter((server) => {
+      const promisedBytes = loads.get(server.id)?.promisedBytes ?? 0
+      return hasRoom({ ...server, promisedBytes }, roomLimits(settings))
+    })
     if (space.isFull || writers.length < minReplicas) {
       // Full disks do not empty themselves, and what is there can be read: with all servers back there is nothing to wait for.
       const areBack = alive.length === known.length && alive.length >= replicas

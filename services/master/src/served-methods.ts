@@ -10,6 +10,7 @@ import {
   listDirectory,
   lookups,
   register,
+  reportCopies,
   reportDamage,
   sealVolume,
   type ServedMethod,
@@ -45,6 +46,10 @@ export function servedMethods({
     return { epoch: store.epoch(), results }
   }
   return [
+    serveMethod(
+      reportCopies,
+      guarded(async (page) => ({ staged: await membership.stage(page) })),
+    ),
     serveMethod(
       register,
       guarded((request) => membership.register(request)),

@@ -13,6 +13,7 @@ import {
   VOLUME_SIZE_BYTES,
 } from '@dfs/protocol'
 import { type LivenessLimits } from './domain/liveness.ts'
+import { type RoomLimits } from './domain/placement.ts'
 
 export interface MasterSettings {
   readonly cluster: ClusterSettings
@@ -54,6 +55,13 @@ export const LOOKUP_QUEUE_MAX = 16_384
  * start over.
  */
 export const PASSED_BODIES_MAX = 64
+
+/** What disks keep free, and how large volumes are. Servers have the floor that the master has. */
+export const roomLimits = ({ cluster, freeSpaceFloorBytes }: MasterSettings): RoomLimits => ({
+  volumeSizeBytes: cluster.volumeSizeBytes,
+  chunkSizeBytes: cluster.chunkSizeBytes,
+  freeSpaceFloorBytes,
+})
 
 /** Throws InvariantError if settings contradict each other. */
 export function checkSettings({ cluster, liveness }: MasterSettings): void {

@@ -6,7 +6,15 @@ import { expect, test } from 'vitest'
 import { GroupFigures } from '../src/metadata/group-figures.ts'
 import { addMasterMetrics } from '../src/metrics.ts'
 
-const TOTALS = { files: 3, directories: 2, links: 1, fileBytes: 400, volumesOpen: 5, volumesSealed: 6 }
+const TOTALS = {
+  files: 3,
+  directories: 2,
+  links: 1,
+  fileBytes: 400,
+  volumesOpen: 5,
+  volumesSealed: 6,
+  volumesDeleting: 0,
+}
 
 const server = (liveness: ServerInfo['liveness'], isFull = false): ServerInfo => ({
   id: 1,

@@ -3,7 +3,7 @@
  * before anybody is answered. The store itself is the real one and knows nothing of it.
  */
 import { type MetadataStore } from '@dfs/master'
-import { type CommandResult, type Epoch, type SealOrder, type VolumeOrder } from '@dfs/protocol'
+import { type CommandResult, type Epoch, type VolumeOrder } from '@dfs/protocol'
 
 type CommitRequest = Parameters<MetadataStore['commitBatch']>[0][number]
 export type Registration = Parameters<MetadataStore['registerServer']>[0]
@@ -42,7 +42,6 @@ export function observeStore(store: MetadataStore, observer: StoreObserver): Met
       const outcome = await store.registerServer(registration, nowWallMs)
       observer.registered(registration, outcome.server)
       observer.sealed(outcome.sealedVolumes)
-      observer.reported(outcome.server, registration.reports)
       return outcome
     },
     noteReports: async (from, reports, nowWallMs) => {
@@ -57,8 +56,8 @@ export function observeStore(store: MetadataStore, observer: StoreObserver): Met
       observer.toldLengths(new Map(volumes.map((volume, index) => [volume, lengths[index]!])))
       return lengths
     },
-    pendingOrders: async (server) => {
-      const orders = await store.pendingOrders(server)
+    orders: async (server, countMax, knowsDrop) => {
+      const orders = await store.orders(server, countMax, knowsDrop)
       observer.toldLengths(lengthsOf(orders))
       return orders
     },
@@ -78,5 +77,5 @@ export function observeStore(store: MetadataStore, observer: StoreObserver): Met
   })
 }
 
-const lengthsOf = (orders: readonly SealOrder[]): Map<number, number> =>
-  new Map(orders.map(({ volume, sealedLengthBytes }) => [volume, sealedLengthBytes]))
+const lengthsOf = (orders: Awaited<ReturnType<MetadataStore['orders']>>): Map<number, number> =>
+  new Map(orders.flatMap((order) => (order.kind === 'seal' ? [[order.volume, order.sealedLengthBytes]] : [])))

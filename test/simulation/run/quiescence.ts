@@ -131,11 +131,11 @@ async function checkSealed({ cluster, invariants }: QuietCluster): Promise<void>
   }
   for (const { id, name } of await store.servers()) {
     const isGone = invariants.atlas.isGone(invariants.ledger.diskOf(id)!)
-    const orders = isGone ? [] : await store.pendingOrders(id)
+    const orders = isGone ? [] : await store.orders(id, 100, true)
     expectPromise(
       orders.length === 0,
       ORDERS,
-      () => `${name}: ${orders.length} seals, ${JSON.stringify(orders[0])}`,
+      () => `${name}: ${orders.length} orders, ${JSON.stringify(orders[0])}`,
     )
   }
 }

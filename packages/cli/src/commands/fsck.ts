@@ -103,13 +103,16 @@ async function checkStopped({ output, progress, signal }: Context, directory: st
 }
 
 function textOfReport({ checked, findings, findingsCount }: Report): string {
-  const { files, versions, chunks, volumes, copies, bytes } = checked
+  const { files, versions, chunks, volumes, copies, bytes, copiesToDrop } = checked
   const what = [
     formatCount(files, 'file'),
     formatCount(versions, 'version'),
     formatCount(chunks, 'chunk'),
     `${formatCount(volumes, 'volume')} in ${copies} copies`,
     `${formatBytes(bytes)} read`,
+    ...(copiesToDrop > 0
+      ? [`${formatCount(copiesToDrop, 'copy', 'copies')} of deleted volumes to be dropped`]
+      : []),
   ].join(', ')
   const shown = findings
     .slice(0, SHOWN_MAX)

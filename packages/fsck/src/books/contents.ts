@@ -26,7 +26,7 @@ function checkPlaces(dump: MetadataDump, volumes: readonly Volume[], findings: F
     ruleOf(findings, 'chunk-without-volume'),
     ruleOf(findings, 'content-incomplete'),
   ]
-  const known = new Set(volumes.map(({ id }) => id))
+  const known = new Set(volumes.flatMap(({ id, isDeleting }) => (isDeleting ? [] : [id])))
   let longest: PlacedChunk | null = null
   for (const chunk of dump.chunks()) {
     const where = `content ${chunk.content}`

@@ -1,41 +1,90 @@
-/** The lengths of each volume against each other and against the records that chunks have in it. */
+/** What the rows of each volume say of it, against each other and against the records that chunks have in it. */
 import { Cursor } from '../cursor.ts'
 import { type Findings } from '../findings.ts'
-import { type Chunk, type MetadataDump, type Volume } from '../metadata.ts'
+import { type Chunk, type Live, type MetadataDump, type Volume } from '../metadata.ts'
 import { type Rule, ruleOf } from './rule.ts'
 
 export function checkVolumes(dump: MetadataDump, volumes: readonly Volume[], findings: Findings): void {
-  const [reaches, lengths, overlaps] = [
+  checkLengths(dump, volumes, findings)
+  checkDeletion(dump, volumes, findings)
+}
+
+function checkLengths(dump: MetadataDump, volumes: readonly Volume[], findings: Findings): void {
+  const [reaches, lengths, overlaps, counts] = [
+    ruleOf(findings, 'volume-books'),
     ruleOf(findings, 'volume-books'),
     ruleOf(findings, 'volume-books'),
     ruleOf(findings, 'volume-books'),
   ]
   using chunks = new Cursor(dump.chunksByVolume())
-  for (const { id, isOpen, committedEnd, sealedLength } of volumes) {
+  for (const { id, isOpen, committedEnd, sealedLength, live } of volumes) {
     const where = `volume ${id}`
-    const last = lastEnd(
+    const sum = sumOf(
       chunks.all(({ volume }) => volume - id),
       where,
       overlaps,
     )
-    if (last > committedEnd) {
-      reaches(where, `committed up to ${committedEnd}, but its chunks reach ${last}`)
+    if (sum.end > committedEnd) {
+      reaches(where, `committed up to ${committedEnd}, but its chunks reach ${sum.end}`)
     }
     if (isOpen !== (sealedLength === null) || (sealedLength ?? committedEnd) !== committedEnd) {
       lengths(where, `committed up to ${committedEnd}, sealed at ${sealedLength}`)
     }
+    if (live !== null && !isSame(live, sum.live)) {
+      counts(where, `${shown(live)} are counted, ${shown(sum.live)} are there`)
+    }
   }
 }
 
-/** Where the records end; those that overlap are named. One record may be of several contents. */
-function lastEnd(chunks: Iterable<Chunk>, where: string, overlaps: Rule): number {
+/** Volumes that are being deleted are noted as such, and none that is there to stay; copies are dropped with their volumes. */
+function checkDeletion(dump: MetadataDump, volumes: readonly Volume[], findings: Findings): void {
+  const [notes, copies] = [ruleOf(findings, 'volume-books'), ruleOf(findings, 'volume-books')]
+  using deleted = new Cursor(dump.deletedVolumes())
+  for (const { id, isDeleting, replicas } of volumes) {
+    const where = `volume ${id}`
+    const isNoted = deleted.find((each) => each - id) !== undefined
+    if (isNoted !== isDeleting) {
+      notes(
+        where,
+        isNoted ? 'noted as deleted, but it is there to stay' : 'being deleted, but not noted as that',
+      )
+    }
+    const odd = replicas.find(({ state }) => (state === 'dropping') !== isDeleting)
+    if (odd !== undefined) {
+      copies(
+        where,
+        `copy ${odd.replica} is ${odd.state}, ${isDeleting ? 'and its volume being deleted' : 'and its volume stays'}`,
+      )
+    }
+  }
+}
+
+interface Sum {
+  /** Where the records end. */
+  readonly end: number
+  readonly live: Live
+}
+
+/** All chunks of a volume; records that overlap are named. One record may be of several contents. */
+function sumOf(chunks: Iterable<Chunk>, where: string, overlaps: Rule): Sum {
   let [offset, end] = [0, 0]
+  let [bytes, count] = [0, 0]
+  const contents = new Set<number>()
   for (const chunk of chunks) {
     if (chunk.offset > offset && chunk.offset < end) {
       overlaps(where, `the records at ${offset} and ${chunk.offset} overlap`)
     }
     const chunkEnd = chunk.offset + chunk.recordSize
     if (chunkEnd > end) [offset, end] = [chunk.offset, chunkEnd]
+    bytes += chunk.recordSize
+    count += 1
+    if (chunk.isOfVersion) contents.add(chunk.content)
   }
-  return end
+  return { end, live: { bytes, chunks: count, files: contents.size } }
 }
+
+const isSame = (one: Live, other: Live): boolean =>
+  one.bytes === other.bytes && one.chunks === other.chunks && one.files === other.files
+
+const shown = ({ bytes, chunks, files }: Live): string =>
+  `${chunks} chunks, ${bytes} bytes and ${files} contents`

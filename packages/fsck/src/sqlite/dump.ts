@@ -5,6 +5,7 @@ import {
   type Entry,
   type EntryKind,
   type History,
+  type Live,
   type MetadataDump,
   type PlacedChunk,
   type Replica,
@@ -15,6 +16,7 @@ import {
 import { type Query, type Row } from './query.ts'
 
 const OPEN_VOLUME = 1
+const DELETING_VOLUME = 3
 const FILE = 1
 const DIRECTORY = 2
 const ENTRY_KINDS: readonly (EntryKind | null)[] = [null, 'file', 'directory', 'link']
@@ -25,15 +27,20 @@ const REPLICA_STATES: readonly (Replica['state'] | null)[] = [
   'in-sync',
   'damaged',
   'lost',
+  null,
+  null,
+  'dropping',
 ]
 
-const VOLUMES = `SELECT id, state, primary_server, primary_incarnation, committed_end, sealed_length, salt
-  FROM volumes ORDER BY id`
+const VOLUME_COLUMNS = 'id, state, primary_server, primary_incarnation, committed_end, sealed_length, salt'
+const LIVE_COLUMNS = 'live_bytes, live_chunks, live_files'
 /** Versions have no index by their content: one is made for the statement, and it is one statement for all volumes. */
 const CHUNKS_BY_VOLUME = `
-  SELECT c.content_id, c.start, c.volume, c."offset", c.record_size, c.length, c.crc32, v.request_number
+  SELECT c.content_id, c.start, c.volume, c."offset", c.record_size, c.length, c.crc32, v.request_number,
+    v.content_id IS NOT NULL AS is_of_version
   FROM chunks c LEFT JOIN (
-    SELECT content_id, min(request_number) AS request_number FROM versions WHERE content_id = id GROUP BY content_id
+    SELECT content_id, min(CASE WHEN content_id = id THEN request_number END) AS request_number
+    FROM versions WHERE content_id IS NOT NULL GROUP BY content_id
   ) v ON v.content_id = c.content_id ORDER BY c.volume, c."offset"`
 const CONTENTS_IN_USE = `SELECT content_id FROM versions WHERE content_id IS NOT NULL
   UNION SELECT content_id FROM uploads UNION SELECT content_id FROM garbage ORDER BY content_id`
@@ -55,7 +62,11 @@ export const sqliteDump = (query: Query): MetadataDump => ({
     rowsOf(query('SELECT id, disk_uid, name FROM servers ORDER BY id'), (row) => {
       return { id: integer(row, 'id'), diskUid: String(row['disk_uid']), name: String(row['name']) }
     }),
-  volumes: () => rowsOf(query(VOLUMES), (row) => volumeOf(query, row)),
+  volumes: () => rowsOf(query(volumesQuery(query)), (row) => volumeOf(query, row)),
+  deletedVolumes: () =>
+    tablesOf(query).has('deleted_volumes')
+      ? rowsOf(query('SELECT id FROM deleted_volumes ORDER BY id'), (row) => integer(row, 'id'))
+      : [],
   chunksByVolume: () => rowsOf(query(CHUNKS_BY_VOLUME), chunkOf),
   chunks: () =>
     rowsOf(
@@ -86,11 +97,21 @@ const epochOf = (row: Row, counter: string): Epoch => ({
   sequence: integer(row, 'sequence'),
 })
 
+/** Before volumes were deleted nothing was counted. */
+const volumesQuery = (query: Query): string => {
+  const columns = tablesOf(query).has('deleted_volumes')
+    ? `${VOLUME_COLUMNS}, ${LIVE_COLUMNS}`
+    : VOLUME_COLUMNS
+  return `SELECT ${columns} FROM volumes ORDER BY id`
+}
+
+/** A database of an earlier program has fewer. */
+const tablesOf = (query: Query): ReadonlySet<string> =>
+  new Set(rowsOf(query("SELECT name FROM sqlite_schema WHERE type = 'table'"), (row) => String(row['name'])))
+
 function historyOf(query: Query): History {
   const [now = { epoch: 0, nonce: '', sequence: 0 }] = query('SELECT epoch, nonce, sequence FROM state')
-  // Tables that a database of an earlier program has not.
-  const tables = query("SELECT name FROM sqlite_schema WHERE type = 'table'")
-  const names = new Set(rowsOf(tables, (row) => String(row['name'])))
+  const names = tablesOf(query)
   const starts = names.has('starts')
     ? query('SELECT counter, nonce, sequence FROM starts ORDER BY counter')
     : []
@@ -109,6 +130,8 @@ const volumeOf = (query: Query, row: Row): Volume => {
   return {
     id,
     isOpen: row['state'] === OPEN_VOLUME,
+    isDeleting: row['state'] === DELETING_VOLUME,
+    live: liveOf(row),
     primaryServer: integer(row, 'primary_server'),
     primaryIncarnation: integer(row, 'primary_incarnation'),
     committedEnd: integer(row, 'committed_end'),
@@ -124,6 +147,16 @@ const volumeOf = (query: Query, row: Row): Volume => {
   }
 }
 
+/** Columns that a database of an earlier program has not. */
+const liveOf = (row: Row): Live | null =>
+  'live_bytes' in row
+    ? {
+        bytes: integer(row, 'live_bytes'),
+        chunks: integer(row, 'live_chunks'),
+        files: integer(row, 'live_files'),
+      }
+    : null
+
 const chunkOf = (row: Row): Chunk => ({
   volume: integer(row, 'volume'),
   content: integer(row, 'content_id'),
@@ -132,6 +165,7 @@ const chunkOf = (row: Row): Chunk => ({
   recordSize: integer(row, 'record_size'),
   length: integer(row, 'length'),
   crc32: integer(row, 'crc32'),
+  isOfVersion: integer(row, 'is_of_version') === 1,
   requestNumber: integerOrNull(row, 'request_number'),
 })
 

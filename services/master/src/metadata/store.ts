@@ -22,11 +22,8 @@ import {
   type ListRequest,
   type Lookup,
   type LookupResult,
-  type ReplicaReport,
-  type SealOrder,
-  type VolumeKind,
-  type VolumeOrder,
 } from '@dfs/protocol'
+import { type DeletionStep, type ServerStore, type VolumeStore } from './cluster-store.ts'
 
 /** The commands of one sender. `server` 0 is the master itself, whose incarnation is its epoch's counter. */
 export interface CommitBatchRequest {
@@ -54,81 +51,6 @@ export interface CommitBatchReply {
   readonly sequence: number
 }
 
-/** A chunk server as it introduces itself. */
-export interface Registration {
-  readonly diskUid: string
-  readonly name: string
-  readonly incarnation: number
-  readonly internalAddress: string
-  readonly publicPort: number
-  readonly advertisedUrl: string | null
-  readonly zone: string
-  /** What its program reads. */
-  readonly featureLevel: number
-  /** Every copy that it has. */
-  readonly reports: readonly ReplicaReport[]
-}
-
-export interface RegisteredServer extends Omit<Registration, 'reports'> {
-  readonly id: number
-}
-
-/** What became of reports. */
-export interface ReportOutcome {
-  /** Reports about copies that the store does not know: kept by the server, and logged (never deleted). */
-  readonly unknown: readonly ReplicaReport[]
-  /** Volumes that were sealed because of them. */
-  readonly sealedVolumes: readonly number[]
-}
-
-export interface RegistrationOutcome extends ReportOutcome {
-  readonly server: number
-  readonly isNewServer: boolean
-  readonly isNewIncarnation: boolean
-}
-
-export interface Placement {
-  readonly server: number
-  readonly incarnation: number
-}
-
-/** Names one grant of volumes: the primary that asks, the kind, and the number of its request. */
-export interface GrantKey {
-  readonly primary: Placement
-  readonly kind: VolumeKind
-  readonly number: number
-}
-
-export interface VolumeAllocation extends GrantKey {
-  /** One fixed set for each volume wanted. The primary is the first of each, the same in all. */
-  readonly sets: readonly (readonly Placement[])[]
-}
-
-export interface OpenVolumeInfo {
-  readonly volume: number
-  readonly kind: VolumeKind
-  readonly primary: Placement
-  readonly committedEndBytes: number
-  readonly servers: readonly number[]
-}
-
-export interface CopyOfVolume {
-  readonly replica: number
-  /** Whether the volume is sealed; the copy may not know it yet. */
-  readonly isSealed: boolean
-}
-
-/** A volume's copies, those that are worth most to a reader first. */
-export interface CopiesOfVolume {
-  /** Null while it is open. */
-  readonly sealedLengthBytes: number | null
-  readonly copies: readonly {
-    readonly server: number
-    readonly replica: number
-    readonly state: 'open' | 'unverified' | 'inSync' | 'damaged' | 'lost'
-  }[]
-}
-
 export interface Totals {
   readonly files: number
   /** The root is not counted. */
@@ -138,6 +60,8 @@ export interface Totals {
   readonly fileBytes: number
   readonly volumesOpen: number
   readonly volumesSealed: number
+  /** Those that are to be deleted, and of which a server still has a copy, as far as it is known. */
+  readonly volumesDeleting: number
 }
 
 /** Which store this is, and how far it is. */
@@ -190,42 +114,6 @@ export interface LookupStore {
   totals(): Promise<Totals>
 }
 
-/** The chunk servers and what they say. */
-export interface ServerStore {
-  /**
-   * Records a server that starts, or restarts. A new incarnation seals every open volume with a copy on the server and
-   * makes its other copies unverified, those it does not report any more lost. Throws STALE_INCARNATION, and
-   * OUTDATED_PROGRAM if it reads less than the level in use; that rises to what all servers read.
-   */
-  registerServer(registration: Registration, nowWallMs: number): Promise<RegistrationOutcome>
-  /** Every server that ever registered, by id. */
-  servers(): Promise<readonly RegisteredServer[]>
-  /** Throws UNKNOWN_SERVER, STALE_INCARNATION. A failed copy seals its volume. */
-  noteReports(from: Placement, reports: readonly ReplicaReport[], nowWallMs: number): Promise<ReportOutcome>
-  /** Seal orders for copies on this server that were not yet reported as sealed; at most ORDERS_MAX. */
-  pendingOrders(server: number): Promise<readonly SealOrder[]>
-}
-
-export interface VolumeStore {
-  /** What the primary's last request was granted; null if this is a new one. Throws INVALID_REQUEST for an older one. */
-  findAllocation(request: GrantKey): Promise<readonly VolumeOrder[] | null>
-  /**
-   * Makes volumes, or finds those that the same request was granted before, sealed meanwhile or not. Throws UNKNOWN_SERVER
-   * or STALE_INCARNATION if the primary is not registered like that, COPY_ERROR if another server of a set is not.
-   */
-  allocateVolumes(allocation: VolumeAllocation, nowWallMs: number): Promise<readonly VolumeOrder[]>
-  /** Seals volumes at their committed ends (R1); idempotent. The sealed lengths, in order. Throws VOLUME_NOT_FOUND. */
-  sealVolumes(volumes: readonly number[], reason: string, nowWallMs: number): Promise<readonly number[]>
-  /** Open volumes with a copy on `server`, by id. */
-  openVolumesOf(server: number): Promise<readonly OpenVolumeInfo[]>
-  /** For each server the number of open volumes with a copy on it; servers without one are left out. */
-  openVolumeCounts(): Promise<ReadonlyMap<number, number>>
-  /** The copy of a volume on a server, or null if there is none. */
-  copyOn(volume: number, server: number): Promise<CopyOfVolume | null>
-  /** Who has the volume now, lost copies last. Throws VOLUME_NOT_FOUND. */
-  copiesOf(volume: number): Promise<CopiesOfVolume>
-}
-
 export interface TimeStore {
   /** Cluster time as it was last written down: with each change, or by {@link keepTime}. */
   clusterMs(): number
@@ -238,6 +126,12 @@ export interface Upkeep {
   forgetKeys(): Promise<boolean>
   /** One bounded step of counting what deleted directories held; resolves to whether more is left. */
   countDeleted(): Promise<boolean>
+  /**
+   * Deletes some of the sealed volumes that hold nothing: nobody is sent there from then on, their copies are to be dropped, and
+   * they are gone with the last of them. Those of a time before a new history of the metadata stay: its copies may hold what
+   * the metadata has lost.
+   */
+  deleteEmptyVolumes(countMax: number, clusterMs: number): Promise<DeletionStep>
 }
 
 /** What starts have kept aside for people. */
@@ -272,8 +166,6 @@ export interface Renaming {
 /** The largest tree that is walked takes half of them; the rest is for walks that start over. */
 export const MEASURE_STEPS_MAX = 500
 
-/** Orders that one reply carries at most; the rest follows when these are done. */
-export const ORDERS_MAX = 1000
 /** Results of one sender that wait for its watermark; beyond it commands are refused with TOO_BUSY. */
 export const UNCONFIRMED_RESULTS_MAX = 65_536
 

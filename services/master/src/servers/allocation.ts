@@ -1,10 +1,10 @@
 /** New volumes for a primary, and the seal that anybody may ask for. */
 import { type Random, type Runtime, type SpaceWatch } from '@dfs/core'
 import { DfsError, formatId, type VolumeKind, type VolumeOrder } from '@dfs/protocol'
-import { type Candidate, choosePlacement } from '../domain/placement.ts'
-import { type VolumeStore } from '../metadata/store.ts'
+import { choosePlacement, type Placed } from '../domain/placement.ts'
+import { type ServerLoad, type VolumeStore } from '../metadata/cluster-store.ts'
 import { type Sessions } from './sessions.ts'
-import { type MasterSettings } from '../settings.ts'
+import { type MasterSettings, roomLimits } from '../settings.ts'
 
 export interface AllocationRequest {
   readonly server: number
@@ -48,14 +48,30 @@ export class Allocation {
     const granted = await this.#store.findAllocation(asked)
     if (granted !== null) return [...granted]
     if (this.#space.isFull) throw new DfsError('INSUFFICIENT_SPACE', 'the disk of the master is full')
-    const counts = new Map(await this.#store.openVolumeCounts())
-    const sets: (readonly Candidate[])[] = []
-    for (let left = request.count; left > 0; left -= 1) {
-      const set = this.#choose(request, counts)
-      for (const { server } of set) counts.set(server, (counts.get(server) ?? 0) + 1)
-      sets.push(set)
+    const sets = await this.#chooseSets(request)
+    const sizes = sets.map(({ sizeBytes }) => sizeBytes).filter((size) => size !== null)
+    const allocation = {
+      ...asked,
+      sets: sets.map(({ set }) => set),
+      // Of one request all are of one size: it is rarely for more than one.
+      sizeBytes: sizes.length === 0 ? null : Math.min(...sizes),
     }
-    return [...(await this.#store.allocateVolumes({ ...asked, sets }, this.#runtime.clock.wallMs()))]
+    return [...(await this.#store.allocateVolumes(allocation, this.#runtime.clock.wallMs()))]
+  }
+
+  async #chooseSets(request: AllocationRequest): Promise<Placed[]> {
+    const { volumeSizeBytes } = this.#settings.cluster
+    const loads = new Map(await this.#store.openVolumeLoads(volumeSizeBytes))
+    const sets: Placed[] = []
+    for (let left = request.count; left > 0; left -= 1) {
+      const placed = this.#choose(request, loads)
+      sets.push(placed)
+      for (const { server, openVolumes, promisedBytes } of placed.set) {
+        const promised = promisedBytes + (placed.sizeBytes ?? volumeSizeBytes)
+        loads.set(server, { openVolumes: openVolumes + 1, promisedBytes: promised })
+      }
+    }
+    return sets
   }
 
   /** The sealed length. Throws VOLUME_NOT_FOUND. */
@@ -65,21 +81,21 @@ export class Allocation {
     return length!
   }
 
-  #choose(request: AllocationRequest, counts: ReadonlyMap<number, number>): readonly Candidate[] {
-    const { replicas, minReplicas, volumeSizeBytes } = this.#settings.cluster
+  #choose(request: AllocationRequest, loads: ReadonlyMap<number, ServerLoad>): Placed {
+    const { replicas, minReplicas } = this.#settings.cluster
     const choice = choosePlacement(
       {
         primary: request.server,
         unreachable: request.unreachable,
-        candidates: this.#sessions.candidates(counts),
+        candidates: this.#sessions.candidates(loads),
         replicas,
         minReplicas,
-        volumeSizeBytes,
+        limits: roomLimits(this.#settings),
         diskCallMsMax: this.#settings.liveness.suspectAfterMs,
       },
       this.#random,
     )
     if (!choice.ok) throw new DfsError(choice.code, choice.detail)
-    return choice.set
+    return choice
   }
 }

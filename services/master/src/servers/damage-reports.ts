@@ -5,7 +5,7 @@
  */
 import { type Runtime } from '@dfs/core'
 import { type CheckOrder, DfsError, formatId, type HeartbeatRequest } from '@dfs/protocol'
-import { type VolumeStore } from '../metadata/store.ts'
+import { type VolumeStore } from '../metadata/cluster-store.ts'
 
 /** Orders to check that one server has at most; further reports are dropped until some are carried out. */
 const CHECKS_PER_SERVER_MAX = 200
@@ -56,12 +56,19 @@ export class DamageReports {
     orders.set(keyOf(order), { order, sinceMs: clock.monotonicMs() })
   }
 
-  /** What the server has to check still. */
-  ordersFor(server: number): CheckOrder[] {
+  /** What the server has to check still; if that is more than `countMax`, each call has others. */
+  ordersFor(server: number, countMax: number): CheckOrder[] {
     const orders = this.#ordersOf(server)
     const nowMs = this.#runtime.clock.monotonicMs()
     for (const [key, { sinceMs }] of orders) if (nowMs - sinceMs > FORGOTTEN_AFTER_MS) orders.delete(key)
-    return [...orders.values()].map(({ order }) => order)
+    const taken = [...orders].slice(0, countMax)
+    if (taken.length < orders.size) {
+      for (const [key, each] of taken) {
+        orders.delete(key)
+        orders.set(key, each)
+      }
+    }
+    return taken.map(([, { order }]) => order)
   }
 
   /** The server has read these again; what it found is in its reports. */

@@ -12,21 +12,22 @@ import {
   formatId,
   type HeartbeatReply,
   type HeartbeatRequest,
+  MESSAGES,
+  type Order,
+  ORDERS_PER_REPLY_MAX,
   type RegisterReply,
   type RegisterRequest,
+  type ReportCopiesRequest,
 } from '@dfs/protocol'
 import { type CopyChecks } from './copy-checks.ts'
 import { type DamageReports } from './damage-reports.ts'
-import {
-  type KeptAside,
-  type LookupStore,
-  type ReportOutcome,
-  type ServerStore,
-  type StoreIdentity,
-} from '../metadata/store.ts'
+import { type Placement, type Registration, type ServerStore } from '../metadata/cluster-store.ts'
+import { type KeptAside, type LookupStore, type StoreIdentity } from '../metadata/store.ts'
 import { type RestoredBackup } from './restored-backup.ts'
 import { type Sessions } from './sessions.ts'
 import { type MasterSettings } from '../settings.ts'
+import { StagedReports } from './staged-reports.ts'
+import { type TakenIn, TakingIn, type Tally } from './taking-in.ts'
 
 export interface MembershipOptions {
   readonly runtime: Runtime
@@ -38,8 +39,10 @@ export interface MembershipOptions {
   readonly backup: RestoredBackup
 }
 
-/** Copies that one log line names at most. */
-const LOGGED_COPIES_MAX = 20
+/** Volumes that one log line names at most. */
+const LOGGED_VOLUMES_MAX = 20
+/** Orders to check in one reply: the others have room as well. */
+const CHECKS_PER_REPLY_MAX = 16
 
 export class Membership {
   readonly #runtime: Runtime
@@ -49,6 +52,8 @@ export class Membership {
   readonly #damages: DamageReports
   readonly #checks: CopyChecks
   readonly #backup: RestoredBackup
+  readonly #staged: StagedReports
+  readonly #takingIn: TakingIn
 
   constructor({ runtime, store, sessions, settings, damages, checks, backup }: MembershipOptions) {
     this.#runtime = runtime
@@ -58,9 +63,19 @@ export class Membership {
     this.#damages = damages
     this.#checks = checks
     this.#backup = backup
+    this.#staged = new StagedReports(runtime.clock)
+    this.#takingIn = new TakingIn({ clock: runtime.clock, store })
   }
 
-  /** Throws WRONG_CLUSTER, STALE_INCARNATION, OUTDATED_PROGRAM, and STALE_EPOCH if the server has seen more than this database knows. */
+  /** A page of what a server is about to register with. Throws UNAVAILABLE, STALE_INCARNATION. */
+  async stage(page: ReportCopiesRequest): Promise<number> {
+    return this.#staged.take(page)
+  }
+
+  /**
+   * Throws WRONG_CLUSTER, STALE_INCARNATION, OUTDATED_PROGRAM, STALE_EPOCH if the server has seen more than this database knows,
+   * and UNAVAILABLE if not all of its pages are here.
+   */
   async register(request: RegisterRequest): Promise<RegisterReply> {
     const { clusterId } = this.#store
     if (request.clusterId !== null && request.clusterId !== clusterId) {
@@ -72,38 +87,47 @@ export class Membership {
     const who = { diskUid, name, incarnation, internalAddress, publicPort, advertisedUrl, zone, featureLevel }
     const known = this.#sessions.withDisk(diskUid)
     const isNews = known === undefined || this.#sessions.isNews(known.id, incarnation, request.number)
-    const reports = isNews ? request.replicas : []
-    const levelBefore = this.#store.featureLevel()
-    const outcome = await this.#store
-      .registerServer({ ...who, reports }, this.#runtime.clock.wallMs())
-      .catch((error: unknown) => {
-        throw request.featureLevel === undefined ? inOldWords(error) : error
-      })
-    this.#logLevel(levelBefore)
-    const { server, isNewServer, isNewIncarnation } = outcome
-    if (isNews)
-      this.#sessions.begin({ id: server, ...who }, { ...request, unreachable: [], oldestDiskCallMs: 0 })
-    this.#runtime.log.info({ server, name, incarnation, isNewServer, isNewIncarnation }, 'server registered')
-    if (this.#sessions.hasEveryone) await this.#forgetTorn()
-    logOutcome(this.#runtime.log, server, outcome)
+    const server = isNews ? await this.#takeIn(who, request) : known.id
     const reply = await this.#sessionReply(server)
     const { cluster, publicAddress } = this.#settings
     return { ...reply, clusterId, serverId: server, settings: cluster, master: publicAddress }
   }
 
+  /** The server's id. */
+  async #takeIn(who: Registration, request: RegisterRequest): Promise<number> {
+    const { name, incarnation } = who
+    const { number, replicas, staged = 0 } = request
+    const reports = [...(staged > 0 ? this.#staged.claim(request, staged) : []), ...replicas]
+    const levelBefore = this.#store.featureLevel()
+    const outcome = await this.#takingIn.register(who, number, reports).catch((error: unknown) => {
+      throw request.featureLevel === undefined ? inOldWords(error) : error
+    })
+    this.#logLevel(levelBefore)
+    const { server, isNewServer, isNewIncarnation } = outcome
+    this.#sessions.begin({ id: server, ...who }, { ...request, unreachable: [], oldestDiskCallMs: 0 })
+    this.#runtime.log.info({ server, name, incarnation, isNewServer, isNewIncarnation }, 'server registered')
+    if (this.#sessions.hasEveryone) await this.#forgetTorn()
+    logOutcome(this.#runtime.log, server, outcome)
+    return server
+  }
+
   /** Throws UNKNOWN_SERVER, STALE_INCARNATION, STALE_EPOCH. */
   async heartbeat(request: HeartbeatRequest): Promise<HeartbeatReply> {
-    const { serverId, incarnation, replicas } = request
+    const { serverId, incarnation } = request
     this.#backup.requireNoneFor(`server ${serverId}`)
     const isNews = this.#sessions.heartbeat(serverId, incarnation, request)
     if (isNews) this.#damages.noteChecked(serverId, request.checked)
     if (isNews && request.check !== null) this.#checks.note(serverId, incarnation, request.check)
-    if (isNews && replicas.length > 0) {
-      const from = { server: serverId, incarnation }
-      const outcome = await this.#store.noteReports(from, replicas, this.#runtime.clock.wallMs())
-      logOutcome(this.#runtime.log, serverId, outcome)
-    }
+    if (isNews) await this.#noteNews({ server: serverId, incarnation }, request)
     return this.#sessionReply(serverId)
+  }
+
+  async #noteNews(from: Placement, { number, replicas, dropped = [] }: HeartbeatRequest): Promise<void> {
+    const { server, incarnation } = from
+    if (dropped.length > 0) await this.#takingIn.dropped(from, dropped)
+    if (replicas.length === 0) return
+    const isLast = (): boolean => this.#sessions.isLast(server, incarnation, number)
+    logOutcome(this.#runtime.log, server, await this.#takingIn.note(from, replicas, isLast))
   }
 
   async viewCluster(): Promise<ClusterView> {
@@ -142,7 +166,7 @@ export class Membership {
   }
 
   async #sessionReply(server: number): Promise<HeartbeatReply> {
-    const orders = [...(await this.#store.pendingOrders(server)), ...this.#damages.ordersFor(server)]
+    const orders = await this.#ordersFor(server)
     const servers = this.#sessions.view()
     return {
       epoch: this.#store.epoch(),
@@ -152,6 +176,15 @@ export class Membership {
       check: this.#checks.wanted,
       featureLevel: this.#store.featureLevel(),
     }
+  }
+
+  /** The most urgent first; the room of what there is little of is the others'. */
+  async #ordersFor(server: number): Promise<Order[]> {
+    const checks = this.#damages.ordersFor(server, CHECKS_PER_REPLY_MAX)
+    const knowsDrop = this.#sessions.featureLevelOf(server) >= MESSAGES.dropOrder
+    const others = await this.#store.orders(server, ORDERS_PER_REPLY_MAX - checks.length, knowsDrop)
+    const [seals, drops] = [others.filter(isSeal), others.filter((order) => !isSeal(order))]
+    return [...seals, ...checks, ...drops]
   }
 
   #logLevel(before: number): void {
@@ -173,16 +206,20 @@ function inOldWords(error: unknown): unknown {
   return new DfsError('WRONG_CLUSTER', `${error.detail}: start a newer program`, { cause: error })
 }
 
+const isSeal = ({ kind }: Order): boolean => kind === 'seal'
+
 /** Unknown copies are kept: a database that was restored, or a copy that came late, must not cost data (R7). */
-function logOutcome(log: Log, server: number, { unknown, sealedVolumes }: ReportOutcome): void {
+function logOutcome(log: Log, server: number, { unknown, strays, sealedVolumes }: TakenIn): void {
   if (sealedVolumes.length > 0) {
-    const volumes = sealedVolumes.slice(0, LOGGED_COPIES_MAX).map(formatId)
+    const volumes = sealedVolumes.slice(0, LOGGED_VOLUMES_MAX).map(formatId)
     log.info({ server, count: sealedVolumes.length, volumes }, 'volumes sealed because of their server')
   }
-  if (unknown.length > 0) {
-    const copies = unknown.slice(0, LOGGED_COPIES_MAX).map((report) => {
-      return { ...report, volume: formatId(report.volume) }
-    })
-    log.warn({ server, count: unknown.length, copies }, 'unknown copies reported; they are kept')
-  }
+  if (unknown.count > 0) log.warn({ server, ...shown(unknown) }, 'unknown copies reported; they are kept')
+  if (strays.count > 0)
+    log.info({ server, ...shown(strays) }, 'copies of deleted volumes turned up; they are dropped')
 }
+
+const shown = ({ count, first }: Tally): { count: number; copies: object[] } => ({
+  count,
+  copies: first.map((report) => ({ ...report, volume: formatId(report.volume) })),
+})

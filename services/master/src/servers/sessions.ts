@@ -3,12 +3,14 @@
  * what it said about itself. All of it is gone with the process: servers register again, since their heartbeats are refused.
  */
 import { type Clock } from '@dfs/core'
-import { DfsError, type Liveness, type ServerInfo } from '@dfs/protocol'
+import { DfsError, FEATURE_LEVEL_UNSAID, type Liveness, type ServerInfo } from '@dfs/protocol'
 import { type Hearing, isMajority, livenessOf, silenceMs } from '../domain/liveness.ts'
 import { type Candidate } from '../domain/placement.ts'
 import { aliveCoordinators, choosePreferred, type Coordinator } from '../domain/preferred.ts'
-import { type RegisteredServer } from '../metadata/store.ts'
+import { type RegisteredServer, type ServerLoad } from '../metadata/cluster-store.ts'
 import { type MasterSettings } from '../settings.ts'
+
+const NO_LOAD: ServerLoad = Object.freeze({ openVolumes: 0, promisedBytes: 0 })
 
 /** What a server says about itself each time. */
 export interface Presence {
@@ -83,6 +85,12 @@ export class Sessions {
     return session?.incarnation !== incarnation || session.number < number
   }
 
+  /** Whether this was the last that was heard. */
+  isLast(server: number, incarnation: number, number: number): boolean {
+    const session = this.#sessions.get(server)
+    return session?.incarnation === incarnation && session.number === number
+  }
+
   /** Throws UNKNOWN_SERVER if the server must register (again), STALE_INCARNATION if a newer process took its place. */
   require(server: number, incarnation: number): void {
     const session = this.#sessions.get(server)
@@ -129,15 +137,29 @@ export class Sessions {
   }
 
   /** Servers that may be chosen for volumes. */
-  candidates(openVolumes: ReadonlyMap<number, number>): Candidate[] {
+  candidates(loads: ReadonlyMap<number, ServerLoad>): Candidate[] {
     return this.#ids().flatMap((id) => {
       const session = this.#sessions.get(id)
       if (session === undefined) return []
       const { incarnation, freeBytes, isFull, unreachable, oldestDiskCallMs } = session
       const { liveness, zone } = this.#describe(id)
-      const load = { freeBytes, isFull, openVolumes: openVolumes.get(id) ?? 0, unreachable, oldestDiskCallMs }
+      const load = { freeBytes, isFull, ...(loads.get(id) ?? NO_LOAD), unreachable, oldestDiskCallMs }
       return [{ server: id, incarnation, liveness, zone, ...load }]
     })
+  }
+
+  /** What the server's program reads and understands, as it has said itself. */
+  featureLevelOf(server: number): number {
+    return this.#registered.get(server)?.featureLevel ?? FEATURE_LEVEL_UNSAID
+  }
+
+  /**
+   * Whether this start of the master may do away with things: most servers have registered with it, and by all of them, or by
+   * their time for it, it would have become known for one on a restored backup (R6).
+   */
+  get mayRemove(): boolean {
+    const ageMs = this.#clock.monotonicMs() - this.#startedAtMs
+    return this.#hasMajority && (this.hasEveryone || ageMs >= this.#settings.liveness.deadAfterMs)
   }
 
   /** Puts alive servers first and dead ones last; the order given breaks ties. */

@@ -1,7 +1,8 @@
 /** The background work of the master, in one lane: all of it is on the one connection to the store anyway. */
 import { type BackgroundWorker, Runner, type Runtime, type SpaceWatch } from '@dfs/core'
 import { type ClusterTime } from '../metadata/cluster-time.ts'
-import { type Upkeep, type VolumeStore } from '../metadata/store.ts'
+import { type VolumeStore } from '../metadata/cluster-store.ts'
+import { type KeptAside, type Upkeep } from '../metadata/store.ts'
 import { type RestoredBackup } from '../servers/restored-backup.ts'
 import { type Sessions } from '../servers/sessions.ts'
 import { countDeleted } from './count-deleted.ts'
@@ -15,7 +16,7 @@ const STEP_ITEMS_MAX = 100
 
 export interface MasterWorkersOptions {
   readonly runtime: Runtime
-  readonly store: Upkeep & Pick<VolumeStore, 'openVolumesOf' | 'sealVolumes'>
+  readonly store: Upkeep & KeptAside & Pick<VolumeStore, 'openVolumesOf' | 'sealVolumes'>
   readonly sessions: Sessions
   readonly time: ClusterTime
   readonly space: SpaceWatch

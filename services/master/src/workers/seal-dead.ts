@@ -1,6 +1,6 @@
 /** Seals the open volumes that have a copy on a dead server: nobody may count on a receipt of theirs any more (R3). */
 import { type BackgroundWorker, type Runtime } from '@dfs/core'
-import { type VolumeStore } from '../metadata/store.ts'
+import { type VolumeStore } from '../metadata/cluster-store.ts'
 import { type Sessions } from '../servers/sessions.ts'
 
 export interface SealDeadDeps {

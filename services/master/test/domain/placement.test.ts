@@ -1,8 +1,18 @@
 import { seededRandom } from '@dfs/core/testing'
 import { describe, expect, it } from 'vitest'
-import { type Candidate, choosePlacement, type PlacementRequest } from '../../src/domain/placement.ts'
+import {
+  type Candidate,
+  choosePlacement,
+  hasRoom,
+  type PlacementRequest,
+  roomOf,
+} from '../../src/domain/placement.ts'
 
+const MIB = 2 ** 20
 const GIB = 2 ** 30
+const LIMITS = { volumeSizeBytes: GIB, chunkSizeBytes: 4 * MIB, freeSpaceFloorBytes: 100 * MIB }
+/** What a server keeps free whatever is asked of it. */
+const KEPT_BYTES = 2 * GIB + 100 * MIB
 
 const candidate = (server: number, change: Partial<Candidate> = {}): Candidate => ({
   server,
@@ -12,6 +22,7 @@ const candidate = (server: number, change: Partial<Candidate> = {}): Candidate =
   freeBytes: 10 * GIB,
   isFull: false,
   openVolumes: 0,
+  promisedBytes: 0,
   unreachable: [],
   oldestDiskCallMs: 0,
   ...change,
@@ -25,7 +36,7 @@ const choose = (candidates: Candidate[], change: Partial<PlacementRequest> = {},
       candidates,
       replicas: 3,
       minReplicas: 2,
-      volumeSizeBytes: GIB,
+      limits: LIMITS,
       diskCallMsMax: 4000,
       ...change,
     },
@@ -46,7 +57,8 @@ describe('placement', () => {
   it.each<[string, Partial<Candidate>]>([
     ['suspect', { liveness: 'suspect' }],
     ['dead', { liveness: 'dead' }],
-    ['almost full', { freeBytes: 3 * GIB - 1 }],
+    ['almost full', { freeBytes: KEPT_BYTES + 16 * MIB - 1 }],
+    ['almost full, with what its volumes may still take', { promisedBytes: 10 * GIB - KEPT_BYTES }],
     ['full, as it says itself', { isFull: true }],
     ['unable to reach the primary', { unreachable: [1] }],
     ['stuck in a disk call', { oldestDiskCallMs: 4001 }],
@@ -59,8 +71,66 @@ describe('placement', () => {
     expect(servers([candidate(1), candidate(2), candidate(3)], { unreachable: [3] })).toEqual([1, 2])
   })
 
-  it('takes a server that has room for this volume and the two reserved ones (R22)', () => {
-    expect(servers([candidate(1), candidate(2, { freeBytes: 3 * GIB })])).toEqual([1, 2])
+  it('takes a server that has room besides the floor, two volumes and what is promised (R22)', () => {
+    const least = { freeBytes: KEPT_BYTES + 5 * GIB + 16 * MIB, promisedBytes: 5 * GIB }
+    expect(servers([candidate(1), candidate(2, least)])).toEqual([1, 2])
+  })
+
+  it('makes volumes smaller where there is little room, as the server of the set with the least has it', () => {
+    const sizeWith = (roomBytes: number): number | null => {
+      const result = choose([candidate(1), candidate(2, { freeBytes: KEPT_BYTES + roomBytes }), candidate(3)])
+      if (!result.ok) throw new Error(result.detail)
+      return result.sizeBytes
+    }
+    expect(sizeWith(4 * GIB), 'all volumes are of one size').toBeNull()
+    expect(sizeWith(4 * GIB - 4)).toBe(GIB - 1)
+    expect(sizeWith(400 * MIB)).toBe(100 * MIB)
+    expect(sizeWith(16 * MIB), 'the smallest').toBe(16 * MIB)
+  })
+
+  it.each([1, 2, 3])(
+    'never promises more than there is, with %i primaries that ask on (R22)',
+    (primaries) => {
+      const limits = { ...LIMITS, volumeSizeBytes: 256 * MIB }
+      const spaces = [5 * GIB, 2 * GIB, 100 * GIB].map((freeBytes, index) =>
+        candidate(index + 1, { freeBytes }),
+      )
+      const promised = new Map<number, number>()
+      const now = (): Candidate[] =>
+        spaces.map((each) => ({ ...each, promisedBytes: promised.get(each.server) ?? 0 }))
+      let granted = 0
+      const refusals: string[] = []
+      while (refusals.length < primaries) {
+        const primary = ((granted + refusals.length) % primaries) + 1
+        const result = choose(now(), { limits, primary }, granted)
+        if (!result.ok) {
+          refusals.push(result.code)
+          continue
+        }
+        granted += 1
+        refusals.length = 0
+        for (const { server } of result.set) {
+          const size = result.sizeBytes ?? limits.volumeSizeBytes
+          promised.set(server, (promised.get(server) ?? 0) + size)
+        }
+        for (const each of now()) expect(roomOf(each, limits)).toBeGreaterThanOrEqual(0)
+      }
+      expect(new Set(refusals)).toEqual(new Set(['INSUFFICIENT_SPACE']))
+      expect(granted).toBeGreaterThan(10)
+      const withRoom = now().filter((each) => hasRoom(each, limits))
+      expect(withRoom.filter(({ server }) => server <= primaries).length).toBeLessThan(2)
+    },
+  )
+
+  it('begins on disks with little room: a volume of each kind for each of three servers that share one', () => {
+    const limits = { ...LIMITS, volumeSizeBytes: 256 * MIB, freeSpaceFloorBytes: 128 * MIB }
+    let promisedBytes = 0
+    for (let count = 0; count < 6; count += 1) {
+      const all = [1, 2, 3].map((server) => candidate(server, { freeBytes: 768 * MIB, promisedBytes }))
+      const result = choose(all, { limits, primary: (count % 3) + 1 })
+      expect(result.ok && result.set.length).toBe(3)
+      promisedBytes += (result.ok && result.sizeBytes) || 0
+    }
   })
 
   it('says whether servers or room are missing', () => {
@@ -84,7 +154,7 @@ describe('placement', () => {
 
   it('takes the server with the fewest open volumes for its free space', () => {
     const busy = candidate(2, { openVolumes: 4 })
-    const small = candidate(3, { freeBytes: 4 * GIB })
+    const small = candidate(3, { freeBytes: KEPT_BYTES + 4 * GIB })
     expect(servers([candidate(1), busy, small, candidate(4)], { replicas: 2 })).toEqual([1, 4])
     expect(servers([candidate(1), busy, small], { replicas: 2 })).toEqual([1, 3])
   })

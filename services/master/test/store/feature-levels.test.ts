@@ -5,7 +5,7 @@ import { FEATURE_LEVEL, FORMAT_LEVEL } from '@dfs/protocol'
 import { afterEach, expect, it } from 'vitest'
 import { openDatabase } from '../../src/metadata/sqlite/connection.ts'
 import { MIGRATIONS } from '../../src/metadata/sqlite/schema.ts'
-import { type Registration } from '../../src/metadata/store.ts'
+import { type Registration } from '../../src/metadata/cluster-store.ts'
 import { describeStores } from '../fixture/describe-stores.ts'
 import { copyAsCrashed, openAt, removeTemporaryDirectories, temporaryDirectory } from '../fixture/engines.ts'
 import { NOW, StoreBench } from '../fixture/store-bench.ts'
@@ -60,7 +60,6 @@ describeStores('feature level', (bench) => {
       advertisedUrl: null,
       zone: 'z',
       featureLevel: level,
-      reports: [],
     })
     await b.store.registerServer(at(1, FORMAT_LEVEL - 1), NOW)
     expect(b.store.featureLevel()).toBe(FORMAT_LEVEL - 1)

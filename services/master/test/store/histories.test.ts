@@ -134,10 +134,10 @@ it.each([-5, 50])(
     const seal = { kind: 'seal', volume: order.volume, sealedLengthBytes: length }
     for (const verifiedTo of [0, Math.min(length!, length! + away)]) {
       await reportSealedAt(length! + away, verifiedTo)
-      expect(await b.store.pendingOrders(server)).toMatchObject([seal])
+      expect(await b.store.orders(server, 1000, true)).toMatchObject([seal])
     }
     await reportSealedAt(length!, 0)
-    expect(await b.store.pendingOrders(server)).toEqual([])
+    expect(await b.store.orders(server, 1000, true)).toEqual([])
     await b.store.close()
   },
 )
@@ -156,10 +156,10 @@ it('orders the seal again from a copy of an older program that has verified furt
       NOW,
     )
   await reportTo(length! + 50)
-  expect(await b.store.pendingOrders(server)).toMatchObject([
+  expect(await b.store.orders(server, 1000, true)).toMatchObject([
     { kind: 'seal', volume: order.volume, sealedLengthBytes: length },
   ])
   await reportTo(length!)
-  expect(await b.store.pendingOrders(server)).toEqual([])
+  expect(await b.store.orders(server, 1000, true)).toEqual([])
   await b.store.close()
 })

@@ -196,14 +196,14 @@ describeStores('volumes', (bench) => {
     await b.commit(b.write('/a', b.chunk(order, 50)))
     await b.store.sealVolumes([order.volume], 'test', NOW)
     const seal = { kind: 'seal', volume: order.volume, sealedLengthBytes: 150 }
-    expect(await b.store.pendingOrders(first!.server)).toEqual([
+    expect(await b.store.orders(first!.server, 1000, true)).toEqual([
       { ...seal, replica: order.replicas[0]!.replica },
     ])
 
     await b.store.noteReports(first!, [report(order, 0, { verifiedToBytes: 100 })], NOW)
-    expect(await b.store.pendingOrders(first!.server)).toEqual([])
+    expect(await b.store.orders(first!.server, 1000, true)).toEqual([])
     await b.store.noteReports(second!, [report(order, 1, { verifiedToBytes: 150 })], NOW)
-    expect(await b.store.pendingOrders(second!.server)).toEqual([])
+    expect(await b.store.orders(second!.server, 1000, true)).toEqual([])
     const { locations } = await b.file('/a')
     expect(locations.get(order.volume)).toEqual([second!.server, first!.server])
   })
@@ -215,13 +215,13 @@ describeStores('volumes', (bench) => {
     await b.commit(b.write('/a', b.chunk(order, 50)))
     const failed = report(order, 1, { state: 'failed' })
     const outcome = await b.store.noteReports(b.servers[1]!, [failed], NOW)
-    expect(outcome).toEqual({ unknown: [], sealedVolumes: [order.volume] })
+    expect(outcome).toEqual({ unknown: [], strays: [], sealedVolumes: [order.volume] })
     await b.store.noteReports(b.servers[1]!, [report(order, 1, { verifiedToBytes: 150 })], NOW)
     await b.register(1, 2, { reports: [report(order, 1, { verifiedToBytes: 150 })] })
     const { locations } = await b.file('/a')
     const [first, second, third] = b.servers.map(({ server }) => server)
     expect(locations.get(order.volume), 'readers may try it last').toEqual([first, third, second])
-    expect(await b.store.pendingOrders(second!)).toEqual([])
+    expect(await b.store.orders(second!, 1000, true)).toEqual([])
   })
 
   it('has only unverified copies on a server that restarts, and none that it does not report (R9)', async () => {
@@ -251,7 +251,7 @@ describeStores('volumes', (bench) => {
     const foreign = report(order, 1, { state: 'failed' })
     const strange = { ...report(order, 0, {}), volume: 77 }
     const outcome = await b.store.noteReports(b.servers[0]!, [foreign, strange], NOW)
-    expect(outcome).toEqual({ unknown: [foreign, strange], sealedVolumes: [] })
+    expect(outcome).toEqual({ unknown: [foreign, strange], strays: [], sealedVolumes: [] })
   })
 
   it('gives the receipt of the copies still good at the commit, and their zones (R23)', async () => {
@@ -315,23 +315,28 @@ describeStores('volumes', (bench) => {
     expect(await b.commit(late)).toMatchObject([{ ok: true, copies: 3, zones: 3 }])
   })
 
-  it('counts open volumes for each server', async () => {
+  it('counts for each server its open volumes and what they may still take there', async () => {
     const b = bench()
     await b.addServers(3)
-    const [first] = [await b.volume(0, 1), await b.volume(1, 2)]
+    const [first] = [await b.volume(0, 1)]
+    const request = { primary: b.servers[1]!, kind: 'large', number: 1, sizeBytes: 500 } as const
+    const sets = [[b.servers[1]!, b.servers[2]!]]
+    const [small] = await b.store.allocateVolumes({ ...request, sets }, NOW)
+    expect(small!.sizeBytes).toBe(500)
+    await b.commit(b.write('/a', b.chunk(first!, 200)))
     const [s0, s1, s2] = b.servers.map(({ server }) => server)
-    expect(await b.store.openVolumeCounts()).toEqual(
+    expect(await b.store.openVolumeLoads(1000)).toEqual(
       new Map([
-        [s0, 1],
-        [s1, 2],
-        [s2, 1],
+        [s0, { openVolumes: 1, promisedBytes: 700 }],
+        [s1, { openVolumes: 2, promisedBytes: 1200 }],
+        [s2, { openVolumes: 1, promisedBytes: 500 }],
       ]),
     )
     await b.store.sealVolumes([first!.volume], 'test', NOW)
-    expect(await b.store.openVolumeCounts()).toEqual(
+    expect(await b.store.openVolumeLoads(200), 'its own size is its size').toEqual(
       new Map([
-        [s1, 1],
-        [s2, 1],
+        [s1, { openVolumes: 1, promisedBytes: 500 }],
+        [s2, { openVolumes: 1, promisedBytes: 500 }],
       ]),
     )
     expect(await b.store.totals()).toMatchObject({ volumesOpen: 1, volumesSealed: 1 })

@@ -4,11 +4,12 @@
  * its primary never heard of.
  */
 import { type Random } from '@dfs/core'
-import { DfsError, type VolumeOrder } from '@dfs/protocol'
-import { type GrantKey, type Placement, type VolumeAllocation } from '../../metadata/store.ts'
-import { once, type Rounds } from './reads.ts'
+import { DfsError, type VolumeKind, type VolumeOrder } from '@dfs/protocol'
+import { type GrantKey, type Placement, type VolumeAllocation } from '../../metadata/cluster-store.ts'
+import { once } from './reads.ts'
 import { hexadecimal } from './state.ts'
 import { type Books } from './books.ts'
+import { Volume } from './volume.ts'
 import { Unchanged, type Work } from './work.ts'
 
 const SALT_BYTES = 8
@@ -24,9 +25,9 @@ export function* allocate(
   nowWallMs: number,
 ): Work<readonly VolumeOrder[] | Unchanged<readonly VolumeOrder[]>> {
   const { servers, grants } = books
-  const { primary, kind, sets } = allocation
+  const { primary, kind, sets, sizeBytes = null } = allocation
   servers.requireCurrent(primary)
-  yield () => readsOfAllocation(books, allocation)
+  yield once
   const granted = findAllocation(books, allocation)
   if (granted !== null) return new Unchanged(granted)
   for (const placement of sets.flat()) {
@@ -34,16 +35,12 @@ export function* allocate(
     throw new DfsError('COPY_ERROR', `server ${placement.server} has just restarted; ask again`)
   }
   const orders = sets.map((set) =>
-    allocateOne(books, { kind, set, salt: hexadecimal(random.bytes(SALT_BYTES)) }, nowWallMs),
+    allocateOne(books, { kind, set, sizeBytes, salt: hexadecimal(random.bytes(SALT_BYTES)) }, nowWallMs),
   )
   const ids = orders.map(({ volume }) => volume)
   grants.put(allocation, ids)
   return orders
 }
-
-/** The volumes that the primary was granted last. */
-export const readsOfAllocation = ({ grants, volumes }: Books, { primary, kind }: GrantKey): Rounds =>
-  once(...volumes.named(grants.last(primary, kind)?.volumes ?? []))
 
 /** The orders that the request got before; null if it is new. Throws INVALID_REQUEST if a later one was granted. */
 export function findAllocation({ grants, volumes }: Books, request: GrantKey): readonly VolumeOrder[] | null {
@@ -56,36 +53,22 @@ export function findAllocation({ grants, volumes }: Books, request: GrantKey): r
   return last.volumes.map((id) => volumes.orderOf(id))
 }
 
+interface NewVolume {
+  readonly kind: VolumeKind
+  readonly set: readonly Placement[]
+  readonly sizeBytes: number | null
+  readonly salt: string
+}
+
 function allocateOne(
   { state, volumes }: Books,
-  { kind, set, salt }: { kind: VolumeOrder['kind']; set: readonly Placement[]; salt: string },
+  { kind, set, sizeBytes, salt }: NewVolume,
   nowWallMs: number,
 ): VolumeOrder {
-  const id = state.nextId()
   const { server, incarnation } = set[0]!
-  const primary = { server, incarnation }
-  const replicas = set.map((placement) => ({
-    id: state.nextId(),
-    volume: id,
-    server: placement.server,
-    incarnation: placement.incarnation,
-    state: 'open' as const,
-    verifiedTo: 0,
-    isSealReported: false,
-  }))
-  const volume = {
-    id,
-    kind,
-    primary,
-    replicas,
-    state: 'open' as const,
-    committedEnd: 0,
-    sealedLength: null,
-    salt,
-  }
-  volumes.insert(volume, nowWallMs)
-  const copies = replicas.map((replica) => {
-    return { replica: replica.id, server: replica.server, incarnation: replica.incarnation }
-  })
-  return { volume: id, kind, salt, primary, replicas: copies }
+  const primary = volumes.placement(server, incarnation)
+  const volume = new Volume({ id: state.nextId(), kind, primary, sizeBytes, salt })
+  const copies = set.map((made) => ({ id: state.nextId(), made }))
+  volumes.insert(volume, copies, nowWallMs)
+  return volume.order
 }

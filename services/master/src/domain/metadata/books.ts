@@ -1,6 +1,6 @@
 /**
  * What the store knows, as decisions use it: books over the rows. Some are whole in memory, written through (state, servers,
- * results, grants, open volumes); the others find what they are asked for in the rows.
+ * results, grants, volumes); the others find what they are asked for in the rows.
  */
 import { type Random } from '@dfs/core'
 import { DeletedCounter } from './deleted-counter.ts'
@@ -36,10 +36,9 @@ export interface Books {
 /** What is remembered of rows that were read, at most. */
 export interface CachedMax {
   readonly directories: number
-  readonly sealedVolumes: number
 }
 
-const CACHED_MAX: CachedMax = Object.freeze({ directories: 65_536, sealedVolumes: 16_384 })
+const CACHED_MAX: CachedMax = Object.freeze({ directories: 65_536 })
 
 export interface BooksOptions {
   readonly random: Random
@@ -54,16 +53,19 @@ export interface BooksOptions {
 export function openBooks(rows: Rows, { random, digest, cached = CACHED_MAX }: BooksOptions): Books {
   const state = new State(rows.state, random)
   const reach = new Reach(rows)
-  const volumes = new Volumes(rows.volumes, cached.sealedVolumes)
+  const servers = new Servers(rows.servers)
+  const volumes = new Volumes(rows.volumes)
+  const states = new VolumeStates(rows.volumes, volumes)
+  for (const server of servers.unheard()) states.doubtAllOn(server)
   const results = new Results(rows.senders, state.epoch.counter)
   state.save()
   return {
     rows,
     digest,
     state,
-    servers: new Servers(rows.servers),
+    servers,
     volumes,
-    states: new VolumeStates(rows.volumes, volumes),
+    states,
     grants: new Grants(rows.grants),
     tree: new Tree(rows.entries, reach, cached.directories),
     reach,

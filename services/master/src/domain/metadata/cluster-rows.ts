@@ -50,6 +50,8 @@ export interface ServerRow {
   readonly advertised_url: string | null
   readonly zone: string
   readonly feature_level: number
+  /** The incarnation that has last said of all its copies what it has. */
+  readonly reported_incarnation: number
 }
 
 export interface ServerRows {
@@ -57,6 +59,7 @@ export interface ServerRows {
   load(): ServerRow[]
   /** Makes the row, or writes it again. */
   put(row: ServerRow & { readonly registered_ms: number }): void
+  setReportedIncarnation(id: number, incarnation: number): void
   /** Of all servers at an address. */
   setFeatureLevel(internalAddress: string, featureLevel: number): void
   /** Servers that the last new history began without. */
@@ -104,7 +107,7 @@ export interface GrantRows {
   put(row: GrantRow): void
 }
 
-export interface VolumeRow {
+export interface VolumeRow extends LiveRow {
   readonly id: number
   readonly kind: number
   readonly state: number
@@ -113,6 +116,14 @@ export interface VolumeRow {
   readonly committed_end: number
   readonly sealed_length: number | null
   readonly salt: string
+  readonly size_bytes: number | null
+}
+
+/** What is in use of a volume. */
+export interface LiveRow {
+  readonly live_bytes: number
+  readonly live_chunks: number
+  readonly live_files: number
 }
 
 export interface ReplicaRow {
@@ -125,29 +136,25 @@ export interface ReplicaRow {
   readonly seal_reported: number
 }
 
-/** A copy whose server has to hear that its volume was sealed. */
-export interface AwaitingSealRow {
-  readonly volume: number
-  readonly replica: number
-  readonly length: number
-}
-
 export interface VolumeRows {
-  /** By id. */
-  loadOpen(): VolumeRow[]
-  loadSealedCount(): number
-  find(id: number): VolumeRow | undefined
-  /** By id. */
-  replicasOf(volume: number): ReplicaRow[]
+  /** All, by id. */
+  load(): Iterable<VolumeRow>
+  /** Those of all volumes, by id. */
+  loadReplicas(): Iterable<ReplicaRow>
   insert(row: VolumeRow & { readonly created_ms: number }): void
   insertReplica(row: ReplicaRow): void
-  setCommittedEnd(id: number, committedEnd: number): void
+  /** Writes the committed end, and what is in use. */
+  setCommittedEnd(row: VolumeRow): void
   /** Writes the state, the ends and why. */
   seal(row: VolumeRow, sealedMs: number, reason: string): void
+  /** Writes the state, and since when: cluster time. */
+  setDeleting(row: VolumeRow, clusterMs: number): void
+  remove(id: number): void
   /** Writes the state of a copy and what was heard of it. */
   updateReplica(row: ReplicaRow): void
-  /** Ids of volumes with a copy on a server that is in-sync or waits for that, in order. */
-  withCopyOn(server: number): number[]
-  /** Unverified copies on a server in sealed volumes, not reported as sealed; by id. */
-  awaitingSealOn(server: number, countMax: number): AwaitingSealRow[]
+  removeReplica(id: number): void
+  /** Whether a volume was deleted, or is being. */
+  wasDeleted(id: number): boolean
+  /** Notes it for ever. */
+  insertDeleted(id: number, clusterMs: number): void
 }

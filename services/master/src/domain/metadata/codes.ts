@@ -2,9 +2,9 @@
 import { InvariantError } from '@dfs/core'
 
 export const ENTRY = Object.freeze({ file: 1, directory: 2, link: 3 })
-export const VOLUME_STATE = Object.freeze({ open: 1, sealed: 2 })
+export const VOLUME_STATE = Object.freeze({ open: 1, sealed: 2, deleting: 3 })
 export const VOLUME_KIND = Object.freeze({ small: 1, large: 2 })
-export const REPLICA = Object.freeze({ open: 1, unverified: 2, inSync: 3, damaged: 4, lost: 5 })
+export const REPLICA = Object.freeze({ open: 1, unverified: 2, inSync: 3, damaged: 4, lost: 5, dropping: 8 })
 export type VolumeState = keyof typeof VOLUME_STATE
 export type ReplicaState = keyof typeof REPLICA
 export const TRASHED = Object.freeze({ deleted: 1, replaced: 2 })

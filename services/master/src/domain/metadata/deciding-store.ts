@@ -5,6 +5,7 @@
 import { type Random } from '@dfs/core'
 import {
   type CommandResult,
+  type DropOrder,
   type Epoch,
   type ListPage,
   type ListRequest,
@@ -16,31 +17,36 @@ import {
 } from '@dfs/protocol'
 import {
   type GrantKey,
-  type CommitBatchReply,
-  type CommitBatchRequest,
   type CopiesOfVolume,
+  type CopyId,
   type CopyOfVolume,
-  type DecidedStore,
-  type Moment,
+  type DeletionStep,
   type OpenVolumeInfo,
-  ORDERS_MAX,
   type Placement,
   type Registration,
   type RegistrationOutcome,
-  type Renaming,
   type ReportOutcome,
   type RegisteredServer,
-  type Totals,
+  type ServerLoad,
   type VolumeAllocation,
+} from '../../metadata/cluster-store.ts'
+import {
+  type CommitBatchReply,
+  type CommitBatchRequest,
+  type DecidedStore,
+  type Moment,
+  type Renaming,
+  type Totals,
 } from '../../metadata/store.ts'
-import { allocate, findAllocation, readsOfAllocation } from './allocate.ts'
+import { allocate, findAllocation } from './allocate.ts'
 import { type Books } from './books.ts'
 import { answerKnown, decideBatch, readsOfKeys } from './commit.ts'
+import { deleteEmpty, noteDropped } from './deletion.ts'
 import { listPage } from './listing.ts'
 import { answerLookup, readsOfLookup } from './lookup.ts'
 import { measureStep } from './measure.ts'
 import { once, together } from './reads.ts'
-import { register, report } from './reports.ts'
+import { finishRegistration, register, report } from './reports.ts'
 import { copiesOf } from './volume.ts'
 import { openVolumeOf } from './volumes.ts'
 import { seal } from './seal.ts'
@@ -133,34 +139,33 @@ export class DecidingStore implements DecidedStore {
     return this.#change(report(this.#books, from, reports, nowWallMs))
   }
 
-  async copyOn(id: number, server: number): Promise<CopyOfVolume | null> {
+  async finishRegistration(from: Placement): Promise<boolean> {
+    return this.#change(finishRegistration(this.#books, from))
+  }
+
+  async noteDropped(from: Placement, copies: readonly CopyId[]): Promise<void> {
+    return this.#change(noteDropped(this.#books, from, copies))
+  }
+
+  async orders(
+    server: number,
+    countMax: number,
+    knowsDrop: boolean,
+  ): Promise<readonly (SealOrder | DropOrder)[]> {
     const { volumes } = this.#books
-    return this.#read(
-      () => once(...volumes.named([id])),
-      () => volumes.copyOn(id, server),
-    )
+    return this.#engine.read(plain(() => volumes.onServer(server).takeOrders(countMax, knowsDrop)))
+  }
+
+  async copyOn(id: number, server: number): Promise<CopyOfVolume | null> {
+    return this.#engine.read(plain(() => this.#books.volumes.copyOn(id, server)))
   }
 
   async copiesOf(id: number): Promise<CopiesOfVolume> {
-    const { volumes } = this.#books
-    return this.#read(
-      () => once(...volumes.named([id])),
-      () => copiesOf(volumes.require(id)),
-    )
-  }
-
-  async pendingOrders(server: number): Promise<readonly SealOrder[]> {
-    return this.#read(
-      () => once({ kind: 'awaitingSeal', server, countMax: ORDERS_MAX }),
-      () => this.#books.volumes.sealOrdersFor(server, ORDERS_MAX),
-    )
+    return this.#engine.read(plain(() => copiesOf(this.#books.volumes.require(id))))
   }
 
   async findAllocation(request: GrantKey): Promise<readonly VolumeOrder[] | null> {
-    return this.#read(
-      () => readsOfAllocation(this.#books, request),
-      () => findAllocation(this.#books, request),
-    )
+    return this.#engine.read(plain(() => findAllocation(this.#books, request)))
   }
 
   async allocateVolumes(allocation: VolumeAllocation, nowWallMs: number): Promise<readonly VolumeOrder[]> {
@@ -175,13 +180,14 @@ export class DecidingStore implements DecidedStore {
     return this.#books.volumes.openOn(server).map(openVolumeOf)
   }
 
-  async openVolumeCounts(): Promise<ReadonlyMap<number, number>> {
-    return this.#books.volumes.openCounts()
+  async openVolumeLoads(volumeSizeBytes: number): Promise<ReadonlyMap<number, ServerLoad>> {
+    return this.#engine.read(plain(() => this.#books.volumes.loads(volumeSizeBytes)))
   }
 
   async totals(): Promise<Totals> {
     const { state, volumes } = this.#books
-    return { ...state.counters, volumesOpen: volumes.openCount, volumesSealed: volumes.sealedCount }
+    const { openCount: volumesOpen, sealedCount: volumesSealed, deletingCount: volumesDeleting } = volumes
+    return { ...state.counters, volumesOpen, volumesSealed, volumesDeleting }
   }
 
   clusterMs(): number {
@@ -202,6 +208,10 @@ export class DecidingStore implements DecidedStore {
     const { deleted } = this.#books
     if (deleted.hasMore) await this.#change(deleted.step(COUNT_STEP_ENTRIES))
     return deleted.hasMore
+  }
+
+  async deleteEmptyVolumes(countMax: number, clusterMs: number): Promise<DeletionStep> {
+    return this.#change(deleteEmpty(this.#books, countMax, clusterMs))
   }
 
   /** One durable transaction. Whatever the work has changed in memory is true only if it commits. */

@@ -1,6 +1,6 @@
 /** The volumes that each primary was granted last, by kind. They are few: one for each primary and kind. */
 import { type VolumeKind } from '@dfs/protocol'
-import { type GrantKey, type Placement } from '../../metadata/store.ts'
+import { type GrantKey, type Placement } from '../../metadata/cluster-store.ts'
 import { VOLUME_KIND } from './codes.ts'
 import { type GrantRow, type GrantRows } from './cluster-rows.ts'
 
@@ -23,6 +23,14 @@ export class Grants {
     const row = this.#last.get(nameOf({ server, kind: VOLUME_KIND[kind] }))
     if (row?.incarnation !== incarnation) return null
     return { number: row.number, volumes: JSON.parse(row.volumes) as number[] }
+  }
+
+  /**
+   * Whether the primary may ask for this volume still: under the last number of its incarnation it is given it again. To be
+   * asked for the incarnation that its server is in; no earlier one may ask for anything.
+   */
+  names(primary: Placement, kind: VolumeKind, volume: number): boolean {
+    return this.last(primary, kind)?.volumes.includes(volume) ?? false
   }
 
   put({ primary, kind, number }: GrantKey, volumes: readonly number[]): void {

@@ -18,16 +18,14 @@ import { type Rounds, walk } from './reads.ts'
 import { type Version, versionOf } from './versions.ts'
 import { readableServers, serversThatLostIt, type Volume } from './volume.ts'
 
-/** The way to it, its version, the chunks asked for, and their volumes. */
+/** The way to it, its version, and the chunks asked for. */
 export function* readsOfLookup(books: Books, lookup: Lookup): Rounds {
   const which = lookup.by === 'version' ? lookup : yield* versionAt(books, lookup)
   if (which === null) return
   yield [{ kind: 'version', file: which.file, version: which.version }]
   const version = findVersion(books, which.file, which.version)
   const part = version === undefined ? null : chunksToRead(version, lookup)
-  if (part === null) return
-  yield [{ kind: 'chunks', ...part }]
-  yield books.volumes.named(chunksOf(books, part).map(({ volume }) => volume))
+  if (part !== null) yield [{ kind: 'chunks', ...part }]
 }
 
 function* versionAt(books: Books, lookup: PathLookup): Rounds<{ file: number; version: number } | null> {
@@ -90,7 +88,7 @@ function describeFile({ books, there }: Asked, version: Version, lookup: Part): 
 
 function requireVolume(books: Books, id: number): Volume {
   const volume = books.volumes.get(id)
-  assert(volume !== undefined, `the volume ${id} of a chunk exists`)
+  assert(volume !== undefined && volume.state !== 'deleting', `the volume ${id} of a chunk exists`)
   return volume
 }
 

@@ -3,8 +3,8 @@
  * An engine behind a network fetches what is named in rounds, one trip for each round and not one for each row; an engine that
  * reads where it stands never looks at the names, and they cost it nothing (work.ts).
  *
- * A path is walked one name a round, so rounds are bounded by the longest path. What a commit names is a row by its key, a
- * volume with its few copies, the volumes of an upload, or the first names in a directory: never a page, never a subtree.
+ * A path is walked one name a round, so rounds are bounded by the longest path. What a commit names is a row by its key, the
+ * volumes of an upload, or the first names in a directory: never a page, never a subtree. Volumes are in memory.
  *
  * Refused: finding out what is missing by trying, with the decision run again for each row. It needs no names, but a batch of
  * commands would be as many trips as it has rows, and nothing would say beforehand that there is an end.
@@ -23,10 +23,10 @@ export type Named =
   | ({ readonly kind: 'upload' } & UploadKey)
   | { readonly kind: 'uploadVolumes'; readonly content: number }
   | { readonly kind: 'uploadsBefore'; readonly server: number; readonly incarnation: number }
-  /** With its copies. */
-  | { readonly kind: 'volume'; readonly id: number }
-  | { readonly kind: 'copiesOn'; readonly server: number }
-  | { readonly kind: 'awaitingSeal'; readonly server: number; readonly countMax: number }
+  /** Whether it was deleted. */
+  | { readonly kind: 'deletedVolume'; readonly id: number }
+  /** Whether any chunk stands in it. */
+  | { readonly kind: 'chunkIn'; readonly volume: number }
   | { readonly kind: 'version'; readonly file: number; readonly version: number }
   | {
       readonly kind: 'chunks'

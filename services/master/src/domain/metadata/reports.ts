@@ -1,35 +1,50 @@
 /**
- * What chunk servers say about their copies, and what the master believes of it. A copy becomes in-sync only by a report
- * that every block up to the sealed length was verified (R8). A copy that lost a write or a sync stays damaged, whatever
- * it reports later: its pages may look right in memory and not be on the disk. Copies that the store does not know are
- * returned, for the log; nothing is deleted for being unknown (R7).
+ * What chunk servers say of themselves and their copies, and what the master believes of it. A copy counts as in-sync only
+ * when its volume is sealed and its holder has verified every block up to the sealed length (R8).
  */
 import { DfsError, type ReplicaReport } from '@dfs/protocol'
 import {
   type Placement,
   type Registration,
   type RegistrationOutcome,
+  REPORTS_PER_TRANSACTION_MAX,
   type ReportOutcome,
-} from '../../metadata/store.ts'
+} from '../../metadata/cluster-store.ts'
+import { assert } from '@dfs/core'
 import { type Books } from './books.ts'
 import { once, type Rounds } from './reads.ts'
-import { type Replica, type Volume } from './volume.ts'
-import { type Work } from './work.ts'
+import { type Replica } from './volume.ts'
+import { Unchanged, type Work } from './work.ts'
 
-/** Records reports. Throws UNKNOWN_SERVER, STALE_INCARNATION. */
+/**
+ * Records reports. A copy that is not known is kept, unless its volume was deleted (R7): then it has turned up, with an older
+ * image of the disk or because it was made late, and is to be dropped. Throws UNKNOWN_SERVER, STALE_INCARNATION.
+ */
 export function* report(
   books: Books,
   from: Placement,
   reports: readonly ReplicaReport[],
   nowWallMs: number,
-): Work<ReportOutcome> {
+): Work<ReportOutcome | Unchanged<ReportOutcome>> {
+  assert(reports.length <= REPORTS_PER_TRANSACTION_MAX, 'reports come in parts')
   books.servers.requireCurrent(from)
-  yield () => readsOfReports(books, reports)
-  return applyReports(books, from.server, reports, nowWallMs)
+  yield () => readsOfReports(books, from.server, reports)
+  const { states, servers } = books
+  const changesBefore = states.changes
+  const believed = servers.isGivenUp(from.server)
+    ? reports.map((each) => ({ ...each, verifiedToBytes: 0 }))
+    : reports
+  const outcome = applyReports(books, from.server, believed, nowWallMs)
+  return states.changes === changesBefore ? new Unchanged(outcome) : outcome
 }
 
-const readsOfReports = ({ volumes }: Books, reports: readonly ReplicaReport[]): Rounds =>
-  once(...volumes.named(reports.map(({ volume }) => volume)))
+/** Of those that are not known, whether their volumes were deleted. */
+const readsOfReports = ({ volumes }: Books, server: number, reports: readonly ReplicaReport[]): Rounds =>
+  once(
+    ...reports
+      .filter(({ volume, replica }) => volumes.copy(volume, replica)?.server !== server)
+      .map(({ volume }) => ({ kind: 'deletedVolume', id: volume }) as const),
+  )
 
 function applyReports(
   books: Books,
@@ -37,29 +52,31 @@ function applyReports(
   reports: readonly ReplicaReport[],
   nowWallMs: number,
 ): ReportOutcome {
+  const { volumes, rows } = books
   const unknown: ReplicaReport[] = []
+  const strays: ReplicaReport[] = []
   const sealedVolumes: number[] = []
-  for (const report of reports) {
-    const volume = books.volumes.get(report.volume)
-    const replica = volume?.replicas.find(({ id }) => id === report.replica)
-    if (volume === undefined || replica === undefined || replica.server !== server) {
-      unknown.push(report)
-      continue
+  for (const each of reports) {
+    const replica = volumes.copy(each.volume, each.replica)
+    if (replica?.server === server) {
+      if (applyReport(books, replica, each, nowWallMs)) sealedVolumes.push(each.volume)
+    } else if (rows.volumes.wasDeleted(each.volume)) {
+      volumes.onServer(server).noteStray(each)
+      strays.push(each)
+    } else {
+      unknown.push(each)
     }
-    if (applyReport(books, volume, replica, report, nowWallMs)) sealedVolumes.push(volume.id)
   }
-  return { unknown, sealedVolumes }
+  return { unknown, strays, sealedVolumes }
 }
 
 /** Whether the report has sealed its volume. */
-function applyReport(
-  { states }: Books,
-  volume: Volume,
-  replica: Replica,
-  report: ReplicaReport,
-  nowWallMs: number,
-): boolean {
-  if (replica.state === 'damaged') return false
+function applyReport({ states }: Books, replica: Replica, report: ReplicaReport, nowWallMs: number): boolean {
+  const { volume } = replica
+  if (replica.state === 'damaged' || replica.state === 'dropping') {
+    states.noteThere(replica)
+    return false
+  }
   if (report.state === 'failed') {
     const wasOpen = volume.state === 'open'
     states.noteDamaged(replica)
@@ -67,12 +84,12 @@ function applyReport(
     return wasOpen
   }
   if (volume.state === 'open') return false
-  const isElsewhere = isSealedElsewhere(report, volume.sealedLength!)
+  const isElsewhere = isSealedElsewhere(report, volume.committedEnd)
   const isSealReported = !isElsewhere && (replica.isSealReported || report.state === 'sealed')
   const verifiedTo = report.verifiedToBytes
   const isVerified = report.state === 'sealed' && !isElsewhere && verifiedTo === volume.sealedLength
   // A lost copy that turned up is a copy again; one that was whole and is not any more is as good as unread.
-  if (isVerified) states.noteInSync(volume, replica, verifiedTo)
+  if (isVerified) states.noteInSync(replica, verifiedTo)
   else states.noteUnverified(replica, { isSealReported, verifiedTo })
   return false
 }
@@ -87,8 +104,9 @@ const isSealedElsewhere = (report: ReplicaReport, sealedLength: number): boolean
 
 /**
  * Records a server that introduces itself. What an earlier incarnation was appending is over (R3), and what it had
- * verified counts only if the new one reports it (R9), and not at all if the server had been given up. Its unfinished
- * uploads and stored results can never be asked for again, since its commits are refused. Throws OUTDATED_PROGRAM, STALE_INCARNATION.
+ * verified counts only if the new one reports it (R9): no row is written for that, however many copies there are. Its
+ * unfinished uploads and stored results can never be asked for again, since its commits are refused. Throws OUTDATED_PROGRAM,
+ * STALE_INCARNATION.
  */
 export function* register(
   books: Books,
@@ -96,30 +114,20 @@ export function* register(
   nowWallMs: number,
 ): Work<RegistrationOutcome> {
   requireReader(books, registration)
+  const { incarnation } = registration
   const known = books.servers.withDisk(registration.diskUid)
-  if (known !== undefined && known.incarnation > registration.incarnation) {
+  if (known !== undefined && known.incarnation > incarnation) {
     const { id } = known
-    throw new DfsError('STALE_INCARNATION', `server ${id} has restarted since ${registration.incarnation}`)
+    throw new DfsError('STALE_INCARNATION', `server ${id} has restarted since ${incarnation}`)
   }
-  yield () => readsOfRegistration(books, known?.id, registration)
+  yield () =>
+    once(...(known === undefined ? [] : [{ kind: 'uploadsBefore', server: known.id, incarnation } as const]))
   const server = known?.id ?? books.state.nextId()
-  const isNewIncarnation = known !== undefined && known.incarnation < registration.incarnation
-  const reports = books.servers.takeIn(server)
-    ? registration.reports.map((report) => ({ ...report, verifiedToBytes: 0 }))
-    : registration.reports
+  const isNewIncarnation = known !== undefined && known.incarnation < incarnation
   books.servers.put(server, registration, nowWallMs)
   books.state.raiseFeatureLevel(books.servers.featureLevel)
-  const endedVolumes = isNewIncarnation
-    ? endIncarnation(books, { server, incarnation: registration.incarnation }, reports, nowWallMs)
-    : []
-  const { unknown, sealedVolumes } = applyReports(books, server, reports, nowWallMs)
-  return {
-    server,
-    isNewServer: known === undefined,
-    isNewIncarnation,
-    unknown,
-    sealedVolumes: [...endedVolumes, ...sealedVolumes],
-  }
+  const sealedVolumes = isNewIncarnation ? endIncarnation(books, { server, incarnation }, nowWallMs) : []
+  return { server, isNewServer: known === undefined, isNewIncarnation, sealedVolumes }
 }
 
 /** Throws unless the program reads what is in use. */
@@ -130,41 +138,31 @@ function requireReader({ state }: Books, { name, featureLevel }: Registration): 
   throw new DfsError('OUTDATED_PROGRAM', `this cluster uses feature level ${inUse}, ${reads}`)
 }
 
-/** The volumes that it reports, and of one that has restarted those that it had, with its uploads. */
-function* readsOfRegistration(
-  books: Books,
-  server: number | undefined,
-  { incarnation, reports }: Registration,
-): Rounds {
-  if (server === undefined) return yield* readsOfReports(books, reports)
-  const { rows, volumes } = books
-  yield [
-    { kind: 'copiesOn', server },
-    { kind: 'uploadsBefore', server, incarnation },
-    ...volumes.named(reports.map(({ volume }) => volume)),
-  ]
-  yield volumes.named(rows.volumes.withCopyOn(server))
-}
-
-function endIncarnation(
-  books: Books,
-  { server, incarnation }: Placement,
-  reports: readonly ReplicaReport[],
-  nowWallMs: number,
-): number[] {
+function endIncarnation(books: Books, { server, incarnation }: Placement, nowWallMs: number): number[] {
   const { volumes, states } = books
   const open = volumes.openOn(server)
-  const sealed = volumes.volumesWithCopyOn(server).map((id) => volumes.require(id))
   for (const volume of open) states.seal(volume, `server ${server} restarted`, nowWallMs)
-  const reported = new Set(reports.map((report) => report.replica))
-  for (const volume of new Set([...open, ...sealed])) {
-    for (const replica of volume.replicas) {
-      if (replica.server !== server || replica.state === 'damaged') continue
-      if (reported.has(replica.id)) states.noteUnverified(replica, { isSealReported: false })
-      else states.noteLost(replica)
-    }
-  }
+  states.doubtAllOn(server)
   books.uploads.endIncarnation(server, incarnation, nowWallMs)
   books.results.endIncarnation(server, incarnation)
   return open.map((volume) => volume.id)
+}
+
+/**
+ * All was said that a server has. What it has not named is lost; if it was to be dropped, it is gone. Bounded; whether more is
+ * left. Throws UNKNOWN_SERVER, STALE_INCARNATION.
+ */
+export function* finishRegistration(books: Books, from: Placement): Work<boolean | Unchanged<boolean>> {
+  const { volumes, states, servers } = books
+  servers.requireCurrent(from)
+  yield once
+  const changesBefore = states.changes
+  for (const copy of volumes.onServer(from.server).all()) {
+    if (!copy.isUnheard) continue
+    if (states.changes - changesBefore >= REPORTS_PER_TRANSACTION_MAX) return true
+    if (copy.state === 'dropping') states.noteDropped(copy)
+    else if (copy.state === 'damaged') states.noteThere(copy)
+    else states.noteLost(copy)
+  }
+  return servers.noteReported(from) || states.changes > changesBefore ? false : new Unchanged(false)
 }

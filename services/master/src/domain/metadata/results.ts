@@ -5,7 +5,8 @@
  */
 import { ByteReader, ByteWriter, InvariantError } from '@dfs/core'
 import { type CommandResult, decodeResult, encodeResult, failure } from '@dfs/protocol'
-import { type CommitBatchRequest, type Placement, UNCONFIRMED_RESULTS_MAX } from '../../metadata/store.ts'
+import { type Placement } from '../../metadata/cluster-store.ts'
+import { type CommitBatchRequest, UNCONFIRMED_RESULTS_MAX } from '../../metadata/store.ts'
 import { type SenderRows } from './cluster-rows.ts'
 
 interface StoredBatch {

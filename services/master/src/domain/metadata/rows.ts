@@ -131,6 +131,8 @@ export interface ChunkRows {
   insert(row: ChunkRow): void
   /** The chunk that holds byte `fromByte`, and those after it, in order. */
   from(content: number, fromByte: number, countMax: number): ChunkRow[]
+  /** Whether any stands in a volume. */
+  isAnyIn(volume: number): boolean
 }
 
 export interface UploadKey {

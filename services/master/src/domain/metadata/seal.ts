@@ -10,7 +10,7 @@ export function* seal(
   reason: string,
   nowWallMs: number,
 ): Work<readonly number[] | Unchanged<readonly number[]>> {
-  yield () => once(...book.named(ids))
+  yield once
   const volumes = ids.map((id) => book.require(id))
   const open = volumes.filter((volume) => volume.state === 'open')
   for (const volume of open) states.seal(volume, reason, nowWallMs)

@@ -1,6 +1,6 @@
 /** The chunk servers that ever registered. They are few: all are held in memory, written through. */
 import { DfsError } from '@dfs/protocol'
-import { type Placement, type Registration, type RegisteredServer } from '../../metadata/store.ts'
+import { type Placement, type Registration, type RegisteredServer } from '../../metadata/cluster-store.ts'
 import { type ServerRow, type ServerRows } from './cluster-rows.ts'
 
 export class Servers {
@@ -8,10 +8,15 @@ export class Servers {
   readonly #byId = new Map<number, RegisteredServer>()
   /** Those that a new history of the metadata began without, until they are back. */
   readonly #givenUp: Set<number>
+  /** For each, the incarnation that has last said of all its copies what it has. */
+  readonly #reportedIn = new Map<number, number>()
 
   constructor(rows: ServerRows) {
     this.#rows = rows
-    for (const row of rows.load()) this.#byId.set(row.id, serverOf(row))
+    for (const row of rows.load()) {
+      this.#byId.set(row.id, serverOf(row))
+      this.#reportedIn.set(row.id, row.reported_incarnation)
+    }
     this.#givenUp = new Set(rows.loadGivenUp())
   }
 
@@ -28,10 +33,10 @@ export class Servers {
   }
 
   put(id: number, registration: Registration, nowWallMs: number): void {
-    const { reports: _reports, ...rest } = registration
-    const server: RegisteredServer = { id, ...rest }
+    const server: RegisteredServer = { id, ...registration }
     this.#byId.set(id, server)
-    this.#rows.put({ ...rowOf(server), registered_ms: nowWallMs })
+    const reportedIn = this.#reportedIn.get(id) ?? 0
+    this.#rows.put({ ...rowOf(server), reported_incarnation: reportedIn, registered_ms: nowWallMs })
     this.#spreadLevel(server)
   }
 
@@ -48,10 +53,29 @@ export class Servers {
     this.#rows.setFeatureLevel(internalAddress, featureLevel)
   }
 
-  /** Whether the server had been given up, which it is no longer from now on. */
-  takeIn(id: number): boolean {
-    if (!this.#givenUp.delete(id)) return false
-    this.#rows.removeGivenUp(id)
+  /** Servers whose incarnation has not said of all its copies what it has. */
+  unheard(): number[] {
+    return [...this.#byId.keys()].filter((id) => !this.hasReported(id))
+  }
+
+  hasReported(id: number): boolean {
+    return this.#reportedIn.get(id) === this.#byId.get(id)?.incarnation
+  }
+
+  /** Whether a new history of the metadata has begun without it: what it has verified since is of the old one. */
+  isGivenUp(id: number): boolean {
+    return this.#givenUp.has(id)
+  }
+
+  /** It has said of all its copies what it has, and is given up no longer; whether that is news. */
+  noteReported({ server, incarnation }: Placement): boolean {
+    const isNews = !this.hasReported(server)
+    if (isNews) {
+      this.#reportedIn.set(server, incarnation)
+      this.#rows.setReportedIncarnation(server, incarnation)
+    }
+    if (!this.#givenUp.delete(server)) return isNews
+    this.#rows.removeGivenUp(server)
     return true
   }
 
@@ -76,7 +100,7 @@ export class Servers {
   }
 }
 
-const rowOf = (server: RegisteredServer): ServerRow => ({
+const rowOf = (server: RegisteredServer): Omit<ServerRow, 'reported_incarnation'> => ({
   id: server.id,
   disk_uid: server.diskUid,
   name: server.name,

@@ -11,12 +11,13 @@ export class Starts {
   readonly #rows: StateRows
   /** In order of their counters. */
   readonly #starts: StartRow[]
-  readonly #givenUpBefore: number
+  /** The counter with which the last new history began; 0 if there is none. What was seen of starts before it is given up. */
+  readonly historyCounter: number
 
   constructor(rows: StateRows) {
     this.#rows = rows
     this.#starts = rows.loadStarts()
-    this.#givenUpBefore = rows.loadHistory()
+    this.historyCounter = rows.loadHistory()
   }
 
   /** `sequence` is that of the start's beginning. Its counter is above all others. */
@@ -28,7 +29,7 @@ export class Starts {
 
   /** Whether everything that was seen is in this store; `counter` is the present start's. Starts before this table count by what followed them. */
   include(seen: Epoch, counter: number): boolean {
-    if (seen.counter < this.#givenUpBefore) return true
+    if (seen.counter < this.historyCounter) return true
     const start = this.#starts.find((each) => each.counter === seen.counter)
     if (start !== undefined && start.nonce !== seen.nonce) return false
     if (seen.counter === counter) return true

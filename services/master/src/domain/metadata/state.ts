@@ -68,6 +68,11 @@ export class State {
     return this.#starts.include(seen, this.#epoch)
   }
 
+  /** The counter with which the present history was begun on purpose; 0 if it is the first. */
+  get historyCounter(): number {
+    return this.#starts.historyCounter
+  }
+
   /** What the servers may write: every one of them reads it. */
   get featureLevel(): number {
     return this.#featureLevel

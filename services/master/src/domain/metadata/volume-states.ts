@@ -4,60 +4,81 @@
  *
  * An open volume is sealed once, at its committed end, and stays sealed (R1). A copy is in-sync only in a sealed volume, with
  * every block up to its end verified (R8). A damaged copy stays damaged, whatever is heard of it: its pages may look right in
- * memory and not be on the disk.
+ * memory and not be on the disk. A sealed volume in which nothing is in use may be deleted: its copies are dropped then, for
+ * good, and it is gone with the last of them.
  */
 import { assert } from '@dfs/core'
 import { type ReplicaState } from './codes.ts'
 import { type VolumeRows } from './cluster-rows.ts'
-import { type Replica, replicaRowOf, type Volume, volumeRowOf } from './volume.ts'
+import { type Heard, type Replica, type Volume } from './volume.ts'
+import { replicaRowOf, volumeRowOf } from './volume-rows.ts'
 import { type Volumes } from './volumes.ts'
 
 /** What a copy may become; noted again, each state stays as it is. */
 const NEXT: Readonly<Record<ReplicaState, readonly ReplicaState[]>> = {
   /** Its volume was sealed, or it failed. */
   open: ['unverified', 'damaged'],
-  unverified: ['inSync', 'damaged', 'lost'],
+  unverified: ['inSync', 'damaged', 'lost', 'dropping'],
   /** Its server restarted, or found less than there was. */
-  inSync: ['unverified', 'damaged', 'lost'],
+  inSync: ['unverified', 'damaged', 'lost', 'dropping'],
   /** It turned up. */
-  lost: ['unverified', 'inSync', 'damaged'],
-  damaged: [],
+  lost: ['unverified', 'inSync', 'damaged', 'dropping'],
+  damaged: ['dropping'],
+  dropping: [],
 }
 
-/** Those that {@link VolumeStates} writes. */
-type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
-
-/** What was heard of a copy with its state. */
-type Heard = Partial<Pick<Replica, 'verifiedTo' | 'isSealReported'>>
+type Rows = Pick<VolumeRows, 'seal' | 'setDeleting' | 'insertDeleted' | 'updateReplica'>
 
 export class VolumeStates {
-  readonly #rows: Pick<VolumeRows, 'seal' | 'updateReplica'>
-  readonly #volumes: Pick<Volumes, 'noteSealed'>
+  readonly #rows: Rows
+  readonly #volumes: Volumes
+  #changes = 0
 
-  constructor(rows: Pick<VolumeRows, 'seal' | 'updateReplica'>, volumes: Pick<Volumes, 'noteSealed'>) {
+  constructor(rows: Rows, volumes: Volumes) {
     this.#rows = rows
     this.#volumes = volumes
+  }
+
+  /** Changes of rows so far, since the start: whether there was any is told by two looks. */
+  get changes(): number {
+    return this.#changes
   }
 
   /** Seals at the committed end, wherever the copies are (R1). Its open copies are unverified from then on. */
   seal(volume: Volume, reason: string, nowWallMs: number): void {
     if (volume.state !== 'open') return
-    const sealed: Mutable<Volume> = volume
-    sealed.state = 'sealed'
-    sealed.sealedLength = volume.committedEnd
+    volume.state = 'sealed'
     this.#rows.seal(volumeRowOf(volume), nowWallMs, reason)
+    this.#changes += 1
     for (const replica of volume.replicas) if (replica.state === 'open') this.#become(replica, 'unverified')
     this.#volumes.noteSealed(volume)
   }
 
+  /** Whoever looks for its chunks has found none, in this transaction: its copies are to be dropped, now and whenever one turns up. */
+  beginDeleting(volume: Volume, clusterMs: number): void {
+    assert(volume.state === 'sealed', `volume ${volume.id} is ${volume.state} and is to be deleted`)
+    volume.state = 'deleting'
+    this.#rows.setDeleting(volumeRowOf(volume), clusterMs)
+    this.#rows.insertDeleted(volume.id, clusterMs)
+    this.#changes += 1
+    for (const replica of volume.replicas) this.#become(replica, 'dropping')
+    this.#volumes.noteDeleting(volume)
+  }
+
+  /** Its server does not have it any more. */
+  noteDropped(replica: Replica): void {
+    this.#changes += 1
+    this.#volumes.remove(replica)
+  }
+
   /** Its server has sealed it and has verified so many bytes: all of its volume's. */
-  noteInSync(volume: Volume, replica: Replica, verifiedTo: number): void {
-    assert(verifiedTo === volume.sealedLength, `copy ${replica.id} is verified up to its end`)
+  noteInSync(replica: Replica, verifiedTo: number): void {
+    assert(verifiedTo === replica.volume.sealedLength, `copy ${replica.id} is verified up to its end`)
     this.#become(replica, 'inSync', { verifiedTo, isSealReported: true })
   }
 
   /** It is there, and that is all that is known. */
-  noteUnverified(replica: Replica, heard: Heard): void {
+  noteUnverified(replica: Replica, heard: Partial<Omit<Heard, 'state'>>): void {
     this.#become(replica, 'unverified', heard)
   }
 
@@ -71,14 +92,24 @@ export class VolumeStates {
     this.#become(replica, 'lost', { isSealReported: false })
   }
 
-  #become(replica: Replica, state: ReplicaState, heard: Heard = {}): void {
+  /** Its server has it, and nothing about it changes by that. */
+  noteThere(replica: Replica): void {
+    this.#become(replica, replica.state)
+  }
+
+  /** A server has restarted: what is known of its copies is left until it says what it has. No row is written. */
+  doubtAllOn(server: number): void {
+    this.#volumes.onServer(server).doubtAll()
+  }
+
+  #become(replica: Replica, state: ReplicaState, heard: Partial<Omit<Heard, 'state'>> = {}): void {
     const { id, state: before } = replica
     assert(state === before || NEXT[before].includes(state), `copy ${id} is ${before} and becomes ${state}`)
     const { verifiedTo = replica.verifiedTo, isSealReported = replica.isSealReported } = heard
-    const isNews =
-      state !== before || verifiedTo !== replica.verifiedTo || isSealReported !== replica.isSealReported
-    if (!isNews) return
-    Object.assign<Mutable<Replica>, Partial<Replica>>(replica, { state, verifiedTo, isSealReported })
-    this.#rows.updateReplica(replicaRowOf(replica))
+    if (replica.hear({ state, verifiedTo, isSealReported })) {
+      this.#rows.updateReplica(replicaRowOf(replica))
+      this.#changes += 1
+    }
+    this.#volumes.noteHeard(replica)
   }
 }

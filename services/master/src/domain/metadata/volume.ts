@@ -1,29 +1,150 @@
-/** A volume and its copies as the store holds them in memory, and what follows from their states (volume-states.ts). */
-import { type ChunkPlacement, type CommandFailure, failure, type VolumeKind } from '@dfs/protocol'
-import { type CopiesOfVolume, type Placement } from '../../metadata/store.ts'
-import { nameOf, REPLICA, type ReplicaState, VOLUME_KIND, VOLUME_STATE, type VolumeState } from './codes.ts'
-import { type ReplicaRow, type VolumeRow } from './cluster-rows.ts'
+/**
+ * A volume and its copies as the store holds them in memory, and what follows from their states (volume-states.ts). All of
+ * them are there, hundreds of thousands: so members are few, and what many have in common is one object.
+ */
+import {
+  type ChunkPlacement,
+  type CommandFailure,
+  failure,
+  type VolumeKind,
+  type VolumeOrder,
+} from '@dfs/protocol'
+import { type CopiesOfVolume, type Placement } from '../../metadata/cluster-store.ts'
+import { type ReplicaState, type VolumeState } from './codes.ts'
 
-export interface Replica {
-  readonly id: number
-  readonly volume: number
-  readonly server: number
-  readonly incarnation: number
+/** What is known of a copy, as its row says it. */
+export interface Heard {
   readonly state: ReplicaState
   readonly verifiedTo: number
   readonly isSealReported: boolean
 }
 
-export interface Volume {
+const SEAL_REPORTED = 1
+const UNHEARD = 2
+const FRESH: Heard = Object.freeze({ state: 'open', verifiedTo: 0, isSealReported: false })
+
+/** One copy. Only `VolumeStates` changes it. */
+export class Replica {
+  readonly id: number
+  readonly volume: Volume
+  /** Its server, in the incarnation for which it was made; one object for all of that. */
+  readonly made: Placement
+  /** Where it stands among the copies of its server (copies-on-server.ts). */
+  place = -1
+  #state: ReplicaState
+  #verifiedTo: number
+  /** {@link SEAL_REPORTED}, {@link UNHEARD}. */
+  #flags: number
+
+  constructor(id: number, volume: Volume, made: Placement, heard = FRESH) {
+    this.id = id
+    this.volume = volume
+    this.made = made
+    this.#state = heard.state
+    this.#verifiedTo = heard.verifiedTo
+    this.#flags = heard.isSealReported ? SEAL_REPORTED : 0
+  }
+
+  get server(): number {
+    return this.made.server
+  }
+
+  /** Whether its server has restarted and has not said yet whether it has this copy. */
+  get isUnheard(): boolean {
+    return (this.#flags & UNHEARD) !== 0
+  }
+
+  /** What holds. That it is whole was said by an earlier incarnation if it is unheard, and does not count (R9). */
+  get state(): ReplicaState {
+    return this.isUnheard && this.#state === 'inSync' ? 'unverified' : this.#state
+  }
+
+  get verifiedTo(): number {
+    return this.#verifiedTo
+  }
+
+  get isSealReported(): boolean {
+    return this.#flags === SEAL_REPORTED
+  }
+
+  /** Whether its server must hear that the volume is sealed. */
+  get awaitsSeal(): boolean {
+    return this.#state === 'unverified' && this.#flags === 0
+  }
+
+  /** What the row says, whatever holds of it. */
+  get row(): Heard {
+    const isSealReported = (this.#flags & SEAL_REPORTED) !== 0
+    return { state: this.#state, verifiedTo: this.#verifiedTo, isSealReported }
+  }
+
+  /** Its server has restarted: what the row says is left, and holds again as far as it is {@link hear}d again. */
+  doubt(): void {
+    this.#flags |= UNHEARD
+  }
+
+  /** This is known of it from now on; whether the row says something else. */
+  hear({ state, verifiedTo, isSealReported }: Heard): boolean {
+    const flags = isSealReported ? SEAL_REPORTED : 0
+    const wasReported = this.#flags & SEAL_REPORTED
+    const isNews = state !== this.#state || verifiedTo !== this.#verifiedTo || flags !== wasReported
+    this.#state = state
+    this.#verifiedTo = verifiedTo
+    this.#flags = flags
+    return isNews
+  }
+}
+
+const NONE: readonly Replica[] = Object.freeze([])
+
+export interface VolumeIdentity {
   readonly id: number
   readonly kind: VolumeKind
   readonly primary: Placement
-  readonly replicas: readonly Replica[]
-  readonly state: VolumeState
-  committedEnd: number
-  readonly sealedLength: number | null
+  /** Null if it is the cluster's. */
+  readonly sizeBytes: number | null
   /** By which its records are told from those of others. */
   readonly salt: string
+}
+
+/** Only `Volumes` and `VolumeStates` change it. */
+export class Volume implements VolumeIdentity {
+  readonly id: number
+  readonly kind: VolumeKind
+  readonly primary: Placement
+  readonly sizeBytes: number | null
+  readonly salt: string
+  /** By id. Exchanged for another list when it changes: one that grows holds room for more. */
+  replicas: readonly Replica[] = NONE
+  state: VolumeState = 'open'
+  committedEnd = 0
+  /**
+   * What is in use: bytes of the records of all chunks that there are rows for, those chunks, and contents of versions that have
+   * one of them or more. It says where to look for something to remove, and never permits it: that is looked for among the rows.
+   */
+  liveBytes = 0
+  liveChunks = 0
+  liveFiles = 0
+
+  constructor({ id, kind, primary, sizeBytes, salt }: VolumeIdentity) {
+    this.id = id
+    this.kind = kind
+    this.primary = primary
+    this.sizeBytes = sizeBytes
+    this.salt = salt
+  }
+
+  /** A volume is sealed at its committed end, and nowhere else (R1); null while it is open. */
+  get sealedLength(): number | null {
+    return this.state === 'open' ? null : this.committedEnd
+  }
+
+  /** The order by which it was made. */
+  get order(): VolumeOrder {
+    const { id, kind, salt, primary, sizeBytes } = this
+    const replicas = this.replicas.map(({ id: replica, made }) => ({ replica, ...made }))
+    return { volume: id, kind, salt, primary, replicas, ...(sizeBytes === null ? {} : { sizeBytes }) }
+  }
 }
 
 /** How much a copy is worth to a reader; less is better, null is nothing at all. */
@@ -46,12 +167,14 @@ export const readableServers = (volume: Volume): number[] =>
 export const serversThatLostIt = ({ replicas }: Volume): number[] =>
   replicas.filter(({ state }) => state === 'lost').map(({ server }) => server)
 
-/** All copies, for whoever looks for bytes; the order of the set breaks ties. */
+/** The copies of a volume that is there to stay, for whoever looks for bytes; the order of the set breaks ties. */
 export const copiesOf = ({ sealedLength, replicas }: Volume): CopiesOfVolume => ({
   sealedLengthBytes: sealedLength,
   copies: replicas
-    .toSorted((a, b) => (RANKS.get(a.state) ?? Infinity) - (RANKS.get(b.state) ?? Infinity) || a.id - b.id)
-    .map(({ id, server, state }) => ({ server, replica: id, state })),
+    .flatMap(({ id, server, state }) => (state === 'dropping' ? [] : [{ server, replica: id, state }]))
+    .toSorted(
+      (a, b) => (RANKS.get(a.state) ?? Infinity) - (RANKS.get(b.state) ?? Infinity) || a.replica - b.replica,
+    ),
 })
 
 /** R2: whether a chunk appended by `sender` may become part of the metadata; null when it may. */
@@ -77,45 +200,3 @@ export function refuseChunk(volume: Volume, chunk: ChunkPlacement, sender: Place
   }
   return null
 }
-
-export const volumeOf = (row: VolumeRow, replicas: readonly Replica[]): Volume => ({
-  id: row.id,
-  kind: nameOf(VOLUME_KIND, row.kind),
-  primary: { server: row.primary_server, incarnation: row.primary_incarnation },
-  replicas,
-  state: nameOf(VOLUME_STATE, row.state),
-  committedEnd: row.committed_end,
-  sealedLength: row.sealed_length,
-  salt: row.salt,
-})
-
-export const volumeRowOf = (volume: Volume): VolumeRow => ({
-  id: volume.id,
-  kind: VOLUME_KIND[volume.kind],
-  state: VOLUME_STATE[volume.state],
-  primary_server: volume.primary.server,
-  primary_incarnation: volume.primary.incarnation,
-  committed_end: volume.committedEnd,
-  sealed_length: volume.sealedLength,
-  salt: volume.salt,
-})
-
-export const replicaOf = (row: ReplicaRow): Replica => ({
-  id: row.id,
-  volume: row.volume,
-  server: row.server,
-  incarnation: row.incarnation,
-  state: nameOf(REPLICA, row.state),
-  verifiedTo: row.verified_to,
-  isSealReported: row.seal_reported === 1,
-})
-
-export const replicaRowOf = (replica: Replica): ReplicaRow => ({
-  id: replica.id,
-  volume: replica.volume,
-  server: replica.server,
-  incarnation: replica.incarnation,
-  state: REPLICA[replica.state],
-  verified_to: replica.verifiedTo,
-  seal_reported: replica.isSealReported ? 1 : 0,
-})

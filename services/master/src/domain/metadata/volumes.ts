@@ -1,57 +1,69 @@
 /**
- * Volumes and their copies. Open ones are all in memory, since every commit asks for one; of the sealed ones those that
- * were used last. Committed ends are written once for each transaction, not once for each chunk.
+ * Volumes and their copies: all of them are in memory, written through, so whatever follows from them is looked up. Committed
+ * ends are written once for each transaction, not once for each chunk, and with them what is in use of a volume.
  */
 import { assert } from '@dfs/core'
-import { DfsError, type SealOrder, type VolumeOrder } from '@dfs/protocol'
-import { type CopyOfVolume, type OpenVolumeInfo } from '../../metadata/store.ts'
-import { BoundedCache } from './bounded-cache.ts'
-import { type Named } from './reads.ts'
-import { type VolumeRow, type VolumeRows } from './cluster-rows.ts'
-import { replicaOf, replicaRowOf, type Volume, volumeOf, volumeRowOf } from './volume.ts'
+import { DfsError, type VolumeOrder } from '@dfs/protocol'
+import {
+  type CopyOfVolume,
+  type OpenVolumeInfo,
+  type Placement,
+  type ServerLoad,
+} from '../../metadata/cluster-store.ts'
+import { type VolumeRows } from './cluster-rows.ts'
+import { CopiesOnServer } from './copies-on-server.ts'
+import { Replica, type Volume } from './volume.ts'
+import { heardOf, replicaRowOf, volumeOf, volumeRowOf } from './volume-rows.ts'
 
 export class Volumes {
-  readonly #open = new Map<number, Volume>()
-  readonly #sealed: BoundedCache<number, Volume>
-  /** Open volumes whose committed end rose in the transaction under way. */
-  readonly #raised = new Set<Volume>()
   readonly #rows: VolumeRows
-  #sealedCount: number
+  readonly #byId = new Map<number, Volume>()
+  readonly #open = new Set<Volume>()
+  /** Sealed, and nothing of them is in use by the counts. */
+  readonly #empty = new Set<Volume>()
+  readonly #onServer = new Map<number, CopiesOnServer>()
+  /** Volumes whose committed end rose in the transaction under way, or of which more is in use. */
+  readonly #raised = new Set<Volume>()
+  /** By server and incarnation. */
+  readonly #placements = new Map<number, Map<number, Placement>>()
+  #deletingCount = 0
 
-  constructor(rows: VolumeRows, sealedCachedMax: number) {
+  constructor(rows: VolumeRows) {
     this.#rows = rows
-    this.#sealed = new BoundedCache(sealedCachedMax)
-    for (const row of rows.loadOpen()) this.#open.set(row.id, this.#load(row))
-    this.#sealedCount = rows.loadSealedCount()
+    for (const row of rows.load()) {
+      const primary = this.placement(row.primary_server, row.primary_incarnation)
+      this.#hold(volumeOf(row, primary))
+    }
+    for (const row of rows.loadReplicas()) {
+      const volume = this.#byId.get(row.volume)
+      // A row of no volume, which `dfs fsck` names, is nobody's copy.
+      if (volume === undefined) continue
+      const made = this.placement(row.server, row.incarnation)
+      this.#holdCopy(new Replica(row.id, volume, made, heardOf(row)))
+    }
   }
 
   get openCount(): number {
     return this.#open.size
   }
 
-  get sealedCount(): number {
-    return this.#sealedCount
+  get deletingCount(): number {
+    return this.#deletingCount
   }
 
-  /** What {@link get} may read. Open volumes are here; of sealed ones it may be forgotten meanwhile that they were. */
-  named(ids: Iterable<number>): Named[] {
-    return [...new Set(ids)].filter((id) => !this.#open.has(id)).map((id) => ({ kind: 'volume', id }))
+  get sealedCount(): number {
+    return this.#byId.size - this.#open.size - this.#deletingCount
   }
 
   get(id: number): Volume | undefined {
-    const cached = this.#open.get(id) ?? this.#sealed.get(id)
-    if (cached !== undefined) return cached
-    const row = this.#rows.find(id)
-    if (row === undefined) return undefined
-    const volume = this.#load(row)
-    this.#sealed.set(id, volume)
-    return volume
+    return this.#byId.get(id)
   }
 
-  /** Throws VOLUME_NOT_FOUND. */
+  /** One that is there to stay. Throws VOLUME_NOT_FOUND. */
   require(id: number): Volume {
     const volume = this.get(id)
-    if (volume === undefined) throw new DfsError('VOLUME_NOT_FOUND', `there is no volume ${id}`)
+    if (volume === undefined || volume.state === 'deleting')
+      throw new DfsError('VOLUME_NOT_FOUND', `there is no volume ${id}`)
     return volume
   }
 
@@ -59,77 +71,143 @@ export class Volumes {
   orderOf(id: number): VolumeOrder {
     const volume = this.get(id)
     assert(volume !== undefined, `there is a volume ${id}`)
-    const replicas = volume.replicas.map((replica) => {
-      return { replica: replica.id, server: replica.server, incarnation: replica.incarnation }
-    })
-    return { volume: id, kind: volume.kind, salt: volume.salt, primary: volume.primary, replicas }
+    return volume.order
   }
 
-  /** Open volumes with a copy on `server`, by id. */
-  openOn(server: number): Volume[] {
-    const found = [...this.#open.values()].filter((volume) =>
-      volume.replicas.some((replica) => replica.server === server),
-    )
-    return found.toSorted((a, b) => a.id - b.id)
-  }
-
-  openCounts(): Map<number, number> {
-    const counts = new Map<number, number>()
-    for (const volume of this.#open.values()) {
-      for (const { server } of volume.replicas) counts.set(server, (counts.get(server) ?? 0) + 1)
-    }
-    return counts
-  }
-
-  insert(volume: Volume, nowWallMs: number): void {
-    this.#rows.insert({ ...volumeRowOf(volume), created_ms: nowWallMs })
-    for (const replica of volume.replicas) this.#rows.insertReplica(replicaRowOf(replica))
-    this.#open.set(volume.id, volume)
-  }
-
-  /** Counts a chunk that `refuseChunk` has let through. */
-  raiseCommittedEnd(volume: Volume, end: number): void {
-    assert(volume.state === 'open' && end > volume.committedEnd, 'a committed end rises')
-    volume.committedEnd = end
-    this.#raised.add(volume)
-  }
-
-  /** Writes the committed ends of the transaction under way; its last step but the state. */
-  flush(): void {
-    for (const volume of this.#raised) this.#rows.setCommittedEnd(volume.id, volume.committedEnd)
-    this.#raised.clear()
-  }
-
-  /** To be called when a volume was sealed. */
-  noteSealed(volume: Volume): void {
-    this.#raised.delete(volume)
-    this.#open.delete(volume.id)
-    this.#sealed.set(volume.id, volume)
-    this.#sealedCount += 1
-  }
-
-  /** Ids of volumes with a copy on `server` that is in-sync or waits for that. */
-  volumesWithCopyOn(server: number): number[] {
-    return this.#rows.withCopyOn(server)
+  /** A copy by its id, undefined if there is none. */
+  copy(volume: number, replica: number): Replica | undefined {
+    return this.get(volume)?.replicas.find(({ id }) => id === replica)
   }
 
   /** The copy of a volume on a server, or null if there is none. */
   copyOn(id: number, server: number): CopyOfVolume | null {
     const volume = this.get(id)
     const replica = volume?.replicas.find((copy) => copy.server === server)
-    if (volume === undefined || replica === undefined) return null
+    if (volume === undefined || replica === undefined || replica.state === 'dropping') return null
     return { replica: replica.id, isSealed: volume.state !== 'open' }
   }
 
-  /** To seal the copies on `server` that were not yet reported as sealed. */
-  sealOrdersFor(server: number, countMax: number): SealOrder[] {
-    return this.#rows.awaitingSealOn(server, countMax).map(({ volume, replica, length }) => {
-      return { kind: 'seal', volume, replica, sealedLengthBytes: length }
-    })
+  onServer(server: number): CopiesOnServer {
+    const copies = this.#onServer.get(server) ?? new CopiesOnServer()
+    this.#onServer.set(server, copies)
+    return copies
   }
 
-  #load(row: VolumeRow): Volume {
-    return volumeOf(row, this.#rows.replicasOf(row.id).map(replicaOf))
+  /** Open volumes with a copy on `server`, by id. */
+  openOn(server: number): Volume[] {
+    const found = [...this.#open].filter(({ replicas }) => replicas.some((copy) => copy.server === server))
+    return found.toSorted((a, b) => a.id - b.id)
+  }
+
+  /** What open volumes ask of servers: those of no volume's own size have `volumeSizeBytes`. */
+  loads(volumeSizeBytes: number): Map<number, ServerLoad> {
+    const loads = new Map<number, ServerLoad>()
+    for (const { sizeBytes, committedEnd, replicas } of this.#open) {
+      const promised = Math.max(0, (sizeBytes ?? volumeSizeBytes) - committedEnd)
+      for (const { server } of replicas) {
+        const { openVolumes, promisedBytes } = loads.get(server) ?? { openVolumes: 0, promisedBytes: 0 }
+        loads.set(server, { openVolumes: openVolumes + 1, promisedBytes: promisedBytes + promised })
+      }
+    }
+    return loads
+  }
+
+  /** Sealed volumes that hold nothing, by the counts. */
+  get empty(): Iterable<Volume> {
+    return this.#empty
+  }
+
+  /** The rows say that it holds something: nobody asks again before the next start. */
+  noteNotEmpty(volume: Volume): void {
+    this.#empty.delete(volume)
+  }
+
+  /** A new volume, and its copies, each in an incarnation of its server. */
+  insert(
+    volume: Volume,
+    copies: readonly { readonly id: number; readonly made: Placement }[],
+    nowWallMs: number,
+  ): void {
+    this.#rows.insert({ ...volumeRowOf(volume), created_ms: nowWallMs })
+    this.#hold(volume)
+    for (const { id, made } of copies) {
+      const replica = new Replica(id, volume, this.placement(made.server, made.incarnation))
+      this.#rows.insertReplica(replicaRowOf(replica))
+      this.#holdCopy(replica)
+    }
+  }
+
+  /** Counts a chunk that `refuseChunk` has let through. */
+  addChunk(volume: Volume, end: number, recordSize: number): void {
+    assert(volume.state === 'open' && end > volume.committedEnd, 'a committed end rises')
+    volume.committedEnd = end
+    volume.liveBytes += recordSize
+    volume.liveChunks += 1
+    this.#raised.add(volume)
+  }
+
+  /** Counts a content of which a version is made, once in each volume that it has chunks in. */
+  addFile(volume: Volume): void {
+    volume.liveFiles += 1
+    this.#raised.add(volume)
+  }
+
+  /** Writes the committed ends of the transaction under way; its last step but the state. */
+  flush(): void {
+    for (const volume of this.#raised) this.#rows.setCommittedEnd(volumeRowOf(volume))
+    this.#raised.clear()
+  }
+
+  /** To be called when a volume was sealed. */
+  noteSealed(volume: Volume): void {
+    this.#open.delete(volume)
+    if (volume.liveChunks === 0) this.#empty.add(volume)
+  }
+
+  /** To be called when a volume is to be deleted. */
+  noteDeleting(volume: Volume): void {
+    this.#empty.delete(volume)
+    this.#deletingCount += 1
+  }
+
+  /** To be called when anything was heard of a copy. */
+  noteHeard(copy: Replica): void {
+    this.onServer(copy.server).sort(copy)
+  }
+
+  /** Forgets a copy, and its volume with the last one. */
+  remove(copy: Replica): void {
+    const { volume } = copy
+    assert(volume.state === 'deleting' && copy.state === 'dropping', `copy ${copy.id} may go`)
+    this.#rows.removeReplica(copy.id)
+    volume.replicas = volume.replicas.filter((other) => other !== copy)
+    this.onServer(copy.server).remove(copy)
+    if (volume.replicas.length > 0) return
+    this.#rows.remove(volume.id)
+    this.#byId.delete(volume.id)
+    this.#deletingCount -= 1
+  }
+
+  #hold(volume: Volume): void {
+    this.#byId.set(volume.id, volume)
+    if (volume.state === 'open') this.#open.add(volume)
+    if (volume.state === 'deleting') this.#deletingCount += 1
+    if (volume.state === 'sealed' && volume.liveChunks === 0) this.#empty.add(volume)
+  }
+
+  #holdCopy(copy: Replica): void {
+    // A literal with a spread keeps room for sixteen more.
+    copy.volume.replicas = copy.volume.replicas.concat(copy)
+    this.onServer(copy.server).sort(copy)
+  }
+
+  /** The one object for a server's incarnation. */
+  placement(server: number, incarnation: number): Placement {
+    const known = this.#placements.get(server) ?? new Map<number, Placement>()
+    this.#placements.set(server, known)
+    const placement = known.get(incarnation) ?? { server, incarnation }
+    known.set(incarnation, placement)
+    return placement
   }
 }
 

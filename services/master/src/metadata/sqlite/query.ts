@@ -21,6 +21,11 @@ export class Query<Row = never> {
     return this.#statement.all(...values) as Row[]
   }
 
+  /** One row after the other; nothing else may be asked of this statement meanwhile. */
+  each(...values: SQLInputValue[]): IterableIterator<Row> {
+    return this.#statement.iterate(...values) as unknown as IterableIterator<Row>
+  }
+
   /** For changes; the number of rows changed. */
   change(...values: SQLInputValue[]): number {
     return Number(this.#statement.run(...values).changes)

@@ -6,7 +6,7 @@
  * A small new file costs four row writes: its entry, its version, its chunk, and the chunk's place in the index by
  * volume. What a batch has in common (results, committed ends, counters) is one row each for the batch.
  *
- * Nothing is ever removed that a user made: overwritten versions keep their rows, deleted entries move to `trash`, and
+ * Nothing is removed that a user made: overwritten versions keep their rows, deleted entries move to `trash`, and
  * the content of abandoned uploads is named in `garbage` for the cleaner.
  */
 import { type DatabaseSync } from 'node:sqlite'
@@ -212,6 +212,34 @@ UPDATE entries SET reach_bytes = min(4096, (
 )) WHERE kind = 2;
 `
 
+/**
+ * Copies come and go. What is in use of a volume is the sum of its chunks, kept with it, and how many contents of versions have
+ * one there. A volume is deleted in two phases, and its id is noted for ever (`deleted_volumes`), so that a copy which turns up
+ * later is known for one of it. Volumes and their copies are all in memory: the indexes by which they were found go. No volume
+ * has two copies on a server.
+ */
+const DELETION = `
+ALTER TABLE volumes ADD COLUMN size_bytes INTEGER;
+ALTER TABLE volumes ADD COLUMN live_bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE volumes ADD COLUMN live_chunks INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE volumes ADD COLUMN live_files INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE volumes ADD COLUMN deleting_cluster_ms INTEGER;
+UPDATE volumes SET live_bytes = live.bytes, live_chunks = live.chunks, live_files = live.files FROM (
+  SELECT c.volume, sum(c.record_size) AS bytes, count(*) AS chunks, count(DISTINCT v.content_id) AS files
+  FROM chunks c LEFT JOIN (SELECT DISTINCT content_id FROM versions WHERE content_id IS NOT NULL) v
+    ON v.content_id = c.content_id
+  GROUP BY c.volume
+) AS live WHERE live.volume = volumes.id;
+ALTER TABLE servers ADD COLUMN reported_incarnation INTEGER NOT NULL DEFAULT 0;
+UPDATE servers SET reported_incarnation = incarnation;
+CREATE TABLE deleted_volumes (id INTEGER PRIMARY KEY, at_cluster_ms INTEGER NOT NULL) STRICT;
+DROP INDEX volumes_open;
+DROP INDEX replicas_by_volume;
+DROP INDEX replicas_by_server;
+DROP INDEX replicas_to_seal;
+CREATE UNIQUE INDEX replicas_one ON replicas (volume, server);
+`
+
 export const MIGRATIONS: readonly string[] = [
   FIRST,
   GRANTS,
@@ -220,6 +248,7 @@ export const MIGRATIONS: readonly string[] = [
   FEATURE_LEVELS,
   REACH,
   HISTORY_TABLES,
+  DELETION,
 ]
 
 /** Takes the steps that are missing, each in a transaction of its own. Throws UNAVAILABLE on a schema of a newer program. */

@@ -20,7 +20,7 @@ export function readsOfCommand(naming: NamingContext, command: Command): Rounds<
     case 'write':
       return readsOfWrite(naming, command)
     case 'stage':
-      return readsOfStage(naming, command)
+      return readsOfStage(command)
     case 'abandon':
       return readsOfAbandon(command)
     case 'delete':

@@ -1,6 +1,6 @@
 /** What a command knows while it is decided. */
 import { type CommandSuccess, type CommandId } from '@dfs/protocol'
-import { type Placement } from '../../../metadata/store.ts'
+import { type Placement } from '../../../metadata/cluster-store.ts'
 import { type Books } from '../books.ts'
 
 export interface CommandContext {

@@ -4,11 +4,10 @@
 import { type AbandonCommand, type CommandResult, failure, type StageCommand } from '@dfs/protocol'
 import { refuseChunk } from '../volume.ts'
 import { once, type Rounds } from '../reads.ts'
-import { changed, type CommandContext, isOf, type NamingContext } from './context.ts'
+import { changed, type CommandContext, isOf } from './context.ts'
 import { addChunk } from './write.ts'
 
-export const readsOfStage = ({ books }: NamingContext, { upload, chunk }: StageCommand): Rounds =>
-  once({ kind: 'upload', ...upload }, ...books.volumes.named([chunk.volume]))
+export const readsOfStage = ({ upload }: StageCommand): Rounds => once({ kind: 'upload', ...upload })
 
 export function applyStage(context: CommandContext, command: StageCommand): CommandResult {
   const { books, sender } = context

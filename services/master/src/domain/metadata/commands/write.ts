@@ -12,7 +12,7 @@ import { chunkRowOf } from '../chunks.ts'
 import { ENTRY } from '../codes.ts'
 import { type Place } from '../tree.ts'
 import { type Books } from '../books.ts'
-import { once, type Rounds, together, walk } from '../reads.ts'
+import { type Rounds, together, walk } from '../reads.ts'
 import { type Upload, type UploadVolume } from '../uploads.ts'
 import { versionRowOf } from '../versions.ts'
 import { refuseChunk } from '../volume.ts'
@@ -20,20 +20,14 @@ import { type CommandContext, isOf, type NamingContext } from './context.ts'
 import { makeParents } from './make.ts'
 import { refusePrecondition } from './precondition.ts'
 
-/** The way to it, the volume of its chunk, and what was staged of it, with the volumes of that. */
-export const readsOfWrite = ({ books }: NamingContext, { path, chunk, upload }: WriteCommand): Rounds =>
-  together([
-    walk(books.rows.entries, path),
-    once(...(chunk === null ? [] : books.volumes.named([chunk.volume]))),
-    ...(upload === null ? [] : [readsOfUpload(books, upload)]),
-  ])
+/** The way to it, and what was staged of it. */
+export const readsOfWrite = ({ books }: NamingContext, { path, upload }: WriteCommand): Rounds =>
+  together([walk(books.rows.entries, path), ...(upload === null ? [] : [readsOfUpload(books, upload)])])
 
-function* readsOfUpload({ uploads, volumes }: Books, id: CommandId): Rounds {
+function* readsOfUpload({ uploads }: Books, id: CommandId): Rounds {
   yield [{ kind: 'upload', ...id }]
   const upload = uploads.find(id)
-  if (upload === undefined) return
-  yield [{ kind: 'uploadVolumes', content: upload.content }]
-  yield volumes.named(uploads.volumesOf(upload).map(({ volume }) => volume))
+  if (upload !== undefined) yield [{ kind: 'uploadVolumes', content: upload.content }]
 }
 
 export function applyWrite(context: CommandContext, command: WriteCommand): CommandResult {
@@ -88,9 +82,11 @@ function store(
   const { chunk, size } = command
   const version = books.state.nextId()
   const file = place.entry?.id ?? version
-  const receipt = receiptOf(context, chunk === null ? volumesOf(books, upload) : [chunk])
+  const places = chunk === null ? volumesOf(books, upload) : [chunk]
+  const receipt = receiptOf(context, places)
   const content = chunk === null ? (upload?.content ?? null) : version
   if (chunk !== null) addChunk(books, version, 0, chunk)
+  for (const { volume } of places) books.volumes.addFile(books.volumes.get(volume)!)
   if (upload !== undefined && command.upload !== null) books.uploads.finish(command.upload, upload)
   const { crc32, sha256, contentType, executable } = command
   const attributes = { size, crc32, sha256, contentType, executable, modifiedMs: nowWallMs }
@@ -137,7 +133,7 @@ export function addChunk(
   const volume = books.volumes.get(chunk.volume)
   assert(volume !== undefined, 'the volume of a checked chunk exists')
   books.rows.chunks.insert(chunkRowOf(content, start, chunk))
-  books.volumes.raiseCommittedEnd(volume, chunk.offset + chunk.recordSize)
+  books.volumes.addChunk(volume, chunk.offset + chunk.recordSize, chunk.recordSize)
 }
 
 const volumesOf = (books: Books, upload: Upload | undefined): UploadVolume[] =>

@@ -69,6 +69,7 @@ export class SqliteVersions implements VersionRows {
 export class SqliteChunks implements ChunkRows {
   readonly #insert: Insert<typeof CHUNK>
   readonly #from: Query<ChunkRow>
+  readonly #anyIn: Query<{ volume: number }>
 
   constructor(database: DatabaseSync) {
     this.#insert = new Insert(database, 'INSERT INTO chunks', CHUNK)
@@ -78,6 +79,7 @@ export class SqliteChunks implements ChunkRows {
          ifnull((SELECT max(start) FROM chunks WHERE content_id = ?1 AND start <= ?2), 0)
        ORDER BY start LIMIT ?3 + 0`,
     )
+    this.#anyIn = new Query(database, 'SELECT volume FROM chunks WHERE volume = ? LIMIT 1')
   }
 
   insert(row: ChunkRow): void {
@@ -86,6 +88,10 @@ export class SqliteChunks implements ChunkRows {
 
   from(content: number, fromByte: number, countMax: number): ChunkRow[] {
     return this.#from.all(content, fromByte, countMax)
+  }
+
+  isAnyIn(volume: number): boolean {
+    return this.#anyIn.first(volume) !== undefined
   }
 }
 

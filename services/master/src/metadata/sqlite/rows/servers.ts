@@ -20,6 +20,7 @@ const SERVER = [
   'advertised_url',
   'zone',
   'feature_level',
+  'reported_incarnation',
 ] as const satisfies (keyof ServerRow)[]
 const REGISTERED = [...SERVER, 'registered_ms'] as const
 const SENDER = ['server', 'incarnation', 'watermark'] as const satisfies (keyof SenderRow)[]
@@ -28,6 +29,7 @@ const RESULTS = ['server', 'sequence', 'incarnation', 'encoded'] as const satisf
 export class SqliteServers implements ServerRows {
   readonly #all: Query<ServerRow>
   readonly #put: Insert<typeof REGISTERED>
+  readonly #setReported: Query
   readonly #setLevel: Query
   readonly #givenUp: Query<{ server: number }>
   readonly #removeGivenUp: Query
@@ -35,6 +37,7 @@ export class SqliteServers implements ServerRows {
   constructor(database: DatabaseSync) {
     this.#all = new Query(database, `SELECT ${listed(SERVER)} FROM servers ORDER BY id`)
     this.#put = new Insert(database, 'INSERT OR REPLACE INTO servers', REGISTERED)
+    this.#setReported = new Query(database, 'UPDATE servers SET reported_incarnation = ? WHERE id = ?')
     this.#setLevel = new Query(database, 'UPDATE servers SET feature_level = ? WHERE internal_address = ?')
     this.#givenUp = new Query(database, 'SELECT server FROM given_up_servers')
     this.#removeGivenUp = new Query(database, 'DELETE FROM given_up_servers WHERE server = ?')
@@ -46,6 +49,10 @@ export class SqliteServers implements ServerRows {
 
   put(row: ServerRow & { readonly registered_ms: number }): void {
     this.#put.run(row)
+  }
+
+  setReportedIncarnation(id: number, incarnation: number): void {
+    this.#setReported.run(incarnation, id)
   }
 
   setFeatureLevel(internalAddress: string, featureLevel: number): void {

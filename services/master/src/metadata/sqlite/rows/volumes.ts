@@ -1,8 +1,6 @@
 /** The rows of volumes and their copies, and of what each primary was granted last. */
 import { type DatabaseSync } from 'node:sqlite'
-import { REPLICA, VOLUME_STATE } from '../../../domain/metadata/codes.ts'
 import {
-  type AwaitingSealRow,
   type GrantRow,
   type GrantRows,
   type ReplicaRow,
@@ -21,6 +19,10 @@ const VOLUME = [
   'committed_end',
   'sealed_length',
   'salt',
+  'size_bytes',
+  'live_bytes',
+  'live_chunks',
+  'live_files',
 ] as const satisfies (keyof VolumeRow)[]
 const REPLICA_COLUMNS = [
   'id',
@@ -40,20 +42,12 @@ export class SqliteVolumes implements VolumeRows {
     this.#queries = prepare(database)
   }
 
-  loadOpen(): VolumeRow[] {
-    return this.#queries.open.all()
+  load(): Iterable<VolumeRow> {
+    return this.#queries.volumes.each()
   }
 
-  loadSealedCount(): number {
-    return this.#queries.countSealed.first()!.count
-  }
-
-  find(id: number): VolumeRow | undefined {
-    return this.#queries.find.first(id)
-  }
-
-  replicasOf(volume: number): ReplicaRow[] {
-    return this.#queries.replicasOf.all(volume)
+  loadReplicas(): Iterable<ReplicaRow> {
+    return this.#queries.replicas.each()
   }
 
   insert(row: VolumeRow & { readonly created_ms: number }): void {
@@ -64,66 +58,62 @@ export class SqliteVolumes implements VolumeRows {
     this.#queries.insertReplica.run(row)
   }
 
-  setCommittedEnd(id: number, committedEnd: number): void {
-    this.#queries.raise.run(committedEnd, id)
+  setCommittedEnd({ id, committed_end, live_bytes, live_chunks, live_files }: VolumeRow): void {
+    this.#queries.raise.run(committed_end, live_bytes, live_chunks, live_files, id)
   }
 
   seal({ id, state, committed_end, sealed_length }: VolumeRow, sealedMs: number, reason: string): void {
     this.#queries.seal.run(state, committed_end, sealed_length, sealedMs, reason, id)
   }
 
+  setDeleting({ id, state }: VolumeRow, clusterMs: number): void {
+    this.#queries.setDeleting.run(state, clusterMs, id)
+  }
+
+  remove(id: number): void {
+    this.#queries.remove.run(id)
+  }
+
   updateReplica({ id, state, verified_to, seal_reported }: ReplicaRow): void {
     this.#queries.updateReplica.run(state, verified_to, seal_reported, id)
   }
 
-  withCopyOn(server: number): number[] {
-    return this.#queries.withCopyOn.all(server).map(({ volume }) => volume)
+  removeReplica(id: number): void {
+    this.#queries.removeReplica.run(id)
   }
 
-  awaitingSealOn(server: number, countMax: number): AwaitingSealRow[] {
-    return this.#queries.awaitingSealOn.all(server, countMax)
+  wasDeleted(id: number): boolean {
+    return this.#queries.wasDeleted.first(id) !== undefined
+  }
+
+  insertDeleted(id: number, clusterMs: number): void {
+    this.#queries.insertDeleted.run(id, clusterMs)
   }
 }
 
 const prepare = (database: DatabaseSync) => ({
-  open: new Query<VolumeRow>(
-    database,
-    `SELECT ${listed(VOLUME)} FROM volumes WHERE state = ${VOLUME_STATE.open} ORDER BY id`,
-  ),
-  find: new Query<VolumeRow>(database, `SELECT ${listed(VOLUME)} FROM volumes WHERE id = ?`),
-  countSealed: new Query<{ count: number }>(
-    database,
-    `SELECT (SELECT count(*) FROM volumes) -
-       (SELECT count(*) FROM volumes WHERE state = ${VOLUME_STATE.open}) AS count`,
-  ),
-  replicasOf: new Query<ReplicaRow>(
-    database,
-    `SELECT ${listed(REPLICA_COLUMNS)} FROM replicas WHERE volume = ? ORDER BY id`,
-  ),
+  volumes: new Query<VolumeRow>(database, `SELECT ${listed(VOLUME)} FROM volumes ORDER BY id`),
+  replicas: new Query<ReplicaRow>(database, `SELECT ${listed(REPLICA_COLUMNS)} FROM replicas ORDER BY id`),
   insert: new Insert(database, 'INSERT INTO volumes', [...VOLUME, 'created_ms'] as const),
   insertReplica: new Insert(database, 'INSERT INTO replicas', REPLICA_COLUMNS),
-  raise: new Query(database, 'UPDATE volumes SET committed_end = ? WHERE id = ?'),
+  raise: new Query(
+    database,
+    'UPDATE volumes SET committed_end = ?, live_bytes = ?, live_chunks = ?, live_files = ? WHERE id = ?',
+  ),
   seal: new Query(
     database,
     `UPDATE volumes SET state = ?, committed_end = ?, sealed_length = ?, sealed_ms = ?, seal_reason = ?
      WHERE id = ?`,
   ),
+  setDeleting: new Query(database, 'UPDATE volumes SET state = ?, deleting_cluster_ms = ? WHERE id = ?'),
+  remove: new Query(database, 'DELETE FROM volumes WHERE id = ?'),
   updateReplica: new Query(
     database,
     'UPDATE replicas SET state = ?, verified_to = ?, seal_reported = ? WHERE id = ?',
   ),
-  withCopyOn: new Query<{ volume: number }>(
-    database,
-    `SELECT volume FROM replicas
-     WHERE server = ? AND state IN (${REPLICA.inSync}, ${REPLICA.unverified}) ORDER BY volume`,
-  ),
-  awaitingSealOn: new Query<AwaitingSealRow>(
-    database,
-    `SELECT r.volume, r.id AS replica, v.sealed_length AS length
-     FROM replicas r JOIN volumes v ON v.id = r.volume
-     WHERE r.server = ? AND r.state = ${REPLICA.unverified} AND r.seal_reported = 0 AND v.state = ${VOLUME_STATE.sealed}
-     ORDER BY r.id LIMIT ? + 0`,
-  ),
+  removeReplica: new Query(database, 'DELETE FROM replicas WHERE id = ?'),
+  wasDeleted: new Query<{ id: number }>(database, 'SELECT id FROM deleted_volumes WHERE id = ?'),
+  insertDeleted: new Query(database, 'INSERT INTO deleted_volumes (id, at_cluster_ms) VALUES (?, ?)'),
 })
 
 export class SqliteGrants implements GrantRows {
