@@ -43,7 +43,10 @@ export class SimCluster {
   readonly #options: SimClusterOptions
   /** What the master is given of its store each time it starts: by default the store itself. */
   wrapStore: (store: MetadataStore) => MetadataStore = (store) => store
+  /** Whether a node may end by itself for this reason; its start then fails. By default it is a failure of the run. */
+  mayEnd: (node: SimNode, error: Error) => boolean = () => false
   readonly #chunkServers = new Map<string, ChunkServer>()
+  readonly #gone = new Set<SimNode>()
   /** In memory, and kept over crashes of the master: what it has committed is what a synced database would hold. */
   #store: SqliteStore | null = null
   #master: Master | null = null
@@ -72,7 +75,7 @@ export class SimCluster {
     this.#master = await startMaster(runtime, {
       store,
       settings: this.#settings(),
-      onFatal: this.#failOn(MASTER),
+      onFatal: this.#failOn(this.masterNode),
     })
   }
 
@@ -88,7 +91,7 @@ export class SimCluster {
       },
       crc32,
       createHasher,
-      onFatal: this.#failOn(node.name),
+      onFatal: this.#failOn(node),
       freeSpaceFloorBytes: this.#options.freeSpaceFloorBytes ?? FREE_SPACE_FLOOR_BYTES,
       tuning: this.#options.tuning ?? DEFAULT_TUNING,
     })
@@ -106,6 +109,21 @@ export class SimCluster {
     node.crash(kind)
     this.#chunkServers.delete(node.name)
     if (node === this.masterNode) this.#master = null
+  }
+
+  /** Ends a chunk server, which never comes back. */
+  loseForGood(node: SimNode): void {
+    this.crash(node, 'power')
+    this.#gone.add(node)
+  }
+
+  isGone(node: SimNode): boolean {
+    return this.#gone.has(node)
+  }
+
+  /** The chunk servers that are not gone for good, whether they run or not. */
+  get remainingNodes(): readonly SimNode[] {
+    return this.chunkNodes.filter((node) => !this.isGone(node))
   }
 
   /** Nothing happens any more, and nothing is held on to. */
@@ -160,7 +178,10 @@ export class SimCluster {
     return { ...DEFAULT_SETTINGS, ...this.#options.transactions, cluster, liveness, freeSpaceFloorBytes }
   }
 
-  #failOn(name: string): (error: Error) => void {
-    return (error) => this.simulation.fail(new Error(`${name} had to end`, { cause: error }))
+  #failOn(node: SimNode): (error: Error) => void {
+    return (error) => {
+      if (!this.mayEnd(node, error))
+        this.simulation.fail(new Error(`${node.name} had to end`, { cause: error }))
+    }
   }
 }

@@ -5,7 +5,7 @@ export {
   type DiskWitness,
   type LifeName,
 } from './disk/disk-operation.ts'
-export { SimDisk } from './disk/sim-disk.ts'
+export { type DiskImage, SimDisk } from './disk/sim-disk.ts'
 export { type LogLine, LogRecorder } from './log.ts'
 export { HEALTHY_LINK, type Link } from './network/links.ts'
 export { type CallsInFlight, SimNetwork } from './network/sim-network.ts'

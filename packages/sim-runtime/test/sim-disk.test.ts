@@ -255,6 +255,35 @@ describe('SimDisk faults', () => {
     expect(await simulation.complete(() => readWhole(node.restart().disk, 'file'))).toEqual(utf8('aba'))
   })
 
+  it('comes back as it was: with what was synced then, and without what has come since', async () => {
+    const { simulation, node } = makeNode('image')
+    const image = await simulation.complete(async () => {
+      const { disk } = node.runtime
+      await disk.makeDirectory('a')
+      await disk.syncDirectory('')
+      await writeDurably(disk, 'a/kept', utf8('old'))
+      const file = await disk.open('a/kept', 'existing')
+      await file.appendv([utf8('-unsynced')])
+      const taken = node.disk.takeImage()
+      await file.sync()
+      await writeDurably(disk, 'a/new', utf8('x'))
+      return taken
+    })
+    node.crash('power')
+    node.disk.restore(image)
+    await simulation.complete(async () => {
+      const { disk } = node.restart()
+      expect(await disk.list('a')).toEqual(['kept'])
+      expect(await readWhole(disk, 'a/kept')).toEqual(utf8('old'))
+      // It is a copy: what is done to the disk is not done to the image.
+      await (await disk.open('a/kept', 'existing')).writeAt(0, utf8('new'))
+    })
+    expect(image.get('a/kept')).toEqual(utf8('old'))
+    node.crash('power')
+    node.disk.restore(image)
+    expect(await simulation.complete(() => readWhole(node.restart().disk, 'a/kept'))).toEqual(utf8('old'))
+  })
+
   it('loses a write that counts as synced, or puts it in the place of another', async () => {
     const { simulation, node } = makeNode('lost')
     await simulation.complete(async () => {

@@ -20,7 +20,9 @@ test('a run in which no fault has happened fails', async () => {
 test('a broken promise comes with what the nodes said last', async () => {
   // Nothing may be assumed of a node that does not exist: the run ends there.
   const broken = { ...plan.faults[0], id: 1, nodes: [99], atMs: 30_000 }
-  const outcome = await attempt({ ...plan, faults: [plan.faults[0], broken] }, { isTwice: true })
+  // While the master is away every server says that it hears nothing.
+  const away = { ...plan.faults[0], id: 2, nodes: [0], atMs: 20_000, lastsMs: 8000 }
+  const outcome = await attempt({ ...plan, faults: [away, broken] }, { isTwice: true })
   expect(outcome).toMatchObject({ ok: false, kind: 'promise' })
   const words = outcome.ok ? [] : outcome.lastWords
   expect(words.join('\n')).toMatch(/^\S+: the last of \d+ warnings and errors\n {2}\d[\d.]* ms (warn|error) /)

@@ -4,7 +4,7 @@
  */
 import { crc32 } from '@dfs/node-runtime'
 import { type ChunkPlacement } from '@dfs/protocol'
-import { type DiskFaultHook, type SimDisk, type SimRandom } from '@dfs/sim-runtime'
+import { type DiskFaultHook, type DiskImage, type SimDisk, type SimRandom } from '@dfs/sim-runtime'
 import { IDENTITY_FILES, parseIdentity } from '@dfs/volume'
 import { type Atlas, logName, stateName } from '../ledger/atlas.ts'
 import { type Ledger, type LedgerVolume } from '../ledger/ledger.ts'
@@ -55,6 +55,27 @@ export class Damage {
     const bits = bytes!.byteLength * 8
     const bit = Math.floor((at * files.length * bits) % bits)
     disk.flipBit(name, bit >> 3, bit & 7)
+    return true
+  }
+
+  /**
+   * Notes what is lost where a disk becomes what it was when `image` was taken; false, and nothing is noted, where some of that
+   * may not be lost.
+   */
+  restore(disk: SimDisk, image: DiskImage): boolean {
+    const harmed: number[] = []
+    for (const volume of this.#ledger.volumes.values()) {
+      const id = volume.order.volume
+      const log = disk.durable(logName(id))
+      if (log === null || !this.#atlas.disksOf(volume).includes(disk)) continue
+      const before = image.has(stateName(id)) ? (image.get(logName(id)) ?? null) : null
+      const kept = before === null ? 0 : firstDifference(log, before)
+      if (before !== null && kept === log.byteLength) continue
+      const lost = volume.chunks.filter(({ offset, recordSize }) => offset + recordSize > kept)
+      if (!this.#atlas.mayHarm(disk, volume, lost)) return false
+      harmed.push(id)
+    }
+    for (const id of harmed) this.#atlas.noteHarm(disk, id)
     return true
   }
 
@@ -123,4 +144,11 @@ export class Damage {
   #volumeOf(name: string): LedgerVolume | undefined {
     return this.#ledger.volumes.get(Number.parseInt(name.slice('volumes/'.length, -'.log'.length), 16))
   }
+}
+
+/** How many bytes from the first on are the same in both. */
+function firstDifference(one: Uint8Array, other: Uint8Array): number {
+  const length = Math.min(one.byteLength, other.byteLength)
+  const areEqual = Buffer.compare(one.subarray(0, length), other.subarray(0, length)) === 0
+  return areEqual ? length : one.findIndex((byte, at) => byte !== other[at])
 }

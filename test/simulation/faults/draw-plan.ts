@@ -250,6 +250,18 @@ const RECIPES: { readonly [Kind in FaultKind]: Recipe<Kind> } = {
     weight: 1,
     draw: (random, servers) => ({ kind: 'emptied disk', node: anyServer(random, servers) }),
   },
+  'gone for good': {
+    weight: 1,
+    draw: (random, servers) => ({ kind: 'gone for good', node: anyServer(random, servers) }),
+  },
+  'older disk': {
+    weight: 2,
+    draw: (random, servers) => ({
+      kind: 'older disk',
+      node: anyServer(random, servers),
+      downMs: pick(random, [0, 300, 5000]),
+    }),
+  },
   'clock jump': {
     weight: 1,
     draw: (random, servers) => ({

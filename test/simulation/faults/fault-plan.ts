@@ -56,6 +56,10 @@ export type Harm =
   | { readonly kind: 'swapped disks'; readonly nodes: readonly [NodeNumber, NodeNumber] }
   /** A server goes down and comes back with a new disk. */
   | { readonly kind: 'emptied disk'; readonly node: NodeNumber }
+  /** A server goes down and never comes back, nor does its disk. */
+  | { readonly kind: 'gone for good'; readonly node: NodeNumber }
+  /** When the fault ends a server goes down, and comes back with its disk as it was when the fault began: someone has restored a backup. */
+  | { readonly kind: 'older disk'; readonly node: NodeNumber; readonly downMs: number }
   | { readonly kind: 'clock jump'; readonly node: NodeNumber; readonly byMs: number }
   /** `rate` is how many milliseconds a node's clocks go on in one. */
   | { readonly kind: 'clock drift'; readonly node: NodeNumber; readonly rate: number }

@@ -2,9 +2,11 @@
  * Carries out a plan on a cluster: each fault when its time comes, and its end. Counts what has really happened: a fault of a disk
  * or of links when it meets its first operation or message, one of nodes where one of them was up.
  */
+import { DfsError } from '@dfs/protocol'
 import { type DiskFaultHook, SimDisk, type SimNode, type SimRandom } from '@dfs/sim-runtime'
 import { type Invariants } from '../invariants/check-invariants.ts'
 import { type Knobs } from '../run/knobs.ts'
+import { diskUidOf } from '../ledger/disk-uid.ts'
 import { type SimCluster } from '../sim-cluster.ts'
 import { Damage } from './damage.ts'
 import { DiskFaults, isAbout } from './disk-faults.ts'
@@ -19,6 +21,9 @@ export interface FaultInjectorOptions {
   readonly random: SimRandom
 }
 
+/** So many servers keep two copies, and take writes. */
+const LIVING_MIN = 2
+
 /** What ends a fault. Null where it could not happen. */
 type End = (() => void) | null
 
@@ -30,6 +35,8 @@ export class FaultInjector {
   readonly #options: FaultInjectorOptions
   readonly #network: NetworkFaults
   readonly #damage: Damage
+  /** They count to numbers that were used already. */
+  readonly #olderDisks = new Set<SimDisk>()
   #isOver = false
 
   constructor(options: FaultInjectorOptions) {
@@ -39,6 +46,9 @@ export class FaultInjector {
     this.nodes = new NodeFaults(cluster)
     this.#network = new NetworkFaults(cluster)
     this.#damage = new Damage(invariants.ledger, invariants.atlas)
+    // As often as it takes: each start of such a server counts on.
+    cluster.mayEnd = ({ disk }, error) =>
+      this.#olderDisks.has(disk) && error instanceof DfsError && error.code === 'STALE_INCARNATION'
   }
 
   schedule(faults: readonly Fault[]): void {
@@ -54,9 +64,10 @@ export class FaultInjector {
     }
   }
 
-  /** A power cut of everything, and the start of everything. */
+  /** A power cut of everything, and the start of all that is left. */
   restartAll(): void {
-    this.nodes.crash(this.#all, 'power')()
+    const { masterNode, remainingNodes } = this.#options.cluster
+    this.nodes.crash([masterNode, ...remainingNodes], 'power')()
   }
 
   /** Ends all that is wrong, at once. What is damaged stays damaged. */
@@ -72,6 +83,8 @@ export class FaultInjector {
     switch (fault.kind) {
       case 'crash':
         return this.#crash(fault, count)
+      case 'older disk':
+        return this.#bringBack(fault, count)
       case 'cut':
         return this.#network.begin({ ways: fault.ways, change: { isCut: true } }, count)
       case 'loss':
@@ -111,6 +124,8 @@ export class FaultInjector {
         return this.#swapDisks(fault.nodes.map(this.#node))
       case 'emptied disk':
         return this.#emptyDisk(this.#node(fault.node), fault.id)
+      case 'gone for good':
+        return this.#lose(this.#node(fault.node))
       case 'clock jump':
         return this.#jump(this.#node(fault.node), fault.byMs)
       case 'clock drift':
@@ -154,6 +169,7 @@ export class FaultInjector {
   }
 
   #swapDisks(nodes: readonly SimNode[]): End {
+    if (nodes.some((node) => this.#options.cluster.isGone(node))) return null
     const [one, other] = nodes
     return this.nodes.replaceDisks(
       new Map([
@@ -164,12 +180,45 @@ export class FaultInjector {
   }
 
   #emptyDisk(node: SimNode, id: number): End {
-    const { invariants, random } = this.#options
-    if (!invariants.atlas.mayLose(node.disk)) return null
+    const { cluster, invariants, random } = this.#options
+    if (cluster.isGone(node) || !invariants.atlas.mayLose(node.disk)) return null
     const fresh = new SimDisk(random.fork(`disk of fault ${id}`), node.disk.capacityBytes)
     invariants.atlas.noteGone(node.disk)
     invariants.watch(fresh)
     return this.nodes.replaceDisks(new Map([[node, fresh]]))
+  }
+
+  /** Most of the servers that the master knows must live, those whose disks are gone among them: else it takes none for dead. */
+  #lose(node: SimNode): End {
+    const { cluster, invariants } = this.#options
+    const { atlas, ledger } = invariants
+    const left = cluster.remainingNodes.length - 1
+    const isEnough = left >= LIVING_MIN && left * 2 > ledger.servers.length
+    if (cluster.isGone(node) || !isEnough || !atlas.mayLose(node.disk)) return null
+    atlas.noteGone(node.disk)
+    this.nodes.loseForGood(node)
+    return () => {}
+  }
+
+  #bringBack({ node: number, downMs }: Extract<Fault, { kind: 'older disk' }>, count: () => void): End {
+    const { cluster } = this.#options
+    const node = this.#node(number)
+    const { disk } = node
+    // As empty as it was then it would be another server's.
+    if (diskUidOf(disk) === null) return null
+    const image = disk.takeImage()
+    return () => {
+      // It may have been taken out meanwhile, or be in another server.
+      if (node.disk !== disk || cluster.isGone(node)) return
+      if (!this.#damage.restore(disk, image)) return
+      count()
+      const end = this.nodes.crash([node], 'power')
+      disk.restore(image)
+      this.#olderDisks.add(disk)
+      cluster.simulation.schedule(downMs, 'back with an older disk', () => {
+        if (!this.#isOver) end()
+      })
+    }
   }
 
   #jump(node: SimNode, byMs: number): End {
@@ -201,4 +250,4 @@ type DiskHarm = Extract<
   { kind: 'disk errors' | 'slow disk' | 'wrong reads' | 'lost writes' | 'misdirected writes' }
 >
 type LinkHarm = Extract<Fault, { kind: 'cut' | 'loss' | 'duplicates' | 'reordering' | 'slow links' }>
-type InstantHarm = Exclude<Fault, DiskHarm | LinkHarm | { kind: 'crash' }>
+type InstantHarm = Exclude<Fault, DiskHarm | LinkHarm | { kind: 'crash' | 'older disk' }>

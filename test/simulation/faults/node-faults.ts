@@ -66,6 +66,11 @@ export class NodeFaults {
     return end
   }
 
+  loseForGood(node: SimNode): void {
+    this.#cluster.loseForGood(node)
+    this.#paused.delete(node)
+  }
+
   endAll(): void {
     for (const node of this.#paused.keys()) if (node.isUp) node.resume()
     this.#paused.clear()
@@ -108,6 +113,7 @@ export class NodeFaults {
   }
 
   #start(node: SimNode): void {
+    if (this.#cluster.isGone(node)) return
     const { simulation } = this.#cluster
     this.restartsCount += 1
     this.#cluster.restart(node).catch((error: unknown) => {

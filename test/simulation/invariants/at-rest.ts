@@ -19,10 +19,10 @@ export interface RestingCluster {
 }
 
 export async function checkAtRest(resting: RestingCluster): Promise<void> {
-  const { chunkNodes, store } = resting.cluster
+  const { remainingNodes, store } = resting.cluster
   const { findings } = await checkCluster({
     metadata: sqliteDump((sql, ...parameters) => store.rows(sql, ...parameters)),
-    disks: chunkNodes.map(({ name, runtime }) => ({ name, disk: runtime.disk })),
+    disks: remainingNodes.map(({ name, runtime }) => ({ name, disk: runtime.disk })),
     crc32,
   })
   const harmed = harmedPlaces(resting)

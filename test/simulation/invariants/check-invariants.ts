@@ -23,8 +23,9 @@ import {
 import { type SimCluster } from '../sim-cluster.ts'
 import { Bounds } from './bounds.ts'
 import { CommitRules } from './commits.ts'
+import { DeletionRules } from './deletions.ts'
 import { type Acknowledgement, DurabilityRules } from './durability.ts'
-import { watchLogs } from './log-writes.ts'
+import { type LogWriteRules, watchLogs } from './log-writes.ts'
 import { type ReadResult, ReadRules } from './reads.ts'
 import { ReplicaRules } from './replicas.ts'
 import { VerificationRules } from './verification.ts'
@@ -42,9 +43,12 @@ export class Invariants implements StoreObserver {
   readonly #reads = new ReadRules(this.ledger)
   readonly #replicas: ReplicaRules
   readonly #verification: VerificationRules
+  readonly #deletions: DeletionRules
+  readonly #logs: LogWriteRules[] = []
   readonly #bounds: Bounds
   #checksCount = 0
   #replaysCount = 0
+  #turnedUpCount = 0
 
   constructor(cluster: SimCluster, { isBeyondTolerance }: { isBeyondTolerance: boolean }) {
     this.#cluster = cluster
@@ -56,6 +60,7 @@ export class Invariants implements StoreObserver {
     this.#durability = new DurabilityRules(this.ledger, this.atlas)
     this.#replicas = new ReplicaRules({ ledger: this.ledger, atlas: this.atlas, isBeyondTolerance })
     this.#verification = new VerificationRules(this.ledger, this.atlas)
+    this.#deletions = new DeletionRules(this.ledger, this.atlas)
     this.#bounds = new Bounds(cluster.network, [cluster.masterNode, ...cluster.chunkNodes])
     for (const { disk } of cluster.chunkNodes) this.watch(disk)
   }
@@ -67,6 +72,16 @@ export class Invariants implements StoreObserver {
   /** Writes that were answered with what an earlier one under their key has done. */
   get replaysCount(): number {
     return this.#replaysCount
+  }
+
+  /** Copies of deleted volumes that servers have said they have. */
+  get turnedUpCount(): number {
+    return this.#turnedUpCount
+  }
+
+  /** Logs that were taken off a disk. */
+  get droppedCount(): number {
+    return this.#logs.reduce((sum, { removedCount }) => sum + removedCount, 0)
   }
 
   /** Requests that the master was asked again. */
@@ -88,13 +103,14 @@ export class Invariants implements StoreObserver {
     this.#checksCount += 1
     this.#replicas.check('all')
     this.#verification.checkQuiet()
+    this.#deletions.checkQuiet(this.#cluster.remainingNodes)
     this.#bounds.check()
   }
 
   /** Every disk that a server may have has to be known here. */
   watch(disk: SimDisk): void {
     this.#disks.push(disk)
-    watchLogs(disk, this.ledger, (error) => this.#cluster.simulation.fail(error))
+    this.#logs.push(watchLogs(disk, this.ledger, (error) => this.#cluster.simulation.fail(error)))
   }
 
   // What clients see.
@@ -134,6 +150,7 @@ export class Invariants implements StoreObserver {
   }
 
   allocated(orders: readonly VolumeOrder[]): void {
+    this.#verify(() => this.#deletions.checkAllocated(orders))
     this.ledger.allocate(orders)
   }
 
@@ -153,6 +170,17 @@ export class Invariants implements StoreObserver {
 
   sealed(volumes: readonly number[]): void {
     for (const volume of volumes) this.ledger.seal(volume)
+  }
+
+  deleted(volumes: readonly number[]): void {
+    for (const volume of volumes) {
+      this.#verify(() => this.#deletions.checkDeleted(volume))
+      this.ledger.delete(volume)
+    }
+  }
+
+  turnedUp(count: number): void {
+    this.#turnedUpCount += count
   }
 
   toldLengths(lengths: ReadonlyMap<number, number>): void {

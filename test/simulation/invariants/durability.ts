@@ -44,8 +44,8 @@ export class DurabilityRules {
   /** `chunks` are all of the version's. */
   checkReceipt(copies: number, chunks: readonly ChunkPlacement[]): void {
     for (const { volume: id } of chunks) {
-      const { order, failedOn } = this.#ledger.volumes.get(id)!
-      const good = order.replicas.filter(({ server }) => !failedOn.has(server)).length
+      const { copies: known, failedOn } = this.#ledger.volumes.get(id)!
+      const good = [...known.keys()].filter((server) => !failedOn.has(server)).length
       expectPromise(
         copies <= good,
         RECEIPT,

@@ -1,12 +1,12 @@
 /**
  * "What is in a log stays as it is" (R3, R8, R10 and the rule of failed syncs), judged by what a server asks of its disk: a log
  * grows only in the life that made it, and while its state says that it is open; after a failed write or sync it is left
- * alone; nothing is cut off or removed that may be committed.
+ * alone; nothing is cut off or removed that may be committed; and a copy is removed, log first, when its volume was deleted.
  */
 import { DiskError } from '@dfs/core'
 import { type DiskOperation, type DiskWitness, type LifeName, type SimDisk } from '@dfs/sim-runtime'
 import { type Ledger } from '../ledger/ledger.ts'
-import { stateName } from '../ledger/atlas.ts'
+import { logName, stateName } from '../ledger/atlas.ts'
 import { BrokenPromise } from './broken-promise.ts'
 
 const ONE_LIFE = 'a log grows only in the life that made it'
@@ -14,7 +14,9 @@ const OPEN = 'only an open copy grows'
 const FINAL = 'a log that failed once is never written or synced again'
 const NO_ROOM = 'nothing follows what had no room'
 const KEPT = 'nothing that is committed is cut off or overwritten'
+const UNWANTED = 'only copies of deleted volumes are removed'
 const RETIRED = 'a log goes only when its note says so'
+const NOTE_LAST = 'a note goes only when its log can not come back'
 const GOING = 'a copy that goes is never written again'
 
 interface KnownLog {
@@ -27,6 +29,7 @@ interface KnownLog {
 }
 
 const isLog = (name: string): boolean => name.startsWith('volumes/') && name.endsWith('.log')
+const isNote = (name: string): boolean => name.startsWith('volumes/') && name.endsWith('.json')
 const isNewNote = (name: string): boolean => name.startsWith('volumes/') && name.endsWith('.json.tmp')
 const volumeOf = (name: string): number => Number.parseInt(name.slice('volumes/'.length), 16)
 
@@ -39,6 +42,8 @@ export class LogWriteRules implements DiskWitness {
   readonly #ledger: Ledger
   readonly #report: (error: Error) => void
   readonly #logs = new Map<string, KnownLog>()
+  /** Logs that are gone. */
+  removedCount = 0
 
   constructor(disk: SimDisk, ledger: Ledger, report: (error: Error) => void) {
     this.#disk = disk
@@ -49,12 +54,10 @@ export class LogWriteRules implements DiskWitness {
   begins(operation: DiskOperation, life: LifeName): void {
     const { kind, name } = operation
     if (kind === 'rename' && isNewNote(name)) this.#checkNote(name)
-    if (!isLog(name)) return
     if (kind === 'remove') this.#checkRemoval(name)
+    if (!isLog(name)) return
     if (kind === 'append' || kind === 'sync') this.#checkWrite(operation, life)
-    if (kind === 'truncate' || kind === 'write' || kind === 'remove' || kind === 'rename') {
-      this.#checkKept(operation)
-    }
+    if (kind === 'truncate' || kind === 'write' || kind === 'rename') this.#checkKept(operation)
     if (kind === 'open' && this.#disk.names.get(name) === null) {
       this.#logs.set(name, {
         madeIn: nameOf(life),
@@ -66,15 +69,24 @@ export class LogWriteRules implements DiskWitness {
   }
 
   ends({ kind, name }: DiskOperation, error: Error | null): void {
+    if (kind === 'remove' && isLog(name) && error === null) this.removedCount += 1
     const log = this.#logs.get(name)
     if (error === null || log === undefined || (kind !== 'append' && kind !== 'sync')) return
     if (error instanceof DiskError && error.kind === 'full') log.hadNoRoom = true
     else log.failedIn = log.writtenIn
   }
 
-  /** A power cut after the removal must find the note: it is durable before. */
+  /** A power cut after the removal of a log must find the note: it is durable before. What is not there may be removed at any time. */
   #checkRemoval(name: string): void {
-    const note = this.#disk.durable(stateName(volumeOf(name)))
+    if (!(isLog(name) || isNote(name)) || this.#disk.names.get(name) === null) return
+    const volume = volumeOf(name)
+    if (!this.#ledger.deleted.has(volume)) this.#broken(UNWANTED, name)
+    if (isNote(name)) {
+      const log = this.#disk.names.getDurable(logName(volume))
+      if (log !== null) this.#broken(NOTE_LAST, name)
+      return
+    }
+    const note = this.#disk.durable(stateName(volume))
     if (!isRetired(textOf(note))) this.#broken(RETIRED, `remove of ${name} beside ${textOf(note)}`)
     this.#logs.delete(name)
   }
@@ -142,8 +154,10 @@ export class LogWriteRules implements DiskWitness {
 }
 
 /** Attaches the rules to a disk. */
-export function watchLogs(disk: SimDisk, ledger: Ledger, report: (error: Error) => void): void {
-  disk.witness = new LogWriteRules(disk, ledger, report)
+export function watchLogs(disk: SimDisk, ledger: Ledger, report: (error: Error) => void): LogWriteRules {
+  const rules = new LogWriteRules(disk, ledger, report)
+  disk.witness = rules
+  return rules
 }
 
 const nameOf = ({ node, number }: LifeName): string => `life ${number} of ${node}`

@@ -54,7 +54,7 @@ export class VerificationRules {
   /** For when every server has had time enough. */
   checkQuiet(): void {
     for (const [id, volume] of this.#ledger.volumes) {
-      for (const replica of volume.order.replicas) {
+      for (const replica of volume.copies.values()) {
         const disk = this.#ledger.diskOf(replica.server)
         if (disk === null || this.#atlas.isGone(disk)) continue
         if (!volume.isSealed) {

@@ -33,9 +33,9 @@ export class Atlas {
     this.#nowMs = nowMs
   }
 
-  /** The disks of a volume's set. */
-  disksOf({ order }: LedgerVolume): SimDisk[] {
-    return order.replicas.flatMap(({ server }) => this.#ledger.diskOf(server) ?? [])
+  /** The disks that have a copy of a volume, or should have. */
+  disksOf({ copies }: LedgerVolume): SimDisk[] {
+    return [...copies.keys()].flatMap((server) => this.#ledger.diskOf(server) ?? [])
   }
 
   /** Whether a power cut now would leave this chunk's record whole on this disk. */

@@ -15,12 +15,16 @@ import { type SimDisk } from '@dfs/sim-runtime'
 
 export interface LedgerVolume {
   readonly order: VolumeOrder
+  /** Who has a copy, or was told to make one, by server; copies go. */
+  readonly copies: Map<number, LedgerCopy>
   readonly chunks: ChunkPlacement[]
   committedEnd: number
   isSealed: boolean
   /** Servers whose copy was reported to have failed, or to be absent. */
   readonly failedOn: Set<number>
 }
+
+export type LedgerCopy = VolumeOrder['replicas'][number]
 
 export interface LedgerVersion {
   readonly path: string
@@ -38,6 +42,8 @@ type ReportBook = Map<number, Map<number, ReplicaReport>>
 
 export class Ledger {
   readonly volumes = new Map<number, LedgerVolume>()
+  /** Those that are not among the volumes any more: a copy of one is nobody's, wherever it turns up. */
+  readonly deleted = new Map<number, LedgerVolume>()
   /** By operation, which is the version's id. */
   readonly versions = new Map<number, LedgerVersion>()
   readonly #uploads = new Map<string, ChunkPlacement[]>()
@@ -49,9 +55,10 @@ export class Ledger {
   /** The same order may come again: a request whose answer was lost is answered once more. */
   allocate(orders: readonly VolumeOrder[]): void {
     for (const order of orders) {
-      if (this.volumes.has(order.volume)) continue
+      if (this.volumes.has(order.volume) || this.deleted.has(order.volume)) continue
       this.volumes.set(order.volume, {
         order,
+        copies: new Map(order.replicas.map((copy) => [copy.server, copy])),
         chunks: [],
         committedEnd: 0,
         isSealed: false,
@@ -95,6 +102,13 @@ export class Ledger {
   seal(volume: number): void {
     const known = this.volumes.get(volume)
     if (known !== undefined) known.isSealed = true
+  }
+
+  delete(volume: number): void {
+    const known = this.volumes.get(volume)
+    if (known === undefined) return
+    this.volumes.delete(volume)
+    this.deleted.set(volume, known)
   }
 
   /** Chunks that a command refers to, those of its upload included. */

@@ -23,6 +23,10 @@ export interface StoreObserver {
   registered(registration: Registration, server: number): void
   reported(server: number, reports: Reports): void
   sealed(volumes: readonly number[]): void
+  /** Nobody is sent to these volumes any more, and their copies are to be dropped. */
+  deleted(volumes: readonly number[]): void
+  /** So many copies of deleted volumes have turned up. */
+  turnedUp(count: number): void
   /** What the store says of the lengths of sealed volumes. */
   toldLengths(lengths: ReadonlyMap<number, number>): void
 }

@@ -40,7 +40,7 @@ export interface QuietCluster {
 
 /** Every server takes writes. */
 export async function checkServing(quiet: QuietCluster): Promise<void> {
-  for (const node of quiet.cluster.chunkNodes) {
+  for (const node of quiet.cluster.remainingNodes) {
     const server = quiet.cluster.serverIfUp(node)
     const trouble = server === null ? 'it is down' : server.readiness().whyNot
     expectPromise(trouble === null, SERVES, () => `${node.name}: ${trouble}`)
@@ -53,7 +53,7 @@ export async function checkServing(quiet: QuietCluster): Promise<void> {
 /** Everything is answered for, by everybody. */
 export async function checkAnswers(quiet: QuietCluster): Promise<void> {
   await checkServing(quiet)
-  for (const { name } of quiet.cluster.chunkNodes) {
+  for (const { name } of quiet.cluster.remainingNodes) {
     const readable = await readAll(quiet, name)
     await checkListing(quiet, name, readable)
   }

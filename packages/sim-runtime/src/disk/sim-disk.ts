@@ -7,13 +7,16 @@ import { type Life } from '../life.ts'
 import { type SimRandom } from '../random.ts'
 import { type DiskFault, type DiskFaultHook, type DiskOperation, type DiskWitness } from './disk-operation.ts'
 import { SimInode } from './sim-inode.ts'
-import { SimNames } from './sim-names.ts'
+import { type SimEntry, SimNames } from './sim-names.ts'
 
 export const DISK_BYTES_DEFAULT = 4 * 2 ** 30
 
 /** Least and most of a latency in milliseconds; long ones are rare. */
 const LATENCY_MS = Object.freeze({ any: [0.01, 0.2], sync: [0.1, 3] } as const)
 const BYTES_PER_MS = 500_000
+
+/** What is on a disk at a moment, as a copy of all its blocks would have it: content by name, null for a directory. */
+export type DiskImage = ReadonlyMap<string, Uint8Array | null>
 
 export class SimDisk {
   readonly names = new SimNames()
@@ -36,6 +39,23 @@ export class SimDisk {
     const random = this.#random.fork('crash').fork(String(this.#random.int(2 ** 32)))
     for (const inode of this.names.inodes()) inode.crash(random)
     this.names.crash(random)
+  }
+
+  /** What a power cut now would leave at the least. */
+  takeImage(): DiskImage {
+    const image = new Map<string, Uint8Array | null>()
+    for (const [name, entry] of this.names.durable())
+      image.set(name, entry === 'directory' ? null : entry.durableView().slice())
+    return image
+  }
+
+  /** Brings back what was on it when the image was taken, and nothing else. To be called while nobody uses it. */
+  restore(image: DiskImage): void {
+    const entries = [...image].map(([name, bytes]): [string, SimEntry] => [
+      name,
+      bytes === null ? 'directory' : SimInode.of(bytes),
+    ])
+    this.names.replace(new Map(entries))
   }
 
   /** Damages one bit of a file, durably. */

@@ -59,6 +59,14 @@ export class SimInode {
   /** Of use while they are not. */
   #unsynced: Change[] = []
 
+  /** A file with so much in it, which is synced. Takes a copy. */
+  static of(bytes: Uint8Array): SimInode {
+    const inode = new SimInode()
+    inode.write(0, bytes)
+    inode.sync()
+    return inode
+  }
+
   get size(): number {
     return this.#current.size
   }

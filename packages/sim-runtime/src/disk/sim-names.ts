@@ -44,6 +44,19 @@ export class SimNames {
     return new Set(entries.filter((entry): entry is SimInode => entry !== 'directory'))
   }
 
+  /** What a power cut would leave at the least, by name. */
+  durable(): Map<string, SimEntry> {
+    return new Map([...this.#durable].filter(([name]) => this.#isReachable(name)))
+  }
+
+  /** Other names in the place of all that there are; they are safe. */
+  replace(entries: ReadonlyMap<string, SimEntry>): void {
+    this.#unsynced = []
+    this.#durable.clear()
+    for (const [name, entry] of entries) this.#durable.set(name, entry)
+    this.#current = new Map(entries)
+  }
+
   add(name: string, entry: SimEntry): void {
     this.#change({ removed: null, added: name, entry })
   }
