@@ -92,7 +92,7 @@ function volumes(): VolumePool {
     const { length } = content
     return {
       placement: { volume: 7, offset, recordSize: length + 100, length, crc32: content.crc32, copies: 3 },
-      settle: (isCommitted) => (fates[offset] = isCommitted ? 'committed' : 'garbage'),
+      conclude: (isCommitted) => (fates[offset] = isCommitted ? 'committed' : 'garbage'),
       refuse: () => (fates[offset] = 'refused'),
     }
   }

@@ -94,9 +94,9 @@ function recordsWith(append: () => Promise<AppendedRecord>, commits: CommitChann
   return new RecordCommitter({ clock, deadlines, pool, commits })
 }
 
-const record = (settle: (isCommitted: boolean) => void = () => {}): AppendedRecord => ({
+const record = (conclude: (isCommitted: boolean) => void = () => {}): AppendedRecord => ({
   placement: { volume: 1, offset: 0, recordSize: 10, length: 5, crc32: 0, copies: 3 },
-  settle,
+  conclude,
   refuse: () => {},
 })
 
@@ -106,14 +106,14 @@ const storeIn = (records: RecordCommitter, context: RequestContext): Promise<unk
 describe('a record', () => {
   it('whose copies are not made is refused at the deadline, and is garbage if they are made later', async () => {
     const appended = Promise.withResolvers<AppendedRecord>()
-    const settled: boolean[] = []
+    const concluded: boolean[] = []
     const records = recordsWith(() => appended.promise, commitsTo(never))
     const { outcome, ms } = await timed(() => storeIn(records, openContext(clock, 'late')))
     expect(outcome).toMatchObject({ code: 'COPY_ERROR' })
     expect(ms).toBe(REQUEST_DEADLINE_MS)
-    appended.resolve(record((isCommitted) => settled.push(isCommitted)))
+    appended.resolve(record((isCommitted) => concluded.push(isCommitted)))
     await simulation.run({ untilMs: simulation.nowMs })
-    expect(settled).toEqual([false])
+    expect(concluded).toEqual([false])
   })
 
   it.each([0, 3000, 15_500, 15_999, 16_000, 19_999])(
@@ -140,12 +140,12 @@ describe('a record', () => {
 
   it('of a client that has left is not started over in the next volume, and not committed', async () => {
     const client = new AbortController()
-    const settled: boolean[] = []
+    const concluded: boolean[] = []
     let [appends, calls] = [0, 0]
     const append = async (): Promise<AppendedRecord> => {
       appends += 1
       client.abort()
-      return record((isCommitted) => settled.push(isCommitted))
+      return record((isCommitted) => concluded.push(isCommitted))
     }
     const commits = commitsTo(async () => {
       calls += 1
@@ -155,7 +155,7 @@ describe('a record', () => {
       storeIn(recordsWith(append, commits), openContext(clock, 'gone', client.signal)),
     )
     expect(outcome).toMatchObject({ code: 'UNAVAILABLE' })
-    expect({ appends, calls, settled }).toEqual({ appends: 1, calls: 0, settled: [false] })
+    expect({ appends, calls, concluded }).toEqual({ appends: 1, calls: 0, concluded: [false] })
   })
 })
 

@@ -133,7 +133,7 @@ describe('a volume that ends while records wait in it', () => {
     expect(records.map(({ placement }) => placement.offset)).toEqual([0, 100, 200])
     await pass(1000)
     expect(sealed).toEqual([{ volume, reason: 'a replica did not sync a batch' }])
-    first.settle(true)
+    first.conclude(true)
     await pass(1000)
     expect(sealed).toHaveLength(1)
   })
@@ -168,9 +168,9 @@ describe('a volume that ends while records wait in it', () => {
     volume.isFullOfWaiting = true
     await expect(append(user)).rejects.toBeInstanceOf(QueueFullError)
     volume.isFullOfWaiting = false
-    for (let count = 1; count < 10; count += 1) (await appended(user)).settle(true)
+    for (let count = 1; count < 10; count += 1) (await appended(user)).conclude(true)
     expect([volume.length, sealed]).toEqual([VOLUME_BYTES, []])
-    first.settle(true)
+    first.conclude(true)
     expect(sealed, 'nothing of the refused one is left').toEqual([{ volume, reason: 'it is full' }])
   })
 })
@@ -198,7 +198,7 @@ describe('a full volume', () => {
     await pass(1000)
     for (const [index, record] of records.slice(0, 10).entries()) {
       expect([sealed, full.hasEnded]).toEqual([[], false])
-      record.settle(index % 2 === 0)
+      record.conclude(index % 2 === 0)
     }
     await pass(1000)
     expect(sealed).toEqual([{ volume: full, reason: 'it is full' }])
@@ -209,8 +209,8 @@ describe('what the master says of a record', () => {
   it('moves the committed end of its volume if it is committed, and only then', async () => {
     const user = {}
     const [first, second] = [await appended(user), await appended(user)]
-    first.settle(true)
-    second.settle(false)
+    first.conclude(true)
+    second.conclude(false)
     expect(volumeOf(first).committedEnd).toBe(RECORD_BYTES)
     expect(sealed).toEqual([])
   })
@@ -226,8 +226,8 @@ describe('what the master says of a record', () => {
 
   it('is said once: a second word would let a volume be sealed under a record that is still open', async () => {
     const record = await appended({})
-    record.settle(true)
-    expect(() => record.settle(false)).toThrow(InvariantError)
+    record.conclude(true)
+    expect(() => record.conclude(false)).toThrow(InvariantError)
     expect(() => record.refuse('late')).toThrow(InvariantError)
   })
 })
@@ -264,7 +264,7 @@ describe('volumes with too few copies', () => {
     await simulation.run()
     expect(pool.copiesNow).toBe(3)
     expect(sealed.map(({ volume }) => volume)).toEqual(short.filter((volume) => volume !== volumeOf(record)))
-    record.settle(true)
+    record.conclude(true)
     expect(reasonOf(volumeOf(record))).toBeDefined()
     const count = made.length
     pool.renew(3)
@@ -330,7 +330,7 @@ it('whatever happens, each record stands in one volume, each volume that is left
     await clock.sleep(random.int(30))
     volume.open -= 1
     if (random.chance(0.02)) record.refuse('the volume is sealed')
-    else record.settle(random.chance(0.9))
+    else record.conclude(random.chance(0.9))
   }
   const places = new Set<string>()
   let records = 0

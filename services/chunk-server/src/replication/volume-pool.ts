@@ -28,13 +28,13 @@ export interface VolumePoolDeps {
  * together become usable one after the other, and a volume that was asked for before the last of them may come after it.
  */
 const RENEW_EVERY_MS = 60_000
-const RENEWALS_AT_ONCE = 3
+const RENEWALS_MAX = 3
 
 /** A record that stands on every replica but is not committed yet. Exactly one of the two must be called. */
 export interface AppendedRecord {
   readonly placement: ChunkPlacement
   /** The master has answered: committed, or refused for a reason that has nothing to do with the volume. */
-  settle(isCommitted: boolean): void
+  conclude(isCommitted: boolean): void
   /** The master takes no commit for this volume: it ends here as well. */
   refuse(reason: string): void
 }
@@ -54,8 +54,8 @@ export interface AppendTarget {
 interface Lane {
   readonly spare: SpareVolumes
   readonly inUse: Map<VolumeUser, OpenVolume>
-  /** Records appended and not settled, by volume: a full volume is sealed when it has none left. */
-  readonly unsettled: Map<OpenVolume, number>
+  /** Records appended of which nobody has said yet what became of them, by volume: a full volume is sealed when it has none left. */
+  readonly pending: Map<OpenVolume, number>
 }
 
 export class VolumePool {
@@ -72,7 +72,7 @@ export class VolumePool {
     const lane = (kind: VolumeKind): Lane => ({
       spare: new SpareVolumes(kind, { ...deps, closed: this.#closed.signal }),
       inUse: new Map(),
-      unsettled: new Map(),
+      pending: new Map(),
     })
     this.#lanes = { small: lane('small'), large: lane('large') }
   }
@@ -132,16 +132,16 @@ export class VolumePool {
    */
   renew(copies: number, isStarting = false): void {
     const nowMs = this.#deps.clock.monotonicMs()
-    const sinceMs = nowMs - RENEWALS_AT_ONCE * RENEW_EVERY_MS
+    const sinceMs = nowMs - RENEWALS_MAX * RENEW_EVERY_MS
     this.#renewedMs = this.#renewedMs.filter((renewedMs) => renewedMs > sinceMs)
-    if (this.#renewedMs.length >= RENEWALS_AT_ONCE && !isStarting) return
+    if (this.#renewedMs.length >= RENEWALS_MAX && !isStarting) return
     let hasRenewed = false
     for (const lane of Object.values(this.#lanes)) {
       const short = keptBy(lane).filter(({ order }) => order.replicas.length < copies)
       for (const volume of short) {
         hasRenewed = true
         this.#drop(lane, volume)
-        if (!lane.unsettled.has(volume)) this.#seal(volume, 'more copies are possible now')
+        if (!lane.pending.has(volume)) this.#seal(volume, 'more copies are possible now')
       }
     }
     if (hasRenewed && !isStarting) this.#renewedMs = [...this.#renewedMs, nowMs]
@@ -181,20 +181,20 @@ export class VolumePool {
   }
 
   #appended(lane: Lane, volume: OpenVolume, placement: ChunkPlacement): AppendedRecord {
-    let isSettled = false
-    const settleOnce = (): void => {
-      assert(!isSettled, 'an appended record is settled once')
-      isSettled = true
+    let isConcluded = false
+    const concludeOnce = (): void => {
+      assert(!isConcluded, 'an appended record is concluded once')
+      isConcluded = true
       this.#count(lane, volume, -1)
     }
     return {
       placement,
-      settle: (isCommitted) => {
+      conclude: (isCommitted) => {
         if (isCommitted) volume.noteCommitted(placement.offset + placement.recordSize)
-        settleOnce()
+        concludeOnce()
       },
       refuse: (reason) => {
-        settleOnce()
+        concludeOnce()
         volume.end(reason)
         this.#abandon(lane, volume, reason)
       },
@@ -202,12 +202,12 @@ export class VolumePool {
   }
 
   #count(lane: Lane, volume: OpenVolume, change: 1 | -1): void {
-    const count = (lane.unsettled.get(volume) ?? 0) + change
+    const count = (lane.pending.get(volume) ?? 0) + change
     if (count > 0) {
-      lane.unsettled.set(volume, count)
+      lane.pending.set(volume, count)
       return
     }
-    lane.unsettled.delete(volume)
+    lane.pending.delete(volume)
     if (!keptBy(lane).includes(volume)) this.#seal(volume, 'it is full')
   }
 

@@ -12,7 +12,7 @@ import { type CopyDeps, VolumeCopy } from './volume-copy.ts'
 import { type VolumeQueue } from './volume-queue.ts'
 
 /** Each takes a buffer of the size of the largest record. */
-const RECOVERIES_AT_ONCE = 4
+const RECOVERIES_MAX = 4
 
 export interface RecoveryDeps {
   readonly clock: Clock
@@ -88,7 +88,7 @@ export class Recovery {
   /** Some at a time: while one is waited for, another one's bytes are summed. */
   async #findEach(volumes: readonly number[]): Promise<VolumeCopy[]> {
     const progress = new RecoveryProgress({ ...this.#deps, copies: volumes.length })
-    const slots = new Semaphore(RECOVERIES_AT_ONCE, Infinity)
+    const slots = new Semaphore(RECOVERIES_MAX, Infinity)
     const outcomes = await Promise.allSettled(
       volumes.map((volume) =>
         slots.run(async () => {

@@ -71,7 +71,7 @@ export class RecordCommitter {
       try {
         const target = { kind, user, deadlineMs, signal: context.signal }
         const record = await this.#append(target, { ...origin, requestNumber: number }, content)
-        const result = await settle(record, async () =>
+        const result = await conclude(record, async () =>
           commits.submit(await command(record), number, context),
         )
         if (result.ok || !PLACEMENT_REFUSALS.has(result.code)) return requireSuccess(result)
@@ -89,7 +89,7 @@ export class RecordCommitter {
     const appending = pool.append(target, origin, content)
     return deadlines.within(target.deadlineMs, appending, () => {
       appending.then(
-        (record) => record.settle(false),
+        (record) => record.conclude(false),
         () => undefined,
       )
       return new DfsError('COPY_ERROR', 'the copies were not made in time')
@@ -98,16 +98,16 @@ export class RecordCommitter {
 }
 
 /** Tells the volume what became of its record, whichever way that ends. */
-async function settle(record: AppendedRecord, submit: () => Promise<CommandResult>): Promise<CommandResult> {
+async function conclude(record: AppendedRecord, submit: () => Promise<CommandResult>): Promise<CommandResult> {
   let result: CommandResult
   try {
     result = await submit()
   } catch (error) {
-    record.settle(false)
+    record.conclude(false)
     throw error
   }
   if (!result.ok && VOLUME_ENDED.has(result.code)) record.refuse(result.detail)
   // A replay refers to the record of an earlier request: this one is garbage.
-  else record.settle(result.ok && result.isReplay !== true)
+  else record.conclude(result.ok && result.isReplay !== true)
   return result
 }
