@@ -8,7 +8,8 @@
  * count, but a server is told them as soon as it says itself that it knows them, whatever the others are; the level in use
  * does not rise for them, and no older program is refused because of them.
  *
- * Every later format or message has a level of its own: a name in FEATURES or in MESSAGES with the next number.
+ * Every later format or message has a level of its own, or one with others of its release: a name in FEATURES or in MESSAGES
+ * with the next number.
  */
 
 /** What an older program cannot read on a disk, by the level from which it is written. Level 1 is all there was before levels. */
@@ -21,6 +22,8 @@ export const FEATURES = Object.freeze({
 export const MESSAGES = Object.freeze({
   /** The order to remove a copy, and `dropped` in the next heartbeat. */
   dropOrder: 3,
+  /** The order to make a copy of a sealed volume, and `jobs` in the heartbeats: of the same release. */
+  copyOrder: 3,
 })
 
 /** The highest level that this program reads and understands. */

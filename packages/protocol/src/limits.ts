@@ -29,6 +29,11 @@ export const REPORTS_PER_PAGE_MAX = 2000
 /** Orders in one reply: a server carries out some ten a second, and what is left comes again. */
 export const ORDERS_PER_REPLY_MAX = 64
 export const DROPPED_PER_HEARTBEAT_MAX = 1000
+/** Copies that one server makes at the same time, or waits to make; what is ordered beyond them comes again. */
+export const COPY_JOBS_PER_HEARTBEAT_MAX = 64
+/** Servers that an order to copy names, and ranges of a copy that its job names as lost. */
+export const COPY_SOURCES_MAX = 8
+export const LOST_RANGES_PER_JOB_MAX = 10
 
 /** A disk with less room than this takes no more content; what is left is for what must be written all the same. */
 export const FREE_SPACE_FLOOR_BYTES = 128 * MIB

@@ -1,7 +1,9 @@
 /** How chunk servers join, stay, and get their orders: messages between them and the master. */
 import Type, { type Static } from 'typebox'
-import { DROPPED_PER_HEARTBEAT_MAX, REPORTS_PER_PAGE_MAX } from '../limits.ts'
+import { COPY_JOBS_PER_HEARTBEAT_MAX, DROPPED_PER_HEARTBEAT_MAX, REPORTS_PER_PAGE_MAX } from '../limits.ts'
+import { CopyJob } from './copy-jobs.ts'
 import { jsonMethod } from './method.ts'
+import { CopyId, Order } from './orders.ts'
 
 const Id = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
 const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
@@ -29,38 +31,6 @@ export const ReplicaReport = Type.Object({
   verifiedToBytes: Count,
 })
 export type ReplicaReport = Static<typeof ReplicaReport>
-
-const SealOrder = Type.Object({
-  kind: Type.Literal('seal'),
-  volume: Id,
-  replica: Id,
-  sealedLengthBytes: Count,
-})
-export type SealOrder = Static<typeof SealOrder>
-
-/** Somebody got wrong bytes: read the record at `offset` again. Done when a heartbeat names it among those checked. */
-const CheckOrder = Type.Object({
-  kind: Type.Literal('check'),
-  volume: Id,
-  replica: Id,
-  offset: Count,
-  recordSize: Count,
-})
-export type CheckOrder = Static<typeof CheckOrder>
-
-/** One copy of a volume. */
-const CopyId = Type.Object({ volume: Id, replica: Id })
-
-/**
- * Remove this copy: nothing needs it any more, and nothing will. Done when a heartbeat names it among those dropped; so is one
- * that is not there. Only for servers that know it (MESSAGES.dropOrder), by what they said at their registration.
- */
-const DropOrder = Type.Object({ kind: Type.Literal('drop'), volume: Id, replica: Id })
-export type DropOrder = Static<typeof DropOrder>
-
-/** An instruction that the master repeats until a report shows that it was carried out. */
-export const Order = Type.Union([SealOrder, CheckOrder, DropOrder])
-export type Order = Static<typeof Order>
 
 export const Liveness = Type.Enum(['alive', 'suspect', 'dead'])
 export type Liveness = Static<typeof Liveness>
@@ -125,7 +95,7 @@ const SessionReply = {
   servers: Type.Array(ServerInfo),
   /** The id of the preferred coordinator; null if no server is alive. */
   preferred: Type.Union([Id, Type.Null()]),
-  /** ORDERS_PER_REPLY_MAX at most, the most urgent first: to seal, to check, to drop. What is left out comes with a later reply. */
+  /** ORDERS_PER_REPLY_MAX at most, the most urgent first: to seal, to check, to drop, to copy. What is left out comes with a later reply. */
   orders: Type.Array(Order),
   /** The check of all copies to carry out, if it is not done yet. */
   check: Type.Union([Id, Type.Null()]),
@@ -218,6 +188,8 @@ export const heartbeat = jsonMethod(
     checked: Type.Array(Type.Object({ replica: Id, offset: Count })),
     /** Orders to drop that were carried out: the copies are not there any more. Repeated until a heartbeat with them was answered. */
     dropped: Type.Optional(Type.Array(CopyId, { maxItems: DROPPED_PER_HEARTBEAT_MAX })),
+    /** Copies that are being made, or could not be; all that there are. */
+    jobs: Type.Optional(Type.Array(CopyJob, { maxItems: COPY_JOBS_PER_HEARTBEAT_MAX })),
     check: Type.Union([CheckProgress, Type.Null()]),
     /** Age of the oldest unfinished disk call. */
     oldestDiskCallMs: Count,

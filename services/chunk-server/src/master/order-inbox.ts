@@ -10,7 +10,7 @@ import { Listeners } from '@dfs/core'
 import { DROPPED_PER_HEARTBEAT_MAX, type HeartbeatRequest, type Order } from '@dfs/protocol'
 
 /** The most urgent first. */
-const KINDS = ['seal', 'check', 'drop'] as const satisfies readonly Order['kind'][]
+const KINDS = ['seal', 'check', 'drop', 'copy'] as const satisfies readonly Order['kind'][]
 const WAITING_MAX = 1000
 
 export type OrderOf<K extends Order['kind']> = Extract<Order, { readonly kind: K }>
@@ -36,6 +36,7 @@ export class OrderInbox {
     seal: new Map(),
     check: new Map(),
     drop: new Map(),
+    copy: new Map(),
   }
   #epoch: number | null = null
   readonly #underWay = new Set<string>()
