@@ -1,7 +1,7 @@
 /** All copies of a server, found again after a start on a disk that does not let some of them be read. */
 import { HISTORY_STARTS, makeId, type VolumeOrder } from '@dfs/protocol'
 import { type DiskFaultHook, SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
-import { copyStateName } from '@dfs/volume'
+import { copyLogName, copyStateName, VOLUMES_DIRECTORY } from '@dfs/volume'
 import { beforeEach, expect, it } from 'vitest'
 import { VolumeStore } from '../src/volume/volume-store.ts'
 import { obey } from './obey.ts'
@@ -48,6 +48,23 @@ it('starts without a copy that cannot be read, and reports it when it can', asyn
     await store.lookAgain(new AbortController().signal)
     expect(store.takeChangedReports()).toMatchObject([{ volume: UNREADABLE, state: 'sealed' }])
   })
+})
+
+it('removes what is left of a copy whose making was cut off, and keeps a log without a note in which anything stands', async () => {
+  const [EMPTY, FULL] = [90, 91]
+  await simulation.complete(async () => {
+    const { disk } = node.runtime
+    for (const volume of [EMPTY, FULL]) {
+      const file = await disk.open(copyLogName(volume), 'create')
+      if (volume === FULL) await file.appendv([new Uint8Array(1)])
+      await file.close()
+    }
+    await (await disk.open(`${copyStateName(EMPTY)}.tmp`, 'create')).close()
+    const store = await open()
+    expect(store.reports().map(({ volume }) => volume)).toEqual([UNREADABLE, READABLE])
+  })
+  const names = node.disk.names.list(VOLUMES_DIRECTORY).map((name) => `${VOLUMES_DIRECTORY}/${name}`)
+  expect(names.filter((name) => /5[ab]\./.test(name))).toEqual([copyLogName(FULL)])
 })
 
 it('does not call a copy absent that it could not read', async () => {

@@ -80,6 +80,7 @@ export class LogWriteRules implements DiskWitness {
   #checkRemoval(name: string): void {
     if (!(isLog(name) || isNote(name)) || this.#disk.names.get(name) === null) return
     const volume = volumeOf(name)
+    if (isLog(name) && this.#isUnfinished(volume)) return
     if (!this.#ledger.deleted.has(volume)) this.#broken(UNWANTED, name)
     if (isNote(name)) {
       const log = this.#disk.names.getDurable(logName(volume))
@@ -89,6 +90,14 @@ export class LogWriteRules implements DiskWitness {
     const note = this.#disk.durable(stateName(volume))
     if (!isRetired(textOf(note))) this.#broken(RETIRED, `remove of ${name} beside ${textOf(note)}`)
     this.#logs.delete(name)
+  }
+
+  /** A copy of which nobody was told: its note comes before the first byte. */
+  #isUnfinished(volume: number): boolean {
+    const hasNote = [this.#disk.peek(stateName(volume)), this.#disk.durable(stateName(volume))].some(
+      (note) => note !== null,
+    )
+    return !hasNote && this.#disk.peek(logName(volume))?.byteLength === 0
   }
 
   /** What is about to take the place of a note: one that goes may only be followed by that of a newer copy. */

@@ -1,8 +1,9 @@
 /**
- * Taking a retired copy off the disk. Its note says already that it goes, durably, so that a crash anywhere in between leaves
- * either the copy as it was, or a note by which the next start finishes this: never a note without its log that looks like
- * damage, and never a log that nobody knows. That is why the log is gone for good, its name included, before the note goes.
- * Should a power cut bring the note back, it is the same again: a retired note, and nothing else.
+ * Taking off the disk what is no copy any more, or never became one. Of a copy that is retired the note says already that it goes,
+ * durably, so that a crash anywhere in between leaves either the copy as it was, or a note by which the next start finishes
+ * this: never a note without its log that looks like damage, and never a log that nobody knows. That is why the log is gone
+ * for good, its name included, before the note goes. Should a power cut bring the note back, it is the same again: a retired
+ * note, and nothing else.
  */
 import { type Disk, DiskError } from '@dfs/core'
 import { copyLogName, copyStateName, VOLUMES_DIRECTORY } from '@dfs/volume'
@@ -12,6 +13,31 @@ export async function removeRetired(disk: Disk, volume: number): Promise<void> {
   await removeIfThere(disk, copyLogName(volume))
   await disk.syncDirectory(VOLUMES_DIRECTORY)
   await removeIfThere(disk, copyStateName(volume))
+}
+
+/**
+ * A log without a note in which nothing stands: its making was cut off, before anybody was told that there is a copy. Resolves to
+ * whether it was one, and is gone; what the disk cannot tell is kept.
+ */
+export async function removeUnfinished(disk: Disk, volume: number): Promise<boolean> {
+  try {
+    if (!(await isEmpty(disk, copyLogName(volume)))) return false
+    await removeIfThere(disk, `${copyStateName(volume)}.tmp`)
+    await removeIfThere(disk, copyLogName(volume))
+    return true
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error
+    return false
+  }
+}
+
+async function isEmpty(disk: Disk, name: string): Promise<boolean> {
+  const file = await disk.open(name, 'existing')
+  try {
+    return (await file.size()) === 0
+  } finally {
+    await file.close()
+  }
 }
 
 async function removeIfThere(disk: Disk, name: string): Promise<void> {

@@ -6,7 +6,7 @@ import { type Clock, type Disk, DiskError, type Log, Semaphore } from '@dfs/core
 import { formatId } from '@dfs/protocol'
 import { VOLUMES_DIRECTORY, volumesIn } from '@dfs/volume'
 import { loadState } from './copy-note.ts'
-import { removeRetired } from './copy-removal.ts'
+import { removeRetired, removeUnfinished } from './copy-removal.ts'
 import { RecoveryProgress } from './recovery-progress.ts'
 import { type CopyDeps, VolumeCopy } from './volume-copy.ts'
 import { type VolumeQueue } from './volume-queue.ts'
@@ -52,7 +52,11 @@ export class Recovery {
     await disk.syncDirectory('')
     const { states, logs } = volumesIn(await disk.list(VOLUMES_DIRECTORY))
     const copies = await this.#findEach(states)
-    const orphans = logs.filter((volume) => !states.includes(volume))
+    const known = new Set(states)
+    const orphans: number[] = []
+    for (const volume of logs) {
+      if (!known.has(volume) && !(await removeUnfinished(disk, volume))) orphans.push(volume)
+    }
     if (orphans.length > 0)
       log.warn({ volumes: orphans.map(formatId) }, 'logs without a state are kept aside')
     this.#lookAgainAtMs = clock.monotonicMs() + lookAgainMs
