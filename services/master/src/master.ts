@@ -90,6 +90,7 @@ class RunningMaster implements Master {
       groups: groups.figures,
       space,
       totals: () => store.totals(),
+      copyStates: () => store.copyStates(),
       servers: () => sessions.view(),
     }
     this.#workers = masterWorkers({ runtime, ...parts, everyMs: parts.settings.workersEveryMs })

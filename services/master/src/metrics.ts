@@ -15,6 +15,8 @@ export interface Figures {
   readonly groups: GroupFigures
   readonly space: Pick<SpaceWatch, 'isFull'>
   readonly totals: () => Promise<Totals>
+  /** By the names of states. */
+  readonly copyStates: () => Promise<ReadonlyMap<string, number>>
   readonly servers: () => readonly ServerInfo[]
 }
 
@@ -28,7 +30,7 @@ export function addMasterMetrics(metrics: Metrics, figures: Figures): void {
 }
 
 /** What the metadata says of what is stored. */
-function addContentMetrics(metrics: Metrics, { totals }: Figures): void {
+function addContentMetrics(metrics: Metrics, { totals, copyStates }: Figures): void {
   metrics.gauge('dfs_entries', 'Files, directories and links; the root is not counted.', async () => {
     const { files, directories, links } = await totals()
     return [
@@ -45,12 +47,16 @@ function addContentMetrics(metrics: Metrics, { totals }: Figures): void {
     },
   )
   metrics.gauge('dfs_volumes', 'Volumes, by state.', async () => {
-    const { volumesOpen, volumesSealed } = await totals()
+    const { volumesOpen, volumesSealed, volumesDeleting } = await totals()
     return [
       [{ state: 'open' }, volumesOpen],
       [{ state: 'sealed' }, volumesSealed],
+      [{ state: 'deleting' }, volumesDeleting],
     ]
   })
+  metrics.gauge('dfs_volume_copies', 'Copies of volumes, by state.', async () =>
+    Array.from(await copyStates(), ([state, count]): Sample => [{ state }, count]),
+  )
 }
 
 function addServerMetrics(metrics: Metrics, { servers }: Figures): void {

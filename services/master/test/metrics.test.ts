@@ -42,6 +42,7 @@ test('a transaction is noted with its size, its time and its end', async () => {
     groups,
     space: { isFull: false },
     totals: async () => TOTALS,
+    copyStates: async () => new Map([['inSync', 8]]),
     servers: () => servers,
   })
   const kept = await groups.note('commit', 3, async () => {
@@ -63,6 +64,8 @@ test('a transaction is noted with its size, its time and its end', async () => {
     'dfs_file_bytes 400',
     'dfs_volumes{state="open"} 5',
     'dfs_volumes{state="sealed"} 6',
+    'dfs_volumes{state="deleting"} 0',
+    'dfs_volume_copies{state="inSync"} 8',
     'dfs_servers{liveness="alive"} 2',
     'dfs_servers{liveness="suspect"} 0',
     'dfs_servers{liveness="dead"} 1',

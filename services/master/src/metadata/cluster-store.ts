@@ -161,6 +161,8 @@ export interface VolumeStore {
   openVolumeLoads(volumeSizeBytes: number): Promise<ReadonlyMap<number, ServerLoad>>
   /** The copy of a volume on a server, or null if there is none. */
   copyOn(volume: number, server: number): Promise<CopyOfVolume | null>
+  /** How many copies of volumes are in each state, by its name; those that no copy is in as well. */
+  copyStates(): Promise<ReadonlyMap<string, number>>
   /** Who has the volume now, lost copies last. Throws VOLUME_NOT_FOUND. */
   copiesOf(volume: number): Promise<CopiesOfVolume>
 }

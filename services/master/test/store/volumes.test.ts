@@ -107,6 +107,9 @@ describeStores('volumes', (bench) => {
       sealedLengthBytes: null,
       copies: inState('open', first!, second!, third!),
     })
+    const states = async (): Promise<object> => Object.fromEntries(await b.store.copyStates())
+    const none = { open: 0, unverified: 0, inSync: 0, damaged: 0, lost: 0, dropping: 0 }
+    expect(await states()).toEqual({ ...none, open: 3 })
     // The first starts without its copy, the third has verified its own.
     await b.register(0, 2)
     const { sealedLengthBytes } = await b.store.copiesOf(order.volume)
@@ -116,6 +119,7 @@ describeStores('volumes', (bench) => {
       sealedLengthBytes: 110,
       copies: [...inState('inSync', third!), ...inState('unverified', second!), ...inState('lost', first!)],
     })
+    expect(await states()).toEqual({ ...none, inSync: 1, unverified: 1, lost: 1 })
     await expect(b.store.copiesOf(4711)).rejects.toMatchObject({ code: 'VOLUME_NOT_FOUND' })
   })
 

@@ -7,6 +7,7 @@ export const VOLUME_KIND = Object.freeze({ small: 1, large: 2 })
 export const REPLICA = Object.freeze({ open: 1, unverified: 2, inSync: 3, damaged: 4, lost: 5, dropping: 8 })
 export type VolumeState = keyof typeof VOLUME_STATE
 export type ReplicaState = keyof typeof REPLICA
+export const REPLICA_STATES = Object.keys(REPLICA) as ReplicaState[]
 export const TRASHED = Object.freeze({ deleted: 1, replaced: 2 })
 
 /** The name that stands for a number. */

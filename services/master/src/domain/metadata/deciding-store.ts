@@ -180,6 +180,10 @@ export class DecidingStore implements DecidedStore {
     return this.#books.volumes.openOn(server).map(openVolumeOf)
   }
 
+  async copyStates(): Promise<ReadonlyMap<string, number>> {
+    return this.#books.volumes.copyStates()
+  }
+
   async openVolumeLoads(volumeSizeBytes: number): Promise<ReadonlyMap<number, ServerLoad>> {
     return this.#engine.read(plain(() => this.#books.volumes.loads(volumeSizeBytes)))
   }

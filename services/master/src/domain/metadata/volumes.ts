@@ -11,6 +11,7 @@ import {
   type ServerLoad,
 } from '../../metadata/cluster-store.ts'
 import { type VolumeRows } from './cluster-rows.ts'
+import { REPLICA_STATES, type ReplicaState } from './codes.ts'
 import { CopiesOnServer } from './copies-on-server.ts'
 import { Replica, type Volume } from './volume.ts'
 import { heardOf, replicaRowOf, volumeOf, volumeRowOf } from './volume-rows.ts'
@@ -53,6 +54,15 @@ export class Volumes {
 
   get sealedCount(): number {
     return this.#byId.size - this.#open.size - this.#deletingCount
+  }
+
+  /** How many copies are in each state; a walk over all of them, for whoever watches. */
+  copyStates(): Map<ReplicaState, number> {
+    const counts = new Map(REPLICA_STATES.map((state) => [state, 0]))
+    for (const { replicas } of this.#byId.values()) {
+      for (const { state } of replicas) counts.set(state, counts.get(state)! + 1)
+    }
+    return counts
   }
 
   get(id: number): Volume | undefined {
