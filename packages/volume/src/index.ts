@@ -28,9 +28,12 @@ export {
   sumContent,
   type SummedContent,
 } from './record.ts'
+export { type RecordContext, type RecordRun, recordRun } from './record-runs.ts'
 export {
   type ReadInto,
   type Scanned,
+  type ScannedRun,
+  scanRuns,
   scanVolume,
   type ScanOptions,
   surveyVolume,

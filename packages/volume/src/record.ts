@@ -161,53 +161,73 @@ export function parseHeader(
   bytes: Uint8Array,
   context: { salt: Uint8Array; crc32: Crc32 } | null,
 ): RecordHeader | null {
-  if (bytes.byteLength < FIXED_HEADER_BYTES) return null
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const version = view.getUint16(4, true)
-  const pathAt = pathAtOf(version)
-  if (view.getUint32(0, true) !== MAGIC || pathAt === undefined) return null
-  const headerSize = view.getUint16(6, true)
-  const length = view.getUint32(8, true)
-  const pathBytes = view.getUint16(72, true)
-  const blocks = view.getUint16(74, true)
-  if (pathBytes > RECORD_PATH_BYTES_MAX || blocks > BLOCKS_MAX || blocks !== Math.ceil(length / BLOCK_BYTES))
-    return null
-  const tableAt = pathAt + pathBytes
-  if (headerSize !== tableAt + 4 * blocks || headerSize > bytes.byteLength) return null
+  const layout = layoutAt(view, 0)
+  if (layout === null || layout === 'more') return null
+  const { headerSize, length, pathAt, tableAt, blocks, hasWitness } = layout
   if (context !== null && headerCrc(bytes.subarray(0, headerSize), context) !== view.getUint32(12, true))
     return null
-  const numbers = [16, 24, 32, 40, 48, 56, 64].map((at) => view.getFloat64(at, true))
-  if (!numbers.every((value) => Number.isSafeInteger(value) && value >= 0)) return null
-  const witness = version === WITH_WITNESS ? readWitness(view, FIXED_HEADER_BYTES) : null
-  if (version === WITH_WITNESS && witness === null) return null
+  if (!areNumbersIds(view, 0)) return null
+  const witness = hasWitness ? readWitness(view, FIXED_HEADER_BYTES) : null
+  if (hasWitness && witness === null) return null
   const path = decodePath(bytes.subarray(pathAt, tableAt))
   if (path === null) return null
-  const blockCrcs = Uint32Array.from({ length: blocks }, (_, index) =>
-    view.getUint32(tableAt + 4 * index, true),
-  )
-  const [volume, offset, server, incarnation, requestNumber, start, committedEnd] = numbers as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ]
+  const blockCrcs = new Uint32Array(blocks)
+  for (let index = 0; index < blocks; index += 1) blockCrcs[index] = view.getUint32(tableAt + 4 * index, true)
   return {
-    volume,
-    offset,
-    server,
-    incarnation,
-    requestNumber,
-    start,
-    committedEnd,
+    volume: view.getFloat64(16, true),
+    offset: view.getFloat64(24, true),
+    server: view.getFloat64(32, true),
+    incarnation: view.getFloat64(40, true),
+    requestNumber: view.getFloat64(48, true),
+    start: view.getFloat64(56, true),
+    committedEnd: view.getFloat64(64, true),
     path,
     witness,
     headerSize,
     length,
     blockCrcs,
   }
+}
+
+/** Where the parts of a header are; all places from the start of what it was read from. */
+export interface HeaderLayout {
+  readonly headerSize: number
+  /** Bytes of content. */
+  readonly length: number
+  readonly pathAt: number
+  readonly tableAt: number
+  readonly blocks: number
+  readonly hasWitness: boolean
+}
+
+/** Of the header at `at`, whatever else it says. Null if there is none; `more` if there may be one that does not end here. */
+export function layoutAt(view: DataView, at: number): HeaderLayout | 'more' | null {
+  const available = view.byteLength - at
+  if (available < FIXED_HEADER_BYTES) return 'more'
+  if (view.getUint32(at, true) !== MAGIC) return null
+  const version = view.getUint16(at + 4, true)
+  const fixed = pathAtOf(version)
+  if (fixed === undefined) return null
+  const headerSize = view.getUint16(at + 6, true)
+  const length = view.getUint32(at + 8, true)
+  const pathBytes = view.getUint16(at + 72, true)
+  const blocks = view.getUint16(at + 74, true)
+  if (pathBytes > RECORD_PATH_BYTES_MAX || blocks > BLOCKS_MAX) return null
+  if (blocks !== Math.ceil(length / BLOCK_BYTES) || headerSize !== fixed + pathBytes + 4 * blocks) return null
+  if (headerSize > available) return 'more'
+  const pathAt = at + fixed
+  const hasWitness = version === WITH_WITNESS
+  return { headerSize, length, pathAt, tableAt: pathAt + pathBytes, blocks, hasWitness }
+}
+
+/** Whether the numbers of the header at `at` are such as anybody writes: integers that are not negative. */
+export function areNumbersIds(view: DataView, at: number): boolean {
+  for (let place = at + 16; place <= at + 64; place += 8) {
+    const value = view.getFloat64(place, true)
+    if (!Number.isSafeInteger(value) || value < 0) return false
+  }
+  return true
 }
 
 /** What a record says that begins here, without a look at the rest of it; null if it says nothing. */
@@ -218,7 +238,8 @@ export function peekWitness(bytes: Uint8Array): Witness | null {
   return readWitness(view, FIXED_HEADER_BYTES)
 }
 
-function headerCrc(header: Uint8Array, { salt, crc32 }: { salt: Uint8Array; crc32: Crc32 }): number {
+/** The checksum that the header, which is all of `header`, has to have. */
+export function headerCrc(header: Uint8Array, { salt, crc32 }: { salt: Uint8Array; crc32: Crc32 }): number {
   let crc = crc32(header.subarray(0, 12), crc32(salt))
   crc = crc32(ZERO_FIELD, crc)
   return crc32(header.subarray(16), crc)
@@ -226,7 +247,8 @@ function headerCrc(header: Uint8Array, { salt, crc32 }: { salt: Uint8Array; crc3
 
 const ZERO_FIELD = new Uint8Array(4)
 
-function decodePath(bytes: Uint8Array): string | null {
+/** Null if it is not UTF-8. */
+export function decodePath(bytes: Uint8Array): string | null {
   try {
     return fromUtf8(bytes)
   } catch (error) {

@@ -27,10 +27,9 @@ export function writeWitness(view: DataView, at: number, { counter, nonce, seque
 
 /** Null if the numbers are none that anybody wrote. */
 export function readWitness(view: DataView, at: number): Witness | null {
+  if (!isWitnessAt(view, at)) return null
   const counter = view.getFloat64(at, true)
   const sequence = view.getFloat64(at + 8, true)
-  if (!Number.isSafeInteger(counter) || counter < 1) return null
-  if (!Number.isSafeInteger(sequence) || sequence < 0) return null
   const nonce = view
     .getBigUint64(at + 16)
     .toString(16)
@@ -38,8 +37,22 @@ export function readWitness(view: DataView, at: number): Witness | null {
   return { counter, nonce, sequence }
 }
 
+/** Whether the numbers there are such as anybody writes. */
+export function isWitnessAt(view: DataView, at: number): boolean {
+  const counter = view.getFloat64(at, true)
+  const sequence = view.getFloat64(at + 8, true)
+  return Number.isSafeInteger(counter) && counter >= 1 && Number.isSafeInteger(sequence) && sequence >= 0
+}
+
+/** What is written there and `known` say together. Makes nothing if there is no news: most records say the same. */
+export function newestWitnessAt(view: DataView, at: number, known: Witness | null): Witness | null {
+  const counter = view.getFloat64(at, true)
+  const sequence = view.getFloat64(at + 8, true)
+  return isNewer({ counter, sequence }, known) ? (readWitness(view, at) ?? known) : known
+}
+
 /** Whether `one` says more than `other`, which may say nothing. */
-export const isNewer = (one: Witness, other: Witness | null): boolean =>
+export const isNewer = (one: Omit<Witness, 'nonce'>, other: Witness | null): boolean =>
   other === null ||
   one.counter > other.counter ||
   (one.counter === other.counter && one.sequence > other.sequence)

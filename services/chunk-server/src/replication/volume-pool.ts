@@ -163,7 +163,9 @@ export class VolumePool {
 
   /** Whether records are appended to this volume, or will be. */
   isWriting(volume: number): boolean {
-    return Object.values(this.#lanes).some((lane) => keptBy(lane).some(({ order }) => order.volume === volume))
+    return Object.values(this.#lanes).some((lane) =>
+      keptBy(lane).some(({ order }) => order.volume === volume),
+    )
   }
 
   /** The master has sealed this volume: it takes no more records, and its successor is made before a write needs it. */

@@ -3,7 +3,15 @@
  * meanwhile. What they find wrong, or forget, counts: no reading that began before makes it verified.
  */
 import { DfsError, formatId } from '@dfs/protocol'
-import { type CopyState, type Crc32, newest, type ScanOptions, scanVolume, type Witness } from '@dfs/volume'
+import {
+  type CopyState,
+  type Crc32,
+  newest,
+  type ScanOptions,
+  scanRuns,
+  scanVolume,
+  type Witness,
+} from '@dfs/volume'
 import { type CopyLog } from './copy-log.ts'
 import { type CopyNote } from './copy-note.ts'
 import { type Reading } from './reading.ts'
@@ -50,9 +58,9 @@ export class CopyVerification {
     const read = areErrorsDamage ? log.readTolerantly : log.readInto
     const damaged: Span[] = []
     let witness: Witness | null = null
-    for await (const found of scanVolume(read, this.#scanOptions(verifiedToBytes, sealedLengthBytes))) {
+    for await (const found of scanRuns(read, this.#scanOptions(verifiedToBytes, sealedLengthBytes))) {
       if (found.kind === 'invalid') damaged.push({ at: found.at, end: found.end })
-      else witness = newest(found.header.witness, witness)
+      else witness = newest(found.witness, witness)
       yield found.end - found.at
     }
     await keepWitness(witness)
@@ -65,7 +73,7 @@ export class CopyVerification {
   async *readAgain(to: number): Reading<Span[]> {
     const { log, note } = this.#deps
     const damaged: Span[] = []
-    for await (const found of scanVolume(log.readTolerantly, this.#scanOptions(0, to))) {
+    for await (const found of scanRuns(log.readTolerantly, this.#scanOptions(0, to))) {
       if (found.kind === 'invalid') damaged.push({ at: found.at, end: found.end })
       yield found.end - found.at
     }

@@ -6,8 +6,8 @@ import { type Clock } from '@dfs/core'
 
 export type Reading<T> = AsyncGenerator<number, T, undefined>
 
-/** Values between two turns of the event loop; each is about one record. */
-const VALUES_PER_TURN = 16
+/** Values between two turns of the event loop; each is a run of short records, or a long one, and takes about a millisecond. */
+const VALUES_PER_TURN = 2
 
 export interface Advance<T> {
   readonly bytes: number
@@ -18,7 +18,7 @@ export interface Advance<T> {
 export interface AdvanceOptions {
   readonly clock: Clock
   readonly signal: AbortSignal
-  /** Bytes to read, and one record more. */
+  /** Bytes to read, and some records more. */
   readonly budget: number
 }
 

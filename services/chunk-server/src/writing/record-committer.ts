@@ -98,7 +98,10 @@ export class RecordCommitter {
 }
 
 /** Tells the volume what became of its record, whichever way that ends. */
-async function conclude(record: AppendedRecord, submit: () => Promise<CommandResult>): Promise<CommandResult> {
+async function conclude(
+  record: AppendedRecord,
+  submit: () => Promise<CommandResult>,
+): Promise<CommandResult> {
   let result: CommandResult
   try {
     result = await submit()
