@@ -36,8 +36,8 @@ export function planCopies(view: CopyView, limits: CopyLimits): CopyPlan {
 }
 
 /** Whether it has all that it wants, and nothing beside that but on servers that are gone. */
-const isSettled = ({ good, counted, unsettled }: Tally, { wanted }: VolumeView): boolean =>
-  good === wanted && counted === wanted && unsettled === 0
+const isSettled = ({ inSync, counted, unsettled }: Tally, { wanted }: VolumeView): boolean =>
+  inSync === wanted && counted === wanted && unsettled === 0
 
 const waitForMajority = (volumes: readonly VolumeView[]): CopyPlan => ({
   actions: [],

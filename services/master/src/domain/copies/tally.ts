@@ -1,23 +1,26 @@
 /**
- * What the copies of one volume count for. A copy *counts* if it is in-sync, or on its way to that, on a server that is alive and stays,
- * and is not about to go. One on a dead server keeps its row and its state, and counts for nothing: so a death writes no
+ * What the copies of one volume count for in a plan. A copy *counts* if it is in-sync, or on its way to that, on a server that is alive
+ * and stays, and is not about to go. One on a dead server keeps its row and its state, and counts for nothing: so a death writes no
  * row, and who comes back is taken up again without a word.
+ *
+ * This is stricter than what is shown as a good copy (good-copies.ts): what is removed rests on what was verified, and on servers
+ * that stay.
  */
 import { type ClusterState, type ServerState } from './cluster-state.ts'
 import { type ReplicaView, type VolumeView } from './view.ts'
 
 /**
- * - `good`: in-sync
+ * - `inSync`: verified up to the seal
  * - `coming`: being made, and there is a way for it
- * - `checking`: unverified, and likely to be verified soon
+ * - `checking`: unverified, and likely to be verified soon; or no worse than others would be, since there is no whole one
  * - `none`: counts for nothing
  */
-export type Standing = 'good' | 'coming' | 'checking' | 'none'
+export type Counting = 'inSync' | 'coming' | 'checking' | 'none'
 
 export interface Tally {
-  /** Good, coming or checking. */
+  /** In-sync, coming or checking. */
   counted: number
-  good: number
+  inSync: number
   coming: number
   checking: number
   /** In-sync or surplus on any server that is alive: what a reader, and the next copy, is sure of. */
@@ -28,7 +31,7 @@ export interface Tally {
   leftover: number
   /** Σ n²−n over the zones, n being the counted copies in one. */
   collisions: number
-  /** Copies that are neither good nor on a server that is dead or removed. */
+  /** Copies that are neither in-sync nor on a server that is dead or removed. */
   unsettled: number
 }
 
@@ -37,7 +40,7 @@ type Copies = Pick<VolumeView, 'replicas'>
 export function tallyOf(cluster: ClusterState, volume: Copies): Tally {
   const tally = {
     counted: 0,
-    good: 0,
+    inSync: 0,
     coming: 0,
     checking: 0,
     whole: 0,
@@ -49,42 +52,42 @@ export function tallyOf(cluster: ClusterState, volume: Copies): Tally {
   const zones: string[] = []
   for (const replica of volume.replicas) {
     const server = cluster.server(replica.server)
-    const standing = standingOf(cluster, volume, replica, server)
-    if (standing !== 'none') {
+    const counting = countingOf(cluster, volume, replica, server)
+    if (counting !== 'none') {
       tally.counted += 1
-      tally[standing] += 1
+      tally[counting] += 1
       const { zone } = server.view
       for (const other of zones) if (other === zone) tally.collisions += 2
       zones.push(zone)
     }
-    if (standing !== 'good') countOther(tally, replica, standing, server)
+    if (counting !== 'inSync') countOther(tally, replica, counting, server)
     else tally.whole += 1
   }
   return tally
 }
 
-function countOther(tally: Tally, { state }: ReplicaView, standing: Standing, server: ServerState): void {
+function countOther(tally: Tally, { state }: ReplicaView, counting: Counting, server: ServerState): void {
   const { view, isThere } = server
   if (view.mode !== 'removed' && view.liveness !== 'dead') tally.unsettled += 1
   if (!isThere) return
   if (isWhole({ state })) tally.whole += 1
   if (view.mode === 'draining' && state !== 'surplus' && state !== 'dropping') tally.draining += 1
-  const isStuck = state === 'copying' && standing === 'none'
+  const isStuck = state === 'copying' && counting === 'none'
   if (isStuck || state === 'surplus' || state === 'damaged' || state === 'lost') tally.leftover += 1
 }
 
-export function standingOf(
+export function countingOf(
   cluster: ClusterState,
   volume: Copies,
   replica: ReplicaView,
   { view, isUp }: ServerState,
-): Standing {
+): Counting {
   if (!isUp) return 'none'
   switch (replica.state) {
     case 'inSync':
-      return 'good'
+      return 'inSync'
     case 'unverified':
-      return cluster.isBeingChecked(replica, view) ? 'checking' : 'none'
+      return cluster.isBeingChecked(replica, view) || !hasWhole(cluster, volume) ? 'checking' : 'none'
     case 'copying':
       return !view.isFull && hasWay(cluster, volume, view.id) ? 'coming' : 'none'
     case 'damaged':
@@ -94,6 +97,10 @@ export function standingOf(
       return 'none'
   }
 }
+
+/** Without a whole copy others would be no better: they would be made, one after the other, on every server that there is. */
+const hasWhole = (cluster: ClusterState, { replicas }: Copies): boolean =>
+  replicas.some((replica) => isWhole(replica) && cluster.server(replica.server).isThere)
 
 /** Whether a copy on its way can still arrive: it has a source that is not dead, and has not failed it again and again. */
 function hasWay(cluster: ClusterState, { replicas }: Copies, target: number): boolean {

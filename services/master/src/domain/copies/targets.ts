@@ -2,8 +2,9 @@
  * From where, and to where, a copy is made. Whatever stands in the way has a name: a volume that waits without a word is what people
  * complain of most in the systems that heal.
  */
+import { COPY_SOURCES_MAX } from '@dfs/protocol'
 import { type ClusterState, type ServerState, useOf } from './cluster-state.ts'
-import { isReadable, isWhole, standingOf } from './tally.ts'
+import { isReadable, isWhole, countingOf } from './tally.ts'
 import { type CopySource, type CopyState, type ReplicaView, type VolumeView, type WaitCode } from './view.ts'
 
 export interface NoWay {
@@ -122,6 +123,7 @@ export const sourcesFor = (cluster: ClusterState, volume: VolumeView, target: Se
   sourcesOf(cluster, volume)
     .replicas.filter((source) => isUsable(cluster, source, target))
     .toSorted((one, other) => compareSources(cluster, one, other))
+    .slice(0, COPY_SOURCES_MAX)
     .map(({ id, server }) => ({ server, replica: id }))
 
 function compareSources(cluster: ClusterState, one: ReplicaView, other: ReplicaView): number {
@@ -133,7 +135,7 @@ function compareSources(cluster: ClusterState, one: ReplicaView, other: ReplicaV
 const notCounting = (cluster: ClusterState, volume: VolumeView): number[] =>
   serversOf(
     volume.replicas.filter(
-      (replica) => standingOf(cluster, volume, replica, cluster.server(replica.server)) === 'none',
+      (replica) => countingOf(cluster, volume, replica, cluster.server(replica.server)) === 'none',
     ),
   )
 
@@ -142,7 +144,7 @@ export function zonesOf(cluster: ClusterState, volume: VolumeView): Map<string, 
   const zones = new Map<string, number>()
   for (const replica of volume.replicas) {
     const server = cluster.server(replica.server)
-    if (standingOf(cluster, volume, replica, server) === 'none') continue
+    if (countingOf(cluster, volume, replica, server) === 'none') continue
     zones.set(server.view.zone, (zones.get(server.view.zone) ?? 0) + 1)
   }
   return zones

@@ -6,7 +6,7 @@
 import { type ServerState, useOf } from './cluster-state.ts'
 import { type Draft, type VolumeDraft } from './draft.ts'
 import { mayRelease } from './release.ts'
-import { standingOf } from './tally.ts'
+import { countingOf } from './tally.ts'
 import { zonesOf } from './targets.ts'
 import { type CancelReason, type ReplicaView } from './view.ts'
 
@@ -36,11 +36,11 @@ function whyCancel({ cluster }: Draft, volume: VolumeDraft, id: number): CancelR
   if (!target.isThere) return null
   if (target.view.mode === 'draining') return 'target-draining'
   if (target.view.isFull) return 'target-full'
-  if (standingOf(cluster, volume, copy, target) === 'none') return 'no-way'
+  if (countingOf(cluster, volume, copy, target) === 'none') return 'no-way'
   const others = volume.replicas.filter((replica) => {
     if (replica.id === id) return false
-    const standing = standingOf(cluster, volume, replica, cluster.server(replica.server))
-    return standing === 'good' || standing === 'coming'
+    const counting = countingOf(cluster, volume, replica, cluster.server(replica.server))
+    return counting === 'inSync' || counting === 'coming'
   })
   return others.length >= volume.wanted ? 'enough-copies' : null
 }
@@ -57,21 +57,33 @@ function leaveDraining(draft: Draft, volume: VolumeDraft): void {
 }
 
 function chooseSurplus(draft: Draft, volume: VolumeDraft): void {
-  while (draft.tally(volume).good > volume.wanted) {
+  if (draft.tally(volume).inSync >= volume.wanted) leaveUnread(draft, volume)
+  while (draft.tally(volume).inSync > volume.wanted) {
     const replica = leastNeeded(draft, volume)
     if (!draft.take(volume, { kind: 'surplus', volume: volume.id, replica })) return
   }
 }
 
-/** The good copy whose zone has the most, and of those the one on the fullest server. */
+/** Nobody waits any longer for what is not verified: the others are enough. */
+function leaveUnread(draft: Draft, volume: VolumeDraft): void {
+  const { cluster } = draft
+  for (const replica of volume.replicas) {
+    const server = cluster.server(replica.server)
+    if (replica.state !== 'unverified' || !server.isUp) continue
+    if (countingOf(cluster, volume, replica, server) !== 'none') continue
+    draft.take(volume, { kind: 'surplus', volume: volume.id, replica: replica.id })
+  }
+}
+
+/** The in-sync copy whose zone has the most, and of those the one on the fullest server. */
 function leastNeeded({ cluster }: Draft, volume: VolumeDraft): number {
   const zones = zonesOf(cluster, volume)
   const serverOf = ({ server }: ReplicaView): ServerState => cluster.server(server)
   const inZone = (replica: ReplicaView): number => zones.get(serverOf(replica).view.zone) ?? 0
-  const good = volume.replicas.filter(
-    (replica) => standingOf(cluster, volume, replica, serverOf(replica)) === 'good',
+  const candidates = volume.replicas.filter(
+    (replica) => countingOf(cluster, volume, replica, serverOf(replica)) === 'inSync',
   )
-  const [least] = good.toSorted(
+  const [least] = candidates.toSorted(
     (one, other) =>
       inZone(other) - inZone(one) || useOf(serverOf(other)) - useOf(serverOf(one)) || other.id - one.id,
   )
@@ -96,16 +108,16 @@ function release(draft: Draft, volume: VolumeDraft): void {
 /** Bad copies stay until the others are all there: until then they may help. */
 function isToGo(draft: Draft, volume: VolumeDraft, state: ReplicaView['state']): boolean {
   if (state === 'surplus') return true
-  return (state === 'damaged' || state === 'lost') && draft.tally(volume).good >= volume.wanted
+  return (state === 'damaged' || state === 'lost') && draft.tally(volume).inSync >= volume.wanted
 }
 
 /** Nothing more can be done now for a volume whose copies have yet to be read. */
 function explain(draft: Draft, volume: VolumeDraft): void {
-  const { good, coming, checking } = draft.tally(volume)
-  if (good + coming >= volume.wanted || checking === 0) return
+  const { inSync, coming, checking } = draft.tally(volume)
+  if (inSync + coming >= volume.wanted || checking === 0) return
   const { cluster } = draft
   const unread = volume.replicas.filter(
-    (replica) => standingOf(cluster, volume, replica, cluster.server(replica.server)) === 'checking',
+    (replica) => countingOf(cluster, volume, replica, cluster.server(replica.server)) === 'checking',
   )
   const servers = unread.map(({ server }) => server)
   draft.wait(volume, 'waiting-for-verification', servers)

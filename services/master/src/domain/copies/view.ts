@@ -125,7 +125,14 @@ export interface CopySource {
   readonly replica: number
 }
 
-/** Each is one transaction, and looks again at what it rests on. */
+/**
+ * Each is one transaction, which does nothing if its volume is no longer sealed, or the copy no longer what the plan has seen:
+ * - `copy`: makes a `copying` row; there may be none of this volume on the target (I2)
+ * - `cancel`: `copying` to `dropping`
+ * - `surplus`: `inSync` or `unverified` to `surplus`
+ * - `revoke`: `surplus` back to `inSync` if it is verified up to the seal in the present start of its server, else to `unverified`
+ * - `release`: to `dropping`, if `mayRelease` says so of what is there then
+ */
 export type CopyAction =
   | {
       readonly kind: 'copy'

@@ -61,6 +61,12 @@ describe('copies beyond what is wanted', () => {
     expect(plan({ servers: servers(4), volumes })).toEqual(nothing)
   })
 
+  it('go if nobody verifies them and the others are enough', () => {
+    const volumes = [volume(1, '1 2 3 4:unverified')]
+    const told = plan({ servers: servers(4), volumes, nowMs: NOW_MS + 300_000 })
+    expect(told).toEqual({ actions: ['surplus 104'], waiting: [] })
+  })
+
   it('are released in a later plan', () => {
     expect(plan({ servers: servers(4), volumes: [volume(1, '1 2 3 4:surplus')] }).actions).toEqual([
       'release 104',

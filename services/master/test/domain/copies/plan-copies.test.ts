@@ -101,7 +101,14 @@ describe('sources', () => {
     expect(hasHope).toEqual({ actions: [], waiting: ['1 waiting-for-verification 1,2'] })
     const replicas = copies.replicas.map((replica) => ({ ...replica, sinceMs: NOW_MS - 400_000 }))
     const { actions } = plan({ servers: servers(6, changes), volumes: [{ ...copies, replicas }] })
-    expect(actions).toEqual(['copy 1 1,2>4 lost', 'copy 1 2,1>5 lost', 'copy 1 1,2>6 lost'])
+    expect(actions).toEqual(['copy 1 1,2>4 lost'])
+  })
+
+  it('are not asked again and again for a volume without any whole copy: others would be no better', () => {
+    const one = volume(1, '1:unverified 2:unverified 3:unverified')
+    const replicas = one.replicas.map((replica) => ({ ...replica, sinceMs: 0 }))
+    const told = plan({ servers: servers(6), volumes: [{ ...one, replicas }] })
+    expect(told).toEqual({ actions: [], waiting: ['1 waiting-for-verification 1,2,3'] })
   })
 
   it('are never damaged ones alone', () => {

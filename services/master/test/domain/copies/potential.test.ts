@@ -69,7 +69,7 @@ function disturb(world: CopiesWorld): void {
       else if (server.mode === 'draining') server.mode = 'active'
       break
     case 8:
-      world.harm(volume, world.chance(50) ? 'damaged' : 'lost')
+      world.harm(volume, world.pick(['damaged', 'lost', 'unverified'] as const)!)
       break
     case 9:
       server.unreachable = world.chance(50) ? [] : [world.pick(world.servers)!.id]
@@ -137,7 +137,7 @@ describe('the planner of copies on random clusters', () => {
   let runs: readonly Run[] = []
   beforeAll(() => {
     runs = Array.from({ length: SEEDS }, (_, index) => run(FIRST_SEED + index))
-  })
+  }, SEEDS * 1_000)
 
   const ofEach = (find: (each: Run) => readonly string[]): string[] =>
     runs
