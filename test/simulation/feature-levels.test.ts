@@ -91,6 +91,11 @@ test('new records are written once the last old program has been replaced, and n
       expect(Buffer.from(read).equals(content), `${name} ${writer.name}`).toBe(true)
     }
   }
+  // Nothing is made while the disks are looked at.
+  for (const node of chunkNodes) {
+    cluster.crash(node, 'process')
+    node.restart()
+  }
   const { findings } = await simulation.complete(() =>
     checkCluster({
       metadata: sqliteDump((sql, ...parameters) => cluster.store.rows(sql, ...parameters)),
