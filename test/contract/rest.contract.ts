@@ -92,6 +92,27 @@ function filesContract(make: () => RestCaller): void {
     expect(await caller.refusal('GET', '/v1/files/read/none', { isMaster: true })).toBe('404 FILE_NOT_FOUND')
   })
 
+  it('the copies that there are now are said with the bytes, with a part of them, and with the entry', async () => {
+    const caller = make()
+    await caller.say('PUT', '/v1/files/kept/a', { body: 'hello' })
+    const whole = await caller.say('GET', '/v1/files/kept/a')
+    const part = await caller.say('GET', '/v1/files/kept/a', { headers: { range: 'bytes=1-2' } })
+    const [said, saidOfPart] = [whole, part].map(({ headers }) => headers.get(HEADERS.durability))
+    expect(said).toMatch(RECEIPT_OF_HELLO)
+    expect([part.status, saidOfPart]).toEqual([206, said])
+    const entry = await caller.say('GET', '/v1/entries/kept/a')
+    expect(`copies=${Number(entry.at('copies'))}, `).toBe(/^copies=\d, /.exec(said!)![0])
+    expect(entry.at('promised')).toBeGreaterThanOrEqual(1)
+  })
+
+  it('a file without bytes needs no copies, and has none', async () => {
+    const caller = make()
+    await caller.say('POST', '/v1/files/kept/empty')
+    const read = await caller.say('GET', '/v1/files/kept/empty')
+    expect(read.headers.get(HEADERS.durability)).toBe('copies=0, fsynced=0, zones=0, crc32=:AAAAAA==:')
+    expect(await caller.say('GET', '/v1/entries/kept/empty')).toMatchObject({ body: { copies: 0 } })
+  })
+
   it('a range is a part with its place; one beyond the end is refused with the size', async () => {
     const caller = make()
     await caller.say('PUT', '/v1/files/range/a', { body: '0123456789' })

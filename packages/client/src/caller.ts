@@ -140,7 +140,9 @@ export class Caller {
     const watchdog = new Watchdog({ clock, signal: call.signal, lifeSign })
     try {
       watchdog.start(call.isChange ? limits.attemptTimeoutMs : patienceMs(limits, attempt))
-      origin = (await servers.candidates(!call.isContent))[0] ?? null
+      const [best] = await servers.candidates(!call.isContent)
+      // If every server is dead, the node that the user named knows what that means for a reader.
+      origin = best ?? (call.isChange ? null : servers.entryUrl)
       if (origin === null) throw noServer()
       opened = call.openBody?.(watchdog) ?? null
       assert(opened !== null || call.openBody === undefined, 'a spent source is never sent again')
@@ -170,13 +172,16 @@ export class Caller {
     const body = await readText(reply)
     const error = errorOfReply(reply.status, body, requestId, `${call.method} ${call.target}`)
     const { retry } = ERRORS[error.code]
+    const pause = reply.headers['retry-after']
+    // Servers that may have the bytes soon say when to ask again.
+    const isLost = error.code === 'DATA_UNAVAILABLE' && pause === undefined
     if (reply.status >= 500 || reply.status < 400) this.#its.servers.avoid(reply.origin)
     return {
       error,
       isUnknown: retry === 'same-id',
       isDefinite: DECIDED.has(error.code) || reply.headers[HEADERS.idempotencyReplayed] === '?1',
-      mayRetry: canRepeat(opened) && retry !== 'no',
-      retryAfterMs: retryAfterMs(reply.headers['retry-after']),
+      mayRetry: canRepeat(opened) && retry !== 'no' && !isLost,
+      retryAfterMs: retryAfterMs(pause),
     }
   }
 }

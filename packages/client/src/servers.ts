@@ -35,6 +35,11 @@ export class ServerDirectory {
     this.#options = options
   }
 
+  /** The node that the user named. */
+  get entryUrl(): string {
+    return this.#options.entryUrl
+  }
+
   /** Whether any node has answered so far. */
   get hasAnswered(): boolean {
     return this.#hasAnswered

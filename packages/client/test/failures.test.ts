@@ -75,6 +75,25 @@ describe('Refusals', () => {
     expect(callsOf('PUT')).toHaveLength(1)
   })
 
+  test('A file that is lost is not asked for again; one whose servers may be back soon is.', async () => {
+    await client.put('/a', HELLO)
+    befall('GET', { kind: 'refuse', code: 'DATA_UNAVAILABLE' }, Infinity)
+    await expect(client.get('/a')).rejects.toMatchObject({ code: 'DATA_UNAVAILABLE', status: 503 })
+    expect(callsOf('GET')).toEqual([2])
+    befall('GET', { kind: 'refuse', code: 'DATA_UNAVAILABLE', retryAfterSeconds: 2 }, 3)
+    expect((await bytesOf((await client.get('/a')).body)).equals(HELLO)).toBe(true)
+    expect(callsOf('GET')).toHaveLength(1 + 4)
+  })
+
+  test('If every server is dead, the node that was named says what that means for a read.', async () => {
+    await client.put('/a', HELLO)
+    for (const server of [1, 2]) cluster.dead.add(server)
+    await using late = createClient({ url: cluster.url, clock, random: seededRandom() })
+    befall('GET', { kind: 'refuse', code: 'DATA_UNAVAILABLE' }, Infinity)
+    await expect(late.get('/a')).rejects.toMatchObject({ code: 'DATA_UNAVAILABLE' })
+    expect(callsOf('GET')).toEqual([0])
+  })
+
   test('A server that refuses before it has read the body is heard.', async () => {
     befall('PUT', { kind: 'refuse', code: 'PRECONDITION_FAILED' })
     async function* endless(): AsyncGenerator<Uint8Array> {
@@ -311,6 +330,18 @@ describe('Downloads', () => {
     const { body } = await client.get('/l')
     await client.put('/l', Buffer.alloc(3_000_000, 'x'))
     await expect(bytesOf(body)).rejects.toMatchObject({ code: 'PRECONDITION_FAILED' })
+  })
+
+  test('A download of which the rest is lost ends with that.', async () => {
+    await client.put('/l', LARGE)
+    cluster.mishap = ({ method, headers }) => {
+      if (method !== 'GET') return null
+      if (headers.range === undefined) return { kind: 'cut-body', afterBytes: 1_000_000 }
+      return { kind: 'refuse', code: 'DATA_UNAVAILABLE' }
+    }
+    const { body } = await client.get('/l')
+    await expect(bytesOf(body)).rejects.toMatchObject({ code: 'DATA_UNAVAILABLE' })
+    expect(callsOf('GET')).toHaveLength(2)
   })
 
   test('Bytes that do not match the checksum of the file are an error at its end.', async () => {

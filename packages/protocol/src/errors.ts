@@ -26,6 +26,8 @@ export const isErrorCode = (value: unknown): value is ErrorCode =>
 export interface DfsErrorOptions extends ErrorOptions {
   /** It is the stored answer to an earlier request under the same idempotency key. */
   readonly isReplay?: boolean
+  /** Nobody can give what was asked for, and soon nobody will: the same is not worth another try now, whatever the catalogue says. */
+  readonly isLost?: boolean
 }
 
 /** An expected failure, named by its code. `detail` says what exactly, for a person; it may name the client's own input. */
@@ -34,11 +36,13 @@ export class DfsError extends Error {
   readonly code: ErrorCode
   readonly detail: string
   readonly isReplay: boolean
+  readonly isLost: boolean
 
   constructor(code: ErrorCode, detail: string, options: DfsErrorOptions = {}) {
     super(`${code}: ${detail}`, options)
     this.code = code
     this.detail = detail
     this.isReplay = options.isReplay === true
+    this.isLost = options.isLost === true
   }
 }

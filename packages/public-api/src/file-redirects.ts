@@ -3,12 +3,13 @@
  * reach. What metadata alone can decide is answered here, since a client that is told 404 or 304 has saved a connection.
  * A request with a body is never redirected (file-writes.ts).
  */
-import { DfsError, type Namespace } from '@dfs/protocol'
+import { DfsError, type FileInfo, type Namespace } from '@dfs/protocol'
 import { type FastifyReply, type FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { type Addresses, type PublicEndpoint } from './addresses.ts'
 import { type App } from './app-type.ts'
 import { evaluateRead } from './conditions.ts'
+import { contextOf } from './context.ts'
 import {
   findFile,
   READ_DESCRIPTION,
@@ -17,6 +18,7 @@ import {
   setFileHeaders,
   VersionQuery,
 } from './files.ts'
+import { filePathIn } from './target.ts'
 
 const HINT = 'A chunk server has the bytes: send the same request to this location. curl does so with -L.'
 
@@ -42,7 +44,6 @@ export interface FileRedirectsOptions {
 
 /** Adds GET. */
 export function addFileRedirects(app: App, { namespace, addresses, target }: FileRedirectsOptions): void {
-  const redirect = redirector(addresses, target)
   app.get(
     '/v1/files/*',
     {
@@ -63,23 +64,29 @@ export function addFileRedirects(app: App, { namespace, addresses, target }: Fil
         setFileHeaders(reply, found)
         return reply.code(304).send()
       }
-      return redirect(request, reply)
+      const endpoint = await target()
+      if (endpoint === null) throw await whyNobodyHasIt(namespace, request, found.info)
+      return redirected(reply, `${addresses.originOf(endpoint, request.hostName)}${request.url}`)
     },
   )
 }
 
-type Redirect = (request: FastifyRequest, reply: FastifyReply) => Promise<Static<typeof RedirectView>>
+/** `location` was checked to be printable ASCII: the target starts with a slash, and the host is one of ours. */
+function redirected(reply: FastifyReply, location: string): Static<typeof RedirectView> {
+  reply.code(307).header('location', location).header('cache-control', 'no-store')
+  return { location, hint: HINT }
+}
 
-const redirector =
-  (addresses: Addresses, target: RedirectTarget): Redirect =>
-  async (request, reply) => {
-    const endpoint = await target()
-    if (endpoint === null) throw new DfsError('UNAVAILABLE', 'no chunk server is alive')
-    // The target was checked to be printable ASCII that starts with a slash, the host to be one of ours.
-    const location = `${addresses.originOf(endpoint, request.hostName)}${request.url}`
-    reply.code(307).header('location', location).header('cache-control', 'no-store')
-    return {
-      location,
-      hint: HINT,
-    }
-  }
+/** Servers that are only silent may be back in a moment. If all are dead, nobody has the bytes of any file. */
+async function whyNobodyHasIt(
+  namespace: Namespace,
+  request: FastifyRequest,
+  { size }: FileInfo,
+): Promise<DfsError> {
+  const { servers } = await namespace.viewCluster(contextOf(request))
+  const isLost = servers.length > 0 && servers.every(({ liveness }) => liveness === 'dead')
+  if (size === 0 || !isLost) return new DfsError('UNAVAILABLE', 'no chunk server is alive')
+  const names = new Set(servers.map(({ name }) => name))
+  const detail = `${filePathIn(request.url, 'files')}: every chunk server is dead: ${[...names].join(', ')}`
+  return new DfsError('DATA_UNAVAILABLE', detail, { isLost })
+}

@@ -229,6 +229,29 @@ describe('the master', () => {
       await app.close()
     }
   })
+
+  test('says that a file is lost if every chunk server is dead, and does not ask for another try', async () => {
+    const write = () => Promise.reject(new Error('nothing is written'))
+    const content = { kind: 'pass-on', target: () => null, write } as const
+    const { app, memory } = await buildTestApp('pass-on', { content })
+    memory.store('/f', Buffer.from('content'))
+    memory.store('/empty', Buffer.alloc(0))
+    const ask = (url: string) => app.inject({ url })
+    expect((await ask('/v1/files/f')).json()).toMatchObject({ code: 'UNAVAILABLE' })
+    memory.liveness = 'dead'
+    const lost = await ask('/v1/files/f')
+    expect(lost.json()).toMatchObject({
+      status: 503,
+      code: 'DATA_UNAVAILABLE',
+      detail: '/f: every chunk server is dead: chunk-1',
+    })
+    expect(lost.headers['retry-after']).toBeUndefined()
+    expect((await ask('/v1/files/empty')).json(), 'it has nothing to lose').toMatchObject({
+      code: 'UNAVAILABLE',
+    })
+    expect((await ask('/v1/files/none')).statusCode).toBe(404)
+    await app.close()
+  })
 })
 
 describe('the API document', () => {

@@ -48,9 +48,9 @@ export function toDfsError(error: unknown, isSafe: boolean): DfsError {
 
 /** Sends the catalogue's answer, as bytes: to text Fastify would add a charset, which JSON does not have. The request id header stands on the reply already. */
 export function sendProblem(reply: FastifyReply, error: DfsError): FastifyReply {
-  const { code, detail, isReplay } = error
+  const { code, detail, isReplay, isLost } = error
   const { status, retry } = ERRORS[code]
-  if (status === 503 && retry === 'yes') {
+  if (status === 503 && retry === 'yes' && !isLost) {
     reply.header(
       'retry-after',
       String(code === 'TOO_BUSY' ? RETRY_AFTER_S.TOO_BUSY : RETRY_AFTER_S.otherwise),

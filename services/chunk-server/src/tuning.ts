@@ -29,6 +29,8 @@ export interface Tuning {
   readonly allocationTimeoutMs: number
   /** A copy that has not given its bytes by then is given up, whatever the budget; so is a disk call that hangs. */
   readonly readPatienceMs: number
+  /** A read of bytes that no copy has given by then is given up: its client is told within five seconds. */
+  readonly readWithinMs: number
   /** Chunks of long bodies in memory at once; what the peers' connections and the collector hold comes on top. */
   readonly chunksInMemoryMax: number
   /** Bytes of short bodies in memory, from when they come until their write is answered. */
@@ -56,6 +58,7 @@ export const DEFAULT_TUNING: Tuning = Object.freeze({
   sessionTimeoutMs: 2 * HEARTBEAT_MS,
   allocationTimeoutMs: 3000,
   readPatienceMs: 3000,
+  readWithinMs: 4500,
   // 48 MiB.
   chunksInMemoryMax: 12,
   shortBodyBytesMax: 64 * MIB,

@@ -6,6 +6,7 @@ import { type Clock, concatBytes, DiskError, TransportError } from '@dfs/core'
 import { crc32 } from '@dfs/node-runtime'
 import {
   DfsError,
+  type FilePath,
   type LocatedChunk,
   methodHandler,
   readBytes,
@@ -18,14 +19,16 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { type Damage } from '../src/master/damage-reporter.ts'
 import { ServerDirectory } from '../src/master/server-directory.ts'
 import { ChunkReader } from '../src/reading/chunk-reader.ts'
+import { type Step } from '../src/reading/file-stream.ts'
 import { DEFAULT_TUNING } from '../src/tuning.ts'
 import { type VolumeStore } from '../src/volume/volume-store.ts'
 
-const [SELF, PEER, OTHER] = [1, 2, 3]
+const [SELF, PEER, OTHER, GONE] = [1, 2, 3, 4]
 const VOLUME = 77
 const SALT = new Uint8Array(8).fill(9)
 const LENGTH = 2 * BLOCK_BYTES + 7
 const PATIENCE_MS = 3000
+const WHO = { path: '/file' as FilePath, requestId: 'test' }
 
 const contentOf = (length: number, seed: number): Uint8Array =>
   new Uint8Array(length).map((_, at) => (at * 13 + (at >> 8) + seed) % 251)
@@ -55,6 +58,14 @@ const located = (): LocatedChunk => ({
   crc32: crc32(CONTENT),
   copies: 3,
   start: 0,
+})
+
+const stepOn = (servers: readonly number[]): Step => ({
+  chunk: located(),
+  servers,
+  lostOn: [],
+  from: 0,
+  to: LENGTH,
 })
 
 class FakeCopy {
@@ -98,9 +109,7 @@ beforeEach(async () => {
   damages = []
   copies = { [SELF]: new FakeCopy(), [PEER]: new FakeCopy(), [OTHER]: new FakeCopy() }
   directory = new ServerDirectory(clock)
-  directory.update(
-    [SELF, PEER, OTHER].map((id) => ({ id, incarnation: 1, internalAddress: `s${id}` }) as ServerInfo),
-  )
+  introduce()
   for (const server of [PEER, OTHER]) {
     const node = simNode(network, `s${server}`)
     if (server === PEER) peer = node
@@ -122,6 +131,17 @@ beforeEach(async () => {
   })
 })
 
+/** The servers as the master has described them last. */
+function introduce(changes: Readonly<Record<number, Partial<ServerInfo>>> = {}): void {
+  const usual = { incarnation: 1, liveness: 'alive' } as const
+  directory.update(
+    [SELF, PEER, OTHER, GONE].map((id) => {
+      const who = { id, name: `chunk-${id}`, internalAddress: `s${id}` }
+      return { ...usual, ...who, ...changes[id] } as ServerInfo
+    }),
+  )
+}
+
 interface Reading {
   readonly servers?: readonly number[]
   readonly from?: number
@@ -133,7 +153,7 @@ interface Reading {
 async function read(reading: Reading = {}): Promise<Uint8Array | string> {
   const { servers = [SELF, PEER, OTHER], from = 0, to = LENGTH, chunk = located() } = reading
   try {
-    const loan = await simulation.complete(() => reader.read(chunk, servers, { from, to }, 'test'))
+    const loan = await simulation.complete(() => reader.read({ chunk, servers, lostOn: [], from, to }, WHO))
     const bytes = loan.bytes.slice()
     loan.release()
     return bytes
@@ -287,12 +307,43 @@ describe('a copy that gives nothing right', () => {
   it('is named in the error, with its trouble, if no other is left', async () => {
     copies[SELF]!.flip(HEADER_BYTES)
     copies[PEER]!.fail(new DfsError('VOLUME_NOT_FOUND', 'no copy here'))
-    const reading = reader.read(located(), [SELF, PEER], { from: 0, to: 5 }, 'test')
+    const reading = reader.read(stepOn([SELF, PEER]), WHO)
     await expect(simulation.complete(() => reading)).rejects.toMatchObject({
       code: 'DATA_UNAVAILABLE',
-      detail: expect.stringMatching(/own copy: the bytes do not match.*; server 2: .*no copy here/) as string,
+      detail: expect.stringMatching(/chunk-1: the bytes do not match.*; chunk-2: .*no copy here/) as string,
     })
     expect(await read({ servers: [] })).toBe('DATA_UNAVAILABLE')
+  })
+
+  it('is lost with the others if all have said no or are dead, and may be back soon if one is only silent', async () => {
+    copies[SELF]!.flip(HEADER_BYTES)
+    copies[PEER]!.fail(new DfsError('VOLUME_NOT_FOUND', 'no copy here'))
+    copies[OTHER]!.before = () => new Promise(() => {})
+    const refusal = async (): Promise<DfsError> => {
+      const step = { ...stepOn([SELF, PEER, OTHER]), lostOn: [GONE] }
+      const error: unknown = await simulation.complete(() => reader.read(step, WHO).catch((thrown) => thrown))
+      if (error instanceof DfsError) return error
+      throw new Error('the read was not refused')
+    }
+    expect(await refusal()).toMatchObject({ code: 'DATA_UNAVAILABLE', isLost: false })
+    introduce({ [OTHER]: { liveness: 'dead' } })
+    const fromMs = simulation.nowMs
+    const lost = await refusal()
+    expect(lost).toMatchObject({ code: 'DATA_UNAVAILABLE', isLost: true })
+    expect(simulation.nowMs - fromMs, 'a dead one is not waited for').toBeLessThan(1000)
+    for (const part of [
+      '/file: ',
+      `bytes 0 to ${LENGTH}`,
+      'chunk-1: the bytes',
+      'chunk-3 is dead',
+      'chunk-4 has',
+    ])
+      expect(lost.detail).toContain(part)
+  })
+
+  it('is asked all the same if it is on a server that the master alone does not reach', async () => {
+    introduce({ [OTHER]: { liveness: 'dead' } })
+    expect([isRight(await read({ servers: [OTHER] })), asked()]).toEqual([true, [OTHER]])
   })
 
   it('ends the read if that can only be a mistake in the program', async () => {
@@ -309,7 +360,7 @@ describe('the memory of the bytes', () => {
     expect(isRight(await read())).toBe(true)
     copies[SELF]!.before = async () => {}
     const [first, second] = await simulation.complete(() =>
-      Promise.all([1, 2].map(() => reader.read(located(), [SELF], { from: 0, to: LENGTH }, 'test'))),
+      Promise.all([1, 2].map(() => reader.read(stepOn([SELF]), WHO))),
     )
     copies[SELF]!.flip(HEADER_BYTES)
     // What the slow read gets now must not show in what was lent since.
@@ -324,7 +375,7 @@ describe('the memory of the bytes', () => {
   it('is used again once it is given back, also if the bytes were wrong', async () => {
     const buffers = new Set<ArrayBufferLike>()
     const readOnce = async (): Promise<void> => {
-      const reading = reader.read(located(), [SELF], { from: 0, to: LENGTH }, 'test')
+      const reading = reader.read(stepOn([SELF]), WHO)
       const loan = await simulation.complete(() => reading.catch(() => null))
       if (loan !== null) buffers.add(loan.bytes.buffer)
       loan?.release()

@@ -47,7 +47,11 @@ describe('the budget', () => {
   })
 })
 
-type Answer = { readonly afterMs: number; readonly gives: 'bytes' | 'wrong bytes' | Error }
+interface Answer {
+  readonly afterMs: number
+  readonly gives: 'bytes' | 'wrong bytes' | Error
+  readonly isDoubtful?: boolean
+}
 
 interface Trial {
   readonly bytes: string | null
@@ -59,6 +63,7 @@ interface Trial {
 }
 
 const PATIENCE_MS = 3000
+const WITHIN_MS = 4500
 
 interface Bench {
   readonly simulation: Simulation
@@ -73,7 +78,7 @@ function bench(budget = new HedgeBudget()): Bench {
     alarms: new Alarms(clock),
     budget,
     nowMs: () => clock.monotonicMs(),
-    patienceMs: PATIENCE_MS,
+    withinMs: WITHIN_MS,
   }
   const health = new Map<string, SourceHealth>()
   const healthOf = (name: string): SourceHealth => {
@@ -83,7 +88,7 @@ function bench(budget = new HedgeBudget()): Bench {
   }
   const read = async (answers: Readonly<Record<string, Answer>>, bytesCount = 1024): Promise<Trial> => {
     const [asked, cancelled, released, failed]: string[][] = [[], [], [], []]
-    const sources = Object.entries(answers).map(([name, { afterMs, gives }]): Source => {
+    const sources = Object.entries(answers).map(([name, { afterMs, gives, isDoubtful = false }]): Source => {
       const bytes = async (): Promise<LoanedBytes | null> => {
         asked!.push(name)
         await clock.sleep(afterMs)
@@ -93,6 +98,8 @@ function bench(budget = new HedgeBudget()): Bench {
       }
       return {
         health: healthOf(name),
+        patienceMs: isDoubtful ? 700 : PATIENCE_MS,
+        isDoubtful,
         start: () => ({ bytes: bytes(), cancel: () => void cancelled!.push(name) }),
         noteFailure: (error) => {
           if (error instanceof InvariantError) throw error
@@ -101,7 +108,8 @@ function bench(budget = new HedgeBudget()): Bench {
       }
     })
     const fromMs = simulation.nowMs
-    const loan = await simulation.complete(() => firstRight(sources.values(), bytesCount, deps))
+    const all = { each: sources.values(), count: sources.length }
+    const loan = await simulation.complete(() => firstRight(all, bytesCount, deps))
     const tookMs = simulation.nowMs - fromMs
     await simulation.run({ untilMs: simulation.nowMs + 60_000 })
     const bytesText = loan === null ? null : Buffer.from(loan.bytes).toString()
@@ -115,6 +123,12 @@ function bench(budget = new HedgeBudget()): Bench {
     }
   }
   return { simulation, health, read }
+}
+
+function spentBudget(): HedgeBudget {
+  const budget = new HedgeBudget()
+  while (budget.take());
+  return budget
 }
 
 const quick: Answer = { afterMs: 1, gives: 'bytes' }
@@ -163,14 +177,38 @@ describe('a read from several copies', () => {
     expect(trial.tookMs).toBeLessThan(PATIENCE_MS + 2 * TICK_MS + 100)
   })
 
-  it('gives up a copy that hangs even without a budget, and one that hangs last', async () => {
-    const spent = new HedgeBudget()
-    while (spent.take());
-    const trial = await bench(spent).read({ a: hangs, b: quick })
-    expect(trial).toMatchObject({ bytes: 'b', failed: ['a'] })
+  it('gives up a copy that hangs last', async () => {
     const alone = await bench().read({ a: hangs })
     expect(alone).toMatchObject({ bytes: null, failed: ['a'] })
     expect(alone.tookMs).toBeLessThan(PATIENCE_MS + 2 * TICK_MS)
+  })
+
+  it.each([2, 3, 4, 5, 9])(
+    'asks each of %i copies before its time is over, even without a budget',
+    async (count) => {
+      const names = Array.from({ length: count }, (_, index) => `copy ${index}`)
+      const last = names.at(-1)!
+      const answers = Object.fromEntries(names.map((name) => [name, name === last ? quick : hangs]))
+      const trial = await bench(spentBudget()).read(answers)
+      expect(trial).toMatchObject({ bytes: last, asked: names })
+      expect(trial.tookMs).toBeLessThan(WITHIN_MS)
+    },
+  )
+
+  it.each([2, 3, 9])('is given up in time if all of %i copies hang', async (count) => {
+    const names = Array.from({ length: count }, (_, index) => `copy ${index}`)
+    const trial = await bench(spentBudget()).read(Object.fromEntries(names.map((name) => [name, hangs])))
+    expect(trial).toMatchObject({ bytes: null, asked: names, failed: names })
+    expect(trial.tookMs).toBeLessThanOrEqual(WITHIN_MS + TICK_MS)
+  })
+
+  it('asks copies of which nobody expects an answer two at a time, and not for long', async () => {
+    const dead: Answer = { ...hangs, isDoubtful: true }
+    const trial = await bench(spentBudget()).read({ a: dead, b: dead, c: dead })
+    expect(trial).toMatchObject({ bytes: null, failed: ['a', 'b', 'c'] })
+    expect(trial.tookMs, 'before a client gives up its server').toBeLessThan(2000)
+    const back = await bench(spentBudget()).read({ a: dead, b: dead, c: quick })
+    expect(back).toMatchObject({ bytes: 'c' })
   })
 
   it('has no right bytes if no copy has any', async () => {

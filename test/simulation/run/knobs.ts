@@ -96,6 +96,7 @@ function drawTuning(random: SimRandom): Tuning {
     sessionTimeoutMs: wait('sessionTimeoutMs'),
     allocationTimeoutMs: wait('allocationTimeoutMs'),
     readPatienceMs: wait('readPatienceMs'),
+    readWithinMs: DEFAULT_TUNING.readWithinMs * pick(random.fork('readWithinMs'), [0.25, 1, 1]),
     chunksInMemoryMax: few('chunksInMemoryMax'),
     shortBodyBytesMax: DEFAULT_TUNING.shortBodyBytesMax,
     chunksInFlightMax: few('chunksInFlightMax'),

@@ -26,6 +26,8 @@ export class FakeCluster implements AsyncDisposable {
   readonly tree = new FakeTree()
   readonly seen: SeenRequest[] = []
   mishap: (request: SeenRequest) => Mishap | null
+  /** Chunk servers that the master has given up, by number. */
+  readonly dead = new Set<number>()
   /** Called when the connection of an answer closes before all of it was sent. */
   onClosed: () => void = () => {}
   readonly #nodes: Server[] = []
@@ -60,7 +62,7 @@ export class FakeCluster implements AsyncDisposable {
       id: index + 1,
       name: `chunk-${index + 1}`,
       url: node.listening ? this.urlOf(index + 1) : 'http://127.0.0.1:1',
-      liveness: 'alive',
+      liveness: this.dead.has(index + 1) ? 'dead' : 'alive',
       // Named last, so that a client which takes the first one is found out.
       isPreferred: index === this.#nodes.length - 2,
       zone: 'default',

@@ -60,8 +60,9 @@ const headersOf = (path: string, file: FakeFile): OutgoingHttpHeaders => ({
 })
 
 function receiptOf(path: string, file: FakeFile): string {
-  const crc = Buffer.from(fileView(path, file).crc32, 'hex').toString('base64')
-  return `copies=3, fsynced=3, zones=1, crc32=:${crc}:`
+  const { crc32, copies } = fileView(path, file)
+  const crc = Buffer.from(crc32, 'hex').toString('base64')
+  return `copies=${copies}, fsynced=${copies}, zones=${Math.min(1, copies)}, crc32=:${crc}:`
 }
 
 interface Sending {

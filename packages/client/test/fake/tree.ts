@@ -137,6 +137,7 @@ export class FakeTree {
 }
 
 export function fileView(path: string, file: FakeFile): FileView {
+  const copies = file.bytes.byteLength === 0 ? 0 : 3
   return {
     kind: 'file',
     path,
@@ -146,7 +147,8 @@ export function fileView(path: string, file: FakeFile): FileView {
     executable: file.executable,
     modifiedMs: MODIFIED_MS,
     crc32: crc32(file.bytes).toString(16).padStart(8, '0'),
-    copies: 3,
+    copies,
+    promised: copies,
   }
 }
 

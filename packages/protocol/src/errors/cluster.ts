@@ -21,7 +21,7 @@ export const CLUSTER_ERRORS = {
     'STORAGE_ERROR',
     'yes',
     'No intact copy can be reached now',
-    'See GET /v1/servers for servers that are down; try again when they are back.',
+    'Start the servers that the detail names, each with the disk that it had: the bytes can be read when one of them is back.',
   ),
   UNAVAILABLE: entry(
     503,

@@ -11,6 +11,7 @@ import {
   type FilePath,
   type FileService,
   type KeptNow,
+  type Liveness,
   type ListPage,
   type ListRequest,
   type Lookup,
@@ -43,6 +44,8 @@ export class MemoryCluster implements Namespace, FileService {
   failure: Error | null = null
   /** How many bytes a read gives before it fails; null for all. */
   breakAfter: number | null = null
+  /** Of its only chunk server. */
+  liveness: Liveness = 'alive'
   /** What is known of the copies of each file. */
   now: KeptNow | null = null
   readsOpen = 0
@@ -107,7 +110,8 @@ export class MemoryCluster implements Namespace, FileService {
   }
 
   viewCluster(): Promise<ClusterView> {
-    return this.#answer(() => CLUSTER)
+    const servers = CLUSTER.servers.map((server) => ({ ...server, liveness: this.liveness }))
+    return this.#answer(() => ({ ...CLUSTER, servers }))
   }
 
   checkCopies({ start }: { start: boolean }): Promise<CopyCheck | null> {

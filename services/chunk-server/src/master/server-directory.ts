@@ -74,6 +74,22 @@ export class ServerDirectory {
     return this.#servers.get(server)
   }
 
+  /** For people. */
+  nameOf(server: number): string {
+    return this.#servers.get(server)?.name ?? `server ${server}`
+  }
+
+  /** Whether the master has given it up, for want of any sign of life. */
+  isDead(server: number): boolean {
+    return this.#servers.get(server)?.liveness === 'dead'
+  }
+
+  /** Whether a server that was made later has its address: it runs on another disk now. */
+  isReplaced(server: number): boolean {
+    const address = this.#servers.get(server)?.internalAddress
+    return this.servers.some((other) => other.id > server && other.internalAddress === address)
+  }
+
   /** `host:port` for calls between nodes. UNKNOWN_SERVER if the master never named it. */
   addressOf(server: number): string {
     const info = this.#servers.get(server)

@@ -8,6 +8,7 @@ import { type Clock, concatBytes, DiskError, type Log, type Transport, Transport
 import {
   callMethod,
   DfsError,
+  type FilePath,
   formatId,
   type LocatedChunk,
   type MethodCallOptions,
@@ -29,7 +30,9 @@ import {
   type RunningRead,
   type Source,
 } from './hedged-read.ts'
+import { type Step } from './file-stream.ts'
 import { PIECE_BYTES_MIN } from './read-permits.ts'
+import { hasSaidNo, refusalOf, type Trouble } from './refusal.ts'
 import { SourceHealth } from './source-health.ts'
 import { type ChunkRange, readBlocks, readFirst, type ReadFrom } from './verified-read.ts'
 
@@ -51,13 +54,24 @@ export interface ChunkReaderDeps {
   readonly onDamage: (damage: Damage) => void
 }
 
+/**
+ * Whom the master counts as dead is asked nevertheless, since the master alone may not reach it, but not for long: the client
+ * should hear of it before it gives this server up.
+ */
+const DEAD_PATIENCE_MS = 700
+
+/** Who asks for a chunk, and of which file. */
+export interface Reading {
+  readonly path: FilePath
+  readonly requestId: string
+}
+
 /** One read, with what the copies asked so far had to say. */
-interface Asked {
+interface Asked extends Reading {
   readonly chunk: LocatedChunk
   readonly range: ChunkRange
   readonly servers: readonly number[]
-  readonly requestId: string
-  readonly troubles: string[]
+  readonly troubles: Map<number, Trouble>
 }
 
 export class ChunkReader {
@@ -75,25 +89,21 @@ export class ChunkReader {
       alarms: new Alarms(clock),
       budget: new HedgeBudget(),
       nowMs: () => clock.monotonicMs(),
-      patienceMs: deps.tuning.readPatienceMs,
+      withinMs: deps.tuning.readWithinMs,
     }
   }
 
   /**
-   * The range, exactly. `servers` are those with a copy, best first; this server's own comes before all others, unless its
-   * disk keeps reads waiting. DATA_UNAVAILABLE if no copy gives valid bytes.
+   * The range, exactly. The servers of the step are those with a copy, best first; this server's own comes before all others,
+   * unless its disk keeps reads waiting. DATA_UNAVAILABLE if no copy gives valid bytes in time: see refusal.ts.
    */
-  async read(
-    chunk: LocatedChunk,
-    servers: readonly number[],
-    range: ChunkRange,
-    requestId: string,
-  ): Promise<LoanedBytes> {
-    const asked: Asked = { chunk, range, servers, requestId, troubles: [] }
-    const bytes = await firstRight(this.#sources(asked), range.to - range.from, this.#hedging)
+  async read(step: Step, { path, requestId }: Reading): Promise<LoanedBytes> {
+    const { chunk, servers } = step
+    const asked: Asked = { chunk, range: step, servers, path, requestId, troubles: new Map() }
+    const sources = { each: this.#sources(asked), count: servers.length }
+    const bytes = await firstRight(sources, step.to - step.from, this.#hedging)
     if (bytes !== null) return bytes
-    const reasons = asked.troubles.join('; ') || 'no copies'
-    throw new DfsError('DATA_UNAVAILABLE', `volume ${formatId(chunk.volume)}: ${reasons}`)
+    throw refusalOf({ path, step, troubles: asked.troubles }, this.#deps.directory)
   }
 
   /** The copies in the order in which to ask them. Whoever lately failed or kept reads waiting comes last, not never. */
@@ -113,8 +123,12 @@ export class ChunkReader {
 
   #source(server: number, asked: Asked): Source {
     const isOwn = server === this.#deps.self()
+    const isDoubtful = !isOwn && this.#deps.directory.isDead(server)
+    const { readPatienceMs } = this.#deps.tuning
     return {
       health: this.#healthOf(server),
+      isDoubtful,
+      patienceMs: isDoubtful ? Math.min(DEAD_PATIENCE_MS, readPatienceMs) : readPatienceMs,
       start: () => (isOwn ? this.#startOwn(asked) : this.#startRemote(server, asked)),
       noteFailure: (error) => this.#noteFailure(server, asked, error),
     }
@@ -161,11 +175,12 @@ export class ChunkReader {
 
   #noteFailure(server: number, { chunk, troubles }: Asked, error: unknown): void {
     if (error !== null && !isExpected(error)) throw error
-    const name = server === this.#deps.self() ? 'own copy' : `server ${server}`
-    const trouble = `${name}: ${error === null ? 'the bytes do not match their checksum' : error.message}`
-    troubles.push(trouble)
-    this.#deps.log.warn(
-      { volume: formatId(chunk.volume), offset: chunk.offset, trouble },
+    const trouble = error === null ? WRONG_BYTES : error.message
+    const forPeople = error instanceof DfsError ? error.detail : trouble
+    troubles.set(server, { hasSaidNo: hasSaidNo(error), trouble: forPeople })
+    const { directory, log } = this.#deps
+    log.warn(
+      { volume: formatId(chunk.volume), offset: chunk.offset, server: directory.nameOf(server), trouble },
       'a copy could not serve a read; asking the next',
     )
     if (error === null || isDamage(error)) {
@@ -199,6 +214,8 @@ export class ChunkReader {
     return { bytes: concatBytes(pieces), release: () => {} }
   }
 }
+
+const WRONG_BYTES = 'the bytes do not match their checksum'
 
 /** The reason of every cancelled call: made once, since an error with its stack is expensive. */
 const GAVE_UP = new Error('another copy was faster')

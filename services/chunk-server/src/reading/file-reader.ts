@@ -38,6 +38,7 @@ export class FileReader {
     const found = requireFile(
       await this.#deps.lookup({ ...request, by: 'path', fromByte: 0, chunksMax: LOOKUP_CHUNKS_MAX }, context),
     )
+    const who = { path: request.path, requestId: context.requestId }
     return {
       info: found.info,
       now: found.now,
@@ -45,7 +46,7 @@ export class FileReader {
         new FileStream(found, range ?? { start: 0, end: found.info.size }, {
           permits: this.#deps.permits,
           onEnd,
-          read: (step) => this.#deps.chunks.read(step.chunk, step.servers, step, context.requestId),
+          read: (step) => this.#deps.chunks.read(step, who),
           // Whoever asks for more has just taken what there was.
           page: (info, fromByte) => this.#page(info, fromByte, continueContext(this.#deps.clock, context)),
         }),

@@ -16,6 +16,8 @@ import { type ReadPermit, type ReadPermits, type ReadStream } from './read-permi
 export interface Step {
   readonly chunk: LocatedChunk
   readonly servers: readonly number[]
+  /** Who had it and has it no more. */
+  readonly lostOn: readonly number[]
   readonly from: number
   readonly to: number
 }
@@ -176,14 +178,15 @@ export class FileStream implements AsyncIterableIterator<Uint8Array, undefined>,
 
   /** The part of the chunk that holds the next byte, up to the end of a block so that no block is read twice. */
   #takeStep(bytes: number): Step | null {
-    const { chunks, locations } = this.#page
+    const { chunks, locations, lostOn } = this.#page
     for (; this.#index < chunks.length; this.#index += 1) {
       const chunk = chunks[this.#index]!
       const chunkEnd = chunk.start + chunk.length
       if (this.#at < chunk.start || this.#at >= chunkEnd) continue
       const from = this.#at - chunk.start
       this.#at = Math.min(this.#end, chunkEnd, chunk.start + endOfPiece(from, bytes))
-      return { chunk, servers: locations.get(chunk.volume) ?? [], from, to: this.#at - chunk.start }
+      const [servers = [], lost = []] = [locations.get(chunk.volume), lostOn.get(chunk.volume)]
+      return { chunk, servers, lostOn: lost, from, to: this.#at - chunk.start }
     }
     return null
   }

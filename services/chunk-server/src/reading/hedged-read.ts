@@ -2,6 +2,9 @@
  * One read from several copies, of which the first right answer counts. The next copy is asked at once when one fails, and
  * as well when one takes longer than it usually does, if the budget allows: never more than two at a time. Whoever loses is
  * cancelled, and its late answer is given back.
+ *
+ * The read as a whole has an end, and copies that say nothing share the time until then, so that the last of them is asked as
+ * well: whatever the budget, the next one has its turn when its part of the time has come.
  */
 import { assert } from '@dfs/core'
 import { type Alarm, type Alarms } from './alarms.ts'
@@ -15,6 +18,10 @@ const UNDER_WAY_MAX = 2
 /** A copy that can be read from. */
 export interface Source {
   readonly health: SourceHealth
+  /** If it has not given its bytes by then it is given up. */
+  readonly patienceMs: number
+  /** Nobody expects an answer of it: to ask the next one as well doubles nothing. */
+  readonly isDoubtful: boolean
   start(): RunningRead
   /** It gave no right bytes: `error` says why, and is null if the bytes were wrong. Throws what nobody expects; it ends the read. */
   noteFailure(error: unknown): void
@@ -31,8 +38,14 @@ export interface HedgedReadDeps {
   readonly alarms: Alarms
   readonly budget: HedgeBudget
   readonly nowMs: () => number
-  /** A copy that has not given its bytes by then is given up. */
-  readonly patienceMs: number
+  /** If no copy has given its bytes by then the read is given up. */
+  readonly withinMs: number
+}
+
+export interface Sources {
+  /** Taken as they are needed. */
+  readonly each: Iterator<Source>
+  readonly count: number
 }
 
 /** What a copy is given up with that says nothing for too long. */
@@ -40,9 +53,9 @@ export class NoAnswerError extends Error {
   override readonly name = 'NoAnswerError'
 }
 
-/** The first right ones of so many `bytes`, or null if no source has any. Sources are taken from `sources` as they are needed. */
+/** The first right ones of so many `bytes`, or null if no source has any, or none in time. */
 export function firstRight(
-  sources: Iterator<Source>,
+  sources: Sources,
   bytes: number,
   deps: HedgedReadDeps,
 ): Promise<LoanedBytes | null> {
@@ -59,16 +72,20 @@ interface Entrant {
 
 class Race {
   readonly outcome: Promise<LoanedBytes | null>
-  readonly #sources: Iterator<Source>
+  readonly #sources: Sources
   readonly #bytes: number
   readonly #deps: HedgedReadDeps
+  readonly #endMs: number
+  /** A silent source has this long before the next one is asked as well. */
+  readonly #turnMs: number
+  #startedCount = 0
   readonly #underWay = new Set<Entrant>()
   readonly #resolve: (bytes: LoanedBytes | null) => void
   readonly #reject: (error: unknown) => void
   #next: Source | null
   #isOver = false
 
-  constructor(sources: Iterator<Source>, bytes: number, deps: HedgedReadDeps) {
+  constructor(sources: Sources, bytes: number, deps: HedgedReadDeps) {
     const { promise, resolve, reject } = Promise.withResolvers<LoanedBytes | null>()
     this.outcome = promise
     this.#resolve = resolve
@@ -76,19 +93,21 @@ class Race {
     this.#sources = sources
     this.#bytes = bytes
     this.#deps = deps
+    this.#endMs = deps.nowMs() + deps.withinMs
+    this.#turnMs = deps.withinMs / Math.max(1, sources.count)
     this.#next = this.#take()
     this.#goOn()
   }
 
   #take(): Source | null {
-    const next = this.#sources.next()
+    const next = this.#sources.each.next()
     return next.done === true ? null : next.value
   }
 
   /** Asks the next copy if none is being asked. */
   #goOn(): void {
     if (this.#isOver || this.#underWay.size > 0) return
-    if (this.#next !== null) this.#start(this.#next)
+    if (this.#next !== null && this.#leftMs > 0) this.#start(this.#next)
     else if (this.#end()) this.#resolve(null)
   }
 
@@ -96,6 +115,7 @@ class Race {
     assert(this.#underWay.size < UNDER_WAY_MAX, 'at most one copy more than needed is asked')
     const entrant: Entrant = { source, running: source.start(), startedMs: this.#deps.nowMs(), alarm: null }
     this.#next = null
+    this.#startedCount += 1
     this.#underWay.add(entrant)
     this.#watch(entrant)
     entrant.running.bytes.then(
@@ -105,22 +125,36 @@ class Race {
   }
 
   #watch(entrant: Entrant): void {
-    const leftMs = this.#deps.patienceMs - this.#waitedMs(entrant)
-    const delayMs = Math.min(entrant.source.health.delayMs(this.#bytes), leftMs)
+    const delayMs = Math.min(entrant.source.health.delayMs(this.#bytes), this.#leftMsOf(entrant))
     entrant.alarm = this.#deps.alarms.after(delayMs, () => this.#onAlarm(entrant))
   }
 
   #onAlarm(entrant: Entrant): void {
-    const { patienceMs } = this.#deps
-    if (this.#waitedMs(entrant) >= patienceMs) {
+    if (this.#leftMsOf(entrant) <= 0) {
       entrant.running.cancel()
-      this.#onFailure(entrant, new NoAnswerError(`no answer within ${patienceMs} ms`))
+      const waitedMs = Math.floor(this.#waitedMs(entrant))
+      this.#onFailure(entrant, new NoAnswerError(`no answer within ${waitedMs} ms`))
       return
     }
     this.#watch(entrant)
     if (this.#underWay.size === UNDER_WAY_MAX) return
     this.#next ??= this.#take()
-    if (this.#next !== null && this.#deps.budget.take()) this.#start(this.#next)
+    if (this.#next !== null && this.#mayAskBeside(entrant)) this.#start(this.#next)
+  }
+
+  #mayAskBeside({ source }: Entrant): boolean {
+    const isItsTurn = this.#deps.withinMs - this.#leftMs >= this.#startedCount * this.#turnMs
+    return isItsTurn || source.isDoubtful || this.#deps.budget.take()
+  }
+
+  get #leftMs(): number {
+    return this.#endMs - this.#deps.nowMs()
+  }
+
+  /** Two at a time: each may go on while the next one has its turn, and not for longer. */
+  #leftMsOf(entrant: Entrant): number {
+    const patienceMs = Math.min(entrant.source.patienceMs, UNDER_WAY_MAX * this.#turnMs)
+    return Math.min(patienceMs - this.#waitedMs(entrant), this.#leftMs)
   }
 
   #onBytes(entrant: Entrant, bytes: LoanedBytes | null): void {
