@@ -67,6 +67,16 @@ it('removes what is left of a copy whose making was cut off, and keeps a log wit
   expect(names.filter((name) => /5[ab]\./.test(name))).toEqual([copyLogName(FULL)])
 })
 
+it('removes the note of an open copy without a log, and keeps that of a sealed one', async () => {
+  await simulation.complete(async () => {
+    const { disk } = node.runtime
+    for (const volume of [UNREADABLE, READABLE]) await disk.remove(copyLogName(volume))
+    expect((await open()).reports()).toEqual([])
+  })
+  const names = node.disk.names.list(VOLUMES_DIRECTORY).map((name) => `${VOLUMES_DIRECTORY}/${name}`)
+  expect(names).toEqual([copyStateName(UNREADABLE)])
+})
+
 it('does not call a copy absent that it could not read', async () => {
   node.disk.faultHook = failsReads
   await simulation.complete(async () => {

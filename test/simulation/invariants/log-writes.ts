@@ -80,7 +80,7 @@ export class LogWriteRules implements DiskWitness {
   #checkRemoval(name: string): void {
     if (!(isLog(name) || isNote(name)) || this.#disk.names.get(name) === null) return
     const volume = volumeOf(name)
-    if (isLog(name) && this.#isUnfinished(volume)) return
+    if (this.#isUnfinished(volume)) return
     if (!this.#ledger.deleted.has(volume)) this.#broken(UNWANTED, name)
     if (isNote(name)) {
       const log = this.#disk.names.getDurable(logName(volume))
@@ -92,12 +92,16 @@ export class LogWriteRules implements DiskWitness {
     this.#logs.delete(name)
   }
 
-  /** A copy of which nobody was told: its note comes before the first byte. */
+  /** A copy of which nobody was told: there is no log, or an empty one without a note, which comes before the first byte. */
   #isUnfinished(volume: number): boolean {
-    const hasNote = [this.#disk.peek(stateName(volume)), this.#disk.durable(stateName(volume))].some(
-      (note) => note !== null,
-    )
-    return !hasNote && this.#disk.peek(logName(volume))?.byteLength === 0
+    const [log, note] = [logName(volume), stateName(volume)]
+    if (!this.#isAnywhere(log)) return true
+    return !this.#isAnywhere(note) && this.#disk.peek(log)?.byteLength === 0
+  }
+
+  /** Now, or after a power cut. */
+  #isAnywhere(name: string): boolean {
+    return this.#disk.peek(name) !== null || this.#disk.durable(name) !== null
   }
 
   /** What is about to take the place of a note: one that goes may only be followed by that of a newer copy. */

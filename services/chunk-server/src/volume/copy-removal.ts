@@ -31,6 +31,21 @@ export async function removeUnfinished(disk: Disk, volume: number): Promise<bool
   }
 }
 
+/**
+ * The note of an open copy whose log is not there: the power went before either name was safe, and only this one has come through.
+ * Resolves to whether it was one, and is gone. Throws DiskError.
+ */
+export async function removeNoteWithoutLog(disk: Disk, volume: number): Promise<boolean> {
+  try {
+    await isEmpty(disk, copyLogName(volume))
+    return false
+  } catch (error) {
+    if (!(error instanceof DiskError && error.kind === 'missing')) throw error
+  }
+  await removeIfThere(disk, copyStateName(volume))
+  return true
+}
+
 async function isEmpty(disk: Disk, name: string): Promise<boolean> {
   const file = await disk.open(name, 'existing')
   try {

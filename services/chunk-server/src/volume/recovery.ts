@@ -6,7 +6,7 @@ import { type Clock, type Disk, DiskError, type Log, Semaphore } from '@dfs/core
 import { formatId } from '@dfs/protocol'
 import { VOLUMES_DIRECTORY, volumesIn } from '@dfs/volume'
 import { loadState } from './copy-note.ts'
-import { removeRetired, removeUnfinished } from './copy-removal.ts'
+import { removeNoteWithoutLog, removeRetired, removeUnfinished } from './copy-removal.ts'
 import { RecoveryProgress } from './recovery-progress.ts'
 import { type CopyDeps, VolumeCopy } from './volume-copy.ts'
 import { type VolumeQueue } from './volume-queue.ts'
@@ -123,6 +123,10 @@ export class Recovery {
     try {
       const state = await loadState(copyDeps, volume)
       if (state === null) return null
+      if (state.state === 'open' && (await removeNoteWithoutLog(copyDeps.disk, volume))) {
+        log.warn({ volume: formatId(volume) }, 'a note without a log is gone: its copy was not made to the end')
+        return null
+      }
       if (state.state !== 'retired') return await VolumeCopy.recover(copyDeps, state, onRead)
       await removeRetired(copyDeps.disk, volume)
       this.#setAside.delete(volume)
