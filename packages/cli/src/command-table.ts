@@ -12,6 +12,7 @@ import { recover } from './commands/recover.ts'
 import { rm } from './commands/rm.ts'
 import { stat } from './commands/stat.ts'
 import { status } from './commands/status.ts'
+import { why } from './commands/why.ts'
 import { workers } from './commands/workers.ts'
 
 export const COMMANDS: readonly Command[] = [
@@ -23,6 +24,7 @@ export const COMMANDS: readonly Command[] = [
   rm,
   mkdir,
   status,
+  why,
   workers,
   logs,
   fsck,

@@ -8,6 +8,9 @@ import { DfsError, ERRORS } from '@dfs/protocol'
 import { isLocalError, UsageError } from './exit-codes.ts'
 import { type OutputWritable, ResultStream } from './result-stream.ts'
 
+/** And back to its first column. */
+const CLEAR_SCREEN = '\u001b[2J\u001b[H'
+
 export interface OutputOptions {
   readonly stdout: OutputWritable
   readonly stderr: Writable
@@ -35,9 +38,13 @@ export class Output {
   /** A name as results show it: exactly on its way to another program, harmless on a terminal. */
   readonly shown = (name: string): string => (this.#results.isTerminal ? printable(name) : name)
 
-  /** One result; `text` is a function so that it costs nothing with `--json`. Waits while the reader is slow. */
-  async result(value: unknown, text: () => string): Promise<void> {
-    await this.write(line(this.isJson ? jsonOf(value) : text()))
+  /**
+   * One result; `text` is a function so that it costs nothing with `--json`. Waits while the reader is slow. `isAgain`: it
+   * takes the place of the one before on a terminal.
+   */
+  async result(value: unknown, text: () => string, { isAgain = false } = {}): Promise<void> {
+    const clears = isAgain && !this.isJson && this.#results.isTerminal
+    await this.write(line(this.isJson ? jsonOf(value) : `${clears ? CLEAR_SCREEN : ''}${text()}`))
   }
 
   /** One result that only `--json` shows, of work that is done whether somebody reads of it or not. */

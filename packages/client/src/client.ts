@@ -2,7 +2,7 @@
  * The client: one method for each operation of the REST contract. It asks a node for the chunk servers and talks to them
  * directly; how often, and what a lost answer means, is the caller's business ({@link Caller}).
  */
-import { assert } from '@dfs/core'
+import { assert, type Clock } from '@dfs/core'
 import {
   type ClusterStatusView,
   type CopyCheck,
@@ -12,7 +12,10 @@ import {
   type DirectoryListing,
   entriesUrl,
   type EntryView,
+  type Explanation,
+  explainUrl,
   filesUrl,
+  type HealthView,
   LIST_PAGE_ENTRIES_MAX,
   type ListedEntry,
   linksUrl,
@@ -21,6 +24,9 @@ import {
   parseFilePath,
   type ServerListView,
   type ServerView,
+  WEAK_FILES_MAX,
+  type WeakFiles,
+  type WeakState,
 } from '@dfs/protocol'
 import { changedAs, readJson, writtenAs } from './answers.ts'
 import { type Answer, type Call, Caller } from './caller.ts'
@@ -28,6 +34,7 @@ import {
   type CallOptions,
   type ChangeResult,
   type DfsClient,
+  type ExplainOptions,
   type GetOptions,
   type ListOptions,
   type PutOptions,
@@ -38,6 +45,7 @@ import {
   type NodeWorkers,
 } from './contract.ts'
 import { type Download, downloadOf, type Resume } from './download.ts'
+import { healthFrom } from './health.ts'
 import { HttpConnections } from './http.ts'
 import { workersOfAll } from './node-workers.ts'
 import { CLIENT_LIMITS, type ClientLimits, type ClientOptions, patienceMs } from './options.ts'
@@ -58,6 +66,7 @@ const read = { isContent: false, isChange: false } as const
 const change = { isContent: false, isChange: true } as const
 
 class HttpClient implements DfsClient {
+  readonly #clock: Clock
   readonly #entryUrl: string
   readonly #limits: ClientLimits
   readonly #connections: HttpConnections
@@ -66,6 +75,7 @@ class HttpClient implements DfsClient {
   readonly #caller: Caller
 
   constructor({ url, clock, random, ...limits }: ClientOptions) {
+    this.#clock = clock
     this.#entryUrl = new URL(url).origin
     this.#limits = { ...CLIENT_LIMITS, ...limits }
     this.#connections = new HttpConnections(this.#limits)
@@ -211,6 +221,28 @@ class HttpClient implements DfsClient {
   async servers(options: CallOptions = {}): Promise<readonly ServerView[]> {
     const { servers } = await this.#read<ServerListView>('/v1/servers', options)
     return servers
+  }
+
+  async health(options: CallOptions = {}): Promise<HealthView> {
+    return await healthFrom(
+      () => this.#read<HealthView>('/v1/health', options),
+      () => this.#clock.wallMs(),
+    )
+  }
+
+  async explain(path: string, options: ExplainOptions = {}): Promise<Explanation> {
+    const query = options.from === undefined ? '' : `?from=${options.from}`
+    return await this.#read(explainUrl(parseFilePath(path)) + query, options)
+  }
+
+  async *weakFiles(state: WeakState, options: CallOptions = {}): AsyncGenerator<WeakFiles> {
+    const query = new URLSearchParams({ state, limit: String(WEAK_FILES_MAX) })
+    while (true) {
+      const page: WeakFiles = await this.#read(`/v1/explain?${query.toString()}`, options)
+      yield page
+      if (page.next === null) return
+      query.set('after', page.next)
+    }
   }
 
   async workers(options: CallOptions = {}): Promise<readonly NodeWorkers[]> {

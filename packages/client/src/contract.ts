@@ -3,10 +3,14 @@ import {
   type ClusterStatusView,
   type CopyCheck,
   type EntryView,
+  type Explanation,
   type FileView,
+  type HealthView,
   type ListedEntry,
   type LinkView,
   type ServerView,
+  type WeakFiles,
+  type WeakState,
   type WorkerView,
 } from '@dfs/protocol'
 import { type Download } from './download.ts'
@@ -53,6 +57,11 @@ export interface RemoveOptions extends CallOptions {
 export interface RemoveDirectoryOptions extends CallOptions {
   /** With everything in it. */
   readonly recursive?: boolean
+}
+
+export interface ExplainOptions extends CallOptions {
+  /** `next` of the explanation before: the byte from which on parts are explained. */
+  readonly from?: number
 }
 
 export interface PutResult extends FileView {
@@ -113,6 +122,15 @@ export interface DfsClient extends AsyncDisposable {
   readLink(path: string, options?: CallOptions): Promise<LinkView>
   status(options?: CallOptions): Promise<ClusterStatusView>
   servers(options?: CallOptions): Promise<readonly ServerView[]>
+  /**
+   * Whether all that is stored is there, and what is missing, by whichever node answers: `unknown` where that cannot say.
+   * Rejects only where no node answers.
+   */
+  health(options?: CallOptions): Promise<HealthView>
+  /** Why a file is as it is: its chunks, volumes and copies. FILE_NOT_FOUND, IS_A_DIRECTORY, IS_A_LINK. */
+  explain(path: string, options?: ExplainOptions): Promise<Explanation>
+  /** The files that have no good copy, or fewer than wanted, page by page; a page may be empty. */
+  weakFiles(state: WeakState, options?: CallOptions): AsyncIterable<WeakFiles>
   /** What every node does in the background: the master first, then the chunk servers; those that do not answer with the reason. */
   workers(options?: CallOptions): Promise<readonly NodeWorkers[]>
   /** Resolves if a node is ready, to what is missing all the same or null. UNAVAILABLE with the reason if none is. */

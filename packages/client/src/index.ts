@@ -3,6 +3,7 @@ export {
   type CallOptions,
   type ChangeResult,
   type DfsClient,
+  type ExplainOptions,
   type GetOptions,
   type ListOptions,
   type PutOptions,

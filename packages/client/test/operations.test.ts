@@ -136,6 +136,28 @@ test('Links, directories, moves and deletes do what their names say.', async () 
   await expect(client.stat('/e')).rejects.toMatchObject({ code: 'FILE_NOT_FOUND', status: 404 })
 })
 
+test('Health, explanations and lists of weak files come from whichever node is asked, page by page.', async () => {
+  await client.put('/d/f', Buffer.from('12345'))
+  expect(await client.health()).toEqual(cluster.health)
+  expect(await client.explain('/d/f', { from: 0 })).toMatchObject({ path: '/d/f', size: 5, good: 1 })
+  await expect(client.explain('/d')).rejects.toMatchObject({ code: 'IS_A_DIRECTORY' })
+  const pages = await Array.fromAsync(client.weakFiles('lost'))
+  expect(pages.map(({ files, next }) => [files.map(({ path }) => path), next])).toEqual([
+    [[], '/'],
+    [['/d/f'], null],
+  ])
+})
+
+test('The health is unknown, and no error, where a node is too old to know of it.', async () => {
+  cluster.mishap = ({ target }) =>
+    target === '/v1/health' ? { kind: 'refuse', code: 'ROUTE_NOT_FOUND' } : null
+  expect(await client.health()).toMatchObject({
+    state: 'unknown',
+    counts: null,
+    reasons: [{ code: 'program-outdated', next: expect.stringContaining('newest program') }],
+  })
+})
+
 test('Servers and status come from whichever node is asked.', async () => {
   expect((await client.servers()).map((server) => server.name)).toEqual(['chunk-1', 'chunk-2'])
   expect((await client.status()).settings.replicas).toBe(3)

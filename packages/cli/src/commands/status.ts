@@ -1,25 +1,66 @@
-/** `dfs status`: the cluster at a glance. */
-import { type ClusterStatusView } from '@dfs/protocol'
-import { type Command } from '../command.ts'
-import { EXIT } from '../exit-codes.ts'
+/** `dfs status`: the cluster at a glance, and first whether all is well with it. */
+import { type ClusterStatusView, DfsError, type HealthState, type HealthView } from '@dfs/protocol'
+import { type Command, type Context } from '../command.ts'
+import { copiesText, healthText } from '../health-text.ts'
 import { columns, formatBytes, formatCount, type Shown } from '../text.ts'
+
+/** What the program ends with. */
+const EXITS: Readonly<Record<HealthState, number>> = { healthy: 0, degraded: 1, unavailable: 2, unknown: 2 }
+const COULD_NOT_ASK = 2
+const WATCH_EVERY_MS = 2000
 
 export const status: Command = {
   name: 'status',
   operands: '',
   operandsMin: 0,
   operandsMax: 0,
-  summary: 'Show servers, copies and totals.',
-  description: ['The preferred server, which clients ask first, is marked with "*".'],
-  options: {},
-  async run({ client, output, signal }) {
-    const view = await client.status({ signal })
-    await output.result(
-      view,
-      () => `${summaryOf(view, output.shown)}\n\n${columns(rowsOf(view, output.shown))}`,
-    )
-    return EXIT.ok
+  summary: 'Show whether all is well: health, copies, servers, totals.',
+  description: [
+    'Every reason has its code, the numbers, since when, and what to do; docs/operating.md explains each code. Files are counted by the good copies that there are of them at this moment: earlier versions and the content of deleted files, which are kept, count too.',
+    'The preferred server, which clients ask first, is marked with "*".',
+    'Ends with 0 where the cluster is healthy, 1 where it is degraded, 2 where it is unavailable, or where that is unknown because not enough can be seen.',
+  ],
+  options: { watch: { summary: 'Show it again every two seconds, until Ctrl-C.' } },
+  async run(context, { flags }) {
+    if (!flags.has('watch')) return await show(context, false)
+    while (!context.signal.aborted) {
+      await show(context, true)
+      await context.clock.sleep(WATCH_EVERY_MS, context.signal).catch(() => undefined)
+    }
+    return COULD_NOT_ASK
   },
+}
+
+/** Shows it once; resolves to the exit code. */
+async function show({ client, output, signal }: Context, isAgain: boolean): Promise<number> {
+  try {
+    const health = await client.health({ signal })
+    const cluster = await clusterOf(() => client.status({ signal }))
+    await output.result({ ...cluster, health }, () => textOf(health, cluster, output.shown), { isAgain })
+    return EXITS[health.state]
+  } catch (error) {
+    if (signal.aborted || !(error instanceof DfsError)) throw error
+    output.failure('status', error)
+    return COULD_NOT_ASK
+  }
+}
+
+/** Null where nobody can tell, of which the health says why. */
+async function clusterOf(ask: () => Promise<ClusterStatusView>): Promise<ClusterStatusView | null> {
+  try {
+    return await ask()
+  } catch (error) {
+    if (error instanceof DfsError && error.code === 'UNAVAILABLE') return null
+    throw error
+  }
+}
+
+function textOf(health: HealthView, cluster: ClusterStatusView | null, shown: Shown): string {
+  const parts = [healthText(health, shown)]
+  if (cluster !== null) parts.push(summaryOf(cluster, shown))
+  if (health.counts !== null) parts.push(copiesText(health.counts))
+  if (cluster !== null) parts.push(columns(rowsOf(cluster, shown)))
+  return parts.join('\n\n')
 }
 
 const KEPT: Readonly<Record<ClusterStatusView['kept'][number]['reason'], string>> = {

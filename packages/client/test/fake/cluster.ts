@@ -10,9 +10,10 @@ import {
   type ServerResponse,
 } from 'node:http'
 import { type AddressInfo } from 'node:net'
-import { DfsError, ERRORS, HEADERS, problemOf, type ServerView } from '@dfs/protocol'
+import { DfsError, ERRORS, HEADERS, type HealthView, problemOf, type ServerView } from '@dfs/protocol'
 import { type Mishap, type SeenRequest } from './mishap.ts'
 import { bodyBytes, type FakeReply, type FakeRequest } from './exchange.ts'
+import { WELL } from './health.ts'
 import { answer } from './routes.ts'
 import { FakeTree } from './tree.ts'
 
@@ -24,6 +25,8 @@ export interface FakeClusterOptions {
 
 export class FakeCluster implements AsyncDisposable {
   readonly tree = new FakeTree()
+  /** What every node says. */
+  health: HealthView = WELL
   readonly seen: SeenRequest[] = []
   mishap: (request: SeenRequest) => Mishap | null
   /** Chunk servers that the master has given up, by number. */

@@ -8,8 +8,10 @@ import {
   parseDirectoryPath,
   parseFilePath,
   ROOT,
+  type WeakFiles,
 } from '@dfs/protocol'
 import { checkPreconditions, create, get, put } from './content.ts'
+import { explanationOf, weakFilesOf } from './health.ts'
 import { bodyJson, type FakeNodes, type FakeReply, type FakeRequest, json } from './exchange.ts'
 import { type FakeTree } from './tree.ts'
 
@@ -28,6 +30,8 @@ export async function answer(nodes: FakeNodes, fake: FakeRequest): Promise<FakeR
       return json(200, { servers: nodes.servers() })
     case '/v1/cluster':
       return json(200, statusOf(nodes))
+    case '/v1/health':
+      return json(200, nodes.health)
     case '/v1/workers':
       return json(200, workersOn(nodes, fake))
     case '/v1/checks':
@@ -42,7 +46,10 @@ function targetOf(target: string): Target {
   const [, resource = '', rest = '', query = ''] =
     /^\/v1\/([a-z]+)(?:\/([^?]*))?(?:\?(.*))?$/.exec(target) ?? []
   const text = decodeURIComponent(rest)
-  const path = resource === 'files' || resource === 'links' ? parseFilePath(text) : parseDirectoryPath(text)
+  const path =
+    ['files', 'links', 'explain'].includes(resource) && rest !== ''
+      ? parseFilePath(text)
+      : parseDirectoryPath(text)
   return { resource, path, query: new URLSearchParams(query) }
 }
 
@@ -60,11 +67,19 @@ async function onPath(nodes: FakeNodes, fake: FakeRequest, target: Target): Prom
       checkPreconditions(tree.at(path), fake.headers)
       tree.remove(path)
       return removed(tree)
+    case 'GET explain':
+      return json(200, path === ROOT ? weakIn(tree, query) : explanationOf(tree, path))
     case 'GET entries':
       return json(200, tree.view(path))
     default:
       return await onTree(tree, fake, target)
   }
+}
+
+function weakIn(tree: FakeTree, query: URLSearchParams): WeakFiles {
+  const state = query.get('state')
+  if (state !== 'lost' && state !== 'short') throw new DfsError('INVALID_REQUEST', 'state')
+  return weakFilesOf(tree, state, query.get('after'))
 }
 
 async function onTree(tree: FakeTree, fake: FakeRequest, target: Target): Promise<FakeReply> {

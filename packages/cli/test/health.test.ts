@@ -1,0 +1,145 @@
+/** `dfs status`, `dfs why` and the running `dfs fsck`: what they say of what is missing, and how they end. */
+import { FakeCluster } from '@dfs/client/testing'
+import { healthReason, type HealthReason, type HealthState, healthView } from '@dfs/protocol'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type Ended, runHere } from './run-dfs.ts'
+
+let cluster: FakeCluster
+
+beforeEach(async () => {
+  cluster = await FakeCluster.start()
+})
+
+afterEach(() => cluster[Symbol.asyncDispose]())
+
+const here = (...args: readonly string[]): Promise<Ended> => runHere(args, cluster.url)
+
+const SINCE_MS = Date.UTC(2026, 11, 1, 14, 2)
+
+const gone = healthReason('server-gone', {
+  state: 'degraded',
+  text: 'chunk-2 is gone',
+  servers: ['chunk-2'],
+  sinceMs: SINCE_MS,
+})
+
+/** What every node says from now on. */
+function isIn(state: HealthState, ...reasons: HealthReason[]): void {
+  const { counts, atMs } = cluster.health
+  cluster.health = { ...healthView(reasons, { counts, atMs }), state }
+}
+
+describe('status', () => {
+  test.each([
+    ['healthy', 0],
+    ['degraded', 1],
+    ['unavailable', 2],
+    ['unknown', 2],
+  ] as const)('of a cluster that is %s ends with %i', async (state, exitCode) => {
+    isIn(state, ...(state === 'healthy' ? [] : [{ ...gone, state }]))
+    const ended = await here('status')
+    expect(ended.exitCode).toBe(exitCode)
+    expect(ended.stdout.toString().split('\n')[0]).toMatch(new RegExp(`^${state}: `))
+  })
+
+  test('shows each reason with its code, since when, and what to do; then copies and servers', async () => {
+    isIn('degraded', gone)
+    cluster.health = {
+      ...cluster.health,
+      counts: {
+        wanted: 3,
+        isEstimate: true,
+        byCopies: [
+          { copies: 3, volumes: 2, files: 12040, bytes: 3 * 2 ** 30 },
+          { copies: 0, volumes: 1, files: 3, bytes: 10 },
+        ],
+      },
+    }
+    const text = (await here('status')).stdout.toString()
+    expect(text.split('\n').slice(0, 4)).toEqual([
+      'degraded: everything works, something is missing',
+      '  server-gone: chunk-2 is gone, since 2026-12-01T14:02:00Z',
+      `    ${gone.next}`,
+      '',
+    ])
+    expect(text).toContain('cluster fake, 3 copies')
+    expect(text).toMatch(/3 of 3 +12040 +3\.0 GiB +2\n0 of 3 +3 +10 B +1\nAn estimate:/)
+    expect(text).toMatch(/chunk-1 +alive/)
+  })
+
+  test('as JSON is the cluster with its health', async () => {
+    isIn('degraded', gone)
+    const { exitCode, stdout } = await here('status', '--json')
+    expect(exitCode).toBe(1)
+    expect(JSON.parse(stdout.toString())).toMatchObject({
+      clusterId: 'fake',
+      health: { state: 'degraded', reasons: [{ code: 'server-gone' }] },
+    })
+  })
+
+  test('shows what is known where the master cannot be asked', async () => {
+    isIn('unavailable', healthReason('master-unreachable', { state: 'unavailable', text: 'no answer' }))
+    cluster.health = { ...cluster.health, counts: null }
+    cluster.mishap = ({ target }) =>
+      target === '/v1/cluster' ? { kind: 'refuse', code: 'UNAVAILABLE' } : null
+    const { exitCode, stdout } = await here('status')
+    expect([exitCode, stdout.toString().trim().split('\n')]).toEqual([
+      2,
+      [
+        expect.stringMatching(/^unavailable: /),
+        '  master-unreachable: no answer',
+        expect.stringContaining('Start the master'),
+      ],
+    ])
+  })
+
+  test('ends with 2 where nobody answers, and where a node does not know', async () => {
+    const nobody = await runHere(['status'], 'http://127.0.0.1:1')
+    expect([nobody.exitCode, nobody.stderr]).toEqual([2, expect.stringContaining('UNAVAILABLE')])
+    cluster.mishap = ({ target }) =>
+      target === '/v1/health' ? { kind: 'refuse', code: 'ROUTE_NOT_FOUND' } : null
+    const old = await here('status')
+    expect(old.exitCode).toBe(2)
+    expect(old.stdout.toString()).toMatch(
+      /^unknown: .*\n {2}program-outdated: .*\n {4}Start the newest program/,
+    )
+  })
+})
+
+describe('why', () => {
+  test('explains a file by its parts and copies', async () => {
+    cluster.tree.write('/d/f', { bytes: Buffer.from('12345'), contentType: 'text/plain', executable: false })
+    const { exitCode, stdout } = await here('why', '/d/f')
+    expect(exitCode).toBe(0)
+    expect(stdout.toString().split('\n')).toEqual([
+      '/d/f: It can be read; its weakest part has 1 of 3 copies.',
+      expect.stringMatching(/^version "[0-9a-f]+", 5 B, written with 3 copies$/),
+      'bytes 0 to 5 in 1 chunk: volume 100000004 (sealed), 1 of 3 good copies',
+      '  chunk-1  good         synced; nothing',
+      '  chunk-2  server-gone  chunk-2 is gone; wait',
+      '',
+    ])
+    expect((await here('why', '/none')).exitCode).toBe(3)
+  })
+
+  test.each([
+    ['--lost', '0 of 3  no good copy             5 B  /d/f', 'without a good copy'],
+    ['--short', '1 of 3  short                    5 B  /d/f', 'with fewer copies than wanted'],
+  ])('%s lists files, and says how many there are in all', async (flag, row, what) => {
+    cluster.tree.write('/d/f', { bytes: Buffer.from('12345'), contentType: 'text/plain', executable: false })
+    const { exitCode, stdout, stderr } = await here('why', flag)
+    expect([exitCode, stdout.toString()]).toEqual([0, `${row}\n`])
+    expect(stderr).toBe(
+      `1 file ${what}; 5 stored contents in all, earlier versions and deleted files among them\n`,
+    )
+    const asJson = await here('why', flag, '--json')
+    expect(JSON.parse(asJson.stdout.toString())).toMatchObject({ path: '/d/f', size: 5 })
+  })
+
+  test.each([[['why']], [['why', '/a', '--lost']], [['why', '--lost', '--short']]])(
+    'makes no sense as %j',
+    async (args) => {
+      expect((await here(...args)).exitCode).toBe(2)
+    },
+  )
+})
