@@ -9,8 +9,10 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { askClusterHealth } from './ask-cluster-health.ts'
 import { checkPortsFree } from './free-ports.ts'
 import { askHealth } from './health.ts'
+import { HealthWatch } from './health-watch.ts'
 import { LaunchError } from './launch-error.ts'
 import { LogFile } from './log-file.ts'
 import { notableText } from './log-lines.ts'
@@ -22,6 +24,7 @@ const START_WITHIN_MS = 60_000
 const STOP_WITHIN_MS = 15_000
 const POLL_MS = 50
 const LOOK_AT_LOGS_MS = 300
+const LOOK_AT_HEALTH_MS = 2000
 const STOP_ORDER: readonly ServiceKind[] = ['gateway', 'chunk-server', 'master']
 
 export interface ClusterOptions {
@@ -40,6 +43,7 @@ export class Cluster {
   readonly #notices = new Notices()
   readonly #givenUp = Promise.withResolvers<never>()
   #looking: NodeJS.Timeout | null = null
+  #watching: NodeJS.Timeout | null = null
   #isStarted = false
   #missing: string | null = null
   #stopped: Promise<void> | null = null
@@ -113,6 +117,14 @@ export class Cluster {
       this.#missing = (await askHealth(this.plan.reachHost, port, '/readyz')).missing
     }
     this.#isStarted = true
+    this.#watchHealth()
+  }
+
+  #watchHealth(): void {
+    const master = this.plan.services.find(({ kind }) => kind === 'master')
+    if (master === undefined) return
+    const watch = new HealthWatch(() => askClusterHealth(this.plan.reachHost, master.port), this.#say)
+    this.#watching = setInterval(() => void watch.look(), LOOK_AT_HEALTH_MS)
   }
 
   #launch(plan: ServicePlan): void {
@@ -169,6 +181,7 @@ export class Cluster {
   }
 
   async #stopAll(): Promise<void> {
+    if (this.#watching !== null) clearInterval(this.#watching)
     for (const kind of STOP_ORDER) {
       const services = this.#services.filter((service) => service.plan.kind === kind)
       await Promise.all(services.map((service) => service.stop(STOP_WITHIN_MS)))

@@ -11,6 +11,7 @@ import {
   type ServiceContext,
 } from '@dfs/service-kit'
 import { clientStore } from './client-store.ts'
+import { addClusterHealth } from './cluster-health.ts'
 import { buildGateway } from './gateway.ts'
 import { addGatewayMetrics } from './metrics.ts'
 import { checkRelations, gatewaySettingsOf, GatewayConfig } from './config.ts'
@@ -91,6 +92,7 @@ async function start({
   const health = buildHttpServer({ clock, log, random, onFatal: crash, metrics })
   addHealthRoutes(health, () => lifecycle.unreadiness() ?? watch.readiness(), metrics)
   addMetricsRoute(health, metrics)
+  addClusterHealth(health, questions, clock)
   lifecycle.onStop('listeners', 'health', () => health.close())
   await lifecycle.step('listen', () => health.listen({ host: config.listenHost, port: config.port }))
   log.info({ url: `http://${config.listenHost}:${config.port}`, ...ports }, 'listening')
