@@ -3,7 +3,16 @@
  * `@dfs/client` and the `dfs` command talk to: statuses, headers, bodies and refusals. So the fake cannot come to promise
  * what no cluster keeps. Every test works in a directory of its own.
  */
-import { ClusterStatusView, CopyCheckView, DirectoryListing, HEADERS, ServerListView } from '@dfs/protocol'
+import {
+  ClusterStatusView,
+  CopyCheckView,
+  DirectoryListing,
+  Explanation,
+  HEADERS,
+  HealthView,
+  ServerListView,
+  WeakFiles,
+} from '@dfs/protocol'
 import { type TSchema } from 'typebox'
 import { Value } from 'typebox/value'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -258,11 +267,25 @@ function nodesContract(make: () => RestCaller): void {
     await ask('/v1/servers', ServerListView)
     await ask('/v1/cluster', ClusterStatusView)
     await ask('/v1/checks', CopyCheckView)
+    await ask('/v1/health', HealthView)
+    await ask('/v1/explain?state=lost', WeakFiles)
+    await ask('/v1/explain?state=short&limit=1', WeakFiles)
     expect((await caller.say('GET', '/healthz', { isMaster })).status).toBe(200)
     expect(await caller.say('GET', '/readyz', { isMaster })).toMatchObject({
       status: 200,
       body: { status: 'ok' },
     })
+  })
+
+  it('a file is explained, and what is none is refused', async () => {
+    const caller = make()
+    await caller.say('PUT', '/v1/files/explained/f', { body: 'hello' })
+    const { status, body } = await caller.say('GET', '/v1/explain/explained/f')
+    expect([status, Value.Errors(Explanation, body)]).toEqual([200, []])
+    expect(body).toMatchObject({ path: '/explained/f', size: 5, wanted: 3, next: null })
+    expect(await caller.refusal('GET', '/v1/explain/explained/none')).toBe('404 FILE_NOT_FOUND')
+    expect(await caller.refusal('GET', '/v1/explain/explained')).toBe('409 IS_A_DIRECTORY')
+    expect(await caller.refusal('GET', '/v1/explain?state=none')).toBe('400 INVALID_REQUEST')
   })
 
   it('the id of a request comes back with its answer, and with its refusal', async () => {

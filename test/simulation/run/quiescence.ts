@@ -7,6 +7,7 @@ import { type Outcome } from '@dfs/linearizability'
 import { checkAtRest } from '../invariants/at-rest.ts'
 import { BrokenPromise, expectPromise } from '../invariants/broken-promise.ts'
 import { type Invariants } from '../invariants/check-invariants.ts'
+import { checkCopyCounts } from '../invariants/copy-counts.ts'
 import { type SimCluster } from '../sim-cluster.ts'
 import { contextAt } from '../sim-files.ts'
 import { type Knobs } from './knobs.ts'
@@ -68,7 +69,9 @@ export async function checkSettled(quiet: QuietCluster): Promise<void> {
   await checkSealed(quiet)
   const { cluster, invariants } = quiet
   invariants.checkAll()
-  await checkAtRest({ cluster, ledger: invariants.ledger, atlas: invariants.atlas })
+  const { ledger, atlas } = invariants
+  await checkCopyCounts({ cluster, ledger, atlas })
+  await checkAtRest({ cluster, ledger, atlas })
 }
 
 /** The names that have a file. */
