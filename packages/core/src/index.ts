@@ -1,4 +1,4 @@
-export { formatBytes, formatCount } from './amounts.ts'
+export { formatAmount, formatBytes, formatCount, formatNames } from './amounts.ts'
 export { assert, InvariantError, unreachable } from './assert.ts'
 export { type Avoidance, avoidLonger, isAvoided } from './avoidance.ts'
 export { backoffMs, type BackoffLimits } from './backoff.ts'

@@ -4,6 +4,7 @@
  */
 import { checkContents } from './books/contents.ts'
 import { checkFiles } from './books/files.ts'
+import { checkSpanning } from './books/spanning.ts'
 import { checkTree } from './books/tree.ts'
 import { checkVolumes } from './books/volumes.ts'
 import { type Findings } from './findings.ts'
@@ -15,4 +16,5 @@ export function checkBooks(dump: MetadataDump, volumes: readonly Volume[], findi
   checkFiles(dump, findings)
   checkTree(dump, findings)
   checkVolumes(dump, volumes, findings)
+  checkSpanning(dump, findings)
 }

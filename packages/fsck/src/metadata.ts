@@ -18,6 +18,8 @@ export interface MetadataDump {
   chunksByVolume(): Iterable<Chunk>
   /** All chunks, by content, then start. */
   chunks(): Iterable<PlacedChunk>
+  /** What is written down of contents that lie in several volumes, by content, then volume; null where that was not done. */
+  spanningContents(): Iterable<SpanningContent> | null
   /** Contents that a version, an upload under way or the list of garbage refers to, rising. */
   contentsInUse(): Iterable<number>
   /** By file, then id. */
@@ -97,6 +99,12 @@ export interface Chunk {
   readonly isOfVersion: boolean
   /** The request that wrote it, if a version consists of this chunk alone. */
   readonly requestNumber: number | null
+}
+
+/** A content of a version that lies in several volumes, and one of them. */
+export interface SpanningContent {
+  readonly content: number
+  readonly volume: number
 }
 
 export interface PlacedChunk {

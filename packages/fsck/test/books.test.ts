@@ -53,6 +53,7 @@ const sound = (): Made => ({
     { id: 21, kind: 'directory', isCounted: false },
   ],
   otherContents: [400],
+  spanning: [],
   totals: { files: 4, directories: 1, links: 1, fileBytes: 540 },
 })
 
@@ -69,10 +70,41 @@ it('finds nothing if the books balance, whatever deleted directories still count
   expect(found((made) => (made.totals = { ...made.totals, files: 3 }))).toEqual([])
 })
 
+/** The large file goes on in another volume, whose books know it. */
+const spread = ({ chunks, volumes, spanning }: Made): void => {
+  chunks.splice(3, 1, { ...chunks[3]!, volume: 2, offset: 100 })
+  volumes.splice(0, 1, {
+    ...volumes[0]!,
+    committedEnd: 300,
+    sealedLength: 300,
+    live: { bytes: 300, chunks: 3, files: 3 },
+  })
+  spanning.push({ content: 112, volume: 2 }, { content: 112, volume: 3 })
+}
+
+it('finds nothing where a content lies in several volumes and is written down with them', () => {
+  expect(found(spread)).toEqual([])
+})
+
 const FAULTS: readonly [string, (made: Made) => void][] = [
   [
     'chunk-without-volume | content 400 | the chunk at 0 is said to be in volume 9',
     ({ chunks }) => chunks.splice(4, 1, { ...chunks[4]!, volume: 9 }),
+  ],
+  [
+    'volume-books | content 112 | lies in volumes 2, 3, but 2 are written down',
+    (made) => {
+      spread(made)
+      made.spanning.pop()
+    },
+  ],
+  [
+    'volume-books | content 112 | lies in volumes 3, but 2, 3 are written down',
+    ({ spanning }) => spanning.push({ content: 112, volume: 2 }, { content: 112, volume: 3 }),
+  ],
+  [
+    'volume-books | content 400 | volumes 3 are written down, but it is of no file',
+    ({ spanning }) => spanning.push({ content: 400, volume: 3 }),
   ],
   ['chunk-without-referrer | content 400 | 1 chunks, 500 bytes', ({ otherContents }) => otherContents.pop()],
   [

@@ -48,6 +48,7 @@ async function found(volumes: readonly Volume[], hasLog: boolean): Promise<strin
       entries: [],
       trash: [],
       otherContents: [],
+      spanning: [],
       totals,
     }
     const metadata = {

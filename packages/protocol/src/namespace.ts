@@ -4,6 +4,8 @@
  */
 import { type Clock } from '@dfs/core'
 import { DfsError } from './errors.ts'
+import { type Explanation, type ExplainRequest, type WeakFiles, type WeakFilesRequest } from './explain.ts'
+import { type HealthView } from './health.ts'
 import { REQUEST_DEADLINE_MS } from './limits.ts'
 import { type ClusterView, type CopyCheck } from './nodes/membership.ts'
 import { type CommandBody, type CommandSuccess } from './nodes/commands.ts'
@@ -66,4 +68,10 @@ export interface Namespace {
   viewCluster(context: RequestContext): Promise<ClusterView>
   /** The check of all copies; begins one if `start` and none is under way. Null if there was none. */
   checkCopies(request: { readonly start: boolean }, context: RequestContext): Promise<CopyCheck | null>
+  /** Whether all that is stored is there. Where the master cannot be asked, that is the answer. */
+  viewHealth(context: RequestContext): Promise<HealthView>
+  /** Why a file is as it is. FILE_NOT_FOUND, IS_A_DIRECTORY, IS_A_LINK, INVALID_PATH. */
+  explain(request: ExplainRequest, context: RequestContext): Promise<Explanation>
+  /** A page of the files with too few copies. */
+  listWeakFiles(request: WeakFilesRequest, context: RequestContext): Promise<WeakFiles>
 }

@@ -31,6 +31,7 @@ export const HEADERS = Object.freeze({
 export const filesUrl = (path: FilePath): string => `/v1/files/${encodePath(path)}`
 export const directoriesUrl = (path: FilePath): string => `/v1/directories/${encodePath(path)}`
 export const linksUrl = (path: FilePath): string => `/v1/links/${encodePath(path)}`
+export const explainUrl = (path: FilePath): string => `/v1/explain/${encodePath(path)}`
 export const entriesUrl = (path: FilePath): string => `/v1/entries/${encodePath(path)}`
 
 const Path = Type.String({

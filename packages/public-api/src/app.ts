@@ -21,6 +21,7 @@ import { addFileRoutes } from './files.ts'
 import { addOpenApi, addOpenApiDocument } from './openapi.ts'
 import { addDirectoryRoutes } from './directories.ts'
 import { addEntryRoutes } from './entries.ts'
+import { addHealthViewRoutes } from './health.ts'
 import { addHomePage } from './home/home-page.ts'
 import { addLinkRoutes } from './links.ts'
 import { addWorkerRoutes } from './workers.ts'
@@ -44,6 +45,7 @@ export async function buildPublicApp(options: PublicAppOptions): Promise<Fastify
   addLinkRoutes(typed, namespace)
   addEntryRoutes(typed, namespace)
   addClusterRoutes(typed, { namespace, addresses })
+  addHealthViewRoutes(typed, { namespace, clock })
   addWorkerRoutes(typed, options.node, addresses)
   // The one node that knows the whole.
   if (options.content.kind === 'pass-on') addHomePage(app, { namespace, readiness: options.readiness, clock })

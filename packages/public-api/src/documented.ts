@@ -16,6 +16,9 @@ import {
   ClusterStatusView,
   CopyCheckView,
   NodeWorkersView,
+  HealthView,
+  Explanation,
+  WeakFiles,
 } from '@dfs/protocol'
 import Type, { type Static, type TSchema } from 'typebox'
 
@@ -32,6 +35,9 @@ export const COMPONENTS = Object.freeze({
   ClusterStatusView: named('ClusterStatusView', ClusterStatusView),
   CopyCheckView: named('CopyCheckView', CopyCheckView),
   NodeWorkersView: named('NodeWorkersView', NodeWorkersView),
+  HealthView: named('HealthView', HealthView),
+  Explanation: named('Explanation', Explanation),
+  WeakFiles: named('WeakFiles', WeakFiles),
   Problem: named('Problem', Problem),
 })
 

@@ -6,7 +6,7 @@
  */
 import { DfsError, type FilePath, parseDirectoryPath, parseFilePath, ROOT } from '@dfs/protocol'
 
-export type Resource = 'files' | 'directories' | 'links' | 'entries'
+export type Resource = 'files' | 'directories' | 'links' | 'entries' | 'explain'
 
 /** The file's path in `target`. Throws INVALID_PATH, or ROUTE_NOT_FOUND for a prefix that is spelled with escapes. */
 export const filePathIn = (target: string, resource: Resource): FilePath =>

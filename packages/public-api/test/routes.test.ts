@@ -1,5 +1,5 @@
 /** Metadata, redirects, browsers and the document, on both kinds of node. */
-import { type Problem } from '@dfs/protocol'
+import { DfsError, type Problem } from '@dfs/protocol'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { ENDPOINTS, WORKER, buildTestApp, type TestApp } from './support/apps.ts'
 
@@ -22,6 +22,34 @@ test('GET /v1/workers tells what this node does in the background, and where the
   expect(reply.json()).toEqual({ node: 'chunk-1', masterUrl: 'http://dfs.test:7070', workers: [WORKER] })
   expect((await send('POST', '/v1/workers')).statusCode).toBe(405)
   expect((await send('GET', '/v1/workers?all=true')).statusCode).toBe(400)
+})
+
+test('GET /v1/health is 200 whatever it says, and unknown where nobody can be asked', async () => {
+  const reply = await send('GET', '/v1/health')
+  expect([reply.statusCode, reply.headers['cache-control']]).toEqual([200, 'no-store'])
+  expect(reply.json()).toMatchObject({ state: 'degraded', reasons: [{ code: 'files-short', count: 1 }] })
+  node.memory.failure = new DfsError('UNAVAILABLE', 'the master is stopping')
+  const refused = await send('GET', '/v1/health')
+  expect([refused.statusCode, refused.json()]).toMatchObject([
+    200,
+    { state: 'unknown', counts: null, reasons: [{ text: 'the master is stopping' }] },
+  ])
+  expect((await send('POST', '/v1/health')).statusCode).toBe(405)
+})
+
+test('GET /v1/explain explains a file from a byte on, and lists what has too few copies', async () => {
+  node.memory.store('/a/file', Buffer.from('12345'))
+  const url = '/v1/explain/a/file'
+  expect((await send('GET', url)).json()).toMatchObject({ path: '/a/file', size: 5, next: 7 })
+  expect((await send('GET', `${url}?from=7`)).json()).toMatchObject({ next: null })
+  expect((await send('GET', '/v1/explain/none')).json()).toMatchObject({ code: 'FILE_NOT_FOUND' })
+  expect((await send('GET', '/v1/explain?state=short&limit=5')).json()).toMatchObject({
+    state: 'short',
+    files: [{ path: '/file' }],
+    total: 4,
+  })
+  for (const query of ['', '?state=well', '?state=lost&limit=0', '?state=lost&from=1'])
+    expect((await send('GET', `/v1/explain${query}`)).statusCode, query).toBe(400)
 })
 
 describe('directories', () => {

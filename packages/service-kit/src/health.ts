@@ -11,7 +11,10 @@ const Ready = Type.Object(
   {
     status: Type.Literal('ok'),
     missing: Type.Optional(
-      Type.String({ description: 'What is lacking all the same, such as copies that new files do not get' }),
+      Type.String({
+        description:
+          'What is lacking all the same, as far as this node knows: copies that new files do not get, files that have lost theirs. That it is absent is no promise: `/v1/health` says whether everything is there.',
+      }),
     ),
   },
   { description: 'Yes' },
@@ -45,6 +48,7 @@ export function addHealthRoutes(
         operationId: 'getReadiness',
         tags: ['health'],
         summary: 'Whether the service can do its work',
+        description: 'Not whether everything that was stored is there: that is what `/v1/health` says.',
         response: {
           200: Ready,
           503: {

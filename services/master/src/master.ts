@@ -154,7 +154,7 @@ class RunningMaster implements Master {
   }
 
   #makeNamespace(): Namespace {
-    const { store, groups, membership, checks, ownWitness } = this.#parts
+    const { store, groups, membership, checks, health, ownWitness } = this.#parts
     const own = new OwnCommands(groups, store.epoch().counter)
     const serving = <T>(work: () => Promise<T>): Promise<T> => this.#serving(work)
     const current = <T>(work: () => Promise<T>): Promise<T> => this.#current(work)
@@ -169,6 +169,9 @@ class RunningMaster implements Master {
       execute: (command, context) => current(() => execute(command, context)),
       viewCluster: () => serving(() => membership.viewCluster()),
       checkCopies: ({ start }) => serving(async () => (start ? checks.start() : checks.view())),
+      viewHealth: () => serving(() => health.look()),
+      explain: (request) => current(() => health.explain(request)),
+      listWeakFiles: (request) => current(() => health.weakFiles(request)),
     }
   }
 }

@@ -8,6 +8,7 @@ import { type MetadataStore } from './metadata/store.ts'
 import { PassedWrites } from './passing/passed-writes.ts'
 import { PassOn } from './passing/pass-on.ts'
 import { Allocation } from './servers/allocation.ts'
+import { ClusterHealth } from './servers/cluster-health.ts'
 import { Coordinators } from './servers/coordinators.ts'
 import { CopyChecks } from './servers/copy-checks.ts'
 import { DamageReports } from './servers/damage-reports.ts'
@@ -50,6 +51,7 @@ export interface Parts {
   readonly coordinators: Coordinators
   readonly passOn: PassOn
   readonly backup: RestoredBackup
+  readonly health: ClusterHealth
   readonly ownWitness: OwnWitness
   readonly failure: Failure
 }
@@ -74,6 +76,17 @@ export async function assemble(
   const membership = new Membership({ ...shared, damages, checks, backup })
   const allocation = new Allocation(shared)
   const ownWitness = new OwnWitness(shared)
-  const workers = { membership, allocation, damages, checks, coordinators, passOn, backup, ownWitness }
+  const health = new ClusterHealth({ ...shared, clock, backup })
+  const workers = {
+    membership,
+    allocation,
+    damages,
+    checks,
+    coordinators,
+    passOn,
+    backup,
+    health,
+    ownWitness,
+  }
   return { ...shared, groups, ...workers, failure }
 }

@@ -1,14 +1,25 @@
 /**
  * Whether the master is ready. At a start it waits for volumes with all promised copies at every server that it would send a
  * write to: files of the first moment would otherwise have fewer for good. After a while it is ready if writes are possible
- * at all. From then on only what keeps it from answering counts.
+ * at all. From then on only what keeps it from answering counts. What is missing all the same is told with it, of new files and of stored ones.
  */
 import { type Clock, type SpaceWatch, type Attainment, StartWait } from '@dfs/core'
-import { missingCopies, type Readiness, type ServerInfo, START_WAIT_MS, type VolumeKind } from '@dfs/protocol'
+import {
+  type HealthCode,
+  missingCopies,
+  type Readiness,
+  type ServerInfo,
+  START_WAIT_MS,
+  type VolumeKind,
+} from '@dfs/protocol'
 import { hasRoom } from './domain/placement.ts'
 import { type OpenVolumeInfo, type VolumeStore } from './metadata/cluster-store.ts'
+import { type ClusterHealth } from './servers/cluster-health.ts'
 import { type Sessions } from './servers/sessions.ts'
 import { type MasterSettings, roomLimits } from './settings.ts'
+
+/** Reasons of health that are about files. */
+const OF_STORED: ReadonlySet<string> = new Set<HealthCode>(['files-lost', 'files-not-seen', 'files-short'])
 
 const KINDS: readonly VolumeKind[] = ['small', 'large']
 
@@ -18,6 +29,7 @@ export interface MasterReadinessDeps {
   readonly sessions: Sessions
   readonly settings: MasterSettings
   readonly space: SpaceWatch
+  readonly health: Pick<ClusterHealth, 'look'>
 }
 
 export class MasterReadiness {
@@ -29,11 +41,12 @@ export class MasterReadiness {
     this.#startWait = new StartWait(deps.clock, START_WAIT_MS)
   }
 
-  /** Asks the store until the master was ready for the first time, and nobody afterwards. */
+  /** Looks at the volumes until the master was ready for the first time, and from then on at what is stored. */
   async look(): Promise<Readiness> {
     const missing = this.#missing()
     if (this.#startWait.isReady || this.#startWait.look(await this.#attained())) {
-      return { whyNot: null, missing }
+      const both = [missing, await this.#missingOfStored()].filter((each) => each !== null)
+      return { whyNot: null, missing: both.length === 0 ? null : both.join('; ') }
     }
     return { whyNot: `starting: ${missing ?? 'volumes with all copies are being made'}`, missing: null }
   }
@@ -42,6 +55,11 @@ export class MasterReadiness {
     const { sessions, settings, space } = this.#deps
     if (space.isFull) return 'changes are refused: the disk of the master is full'
     return missingCopies(sessions.view(), settings.cluster)
+  }
+
+  async #missingOfStored(): Promise<string | null> {
+    const { reasons } = await this.#deps.health.look()
+    return reasons.find(({ code }) => OF_STORED.has(code))?.text ?? null
   }
 
   async #attained(): Promise<Attainment> {

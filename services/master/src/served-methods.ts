@@ -5,9 +5,11 @@ import {
   type CommitReply,
   type CommitRequest,
   commits,
+  explainFile,
   findCopies,
   heartbeat,
   listDirectory,
+  listWeakFiles,
   lookups,
   register,
   reportCopies,
@@ -16,6 +18,7 @@ import {
   type ServedMethod,
   serveMethod,
   viewCluster,
+  viewHealth,
 } from '@dfs/protocol'
 import { reporting } from './metadata/groups.ts'
 import { type Parts } from './parts.ts'
@@ -29,6 +32,7 @@ export function servedMethods({
   damages,
   checks,
   backup,
+  health,
   failure,
 }: Parts): ServedMethod[] {
   const guarded =
@@ -61,6 +65,18 @@ export function servedMethods({
     serveMethod(
       viewCluster,
       guarded(() => membership.viewCluster()),
+    ),
+    serveMethod(
+      viewHealth,
+      guarded(() => health.look()),
+    ),
+    serveMethod(
+      explainFile,
+      current((request) => health.explain(request)),
+    ),
+    serveMethod(
+      listWeakFiles,
+      current((request) => health.weakFiles(request)),
     ),
     serveMethod(
       allocateVolumes,

@@ -1,5 +1,6 @@
 /** The master's background work: what each worker waits for, and what none does on a full disk or a restored backup. */
 import { DiskError, type Runtime, type SpaceWatch, type WorkerStatus } from '@dfs/core'
+import { healthView } from '@dfs/protocol'
 import { expect, it } from 'vitest'
 import { masterWorkers, type MasterWorkersOptions } from '../src/workers/master-workers.ts'
 import { MasterBench } from './fixture/master-bench.ts'
@@ -44,6 +45,7 @@ async function watch(scene: Scene): Promise<{ done: string[]; statuses: WorkerSt
     time: { keep: () => note('keep') } as unknown as MasterWorkersOptions['time'],
     space,
     backup: { reason: scene.backupReason ?? null },
+    health: { look: async () => healthView([], { counts: null, atMs: 1 }) },
     everyMs: 1000,
   })
   const stop = new AbortController()
@@ -67,6 +69,7 @@ it('goes round once each second', async () => {
     'count-deleted': 'all is counted',
     'forget-keys': 'no key is past its time',
     'keep-time': 'the time is written down each minute at least',
+    'watch-health': 'the cluster is healthy',
   })
 })
 
@@ -88,7 +91,8 @@ it('changes nothing that can wait while the disk is full', async () => {
 it('decides nothing by metadata that nobody obeys', async () => {
   const { done, statuses } = await watch({ backupReason: 'restored', deadVolumes: 1 })
   expect(done).toEqual([])
-  expect(new Set(statuses.map(({ why }) => why)).size).toBe(1)
+  const deciding = statuses.filter(({ name }) => name !== 'watch-health')
+  expect(new Set(deciding.map(({ why }) => why)).size).toBe(1)
 })
 
 it('goes on without knowing how much room there is, and says so', async () => {
@@ -101,6 +105,13 @@ it('goes on without knowing how much room there is, and says so', async () => {
 it('is what the master says that it does', async () => {
   const bench = await MasterBench.start()
   const names = bench.master.workers().map(({ name }) => name)
-  expect(names).toEqual(['seal-dead', 'watch-space', 'count-deleted', 'forget-keys', 'keep-time'])
+  expect(names).toEqual([
+    'seal-dead',
+    'watch-space',
+    'count-deleted',
+    'forget-keys',
+    'keep-time',
+    'watch-health',
+  ])
   await bench.master.stop()
 })

@@ -42,6 +42,7 @@ const CHUNKS_BY_VOLUME = `
     SELECT content_id, min(CASE WHEN content_id = id THEN request_number END) AS request_number
     FROM versions WHERE content_id IS NOT NULL GROUP BY content_id
   ) v ON v.content_id = c.content_id ORDER BY c.volume, c."offset"`
+const SPANNING = 'SELECT content_id, volume FROM spanning_contents ORDER BY content_id, volume'
 const CONTENTS_IN_USE = `SELECT content_id FROM versions WHERE content_id IS NOT NULL
   UNION SELECT content_id FROM uploads UNION SELECT content_id FROM garbage ORDER BY content_id`
 const VERSIONS = 'SELECT file_id, id, size, content_id FROM versions'
@@ -73,6 +74,12 @@ export const sqliteDump = (query: Query): MetadataDump => ({
       query('SELECT content_id, start, length, volume FROM chunks ORDER BY content_id, start'),
       placedChunkOf,
     ),
+  spanningContents: () =>
+    tablesOf(query).has('spanning_contents')
+      ? rowsOf(query(SPANNING), (row) => {
+          return { content: integer(row, 'content_id'), volume: integer(row, 'volume') }
+        })
+      : null,
   contentsInUse: () => rowsOf(query(CONTENTS_IN_USE), (row) => integer(row, 'content_id')),
   versions: () => rowsOf(query(`${VERSIONS} ORDER BY file_id, id`), versionOf),
   versionsByContent: () => rowsOf(query(`${VERSIONS} ORDER BY content_id`), versionOf),

@@ -7,10 +7,16 @@ import {
   type CommandSuccess,
   type CopyCheck,
   DfsError,
+  type Explanation,
+  type ExplainRequest,
   type FileInfo,
   type FilePath,
   type FileService,
   type KeptNow,
+  formatEtag,
+  healthReason,
+  healthView,
+  type HealthView,
   type Liveness,
   type ListPage,
   type ListRequest,
@@ -23,6 +29,8 @@ import {
   segmentsOf,
   type WriteReply,
   type WriteRequest,
+  type WeakFiles,
+  type WeakFilesRequest,
 } from '@dfs/protocol'
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
@@ -118,6 +126,31 @@ export class MemoryCluster implements Namespace, FileService {
     return this.#answer(() => {
       if (start) this.#copyCheck ??= { id: 1, startedMs: MODIFIED_MS, isDone: false, servers: [] }
       return this.#copyCheck
+    })
+  }
+
+  viewHealth(): Promise<HealthView> {
+    return this.#answer(() => HEALTH)
+  }
+
+  explain({ path, fromByte }: ExplainRequest): Promise<Explanation> {
+    return this.#answer(() => {
+      const node = this.nodes.get(path)
+      if (node === undefined) throw new DfsError('FILE_NOT_FOUND', path)
+      if (node.kind === 'directory') throw new DfsError('IS_A_DIRECTORY', path)
+      if (node.kind === 'link') throw new DfsError('IS_A_LINK', path)
+      const { version, size } = node.info
+      const file = { path, etag: formatEtag(version), size, promised: 3, wanted: 3 }
+      const condition = { condition: 'short', good: 2, says: 'It can be read.' } as const
+      return { ...file, ...condition, parts: PARTS, next: fromByte === 0 ? 7 : null }
+    })
+  }
+
+  listWeakFiles({ state, after, filesMax }: WeakFilesRequest): Promise<WeakFiles> {
+    return this.#answer(() => {
+      const files = [{ path: '/file', size: 5, condition: 'short', good: 2 } as const]
+      const page = after === null ? files.slice(0, filesMax) : []
+      return { state, wanted: 3, files: page, examined: 9, next: null, total: 4 }
     })
   }
 
@@ -265,6 +298,45 @@ export class MemoryCluster implements Namespace, FileService {
     return work()
   }
 }
+
+const HEALTH: HealthView = healthView(
+  [
+    healthReason('files-short', {
+      state: 'degraded',
+      text: '1 file (5 B) has 2 of 3 copies: chunk-2 is gone',
+      count: 1,
+      bytes: 5,
+      copies: 2,
+      servers: ['chunk-2'],
+      sinceMs: MODIFIED_MS,
+    }),
+  ],
+  {
+    counts: { wanted: 3, isEstimate: false, byCopies: [{ copies: 2, volumes: 1, files: 1, bytes: 5 }] },
+    atMs: MODIFIED_MS,
+  },
+)
+
+const PARTS: Explanation['parts'] = [
+  {
+    start: 0,
+    length: 5,
+    chunks: 1,
+    volume: '100000004',
+    volumeState: 'sealed',
+    condition: 'short',
+    good: 2,
+    copies: [
+      {
+        server: 'chunk-2',
+        serverId: 2,
+        condition: 'server-gone',
+        says: 'chunk-2 is gone',
+        next: 'it counts again',
+      },
+    ],
+  },
+]
 
 const CLUSTER: ClusterView = {
   clusterId: 'c0ffee',

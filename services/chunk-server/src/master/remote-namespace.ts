@@ -7,16 +7,25 @@ import {
   type CommandSuccess,
   type CopyCheck,
   DfsError,
+  explainFile,
+  type Explanation,
+  type ExplainRequest,
+  type HealthView,
   listDirectory,
   type ListPage,
   type ListRequest,
+  listWeakFiles,
   type Lookup,
   type LookupResult,
   type MethodCallOptions,
   type Namespace,
   type RequestContext,
   requireSuccess,
+  unseenHealth,
   viewCluster,
+  viewHealth,
+  type WeakFiles,
+  type WeakFilesRequest,
 } from '@dfs/protocol'
 import { type CommitChannel } from './commit-channel.ts'
 import { type LookupChannel } from './lookup-channel.ts'
@@ -62,6 +71,40 @@ export class RemoteNamespace implements Namespace {
       context,
     )
     return reply.check
+  }
+
+  /** From its own knowledge where the master does not answer, or is a program that knows nothing of health. */
+  async viewHealth(context: RequestContext): Promise<HealthView> {
+    const { session } = this.#deps
+    try {
+      return await this.#ask((options) => session.call(viewHealth, {}, options), context)
+    } catch (error) {
+      if (!(error instanceof DfsError)) throw error
+      return this.#unseen(error)
+    }
+  }
+
+  explain(request: ExplainRequest, context: RequestContext): Promise<Explanation> {
+    return this.#ask((options) => this.#deps.session.call(explainFile, request, options), context)
+  }
+
+  listWeakFiles(request: WeakFilesRequest, context: RequestContext): Promise<WeakFiles> {
+    return this.#ask((options) => this.#deps.session.call(listWeakFiles, request, options), context)
+  }
+
+  #unseen({ code, detail }: DfsError): HealthView {
+    const { clock, session } = this.#deps
+    const nowMs = clock.wallMs()
+    if (code !== 'UNAVAILABLE') {
+      const text =
+        code === 'ROUTE_NOT_FOUND'
+          ? 'the program of the master is older than this question'
+          : `what the master says of it is not understood here: ${detail}`
+      return unseenHealth('program-outdated', { state: 'unknown', text }, nowMs)
+    }
+    const { silentForMs } = session
+    const sinceMs = silentForMs === null ? null : Math.max(0, Math.floor(nowMs - silentForMs))
+    return unseenHealth('master-unreachable', { state: 'unavailable', text: detail, sinceMs }, nowMs)
   }
 
   async #ask<R>(

@@ -24,6 +24,7 @@ import {
   type LookupResult,
 } from '@dfs/protocol'
 import { type DeletionStep, type ServerStore, type VolumeStore } from './cluster-store.ts'
+import { type CopyStore } from './copy-store.ts'
 
 /** The commands of one sender. `server` 0 is the master itself, whose incarnation is its epoch's counter. */
 export interface CommitBatchRequest {
@@ -149,6 +150,7 @@ export type DecidedStore = StoreIdentity &
   ServerStore &
   VolumeStore &
   TimeStore &
+  CopyStore &
   Upkeep
 
 /** All of it, for whoever opens and closes it. Everybody else takes the part that they call. */

@@ -5,10 +5,11 @@
 import { type Clock } from '@dfs/core'
 import { DfsError, FEATURE_LEVEL_UNSAID, type Liveness, type ServerInfo } from '@dfs/protocol'
 import { type Hearing, isMajority, livenessOf, silenceMs } from '../domain/liveness.ts'
-import { type Candidate } from '../domain/placement.ts'
+import { type Candidate, hasRoom } from '../domain/placement.ts'
 import { aliveCoordinators, choosePreferred, type Coordinator } from '../domain/preferred.ts'
 import { type RegisteredServer, type ServerLoad } from '../metadata/cluster-store.ts'
-import { type MasterSettings } from '../settings.ts'
+import { type SeenServer } from '../metadata/copy-store.ts'
+import { type MasterSettings, roomLimits } from '../settings.ts'
 
 const NO_LOAD: ServerLoad = Object.freeze({ openVolumes: 0, promisedBytes: 0 })
 
@@ -115,6 +116,22 @@ export class Sessions {
     return this.view()
       .filter(({ liveness }) => liveness === 'dead')
       .map(({ id }) => id)
+  }
+
+  /** All that is known of each, for whoever counts its copies. */
+  seen(): SeenServer[] {
+    const limits = roomLimits(this.#settings)
+    return this.view().map((server) => ({
+      ...server,
+      isHeard: this.#sessions.has(server.id),
+      // What open volumes may still take, they can take.
+      isFull: this.#sessions.has(server.id) && !hasRoom({ ...server, promisedBytes: 0 }, limits),
+    }))
+  }
+
+  /** Whether most of the registered servers have registered with this start of the master. */
+  get hasMajority(): boolean {
+    return this.#hasMajority
   }
 
   /** Ids of those that have reported in this start of the master and are not dead: what is said of their copies holds now. */

@@ -1,4 +1,4 @@
-/** The background work of the master, in one lane: all of it is on the one connection to the store anyway. */
+/** The background work of the master, in one lane: all that changes something is on the one connection to the store anyway. */
 import { type BackgroundWorker, Runner, type Runtime, type SpaceWatch } from '@dfs/core'
 import { type ClusterTime } from '../metadata/cluster-time.ts'
 import { type VolumeStore } from '../metadata/cluster-store.ts'
@@ -9,6 +9,8 @@ import { countDeleted } from './count-deleted.ts'
 import { forgetKeys } from './forget-keys.ts'
 import { keepTime } from './keep-time.ts'
 import { sealDead } from './seal-dead.ts'
+import { type ClusterHealth } from '../servers/cluster-health.ts'
+import { watchHealth } from './watch-health.ts'
 import { watchingSpace } from './watch-space.ts'
 
 /** Volumes, in a transaction of some milliseconds. */
@@ -21,6 +23,7 @@ export interface MasterWorkersOptions {
   readonly time: ClusterTime
   readonly space: SpaceWatch
   readonly backup: Pick<RestoredBackup, 'reason'>
+  readonly health: Pick<ClusterHealth, 'look'>
   /** Time between two steps of each, and before the first ones: until then most servers have registered. */
   readonly everyMs: number
 }
@@ -31,7 +34,9 @@ export function masterWorkers(options: MasterWorkersOptions): Runner {
     onlyWhereObeyed(make(options), backup, everyMs),
   )
   const lane = { workers, budget: STEP_ITEMS_MAX, startAfterMs: everyMs }
-  return new Runner({ clock: runtime.clock, lanes: [lane] })
+  // It changes nothing, and goes over all volumes: nobody has to wait for that.
+  const looking = { workers: [watchHealth(options)], budget: STEP_ITEMS_MAX, startAfterMs: everyMs }
+  return new Runner({ clock: runtime.clock, lanes: [lane, looking] })
 }
 
 /** Nothing is decided by metadata that nobody obeys. */

@@ -5,7 +5,7 @@ import { seededRandom } from '@dfs/core/testing'
 import { afterEach, expect, it } from 'vitest'
 import { openDatabase } from '../../src/metadata/sqlite/connection.ts'
 import { openMemoryStore } from '../../src/metadata/sqlite/open-store.ts'
-import { migrate, MIGRATIONS } from '../../src/metadata/sqlite/schema.ts'
+import { migrate } from '../../src/metadata/sqlite/schema.ts'
 import { type SqliteStore } from '../../src/metadata/sqlite/sqlite-store.ts'
 import { copyAsCrashed, openAt, removeTemporaryDirectories, temporaryDirectory } from '../fixture/engines.ts'
 import { RECORD_HEADER, StoreBench } from '../fixture/store-bench.ts'
@@ -13,6 +13,9 @@ import { RECORD_HEADER, StoreBench } from '../fixture/store-bench.ts'
 afterEach(removeTemporaryDirectories)
 
 const LIVE = 'SELECT id, live_bytes, live_chunks, live_files FROM volumes ORDER BY id'
+const SPANNING = 'SELECT content_id, volume FROM spanning_contents ORDER BY content_id, volume'
+/** The last schema without any of it. */
+const BEFORE_COUNTS = 7
 const SUMS = `SELECT volume AS id, sum(record_size) AS live_bytes, count(*) AS live_chunks,
   count(DISTINCT CASE WHEN content_id IN (SELECT content_id FROM versions) THEN content_id END) AS live_files
   FROM chunks GROUP BY volume ORDER BY volume`
@@ -74,18 +77,21 @@ it('are filled from the chunks that are there already, and nothing else changes'
   await b.store.close()
   const database = openDatabase(file)
   const expected = database.prepare(LIVE).all()
+  const spanning = database.prepare(SPANNING).all()
   // As the program before it had it.
   database.exec(`
     ALTER TABLE volumes DROP COLUMN size_bytes; ALTER TABLE volumes DROP COLUMN live_bytes;
     ALTER TABLE volumes DROP COLUMN live_chunks; ALTER TABLE volumes DROP COLUMN live_files;
     ALTER TABLE volumes DROP COLUMN deleting_cluster_ms; ALTER TABLE servers DROP COLUMN reported_incarnation;
-    DROP TABLE deleted_volumes; DROP INDEX replicas_one;
+    DROP TABLE deleted_volumes; DROP TABLE spanning_contents; DROP INDEX replicas_one;
     CREATE INDEX volumes_open ON volumes (id) WHERE state = 1;
     CREATE INDEX replicas_by_volume ON replicas (volume); CREATE INDEX replicas_by_server ON replicas (server);
     CREATE INDEX replicas_to_seal ON replicas (server) WHERE state = 2 AND seal_reported = 0;
-    PRAGMA user_version = ${MIGRATIONS.length - 1}`)
+    PRAGMA user_version = ${BEFORE_COUNTS}`)
   migrate(database)
   expect(database.prepare(LIVE).all()).toEqual(expected)
+  expect(database.prepare(SPANNING).all()).toEqual(spanning)
+  expect(spanning.map((row) => row['volume'])).toEqual([one.volume, two.volume])
   expect(expected.map((row) => row['live_files'])).toEqual([2, 1, 0])
   const servers = database.prepare('SELECT incarnation, reported_incarnation FROM servers').all()
   for (const row of servers) expect(row['reported_incarnation']).toBe(row['incarnation'])

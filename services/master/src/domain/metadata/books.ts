@@ -11,6 +11,7 @@ import { Reach } from './reach.ts'
 import { Results } from './results.ts'
 import { type Rows } from './rows.ts'
 import { Servers } from './servers.ts'
+import { Spanning } from './spanning.ts'
 import { State } from './state.ts'
 import { Tree } from './tree.ts'
 import { Uploads } from './uploads.ts'
@@ -24,6 +25,7 @@ export interface Books {
   readonly servers: Servers
   readonly volumes: Volumes
   readonly states: VolumeStates
+  readonly spanning: Spanning
   readonly grants: Grants
   readonly tree: Tree
   readonly reach: Reach
@@ -66,6 +68,7 @@ export function openBooks(rows: Rows, { random, digest, cached = CACHED_MAX }: B
     servers,
     volumes,
     states,
+    spanning: new Spanning(rows.spanning),
     grants: new Grants(rows.grants),
     tree: new Tree(rows.entries, reach, cached.directories),
     reach,

@@ -7,6 +7,8 @@ import {
   type CommandResult,
   type DropOrder,
   type Epoch,
+  type Explanation,
+  type ExplainRequest,
   type ListPage,
   type ListRequest,
   type Lookup,
@@ -14,7 +16,10 @@ import {
   type ReplicaReport,
   type SealOrder,
   type VolumeOrder,
+  type WeakFiles,
+  type WeakFilesRequest,
 } from '@dfs/protocol'
+import { type CopyView, type Tallying } from '../../metadata/copy-store.ts'
 import {
   type GrantKey,
   type CopiesOfVolume,
@@ -41,7 +46,9 @@ import {
 import { allocate, findAllocation } from './allocate.ts'
 import { type Books } from './books.ts'
 import { answerKnown, decideBatch, readsOfKeys } from './commit.ts'
+import { countCopies } from './copy-counts.ts'
 import { deleteEmpty, noteDropped } from './deletion.ts'
+import { explain, listWeak } from './explanations.ts'
 import { listPage } from './listing.ts'
 import { answerLookup, readsOfLookup } from './lookup.ts'
 import { measureStep } from './measure.ts'
@@ -192,6 +199,19 @@ export class DecidingStore implements DecidedStore {
     const { state, volumes } = this.#books
     const { openCount: volumesOpen, sealedCount: volumesSealed, deletingCount: volumesDeleting } = volumes
     return { ...state.counters, volumesOpen, volumesSealed, volumesDeleting }
+  }
+
+  tally(view: CopyView): Tallying {
+    const count = countCopies(this.#books, view)
+    return { step: (volumesMax) => this.#engine.read(plain(() => count(volumesMax))) }
+  }
+
+  async explainFile(request: ExplainRequest, view: CopyView): Promise<Explanation> {
+    return this.#engine.read(explain(this.#books, request, view))
+  }
+
+  async weakFiles(request: WeakFilesRequest, view: CopyView): Promise<Omit<WeakFiles, 'total'>> {
+    return this.#engine.read(listWeak(this.#books, request, view))
   }
 
   clusterMs(): number {

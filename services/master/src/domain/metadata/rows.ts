@@ -28,6 +28,7 @@ export interface Rows {
   readonly trash: TrashRows
   readonly versions: VersionRows
   readonly chunks: ChunkRows
+  readonly spanning: SpanningRows
   readonly uploads: UploadRows
   readonly keys: KeyRows
 }
@@ -133,6 +134,18 @@ export interface ChunkRows {
   from(content: number, fromByte: number, countMax: number): ChunkRow[]
   /** Whether any stands in a volume. */
   isAnyIn(volume: number): boolean
+}
+
+/** A content of a version that lies in several volumes, and one of them. */
+export interface SpanningRow {
+  readonly content_id: number
+  readonly volume: number
+}
+
+export interface SpanningRows {
+  /** By content, then volume. */
+  load(): Iterable<SpanningRow>
+  insert(row: SpanningRow): void
 }
 
 export interface UploadKey {

@@ -65,6 +65,11 @@ export class Volumes {
     return counts
   }
 
+  /** All that are there to stay, in no order. Whoever goes through them step by step meets each that stays, once. */
+  *all(): Generator<Volume> {
+    for (const volume of this.#byId.values()) if (volume.state !== 'deleting') yield volume
+  }
+
   get(id: number): Volume | undefined {
     return this.#byId.get(id)
   }

@@ -240,6 +240,18 @@ DROP INDEX replicas_to_seal;
 CREATE UNIQUE INDEX replicas_one ON replicas (volume, server);
 `
 
+/** Contents of versions that lie in more than one volume, with their volumes: `live_files` of each of them counts them. */
+const SPANNING = `
+CREATE TABLE spanning_contents (
+  content_id INTEGER NOT NULL,
+  volume INTEGER NOT NULL,
+  PRIMARY KEY (content_id, volume)
+) STRICT, WITHOUT ROWID;
+INSERT INTO spanning_contents SELECT DISTINCT content_id, volume FROM chunks WHERE content_id IN (
+  SELECT content_id FROM chunks GROUP BY content_id HAVING min(volume) <> max(volume)
+) AND content_id IN (SELECT content_id FROM versions WHERE content_id IS NOT NULL);
+`
+
 export const MIGRATIONS: readonly string[] = [
   FIRST,
   GRANTS,
@@ -249,6 +261,7 @@ export const MIGRATIONS: readonly string[] = [
   REACH,
   HISTORY_TABLES,
   DELETION,
+  SPANNING,
 ]
 
 /** Takes the steps that are missing, each in a transaction of its own. Throws UNAVAILABLE on a schema of a newer program. */

@@ -86,8 +86,8 @@ function store(
   const receipt = receiptOf(context, places)
   const content = chunk === null ? (upload?.content ?? null) : version
   if (chunk !== null) addChunk(books, version, 0, chunk)
-  for (const { volume } of places) books.volumes.addFile(books.volumes.get(volume)!)
   if (upload !== undefined && command.upload !== null) books.uploads.finish(command.upload, upload)
+  if (content !== null) countFile(books, content, places)
   const { crc32, sha256, contentType, executable } = command
   const attributes = { size, crc32, sha256, contentType, executable, modifiedMs: nowWallMs }
   const info = { kind: 'file', file, version, ...attributes, ...receipt } as const
@@ -134,6 +134,19 @@ export function addChunk(
   assert(volume !== undefined, 'the volume of a checked chunk exists')
   books.rows.chunks.insert(chunkRowOf(content, start, chunk))
   books.volumes.addChunk(volume, chunk.offset + chunk.recordSize, chunk.recordSize)
+}
+
+/** A version is made of a content that lies in these volumes, each named once. */
+function countFile(
+  { volumes, spanning }: Books,
+  content: number,
+  places: readonly { readonly volume: number }[],
+): void {
+  for (const { volume } of places) volumes.addFile(volumes.get(volume)!)
+  spanning.note(
+    content,
+    places.map(({ volume }) => volume),
+  )
 }
 
 const volumesOf = (books: Books, upload: Upload | undefined): UploadVolume[] =>

@@ -4,6 +4,8 @@ import {
   type ChunkRow,
   type ChunkRows,
   type MadeBy,
+  type SpanningRow,
+  type SpanningRows,
   type UploadKey,
   type UploadRow,
   type UploadRows,
@@ -38,6 +40,7 @@ const CHUNK = [
   'crc32',
   'copies',
 ] as const satisfies (keyof ChunkRow)[]
+const SPANNING = ['content_id', 'volume'] as const satisfies (keyof SpanningRow)[]
 const UPLOAD = [
   'server',
   'incarnation',
@@ -92,6 +95,27 @@ export class SqliteChunks implements ChunkRows {
 
   isAnyIn(volume: number): boolean {
     return this.#anyIn.first(volume) !== undefined
+  }
+}
+
+export class SqliteSpanning implements SpanningRows {
+  readonly #all: Query<SpanningRow>
+  readonly #insert: Insert<typeof SPANNING>
+
+  constructor(database: DatabaseSync) {
+    this.#all = new Query(
+      database,
+      `SELECT ${listed(SPANNING)} FROM spanning_contents ORDER BY content_id, volume`,
+    )
+    this.#insert = new Insert(database, 'INSERT INTO spanning_contents', SPANNING)
+  }
+
+  load(): Iterable<SpanningRow> {
+    return this.#all.each()
+  }
+
+  insert(row: SpanningRow): void {
+    this.#insert.run(row)
   }
 }
 

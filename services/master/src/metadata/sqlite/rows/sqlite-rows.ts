@@ -1,7 +1,7 @@
 /** All rows, on one connection. They are read as they stand: what a decision names beforehand is not looked at (reads.ts). */
 import { type DatabaseSync } from 'node:sqlite'
 import { type Rows } from '../../../domain/metadata/rows.ts'
-import { SqliteChunks, SqliteUploads, SqliteVersions } from './contents.ts'
+import { SqliteChunks, SqliteSpanning, SqliteUploads, SqliteVersions } from './contents.ts'
 import { SqliteEntries, SqlitePages, SqliteTrash } from './entries.ts'
 import { SqliteKeys } from './keys.ts'
 import { SqliteSenders, SqliteServers } from './servers.ts'
@@ -19,6 +19,7 @@ export const sqliteRows = (database: DatabaseSync): Rows => ({
   trash: new SqliteTrash(database),
   versions: new SqliteVersions(database),
   chunks: new SqliteChunks(database),
+  spanning: new SqliteSpanning(database),
   uploads: new SqliteUploads(database),
   keys: new SqliteKeys(database),
 })

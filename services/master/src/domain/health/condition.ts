@@ -1,0 +1,56 @@
+/**
+ * What is the matter with a copy that is not good, and how what is stored stands as a whole. Which copies are good is decided in
+ * copies/good-copies.ts. What was not heard is told apart from what is gone, because nobody knows.
+ */
+import { type ContentCondition, type CopyCondition } from '@dfs/protocol'
+import { type Grade } from '../../metadata/copy-store.ts'
+import { isGood } from '../copies/good-copies.ts'
+import { type Replica, type Volume } from '../metadata/volume.ts'
+import { type SeenServers } from './seen-servers.ts'
+
+export function conditionOf(volume: Volume, copy: Replica, seen: SeenServers): CopyCondition {
+  if (copy.state === 'damaged' || copy.state === 'lost') return copy.state
+  if (copy.state === 'dropping') return 'leaving'
+  if (isGood(volume, copy, seen)) return 'good'
+  if (seen.isAwaited(copy.server)) return 'not-heard'
+  if (!seen.isThere(copy.server)) return 'server-gone'
+  return isFoundDamaged(volume, copy) ? 'damaged' : 'verifying'
+}
+
+/** Its server has read it after the seal, and not found it right to its end. */
+const isFoundDamaged = ({ committedEnd }: Volume, { verifiedTo }: Replica): boolean =>
+  verifiedTo > 0 && verifiedTo < committedEnd
+
+export function gradeOf(conditions: readonly CopyCondition[], wanted: number): Grade {
+  let [good, verifying, notHeard] = [0, 0, 0]
+  for (const condition of conditions) {
+    if (condition === 'good') good += 1
+    else if (condition === 'verifying') verifying += 1
+    else if (condition === 'not-heard') notHeard += 1
+  }
+  const isHopeful = good + verifying + notHeard >= wanted
+  return { good, condition: contentCondition({ good, verifying, notHeard }, wanted), isHopeful }
+}
+
+function contentCondition(
+  { good, verifying, notHeard }: Readonly<Record<'good' | 'verifying' | 'notHeard', number>>,
+  wanted: number,
+): ContentCondition {
+  if (good > 0) return good < wanted ? 'short' : 'whole'
+  if (verifying > 0) return 'unverified'
+  return notHeard > 0 ? 'not-seen' : 'lost'
+}
+
+const WORST: Readonly<Record<ContentCondition, number>> = {
+  lost: 0,
+  'not-seen': 1,
+  unverified: 2,
+  short: 3,
+  whole: 3,
+}
+
+/** A number that orders grades: the weaker, the lower; equal ones are the same grade. */
+export const strengthOf = ({ good, condition, isHopeful }: Grade): number =>
+  2 * (WORST[condition] + good) + (isHopeful ? 1 : 0)
+
+export const weaker = (a: Grade, b: Grade): Grade => (strengthOf(b) < strengthOf(a) ? b : a)

@@ -1,0 +1,102 @@
+/** What is said of stored contents that have not all their copies: how many, how large, and what became of the copies. */
+import { formatAmount, formatBytes, formatNames } from '@dfs/core'
+import { type CopyCondition, healthReason, type HealthReason } from '@dfs/protocol'
+import { type Cell, type Tally } from '../../metadata/copy-store.ts'
+import { type SeenServers } from './seen-servers.ts'
+
+/** Causes that one text names at most. */
+const NAMED_MAX = 3
+
+/** One reason for what is lost, one for what was not seen, one for each number of copies that is too small. */
+export function shortReasons({ cells, wanted }: Tally, seen: SeenServers): HealthReason[] {
+  const having = (condition: Cell['condition']): Sum =>
+    sumOf(cells.filter((cell) => cell.condition === condition))
+  const [lost, notSeen] = [having('lost'), having('not-seen')]
+  const reasons: HealthReason[] = []
+  if (lost.volumes > 0) {
+    const text = `${amountOf(lost)} ${have(lost)} no good copy: ${causesOf(lost, seen)}`
+    reasons.push(healthReason('files-lost', { state: 'unavailable', text, ...about(lost, seen), copies: 0 }))
+  }
+  if (notSeen.volumes > 0) {
+    const text = `${amountOf(notSeen)} may have no copy: ${causesOf(notSeen, seen)}`
+    reasons.push(
+      healthReason('files-not-seen', { state: 'unknown', text, ...about(notSeen, seen), copies: 0 }),
+    )
+  }
+  for (let copies = 0; copies < wanted; copies += 1) {
+    const short = sumOf(cells.filter((cell) => isShort(cell) && cell.good === copies))
+    if (short.volumes === 0) continue
+    const what = copies === 0 ? 'no verified copy yet' : `${copies} of ${wanted} copies`
+    const text = `${amountOf(short)} ${have(short)} ${what}: ${causesOf(short, seen)}`
+    reasons.push(healthReason('files-short', { state: 'degraded', text, ...about(short, seen), copies }))
+  }
+  return reasons
+}
+
+/** What waits for its copies to be read, or heard of, is told of those. */
+const isShort = ({ condition, isHopeful }: Cell): boolean =>
+  (condition === 'short' || condition === 'unverified') && !isHopeful
+
+interface Sum {
+  readonly volumes: number
+  readonly files: number
+  readonly bytes: number
+  readonly narrowVolumes: number
+  readonly causes: ReadonlyMap<number, ReadonlySet<CopyCondition>>
+}
+
+function sumOf(cells: readonly Cell[]): Sum {
+  const sum = { volumes: 0, files: 0, bytes: 0, narrowVolumes: 0 }
+  const causes = new Map<number, ReadonlySet<CopyCondition>>()
+  for (const cell of cells) {
+    sum.volumes += cell.volumes
+    sum.files += cell.files
+    sum.bytes += cell.bytes
+    sum.narrowVolumes += cell.narrowVolumes
+    for (const [server, conditions] of cell.causes) {
+      causes.set(server, (causes.get(server) ?? new Set()).union(conditions))
+    }
+  }
+  return { ...sum, causes }
+}
+
+/** A part of a content that lies in several volumes is counted with the weakest of them: there may be bytes and no file. */
+const amountOf = ({ files, bytes }: Sum): string =>
+  files === 0 ? formatBytes(bytes) : `${formatAmount(files, 'file')} (${formatBytes(bytes)})`
+
+const have = ({ files }: Sum): string => (files === 1 ? 'has' : 'have')
+
+const about = ({ files, bytes, causes }: Sum, seen: SeenServers) => ({
+  count: files,
+  bytes,
+  servers: [...causes.keys()].map((id) => seen.nameOf(id)),
+})
+
+function causesOf({ causes, narrowVolumes }: Sum, seen: SeenServers): string {
+  const phrases = [...causes].map(([id, conditions]) => causeOf(id, conditions, seen))
+  if (narrowVolumes > 0) phrases.push('written while fewer servers could take a copy')
+  return formatNames([...new Set(phrases)], NAMED_MAX)
+}
+
+const PHRASES: Readonly<Record<Exclude<CopyCondition, 'good'>, (server: string) => string>> = {
+  'server-gone': (server) => `${server} is gone`,
+  lost: (server) => `${server} started without its copies`,
+  damaged: (server) => `copies on ${server} are damaged`,
+  leaving: (server) => `copies leave ${server}`,
+  verifying: (server) => `${server} reads its copies`,
+  'not-heard': (server) => `${server} has not reported`,
+}
+
+function causeOf(id: number, conditions: ReadonlySet<CopyCondition>, seen: SeenServers): string {
+  const [condition] = (Object.keys(PHRASES) as Exclude<CopyCondition, 'good'>[]).filter((each) =>
+    conditions.has(each),
+  )
+  return PHRASES[condition!](diskOf(id, seen))
+}
+
+/** By its name; where another disk runs in its place by now, the earlier one is meant. */
+function diskOf(id: number, seen: SeenServers): string {
+  const server = seen.get(id)
+  const isEarlier = server !== undefined && !seen.isThere(id) && seen.isReplaced(server)
+  return isEarlier ? `an earlier disk of ${server.name}` : seen.nameOf(id)
+}

@@ -1,0 +1,21 @@
+/** What health is decided from. */
+import { type KeptFiles } from '@dfs/protocol'
+import { type Tally } from '../../metadata/copy-store.ts'
+import { type SeenServers } from './seen-servers.ts'
+
+/** All that the master knows of itself and its cluster. */
+export interface ClusterFacts {
+  readonly tally: Tally
+  readonly seen: SeenServers
+  /** Servers that a write needs. */
+  readonly minReplicas: number
+  /** Whether a majority has registered with this start of the master. */
+  readonly hasMajority: boolean
+  /** Whether the start is so young that whoever is not there may still come. */
+  readonly isInGrace: boolean
+  /** Why this database is not obeyed; null where it is. */
+  readonly backupRefused: string | null
+  readonly isMetadataFull: boolean
+  readonly kept: readonly KeptFiles[]
+  readonly nowWallMs: number
+}

@@ -1,0 +1,63 @@
+/**
+ * Whether the cluster has what it promised, and what is missing where it has not: a pure function of what the master sees. Every
+ * reason follows from what is there at this moment, so a reason goes as soon as its cause does.
+ *
+ * `unavailable` needs knowledge: a file without a copy that might be good, or too few servers after all had time to report.
+ * Before that it is `unknown`.
+ */
+import { formatAmount, formatNames } from '@dfs/core'
+import { healthReason, type HealthReason, healthView, type HealthView } from '@dfs/protocol'
+import { shortReasons } from './content-reasons.ts'
+import { type CopiesByServer } from '../../metadata/copy-store.ts'
+import { copyCountsOf } from './copy-tally.ts'
+import { roomReasons, serverReasons } from './server-reasons.ts'
+import { type ClusterFacts } from './facts.ts'
+
+const NAMED_MAX = 3
+
+export function healthOf(facts: ClusterFacts): HealthView {
+  const { tally, nowWallMs: atMs } = facts
+  const reasons = [
+    ...metadataReasons(facts),
+    ...shortReasons(tally, facts.seen),
+    ...serverReasons(facts),
+    ...roomReasons(facts),
+    ...copyReasons(facts),
+  ]
+  return healthView(reasons, { counts: copyCountsOf(tally, !facts.seen.areComplete), atMs })
+}
+
+function copyReasons({ tally, seen }: ClusterFacts): HealthReason[] {
+  const reasons: HealthReason[] = []
+  const about = (copies: CopiesByServer) => {
+    const servers = [...copies.keys()].map((id) => seen.nameOf(id))
+    return { count: [...copies.values()].reduce((sum, count) => sum + count, 0), servers }
+  }
+  const [verifying, damaged] = [about(tally.verifying), about(tally.damaged)]
+  if (verifying.count > 0) {
+    const text = `${formatAmount(verifying.count, 'copy', 'copies')} on ${formatNames(verifying.servers, NAMED_MAX)} not verified since a start: being read`
+    reasons.push(healthReason('verifying', { state: 'degraded', text, ...verifying }))
+  }
+  if (damaged.count > 0) {
+    const text = `${formatAmount(damaged.count, 'damaged copy', 'damaged copies')} on ${formatNames(damaged.servers, NAMED_MAX)}`
+    reasons.push(healthReason('copies-damaged', { state: 'degraded', text, ...damaged }))
+  }
+  return reasons
+}
+
+function metadataReasons({ backupRefused, isMetadataFull, kept }: ClusterFacts): HealthReason[] {
+  const reasons: HealthReason[] = []
+  if (backupRefused !== null) {
+    reasons.push(healthReason('backup-refused', { state: 'unavailable', text: backupRefused }))
+  }
+  if (isMetadataFull) {
+    const text = 'the disk of the master is full: changes are refused'
+    reasons.push(healthReason('metadata-full', { state: 'unavailable', text }))
+  }
+  const damaged = kept.filter(({ reason }) => reason === 'damaged')
+  if (damaged.length > 0) {
+    const text = `transactions were given up because of damage; what there was is kept as ${damaged[0]!.files}`
+    reasons.push(healthReason('metadata-kept', { state: 'degraded', text, count: damaged.length }))
+  }
+  return reasons
+}
