@@ -6,6 +6,7 @@ import { mayAct } from '../../../src/domain/copies/may-act.ts'
 import { POTENTIAL_TERMS, potentialOf } from '../../../src/domain/copies/potential.ts'
 import { mayRelease } from '../../../src/domain/copies/release.ts'
 import { compareUrgency, UrgencyHeap } from '../../../src/domain/copies/urgency.ts'
+import { WaitingVolumes } from '../../../src/domain/copies/waiting-volumes.ts'
 import { LIMITS, MIB, servers, view, volume } from '../../fixture/copies-view.ts'
 
 describe('mayAct', () => {
@@ -124,5 +125,21 @@ describe('dirty volumes', () => {
     expect([of('1:lost 4'), of('1 4'), of('1:surplus 2'), of('1 2 3'), of('1 2 3 4')]).toEqual([
       0, 1, 2, 8, 8,
     ])
+  })
+})
+
+describe('waiting volumes', () => {
+  it('wait for what the last plan that saw them has said', () => {
+    const waiting = new WaitingVolumes()
+    const busy = (volumeId: number, servers: readonly number[]) =>
+      ({ volume: volumeId, code: 'streams-busy', servers }) as const
+    waiting.note([1, 2, 3], [busy(1, [4, 5]), busy(2, [3]), { volume: 3, code: 'no-room', servers: [4] }])
+    expect(waiting.summary()).toEqual([
+      { code: 'streams-busy', volumes: 2, servers: [3, 4, 5] },
+      { code: 'no-room', volumes: 1, servers: [4] },
+    ])
+    waiting.note([1, 3], [busy(3, [4])])
+    waiting.forget(2)
+    expect([waiting.size, waiting.of(1), waiting.of(3)?.code]).toEqual([1, null, 'streams-busy'])
   })
 })
