@@ -98,6 +98,20 @@ test('With --json every line of results and of errors is an object.', async () =
   expect(JSON.parse(stderr)).toMatchObject({ error: { subject: 'stat', code: 'FILE_NOT_FOUND' } })
 })
 
+test('stat says what copies there are, and what was promised if that was more.', async () => {
+  const file = { bytes: Buffer.from('x'), contentType: 'text/plain', executable: false }
+  cluster.tree.write('/whole', file)
+  cluster.tree.write('/poor', { ...file, copiesLeft: 1 })
+  cluster.tree.write('/empty', { ...file, bytes: Buffer.alloc(0) })
+  const copiesOf = async (path: string): Promise<string | undefined> =>
+    /^copies +(.*)$/m.exec((await here(['stat', path])).stdout.toString())?.[1]
+  expect(await Promise.all(['/whole', '/poor', '/empty'].map(copiesOf))).toEqual([
+    '3',
+    '1 now, 3 when it was written',
+    'none needed: it has no bytes',
+  ])
+})
+
 test('workers shows what every node does, and which one could not be asked.', async () => {
   const shown = await here(['workers'])
   expect(shown.exitCode).toBe(0)

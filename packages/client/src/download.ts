@@ -8,7 +8,7 @@ import { type Answer } from './caller.ts'
 import { crc32, formatCrc32 } from './checksum.ts'
 import { connectionError, ConnectionError } from './http.ts'
 import { RESUME_PROGRESS_BYTES, RESUMES_MAX } from './options.ts'
-import { parseDurability } from './receipt.ts'
+import { type Durability, parseDurability } from './receipt.ts'
 import { RequestError } from './request-error.ts'
 import { SilenceError } from './watchdog.ts'
 
@@ -24,6 +24,8 @@ export interface DownloadInfo {
   readonly executable: boolean
   /** CRC-32 of the whole file, eight hexadecimal digits, if the server named it. */
   readonly crc32: string | null
+  /** What copies there are now; null if the server did not say. */
+  readonly durability: Durability | null
 }
 
 export interface Download extends AsyncDisposable {
@@ -201,6 +203,7 @@ function infoOf({ reply, requestId }: Answer): DownloadInfo {
     const detail = `the answer of ${reply.origin} has no usable Content-Length, Content-Range or ETag`
     throw new RequestError('INTERNAL', detail, { status, requestId })
   }
+  const durability = parseDurability(headers[HEADERS.durability])
   return {
     size,
     start,
@@ -208,6 +211,7 @@ function infoOf({ reply, requestId }: Answer): DownloadInfo {
     etag: headers['etag'],
     contentType: headers['content-type'] ?? 'application/octet-stream',
     executable: headers[HEADERS.executable] === '?1',
-    crc32: parseDurability(headers[HEADERS.durability])?.crc32 ?? null,
+    crc32: durability?.crc32 ?? null,
+    durability,
   }
 }

@@ -1,30 +1,46 @@
-/** The receipt of a write: the structured field `Durability` (RFC 9651), as far as this system writes it. */
+/**
+ * The structured field `Durability` (RFC 9651), as far as this system writes it: in the answer to a write the receipt of its
+ * commit, in the answer to a read what there is now.
+ */
 export interface Durability {
-  /** Copies made, and how many of them were synced to disk before the answer. */
+  /** Good copies of the chunk that has the fewest, and how many of them are synced to disk. 0 for a file without bytes. */
   readonly copies: number
   readonly fsynced: number
   readonly zones: number
   /** CRC-32 of the whole content, eight hexadecimal digits. */
   readonly crc32: string | null
+  /** Of how many chunks, from the first one on, the copies of a longer file were counted; null if of all. */
+  readonly firstChunks: number | null
 }
 
 /** Parses the field's value; null if there is none or it makes no sense. */
 export function parseDurability(value: string | undefined): Durability | null {
   if (value === undefined) return null
-  const members = new Map<string, string>()
+  const members = new Map<string, Member>()
   for (const member of value.split(',')) {
-    const [, key, item] = /^\s*([a-z*][a-z0-9_.*-]*)=([^;]*?)\s*(?:;.*)?$/.exec(member) ?? []
-    if (key !== undefined && item !== undefined) members.set(key, item)
+    const [, key, item, parameters = ''] = /^\s*([a-z*][a-z0-9_.*-]*)=([^;]*?)\s*(;.*)?$/.exec(member) ?? []
+    if (key !== undefined && item !== undefined) members.set(key, { item, parameters })
   }
-  const copies = integerOf(members.get('copies'))
+  const itemOf = (key: string): string | undefined => members.get(key)?.item
+  const copies = integerOf(itemOf('copies'))
   if (copies === null) return null
+  const [, firstChunks] = FIRST_CHUNKS.exec(members.get('copies')!.parameters) ?? []
   return {
     copies,
-    fsynced: integerOf(members.get('fsynced')) ?? 0,
-    zones: integerOf(members.get('zones')) ?? 0,
-    crc32: bytesOf(members.get('crc32')),
+    fsynced: integerOf(itemOf('fsynced')) ?? 0,
+    zones: integerOf(itemOf('zones')) ?? 0,
+    crc32: bytesOf(itemOf('crc32')),
+    firstChunks: integerOf(firstChunks),
   }
 }
+
+interface Member {
+  readonly item: string
+  /** With the semicolon in front of each. */
+  readonly parameters: string
+}
+
+const FIRST_CHUNKS = /;[ ]*first-chunks=([0-9]+)[ \t]*(?:;|$)/
 
 const integerOf = (item: string | undefined): number | null =>
   item !== undefined && /^[0-9]{1,15}$/.test(item) ? Number(item) : null

@@ -32,11 +32,23 @@ test('A put returns the version, the receipt and whether the path was new.', asy
     executable: true,
     contentType: 'text/plain',
   })
-  expect(first.durability).toEqual({ copies: 3, fsynced: 3, zones: 1, crc32: '3610a686' })
+  expect(first.durability).toEqual({ copies: 3, fsynced: 3, zones: 1, crc32: '3610a686', firstChunks: null })
   const second = await client.put('/a/b.txt', bytes('again'))
   expect(second.created).toBe(false)
   expect(second.etag).not.toBe(first.etag)
   expect(second.operation).not.toBeNull()
+})
+
+test('A get and a stat say what copies there are now.', async () => {
+  const file = { bytes: bytes('hello'), contentType: 'text/plain', executable: false }
+  cluster.tree.write('/whole', file)
+  cluster.tree.write('/poor', { ...file, copiesLeft: 1 })
+  const copiesOf = async (path: string): Promise<unknown> => {
+    await using download = await client.get(path)
+    return [download.info.durability?.copies, await client.stat(path)]
+  }
+  expect(await copiesOf('/whole')).toMatchObject([3, { copies: 3, promised: 3 }])
+  expect(await copiesOf('/poor')).toMatchObject([1, { copies: 1, promised: 3 }])
 })
 
 test('Content goes straight to the preferred chunk server, never through the master.', async () => {

@@ -8,6 +8,8 @@ export interface FakeFile {
   readonly version: number
   readonly contentType: string
   readonly executable: boolean
+  /** Good copies now, if some were lost. */
+  readonly copiesLeft?: number
 }
 export type FakeEntry =
   | FakeFile
@@ -137,7 +139,7 @@ export class FakeTree {
 }
 
 export function fileView(path: string, file: FakeFile): FileView {
-  const copies = file.bytes.byteLength === 0 ? 0 : 3
+  const promised = file.bytes.byteLength === 0 ? 0 : 3
   return {
     kind: 'file',
     path,
@@ -147,8 +149,8 @@ export function fileView(path: string, file: FakeFile): FileView {
     executable: file.executable,
     modifiedMs: MODIFIED_MS,
     crc32: crc32(file.bytes).toString(16).padStart(8, '0'),
-    copies,
-    promised: copies,
+    copies: file.copiesLeft ?? promised,
+    promised,
   }
 }
 
