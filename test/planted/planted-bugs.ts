@@ -1,6 +1,7 @@
 /** All bugs that the tests must find. */
 import { COPIES_BUGS } from './copies-bugs.ts'
 import { DROP_BUGS } from './drop-bugs.ts'
+import { HEALTH_BUGS } from './health-bugs.ts'
 import { MASTER_BUGS } from './master-bugs.ts'
 import { type PlantedBug } from './planted-bug.ts'
 import { READING_BUGS } from './reading-bugs.ts'
@@ -14,6 +15,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...COPIES_BUGS,
   ...READING_BUGS,
   ...DROP_BUGS,
+  ...HEALTH_BUGS,
 ]
 
 /** Why the edit cannot be made in `text`, the present content of its file; null where it can. */

@@ -45,17 +45,22 @@ export class SeenServers implements KnownServers {
   }
 
   /**
-   * Whether another disk runs in the place of this one. A disk that was replaced leaves its record for good; that what was on it
-   * is missing is told by the counts.
+   * Whether another disk is in the place of this one. A disk that was replaced leaves its record for good; that what was on it is
+   * missing is told by the counts. Of disks that are all gone the one that was heard last is in its place.
    */
-  isReplaced({ id, internalAddress }: SeenServer): boolean {
-    return this.all.some(
-      (other) => other.id !== id && other.internalAddress === internalAddress && this.isThere(other.id),
-    )
+  isReplaced(server: SeenServer): boolean {
+    if (this.isThere(server.id)) return false
+    const others = this.all.filter(({ id, internalAddress }) => {
+      return id !== server.id && internalAddress === server.internalAddress
+    })
+    return others.some((other) => this.isThere(other.id) || wasHeardAfter(other, server))
   }
 
-  /** Those that are expected to be there. */
+  /** Those that are expected to be there, one in each place. */
   get expected(): readonly SeenServer[] {
-    return this.all.filter((server) => this.isThere(server.id) || !this.isReplaced(server))
+    return this.all.filter((server) => !this.isReplaced(server))
   }
 }
+
+const wasHeardAfter = (one: SeenServer, other: SeenServer): boolean =>
+  one.silentForMs === other.silentForMs ? one.id > other.id : one.silentForMs < other.silentForMs

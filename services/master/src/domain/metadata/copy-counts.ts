@@ -22,7 +22,10 @@ export function countCopies(
     for (let left = volumesMax; left > 0; left -= 1) {
       const { value: volume, done } = rest.next()
       if (done === true) {
-        for (const ids of contents) tally.addSpanning(ids.flatMap((id) => grades.get(id) ?? []))
+        for (const ids of contents) {
+          const found = ids.flatMap((id) => grades.get(id) ?? [])
+          if (found.length > 1) tally.addSpanning(found)
+        }
         return tally.result()
       }
       const grade = tally.addVolume(volume)

@@ -149,6 +149,16 @@ test('a disk that was replaced is told from the server that runs now', () => {
   )
 })
 
+test('of several disks that were in one place, one is missed', () => {
+  const earlier = dead(1, { silentForMs: 90_000 })
+  const later = dead(1, { id: 11, silentForMs: 30_000 })
+  const view = healthIn({ servers: [earlier, later, server(2), server(3)], volumes: [stored()] })
+  expect(reason(view, 'server-gone')).toMatchObject({ servers: ['chunk-server-1'], sinceMs: NOW_MS - 30_000 })
+  expect(reason(view, 'files-short').text).toContain('an earlier disk of chunk-server-1 is gone')
+  const unheard = [notHeard(1), { ...notHeard(1), id: 11 }, server(2), server(3)]
+  expect(reason(healthIn({ servers: unheard }), 'server-not-heard').count).toBe(1)
+})
+
 describe('what was not heard is unknown', () => {
   it('before any server has reported, with nothing lost and nothing well', () => {
     const servers = [notHeard(1), notHeard(2), notHeard(3)]
