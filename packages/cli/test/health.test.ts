@@ -93,6 +93,19 @@ describe('status', () => {
     ])
   })
 
+  test('--watch shows it again and again, over itself on a terminal, until Ctrl-C', async () => {
+    const interrupt = new AbortController()
+    let asked = 0
+    cluster.mishap = ({ target }) => {
+      asked += target === '/v1/health' ? 1 : 0
+      if (asked === 3) interrupt.abort(new Error('Ctrl-C'))
+      return null
+    }
+    const options = { isTerminal: true, signal: interrupt.signal }
+    const { exitCode, stdout } = await runHere(['status', '--watch'], cluster.url, options)
+    expect([exitCode, stdout.toString().split('\u001b[2J\u001b[H').length]).toEqual([130, 3])
+  })
+
   test('ends with 2 where nobody answers, and where a node does not know', async () => {
     const nobody = await runHere(['status'], 'http://127.0.0.1:1')
     expect([nobody.exitCode, nobody.stderr]).toEqual([2, expect.stringContaining('UNAVAILABLE')])

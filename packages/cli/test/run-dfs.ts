@@ -60,15 +60,20 @@ export async function runShell(script: string, args: readonly string[], url: str
   return { exitCode, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString() }
 }
 
+export interface RunHereOptions {
+  readonly isTerminal?: boolean
+  /** Ctrl-C. */
+  readonly signal?: AbortSignal
+}
+
 /** The same in this process, if only what it says and how it ends matters: a process for each takes a second. */
 export async function runHere(
   args: readonly string[],
   url: string,
-  { isTerminal = false }: { readonly isTerminal?: boolean } = {},
+  { isTerminal = false, signal = new AbortController().signal }: RunHereOptions = {},
 ): Promise<Ended> {
   const [stdin, stderr] = [Readable.from([]), new PassThrough()]
   const stdout = Object.assign(new PassThrough(), { isTTY: isTerminal })
-  const { signal } = new AbortController()
   programsRun += 1
   const [clock, random, version] = [pausingClock(), seededRandom(programsRun), '0']
   const streams = { stdin, stdout, stderr }

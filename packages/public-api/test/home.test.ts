@@ -1,10 +1,11 @@
 /** `/` of the master: a page for people that says what is known, also if little is, and nothing that others have written runs. */
-import { type ClusterView, DfsError, type Readiness } from '@dfs/protocol'
+import { type ClusterView, DfsError, healthReason, healthView, type Readiness } from '@dfs/protocol'
 import { createHash } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { homeHtml } from '../src/home/home-html.ts'
 import { stateSentence } from '../src/home/state-sentence.ts'
 import { buildTestApp, type TestApp } from './support/apps.ts'
+import { WELL } from './support/memory-cluster.ts'
 
 /** What browsers say. */
 const BROWSER = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8'
@@ -15,6 +16,7 @@ let readiness: Readiness
 beforeEach(async () => {
   readiness = READY
   node = await buildTestApp('pass-on', { readiness: () => readiness })
+  node.memory.health = WELL
 })
 afterEach(() => node.app.close())
 
@@ -45,6 +47,7 @@ test.each([BROWSER, 'text/html', 'application/json;q=0.5, text/html;q=0.9'])(
     expect(links).toEqual([
       '/docs',
       '/openapi.json',
+      '/v1/health',
       '/v1/cluster',
       '/v1/workers',
       '/metrics',
@@ -60,6 +63,22 @@ test('the page says how the cluster is, and where to send a file', async () => {
   expect(body).toContain('<th scope="row">chunk-1</th><td>a</td>')
   expect(body).toContain('10 B free of 20 B')
   expect(body).toContain('curl -T FILE http://dfs.test:7070/v1/files/FILE')
+})
+
+test('the page says what is missing, since when, and what to do', async () => {
+  const lost = healthReason('files-lost', {
+    state: 'unavailable',
+    text: '3 files have no good copy',
+    sinceMs: 0,
+  })
+  const gone = healthReason('server-gone', { state: 'degraded', text: 'chunk-2 is gone' })
+  node.memory.health = healthView([gone, lost], { counts: null, atMs: 1 })
+  const { body } = await get(BROWSER)
+  expect(body).toContain('✗ Ready, but 3 files have no good copy.')
+  expect(body).toMatch(
+    /✗ 3 files have no good copy, since 1970-01-01T00:00:00Z<\/span> \(<code>files-lost<\/code>\)\. Bring back/,
+  )
+  expect(body).toMatch(/▲ chunk-2 is gone<\/span> \(<code>server-gone<\/code>\)/)
 })
 
 test('the page is there while parts are not, and says why', async () => {
@@ -84,16 +103,16 @@ describe('the sentence', () => {
   test('is a warning if something is missing although it works', async () => {
     const cluster = await viewOf()
     const missing = 'writes get 2 of 3 copies: chunk-1 is dead'
-    expect(stateSentence({ whyNot: null, missing }, cluster)).toEqual({
+    expect(stateSentence({ readiness: { whyNot: null, missing }, cluster, health: WELL })).toEqual({
       tone: 'warning',
       text: `Ready, but ${missing}.`,
     })
     cluster.servers.push({ ...cluster.servers[0]!, id: 2, liveness: 'dead' })
-    expect(stateSentence(READY, cluster)).toEqual({
+    expect(stateSentence({ readiness: READY, cluster, health: WELL })).toEqual({
       tone: 'warning',
       text: 'Ready: 1 of 2 chunk servers answers, and new files get 3 copies.',
     })
-    expect(stateSentence(READY, null).tone).toBe('warning')
+    expect(stateSentence({ readiness: READY, cluster: null, health: null }).tone).toBe('warning')
   })
 })
 
@@ -102,7 +121,11 @@ test('names and reasons of others are text, whatever is in them', async () => {
   const cluster = await node.memory.viewCluster()
   const [server] = cluster.servers
   const html = homeHtml({
-    state: stateSentence({ whyNot: evil, missing: null }, null),
+    state: stateSentence({ readiness: { whyNot: evil, missing: null }, cluster: null, health: null }),
+    health: healthView([healthReason('server-gone', { state: 'degraded', text: evil })], {
+      counts: null,
+      atMs: 1,
+    }),
     cluster: {
       ...cluster,
       servers: [{ ...server!, name: evil, zone: evil, liveness: 'dead', isFull: true }],
@@ -112,6 +135,6 @@ test('names and reasons of others are text, whatever is in them', async () => {
   })
   expect(html).not.toMatch(/<script|\u202E/)
   const shown = '&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;\\u{202e}gpj'
-  expect(html.split(shown)).toHaveLength(4)
+  expect(html.split(shown)).toHaveLength(5)
   expect(html).toContain('<time>2026-01-02T00:00:00Z</time>')
 })

@@ -3,13 +3,15 @@
  * a screen reader. What others have chosen (names of servers, reasons) is escaped here and nowhere else. Pure.
  */
 import { formatBytes, formatCount, printable } from '@dfs/core'
-import { type ClusterView, type ServerInfo } from '@dfs/protocol'
+import { type ClusterView, type HealthReason, type HealthView, type ServerInfo } from '@dfs/protocol'
 import { type StateSentence } from './state-sentence.ts'
 
 export interface Home {
   readonly state: StateSentence
   /** Null if it could not be read. */
   readonly cluster: ClusterView | null
+  /** Null if nobody knows. */
+  readonly health: HealthView | null
   /** Where this page is, `http://host:port`. */
   readonly origin: string
   /** When this was known, in milliseconds since 1970. */
@@ -36,7 +38,7 @@ footer { margin-top: 2rem; color: var(--soft); font-size: .9rem }
 const SIGNS = { good: '●', warning: '▲', bad: '✗' } as const
 const TONES = { alive: 'good', suspect: 'warning', dead: 'bad' } as const
 
-export function homeHtml({ state, cluster, origin, atMs }: Home): string {
+export function homeHtml({ state, cluster, health, origin, atMs }: Home): string {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -51,6 +53,7 @@ export function homeHtml({ state, cluster, origin, atMs }: Home): string {
 <p class="state">${marked(state.tone, state.text)}</p>
 </header>
 <main>
+${health === null ? '' : healthHtml(health)}
 ${cluster === null ? '' : clusterHtml(cluster)}
 <h2>Use it</h2>
 <pre>curl -T FILE ${escaped(origin)}/v1/files/FILE
@@ -58,7 +61,7 @@ curl -L ${escaped(origin)}/v1/files/FILE
 DFS_URL=${escaped(origin)} npx dfs status</pre>
 <ul>
 <li><a href="/docs">The API, to be tried out</a> (Swagger UI), and its <a href="/openapi.json">document</a></li>
-<li><a href="/v1/cluster">The state of the cluster</a> and <a href="/v1/workers">the background work</a> as JSON</li>
+<li><a href="/v1/health">The health</a>, <a href="/v1/cluster">the state of the cluster</a> and <a href="/v1/workers">the background work</a> as JSON</li>
 <li><a href="/metrics">Numbers for Prometheus</a>, and <a href="/readyz">whether this service is ready</a></li>
 <li>Beside the program: <code>README.md</code>, <code>docs/cli.md</code>, <code>docs/monitoring/README.md</code>; what to do when something is wrong: <code>docs/operating.md</code></li>
 </ul>
@@ -67,6 +70,21 @@ DFS_URL=${escaped(origin)} npx dfs status</pre>
 </body>
 </html>
 `
+}
+
+/** What is missing, why, and what to do: nothing if all is well. */
+function healthHtml({ reasons }: HealthView): string {
+  if (reasons.length === 0) return ''
+  return `<h2>What is missing</h2>
+<ul>
+${reasons.map(reasonHtml).join('\n')}
+</ul>`
+}
+
+function reasonHtml({ code, state, text, sinceMs, next }: HealthReason): string {
+  const since = sinceMs === null ? '' : `, since ${new Date(sinceMs).toISOString().slice(0, 19)}Z`
+  const tone = state === 'unavailable' ? 'bad' : 'warning'
+  return `<li>${marked(tone, `${text}${since}`)} (<code>${escaped(code)}</code>). ${escaped(next)}</li>`
 }
 
 function clusterHtml({ servers, settings, totals }: ClusterView): string {

@@ -3,7 +3,7 @@
  * that cannot read its metadata the page says so. Programs get what they always got: nothing is there.
  */
 import { type Clock } from '@dfs/core'
-import { type ClusterView, DfsError, type Namespace, type Readiness } from '@dfs/protocol'
+import { DfsError, type Namespace, type Readiness } from '@dfs/protocol'
 import { toDfsError } from '@dfs/service-kit'
 import { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { createHash } from 'node:crypto'
@@ -12,7 +12,7 @@ import { homeHtml, STYLE } from './home-html.ts'
 import { stateSentence } from './state-sentence.ts'
 
 export interface HomePageOptions {
-  readonly namespace: Pick<Namespace, 'viewCluster'>
+  readonly namespace: Pick<Namespace, 'viewCluster' | 'viewHealth'>
   readonly readiness: () => Readiness | Promise<Readiness>
   readonly clock: Clock
 }
@@ -24,12 +24,12 @@ const POLICY = `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; base-uri '
 export function addHomePage(app: FastifyInstance, { namespace, readiness, clock }: HomePageOptions): void {
   app.get('/', { schema: { hide: true, operationId: 'readHome' } as object }, async (request, reply) => {
     if (!isForPerson(request)) throw new DfsError('ROUTE_NOT_FOUND', 'nothing is at /')
-    const { cluster, failure } = await view(request, namespace)
-    const found = await readiness()
-    const state = stateSentence(
-      found.whyNot === null && failure !== null ? { ...found, whyNot: failure } : found,
-      cluster,
-    )
+    const context = contextOf(request)
+    const { found: cluster, failure } = await known(() => namespace.viewCluster(context))
+    const { found: health } = await known(() => namespace.viewHealth(context))
+    const said = await readiness()
+    const whyNot = said.whyNot ?? failure
+    const state = stateSentence({ readiness: { ...said, whyNot }, cluster, health })
     const origin = `http://${request.raw.headers.host ?? request.hostName}`
     return reply
       .header('content-type', 'text/html; charset=utf-8')
@@ -38,7 +38,7 @@ export function addHomePage(app: FastifyInstance, { namespace, readiness, clock 
       .header('referrer-policy', 'no-referrer')
       .header('cache-control', 'no-store')
       .header('vary', 'accept, origin')
-      .send(homeHtml({ state, cluster, origin, atMs: clock.wallMs() }))
+      .send(homeHtml({ state, cluster, health, origin, atMs: clock.wallMs() }))
   })
 }
 
@@ -48,16 +48,16 @@ const isForPerson = ({ raw }: FastifyRequest): boolean =>
     .split(',')
     .some((range) => /^\s*text\/html\s*(;(?!\s*q=0(\.0*)?\s*$).*)?$/i.test(range))
 
-async function view(
-  request: FastifyRequest,
-  namespace: HomePageOptions['namespace'],
-): Promise<{ readonly cluster: ClusterView | null; readonly failure: string | null }> {
+/** What the namespace knows, or why it does not. */
+async function known<T>(
+  ask: () => Promise<T>,
+): Promise<{ readonly found: T | null; readonly failure: string | null }> {
   try {
-    return { cluster: await namespace.viewCluster(contextOf(request)), failure: null }
+    return { found: await ask(), failure: null }
   } catch (error) {
     const { code, detail } = toDfsError(error, true)
     // A bug is the error handler's, as on every other route.
     if (code === 'INTERNAL') throw error
-    return { cluster: null, failure: `${code}: ${detail}` }
+    return { found: null, failure: `${code}: ${detail}` }
   }
 }

@@ -1,19 +1,29 @@
 /**
- * The one sentence that says how the cluster is. It says what is known: whether the master can do its work, and what new files
- * get. How well each file is kept is another question, and this the place where its answer will stand.
+ * The one sentence that says how the cluster is. It says what is known: whether the master can do its work, what new files
+ * get, and the worst of what is missing of those that are stored.
  */
 import { formatCount } from '@dfs/core'
-import { type ClusterView, type Readiness } from '@dfs/protocol'
+import { type ClusterView, type HealthView, type Readiness } from '@dfs/protocol'
 
 export interface StateSentence {
   readonly tone: 'good' | 'warning' | 'bad'
   readonly text: string
 }
 
-/** `cluster` is null if it could not be read, for the reason in `readiness`. */
-export function stateSentence({ whyNot, missing }: Readiness, cluster: ClusterView | null): StateSentence {
+export interface Seen {
+  readonly readiness: Readiness
+  /** Null if it could not be read, for the reason in `readiness`. */
+  readonly cluster: ClusterView | null
+  /** Null if nobody knows. */
+  readonly health: HealthView | null
+}
+
+export function stateSentence({ readiness: { whyNot, missing }, cluster, health }: Seen): StateSentence {
   if (whyNot !== null) return { tone: 'bad', text: `Not ready: ${whyNot}.` }
-  if (missing !== null) return { tone: 'warning', text: `Ready, but ${missing}.` }
+  const lacking = missing ?? health?.reasons[0]?.text ?? null
+  if (lacking !== null) {
+    return { tone: health?.state === 'unavailable' ? 'bad' : 'warning', text: `Ready, but ${lacking}.` }
+  }
   if (cluster === null)
     return { tone: 'warning', text: 'Ready, but the state of the cluster cannot be read.' }
   const { servers, settings } = cluster

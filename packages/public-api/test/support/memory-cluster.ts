@@ -44,6 +44,7 @@ const MODIFIED_MS = Date.UTC(2026, 0, 2, 3, 4, 5, 678)
 
 export class MemoryCluster implements Namespace, FileService {
   #copyCheck: CopyCheck | null = null
+  health: HealthView = DEGRADED
   readonly nodes = new Map<string, Node>([['/', { kind: 'directory' }]])
   readonly versions = new Map<number, Node & { kind: 'file' }>()
   readonly commands: CommandBody[] = []
@@ -130,7 +131,7 @@ export class MemoryCluster implements Namespace, FileService {
   }
 
   viewHealth(): Promise<HealthView> {
-    return this.#answer(() => HEALTH)
+    return this.#answer(() => this.health)
   }
 
   explain({ path, fromByte }: ExplainRequest): Promise<Explanation> {
@@ -299,7 +300,9 @@ export class MemoryCluster implements Namespace, FileService {
   }
 }
 
-const HEALTH: HealthView = healthView(
+export const WELL: HealthView = healthView([], { counts: null, atMs: MODIFIED_MS })
+
+const DEGRADED: HealthView = healthView(
   [
     healthReason('files-short', {
       state: 'degraded',
