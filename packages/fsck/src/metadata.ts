@@ -14,6 +14,8 @@ export interface MetadataDump {
   volumes(): Iterable<Volume>
   /** Those that were deleted, or are being; rising. */
   deletedVolumes(): Iterable<number>
+  /** Copies that are being made by the ledger, in no order; null if there is none yet. */
+  copiesUnderWay(): Iterable<number> | null
   /** All chunks, by volume, then their records' offsets. */
   chunksByVolume(): Iterable<Chunk>
   /** All chunks, by content, then start. */
@@ -62,7 +64,7 @@ export interface Replica {
   readonly replica: number
   readonly server: number
   /** As the master saw it last. */
-  readonly state: 'open' | 'unverified' | 'in-sync' | 'damaged' | 'lost' | 'dropping'
+  readonly state: 'open' | 'unverified' | 'in-sync' | 'damaged' | 'lost' | 'copying' | 'surplus' | 'dropping'
 }
 
 export interface Volume {

@@ -12,7 +12,10 @@ const entry = (parent: number, name: string, kind: EntryKind, id: number, size =
   return { parent, name, kind, id, version: id + 100, size }
 }
 
-const copy = (replica: number, state: Replica['state']): Replica => ({ replica, server: 1, state })
+const copy = (replica: number, state: Replica['state'], server = 1): Replica => ({ replica, server, state })
+
+/** One is made again, and two are of no use. */
+const COPIES = [copy(70, 'in-sync'), copy(72, 'copying', 2), copy(73, 'surplus', 3), copy(74, 'dropping', 4)]
 
 /**
  * A directory with two files and an empty one beside it; a file and a directory that were deleted, the latter still in the
@@ -20,12 +23,13 @@ const copy = (replica: number, state: Replica['state']): Replica => ({ replica, 
  */
 const sound = (): Made => ({
   volumes: [
-    { ...volume(2, 100, 100), live: { bytes: 100, chunks: 2, files: 2 }, replicas: [copy(70, 'in-sync')] },
+    { ...volume(2, 100, 100), live: { bytes: 100, chunks: 2, files: 2 }, replicas: [...COPIES] },
     volume(3, 1000),
     { ...volume(4, 0, 0), isDeleting: true, replicas: [copy(71, 'dropping')] },
   ],
   // The last one is gone with all its copies.
   deletedVolumes: [4, 5],
+  copiesUnderWay: [72],
   chunks: [
     { content: 111, start: 0, length: 40, volume: 2, offset: 0 },
     { content: 115, start: 0, length: 60, volume: 2, offset: 40 },
@@ -150,7 +154,7 @@ const FAULTS: readonly [string, (made: Made) => void][] = [
   ],
   [
     'volume-books | volume 2 | committed up to 100, sealed at 101',
-    ({ volumes }) => volumes.splice(0, 1, volume(2, 100, 101)),
+    ({ volumes }) => volumes.splice(0, 1, { ...volume(2, 100, 101), replicas: [...COPIES] }),
   ],
   [
     'volume-books | volume 3 | committed up to 1000, sealed at null',
@@ -181,14 +185,35 @@ const FAULTS: readonly [string, (made: Made) => void][] = [
     ({ volumes }) => volumes.splice(2, 1, { ...volumes[2]!, replicas: [copy(71, 'in-sync')] }),
   ],
   [
-    'volume-books | volume 2 | copy 70 is dropping, and its volume stays',
-    ({ volumes }) => volumes.splice(0, 1, { ...volumes[0]!, replicas: [copy(70, 'dropping')] }),
+    'volume-books | volume 2 | has no copy that is to stay',
+    ({ volumes }) =>
+      volumes.splice(0, 1, { ...volumes[0]!, replicas: [copy(70, 'dropping'), ...COPIES.slice(1, 2)] }),
+  ],
+  [
+    'volume-books | volume 2 | has two copies on one server',
+    ({ volumes }) => volumes.splice(0, 1, { ...volumes[0]!, replicas: [...COPIES, copy(75, 'lost', 3)] }),
+  ],
+  [
+    'volume-books | volume 2 | copy 72 is copying, and not said to be under way',
+    ({ copiesUnderWay }) => copiesUnderWay.pop(),
+  ],
+  [
+    'volume-books | volume 2 | copy 73 is surplus, and said to be under way',
+    ({ copiesUnderWay }) => copiesUnderWay.push(73),
+  ],
+  [
+    'volume-books | copy 99 | is said to be under way, and there is none',
+    ({ copiesUnderWay }) => copiesUnderWay.push(99),
+  ],
+  [
+    'volume-books | volume 3 | copy 76 is surplus, and its volume is open',
+    ({ volumes }) => volumes.splice(1, 1, { ...volumes[1]!, replicas: [copy(76, 'surplus')] }),
   ],
   [
     'chunk-without-volume | content 115 | the chunk at 0 is said to be in volume 4',
     ({ chunks, volumes }) => {
       chunks.splice(1, 1, { ...chunks[1]!, volume: 4 })
-      volumes.splice(0, 1, volume(2, 100, 100))
+      volumes.splice(0, 1, { ...volume(2, 100, 100), replicas: [...COPIES] })
       volumes.splice(2, 1, { ...volumes[2]!, committedEnd: 100, sealedLength: 100 })
     },
   ],

@@ -43,6 +43,7 @@ async function found(volumes: readonly Volume[], hasLog: boolean): Promise<strin
     const totals = { files: 0, directories: 0, links: 0, fileBytes: 0 }
     const nothing = {
       deletedVolumes: [],
+      copiesUnderWay: [],
       chunks: [],
       versions: [],
       entries: [],

@@ -22,6 +22,7 @@ export const COPY_CONDITIONS = [
   'damaged',
   'lost',
   'leaving',
+  'copying',
 ] as const
 export type CopyCondition = (typeof COPY_CONDITIONS)[number]
 

@@ -11,8 +11,10 @@ import { Allocation } from './servers/allocation.ts'
 import { ClusterHealth } from './servers/cluster-health.ts'
 import { Coordinators } from './servers/coordinators.ts'
 import { CopyChecks } from './servers/copy-checks.ts'
+import { CopyJobs } from './servers/copy-jobs.ts'
 import { DamageReports } from './servers/damage-reports.ts'
 import { Membership } from './servers/membership.ts'
+import { RepairStatus } from './servers/repair-status.ts'
 import { RestoredBackup } from './servers/restored-backup.ts'
 import { Sessions } from './servers/sessions.ts'
 import { type MasterSettings } from './settings.ts'
@@ -48,6 +50,8 @@ export interface Parts {
   readonly allocation: Allocation
   readonly damages: DamageReports
   readonly checks: CopyChecks
+  readonly jobs: CopyJobs
+  readonly repairStatus: RepairStatus
   readonly coordinators: Coordinators
   readonly passOn: PassOn
   readonly backup: RestoredBackup
@@ -73,15 +77,19 @@ export async function assemble(
   const damages = new DamageReports(shared)
   const checks = new CopyChecks({ clock: runtime.clock, sessions, epoch: store.epoch().counter })
   const backup = new RestoredBackup({ ...runtime, graceMs: settings.liveness.deadAfterMs })
-  const membership = new Membership({ ...shared, damages, checks, backup })
+  const jobs = new CopyJobs(clock)
+  const membership = new Membership({ ...shared, damages, checks, backup, jobs })
   const allocation = new Allocation(shared)
   const ownWitness = new OwnWitness(shared)
   const health = new ClusterHealth({ ...shared, clock, backup })
+  const repairStatus = new RepairStatus(sessions)
   const workers = {
     membership,
     allocation,
     damages,
     checks,
+    jobs,
+    repairStatus,
     coordinators,
     passOn,
     backup,

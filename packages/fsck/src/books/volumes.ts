@@ -1,12 +1,13 @@
 /** What the rows of each volume say of it, against each other and against the records that chunks have in it. */
 import { Cursor } from '../cursor.ts'
 import { type Findings } from '../findings.ts'
-import { type Chunk, type Live, type MetadataDump, type Volume } from '../metadata.ts'
+import { type Chunk, type Live, type MetadataDump, type Replica, type Volume } from '../metadata.ts'
 import { type Rule, ruleOf } from './rule.ts'
 
 export function checkVolumes(dump: MetadataDump, volumes: readonly Volume[], findings: Findings): void {
   checkLengths(dump, volumes, findings)
   checkDeletion(dump, volumes, findings)
+  checkCopies(dump, volumes, findings)
 }
 
 function checkLengths(dump: MetadataDump, volumes: readonly Volume[], findings: Findings): void {
@@ -36,7 +37,7 @@ function checkLengths(dump: MetadataDump, volumes: readonly Volume[], findings: 
   }
 }
 
-/** Volumes that are being deleted are noted as such, and none that is there to stay; copies are dropped with their volumes. */
+/** Volumes that are being deleted are noted as such, and none that is there to stay; all copies are dropped with their volume. */
 function checkDeletion(dump: MetadataDump, volumes: readonly Volume[], findings: Findings): void {
   const [notes, copies] = [ruleOf(findings, 'volume-books'), ruleOf(findings, 'volume-books')]
   using deleted = new Cursor(dump.deletedVolumes())
@@ -49,14 +50,43 @@ function checkDeletion(dump: MetadataDump, volumes: readonly Volume[], findings:
         isNoted ? 'noted as deleted, but it is there to stay' : 'being deleted, but not noted as that',
       )
     }
-    const odd = replicas.find(({ state }) => (state === 'dropping') !== isDeleting)
-    if (odd !== undefined) {
-      copies(
+    const odd = replicas.find(({ state }) => isDeleting && state !== 'dropping')
+    if (odd !== undefined) copies(where, `copy ${odd.replica} is ${odd.state}, and its volume being deleted`)
+  }
+}
+
+/** States that there are in sealed volumes alone. */
+const AFTER_SEAL: ReadonlySet<Replica['state']> = new Set(['in-sync', 'copying', 'surplus', 'dropping'])
+
+/** A copy is made again of a sealed volume, one on a server, and is in the ledger as long as that; a volume that stays keeps some. */
+function checkCopies(dump: MetadataDump, volumes: readonly Volume[], findings: Findings): void {
+  const [states, servers, ledger, lasting] = [
+    ruleOf(findings, 'volume-books'),
+    ruleOf(findings, 'volume-books'),
+    ruleOf(findings, 'volume-books'),
+    ruleOf(findings, 'volume-books'),
+  ]
+  const running = dump.copiesUnderWay()
+  const underWay = new Set(running)
+  for (const { id, isOpen, isDeleting, replicas } of volumes) {
+    const where = `volume ${id}`
+    const early = replicas.find(({ state }) => isOpen && AFTER_SEAL.has(state))
+    if (early !== undefined) states(where, `copy ${early.replica} is ${early.state}, and its volume is open`)
+    if (new Set(replicas.map(({ server }) => server)).size < replicas.length)
+      servers(where, 'has two copies on one server')
+    for (const { replica, state } of replicas) {
+      const isRunning = underWay.delete(replica)
+      if (running === null || isRunning === (state === 'copying')) continue
+      ledger(
         where,
-        `copy ${odd.replica} is ${odd.state}, ${isDeleting ? 'and its volume being deleted' : 'and its volume stays'}`,
+        `copy ${replica} is ${state}, and ${isRunning ? 'said to be' : 'not said to be'} under way`,
       )
     }
+    const isGoing =
+      replicas.length > 0 && replicas.every(({ state }) => state === 'dropping' || state === 'copying')
+    if (!isDeleting && isGoing) lasting(where, 'has no copy that is to stay')
   }
+  for (const replica of underWay) ledger(`copy ${replica}`, 'is said to be under way, and there is none')
 }
 
 interface Sum {

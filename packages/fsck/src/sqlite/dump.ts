@@ -27,8 +27,8 @@ const REPLICA_STATES: readonly (Replica['state'] | null)[] = [
   'in-sync',
   'damaged',
   'lost',
-  null,
-  null,
+  'copying',
+  'surplus',
   'dropping',
 ]
 
@@ -68,6 +68,10 @@ export const sqliteDump = (query: Query): MetadataDump => ({
     tablesOf(query).has('deleted_volumes')
       ? rowsOf(query('SELECT id FROM deleted_volumes ORDER BY id'), (row) => integer(row, 'id'))
       : [],
+  copiesUnderWay: () =>
+    tablesOf(query).has('repairs')
+      ? rowsOf(query('SELECT replica FROM repairs WHERE state = 1'), (row) => integer(row, 'replica'))
+      : null,
   chunksByVolume: () => rowsOf(query(CHUNKS_BY_VOLUME), chunkOf),
   chunks: () =>
     rowsOf(

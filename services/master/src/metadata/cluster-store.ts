@@ -30,11 +30,16 @@ export interface RegisteredServer extends Registration {
   readonly id: number
 }
 
+/** What a server says of a copy, with how it went if it is making it on order. */
+export interface CopyReport extends ReplicaReport {
+  readonly job?: { readonly tries: number; readonly lastError: string | null }
+}
+
 /** What became of reports. */
 export interface ReportOutcome {
   /** Reports about copies that the store does not know: kept by the server, and logged (never deleted). */
   readonly unknown: readonly ReplicaReport[]
-  /** Reports about copies of volumes that were deleted: they turned up, and are to be dropped. */
+  /** Reports about copies that were dropped, or of volumes that were deleted: they turned up, and are to be dropped. */
   readonly strays: readonly ReplicaReport[]
   /** Volumes that were sealed because of them. */
   readonly sealedVolumes: readonly number[]
@@ -84,7 +89,7 @@ export interface OpenVolumeInfo {
 /** What open volumes ask of one server. */
 export interface ServerLoad {
   readonly openVolumes: number
-  /** Bytes that they may still take there. */
+  /** Bytes that they may still take there, with copies that are on their way. */
   readonly promisedBytes: number
 }
 
@@ -129,10 +134,10 @@ export interface ServerStore {
    * What a server says of some of its copies: REPORTS_PER_TRANSACTION_MAX at most. A failed copy seals its volume. Throws
    * UNKNOWN_SERVER, STALE_INCARNATION.
    */
-  noteReports(from: Placement, reports: readonly ReplicaReport[], nowWallMs: number): Promise<ReportOutcome>
+  noteReports(from: Placement, reports: readonly CopyReport[], nowWallMs: number): Promise<ReportOutcome>
   /**
    * The incarnation has said of all its copies what it has: what it has not named since it registered is lost, or dropped where
-   * it was to be. One bounded step; resolves to whether more is left, and only the last one makes it so. Throws
+   * it was to be; what it is to make it has yet to make. One bounded step; resolves to whether more is left, and only the last one makes it so. Throws
    * UNKNOWN_SERVER, STALE_INCARNATION.
    */
   finishRegistration(from: Placement): Promise<boolean>
@@ -157,7 +162,7 @@ export interface VolumeStore {
   sealVolumes(volumes: readonly number[], reason: string, nowWallMs: number): Promise<readonly number[]>
   /** Open volumes with a copy on `server`, by id. */
   openVolumesOf(server: number): Promise<readonly OpenVolumeInfo[]>
-  /** For each server what open volumes ask of it, those of no volume's own size being of this one. Servers without one are left out. */
+  /** For each server what open volumes ask of it, those of no volume's own size being of this one, and copies on their way. Servers without any are left out. */
   openVolumeLoads(volumeSizeBytes: number): Promise<ReadonlyMap<number, ServerLoad>>
   /** The copy of a volume on a server, or null if there is none. */
   copyOn(volume: number, server: number): Promise<CopyOfVolume | null>

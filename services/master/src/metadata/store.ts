@@ -23,6 +23,7 @@ import {
   type Lookup,
   type LookupResult,
 } from '@dfs/protocol'
+import { type RepairStore } from './repair-store.ts'
 import { type DeletionStep, type ServerStore, type VolumeStore } from './cluster-store.ts'
 import { type CopyStore } from './copy-store.ts'
 
@@ -143,12 +144,18 @@ export interface KeptAside {
   forgetTorn(): Promise<void>
 }
 
+/** What is done about copies. */
+export interface Repairing {
+  readonly repairing: RepairStore
+}
+
 /** What is decided in the same way over every engine (domain/metadata). */
 export type DecidedStore = StoreIdentity &
   CommitStore &
   LookupStore &
   ServerStore &
   VolumeStore &
+  Repairing &
   TimeStore &
   CopyStore &
   Upkeep

@@ -20,9 +20,10 @@ import {
   type ReportCopiesRequest,
 } from '@dfs/protocol'
 import { type CopyChecks } from './copy-checks.ts'
+import { type CopyJobs } from './copy-jobs.ts'
 import { type DamageReports } from './damage-reports.ts'
 import { type Placement, type Registration, type ServerStore } from '../metadata/cluster-store.ts'
-import { type KeptAside, type LookupStore, type StoreIdentity } from '../metadata/store.ts'
+import { type KeptAside, type LookupStore, type Repairing, type StoreIdentity } from '../metadata/store.ts'
 import { type RestoredBackup } from './restored-backup.ts'
 import { type Sessions } from './sessions.ts'
 import { type MasterSettings } from '../settings.ts'
@@ -31,18 +32,21 @@ import { type TakenIn, TakingIn, type Tally } from './taking-in.ts'
 
 export interface MembershipOptions {
   readonly runtime: Runtime
-  readonly store: StoreIdentity & ServerStore & KeptAside & Pick<LookupStore, 'totals'>
+  readonly store: StoreIdentity & ServerStore & KeptAside & Repairing & Pick<LookupStore, 'totals'>
   readonly sessions: Sessions
   readonly settings: MasterSettings
   readonly damages: DamageReports
   readonly checks: CopyChecks
   readonly backup: RestoredBackup
+  readonly jobs: CopyJobs
 }
 
 /** Volumes that one log line names at most. */
 const LOGGED_VOLUMES_MAX = 20
 /** Orders to check in one reply: the others have room as well. */
 const CHECKS_PER_REPLY_MAX = 16
+/** Orders to copy in one reply: more than a server has, unless it was slow to drop some. */
+const COPIES_PER_REPLY_MAX = 8
 
 export class Membership {
   readonly #runtime: Runtime
@@ -52,10 +56,11 @@ export class Membership {
   readonly #damages: DamageReports
   readonly #checks: CopyChecks
   readonly #backup: RestoredBackup
+  readonly #jobs: CopyJobs
   readonly #staged: StagedReports
   readonly #takingIn: TakingIn
 
-  constructor({ runtime, store, sessions, settings, damages, checks, backup }: MembershipOptions) {
+  constructor({ runtime, store, sessions, settings, damages, checks, backup, jobs }: MembershipOptions) {
     this.#runtime = runtime
     this.#store = store
     this.#sessions = sessions
@@ -63,6 +68,7 @@ export class Membership {
     this.#damages = damages
     this.#checks = checks
     this.#backup = backup
+    this.#jobs = jobs
     this.#staged = new StagedReports(runtime.clock)
     this.#takingIn = new TakingIn({ clock: runtime.clock, store })
   }
@@ -122,12 +128,17 @@ export class Membership {
     return this.#sessionReply(serverId)
   }
 
-  async #noteNews(from: Placement, { number, replicas, dropped = [] }: HeartbeatRequest): Promise<void> {
+  async #noteNews(
+    from: Placement,
+    { number, replicas, dropped = [], jobs = [] }: HeartbeatRequest,
+  ): Promise<void> {
     const { server, incarnation } = from
+    this.#jobs.note(server, jobs)
     if (dropped.length > 0) await this.#takingIn.dropped(from, dropped)
     if (replicas.length === 0) return
     const isLast = (): boolean => this.#sessions.isLast(server, incarnation, number)
-    logOutcome(this.#runtime.log, server, await this.#takingIn.note(from, replicas, isLast))
+    const reports = replicas.map((report) => this.#jobs.completed(server, report))
+    logOutcome(this.#runtime.log, server, await this.#takingIn.note(from, reports, isLast))
   }
 
   async viewCluster(): Promise<ClusterView> {
@@ -184,7 +195,14 @@ export class Membership {
     const knowsDrop = this.#sessions.featureLevelOf(server) >= MESSAGES.dropOrder
     const others = await this.#store.orders(server, ORDERS_PER_REPLY_MAX - checks.length, knowsDrop)
     const [seals, drops] = [others.filter(isSeal), others.filter((order) => !isSeal(order))]
-    return [...seals, ...checks, ...drops]
+    const orders = [...seals, ...checks, ...drops]
+    if (this.#sessions.featureLevelOf(server) < MESSAGES.copyOrder) return orders
+    const copies = await this.#store.repairing.copyOrders(
+      server,
+      COPIES_PER_REPLY_MAX,
+      this.#sessions.there(),
+    )
+    return [...orders.slice(0, ORDERS_PER_REPLY_MAX - copies.length), ...copies]
   }
 
   #logLevel(before: number): void {

@@ -134,6 +134,21 @@ export class Sessions {
     return this.#hasMajority
   }
 
+  /** What each has said of its peers, if it has registered with this start of the master. */
+  unreachableOf(server: number): readonly number[] {
+    return this.#sessions.get(server)?.unreachable ?? []
+  }
+
+  /** Whether it has registered with this start of the master. */
+  hasReported(server: number): boolean {
+    return this.#sessions.has(server)
+  }
+
+  /** When this start of the master was; monotonic. */
+  get startedAtMs(): number {
+    return this.#startedAtMs
+  }
+
   /** Ids of those that have reported in this start of the master and are not dead: what is said of their copies holds now. */
   there(): Set<number> {
     return new Set([...this.#sessions.keys()].filter((id) => this.#livenessOf(id) !== 'dead'))

@@ -6,6 +6,7 @@ import { type Clock } from '@dfs/core'
 import { DfsError, type ReplicaReport } from '@dfs/protocol'
 import {
   type CopyId,
+  type CopyReport,
   type Placement,
   type Registration,
   type RegistrationOutcome,
@@ -83,7 +84,7 @@ export class TakingIn {
    * What has changed. Throws UNAVAILABLE if the server has said more meanwhile: that names again what was not answered, and
    * what is older must not come behind it.
    */
-  note(from: Placement, reports: readonly ReplicaReport[], isLast: () => boolean): Promise<TakenIn> {
+  note(from: Placement, reports: readonly CopyReport[], isLast: () => boolean): Promise<TakenIn> {
     return this.#noteAll(from, reports, async () => {
       await this.#deps.clock.turn()
       if (!isLast()) throw new DfsError('UNAVAILABLE', 'a later heartbeat of this server has come')
@@ -101,7 +102,7 @@ export class TakingIn {
 
   async #noteAll(
     from: Placement,
-    reports: readonly ReplicaReport[],
+    reports: readonly CopyReport[],
     between: () => Promise<void>,
   ): Promise<TakenIn> {
     const { store, clock } = this.#deps

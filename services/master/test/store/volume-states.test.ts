@@ -20,19 +20,28 @@ const VERBS: Readonly<Record<string, Verb>> = {
   unverified: (states, copy) => states.noteUnverified(copy, { verifiedTo: 7, isSealReported: true }),
   damaged: (states, copy) => states.noteDamaged(copy),
   lost: (states, copy) => states.noteLost(copy),
+  surplus: (states, copy) => states.noteSurplus(copy),
 }
 
-/** What must not happen: a copy is whole, or gone, before its volume is sealed; or one that is to stay as it is becomes anything else. */
+/** What must not happen: a copy is whole, or gone, before its volume is sealed; or one that is being made becomes anything but whole; or one that is to stay as it is becomes anything else. */
 const FORBIDDEN = new Set([
   'open inSync',
   'open lost',
   'damaged inSync',
   'damaged unverified',
   'damaged lost',
+  'open surplus',
+  'damaged surplus',
+  'lost surplus',
+  'copying unverified',
+  'copying damaged',
+  'copying lost',
+  'copying surplus',
   'dropping inSync',
   'dropping unverified',
   'dropping damaged',
   'dropping lost',
+  'dropping surplus',
 ])
 
 /** All that is known of a volume. */
@@ -61,11 +70,12 @@ function storeWith(state: ReplicaState) {
   const primary = volumes.placement(2, 1)
   const volume = new Volume({ id: 1, kind: 'small', primary, sizeBytes: null, salt: '00' })
   const copies = [2, 3].map((id) => ({ id, made: { server: id, incarnation: 1 } }))
-  volumes.insert(volume, copies, 0)
+  volumes.insert(volume, state === 'copying' ? [] : copies, 0)
   volumes.addChunk(volume, END, 50)
   volumes.flush()
   if (state !== 'open') states.seal(volume, 'for the test', 0)
   if (state === 'dropping') states.beginDeleting(volume, 9)
+  else if (state === 'copying') for (const { id, made } of copies) states.beginCopy(volume, id, made)
   else if (state !== 'open') for (const copy of volume.replicas) VERBS[state]!(states, copy)
   return { database, rows, volumes, states, volume }
 }

@@ -108,7 +108,16 @@ describeStores('volumes', (bench) => {
       copies: inState('open', first!, second!, third!),
     })
     const states = async (): Promise<object> => Object.fromEntries(await b.store.copyStates())
-    const none = { open: 0, unverified: 0, inSync: 0, damaged: 0, lost: 0, dropping: 0 }
+    const none = {
+      open: 0,
+      unverified: 0,
+      inSync: 0,
+      damaged: 0,
+      lost: 0,
+      copying: 0,
+      surplus: 0,
+      dropping: 0,
+    }
     expect(await states()).toEqual({ ...none, open: 3 })
     // The first starts without its copy, the third has verified its own.
     await b.register(0, 2)

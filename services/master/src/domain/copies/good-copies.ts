@@ -3,7 +3,7 @@
  * from it (docs/adr/0019-the-truth-about-copies.md).
  *
  * A copy is good while its server is there, if it is open, or was verified up to the seal, or waits for that in the process
- * that has synced it and nothing was found wrong. Damaged and lost copies are not good, nor those that are to be dropped, nor are those that wait for it in
+ * that has synced it and nothing was found wrong. Damaged and lost copies are not good, nor those that are to be dropped or being made, nor are those that wait for it in
  * another process than the one that has synced them: after a start of its server a copy may be that of another disk, or
  * shorter than it was.
  */
@@ -35,8 +35,11 @@ function isWhole({ committedEnd }: Volume, copy: Replica, servers: KnownServers)
       const isFoundDamaged = copy.verifiedTo > 0 && copy.verifiedTo < committedEnd
       return servers.isCurrent(copy.made) && !isFoundDamaged
     }
+    case 'surplus':
+      return copy.isVerified
     case 'damaged':
     case 'lost':
+    case 'copying':
     case 'dropping':
       return false
   }

@@ -11,6 +11,7 @@ import { type SeenServers } from './seen-servers.ts'
 export function conditionOf(volume: Volume, copy: Replica, seen: SeenServers): CopyCondition {
   if (copy.state === 'damaged' || copy.state === 'lost') return copy.state
   if (copy.state === 'dropping') return 'leaving'
+  if (copy.state === 'copying') return 'copying'
   if (isGood(volume, copy, seen)) return 'good'
   if (seen.isAwaited(copy.server)) return 'not-heard'
   if (!seen.isThere(copy.server)) return 'server-gone'

@@ -83,6 +83,7 @@ const PHRASES: Readonly<Record<Exclude<CopyCondition, 'good'>, (server: string) 
   lost: (server) => `${server} started without its copies`,
   damaged: (server) => `copies on ${server} are damaged`,
   leaving: (server) => `copies leave ${server}`,
+  copying: (server) => `copies are being made on ${server}`,
   verifying: (server) => `${server} reads its copies`,
   'not-heard': (server) => `${server} has not reported`,
 }

@@ -122,6 +122,8 @@ function wordsOf(condition: CopyCondition, server: string, isOpen: boolean): rea
       return [`${server} started without it`, 'it counts again if it turns up on that disk']
     case 'leaving':
       return [`it is being removed from ${server}`, 'its place is freed']
+    case 'copying':
+      return [`it is being made on ${server}`, 'it counts when all of it is there and was read back']
   }
 }
 

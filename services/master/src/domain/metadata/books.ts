@@ -9,6 +9,7 @@ import { Grants } from './grants.ts'
 import { IdempotencyKeys } from './idempotency-keys.ts'
 import { Reach } from './reach.ts'
 import { Results } from './results.ts'
+import { Repairs } from './repairs.ts'
 import { type Rows } from './rows.ts'
 import { Servers } from './servers.ts'
 import { Spanning } from './spanning.ts'
@@ -26,6 +27,7 @@ export interface Books {
   readonly volumes: Volumes
   readonly states: VolumeStates
   readonly spanning: Spanning
+  readonly repairs: Repairs
   readonly grants: Grants
   readonly tree: Tree
   readonly reach: Reach
@@ -69,6 +71,7 @@ export function openBooks(rows: Rows, { random, digest, cached = CACHED_MAX }: B
     volumes,
     states,
     spanning: new Spanning(rows.spanning),
+    repairs: new Repairs(rows.repairs),
     grants: new Grants(rows.grants),
     tree: new Tree(rows.entries, reach, cached.directories),
     reach,

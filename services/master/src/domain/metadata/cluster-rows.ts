@@ -149,6 +149,7 @@ export interface VolumeRows {
   seal(row: VolumeRow, sealedMs: number, reason: string): void
   /** Writes the state, and since when: cluster time. */
   setDeleting(row: VolumeRow, clusterMs: number): void
+  /** With the copies that are noted as gone. */
   remove(id: number): void
   /** Writes the state of a copy and what was heard of it. */
   updateReplica(row: ReplicaRow): void
@@ -157,4 +158,39 @@ export interface VolumeRows {
   wasDeleted(id: number): boolean
   /** Notes it for ever. */
   insertDeleted(id: number, clusterMs: number): void
+  /** Whether a copy of a volume that is there was dropped. */
+  wasDropped(volume: number, replica: number): boolean
+  /** Notes it for as long as the volume is there. */
+  insertDropped(volume: number, replica: number): void
+}
+
+/** A copy that is being made, or was to be. */
+export interface RepairRow {
+  /** Rises. */
+  readonly id: number
+  readonly volume: number
+  readonly replica: number
+  readonly cause: number
+  /** The server of the copy that was to be asked first. */
+  readonly source: number
+  readonly target: number
+  readonly bytes: number
+  readonly state: number
+  /** Times that it failed at a source. */
+  readonly tries: number
+  readonly last_error: string | null
+  readonly begun_ms: number
+  readonly ended_ms: number | null
+}
+
+export interface RepairRows {
+  loadRunning(): RepairRow[]
+  count(): number
+  insert(row: RepairRow): void
+  /** Writes the state, how it ended, and when. */
+  end(row: RepairRow): void
+  /** Removes the oldest of those that have ended. */
+  removeOldest(countMax: number): void
+  /** Those below this id, the newest first. Nothing in a commit asks for them. */
+  page(before: number, countMax: number): RepairRow[]
 }

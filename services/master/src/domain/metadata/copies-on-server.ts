@@ -11,6 +11,7 @@ export class CopiesOnServer {
   /** By copy, as are the others. */
   readonly #toSeal = new Map<number, Replica>()
   readonly #toDrop = new Map<number, Replica>()
+  readonly #toMake = new Map<number, Replica>()
   /** Copies of deleted volumes that it has, as it has said. They have no rows. */
   readonly #strays = new Map<number, CopyId>()
 
@@ -19,6 +20,7 @@ export class CopiesOnServer {
     if (copy.place < 0) copy.place = this.#all.push(copy) - 1
     put(this.#toSeal, copy, copy.awaitsSeal && copy.volume.state === 'sealed')
     put(this.#toDrop, copy, copy.state === 'dropping')
+    put(this.#toMake, copy, copy.state === 'copying')
   }
 
   /** In no order. Copies may be removed meanwhile, none added. */
@@ -36,6 +38,24 @@ export class CopiesOnServer {
     copy.place = -1
     this.#toSeal.delete(copy.id)
     this.#toDrop.delete(copy.id)
+    this.#toMake.delete(copy.id)
+  }
+
+  /** Copies that are being made there. */
+  get incoming(): Iterable<Replica> {
+    return this.#toMake.values()
+  }
+
+  /** What they will take; what has come of it is not known here. */
+  get incomingBytes(): number {
+    let bytes = 0
+    for (const { volume } of this.#toMake.values()) bytes += volume.committedEnd
+    return bytes
+  }
+
+  /** Copies to make, at most so many; if there are more, each call has others. */
+  takeToMake(countMax: number): Replica[] {
+    return inTurn(this.#toMake, countMax)
   }
 
   noteStray({ volume, replica }: CopyId): void {

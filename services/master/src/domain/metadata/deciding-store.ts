@@ -13,7 +13,6 @@ import {
   type ListRequest,
   type Lookup,
   type LookupResult,
-  type ReplicaReport,
   type SealOrder,
   type VolumeOrder,
   type WeakFiles,
@@ -25,6 +24,7 @@ import {
   type CopiesOfVolume,
   type CopyId,
   type CopyOfVolume,
+  type CopyReport,
   type DeletionStep,
   type OpenVolumeInfo,
   type Placement,
@@ -35,6 +35,7 @@ import {
   type ServerLoad,
   type VolumeAllocation,
 } from '../../metadata/cluster-store.ts'
+import { type RepairStore } from '../../metadata/repair-store.ts'
 import {
   type CommitBatchReply,
   type CommitBatchRequest,
@@ -53,6 +54,7 @@ import { listPage } from './listing.ts'
 import { answerLookup, readsOfLookup } from './lookup.ts'
 import { measureStep } from './measure.ts'
 import { once, together } from './reads.ts'
+import { DecidingRepairs } from './deciding-repairs.ts'
 import { finishRegistration, register, report } from './reports.ts'
 import { copiesOf } from './volume.ts'
 import { openVolumeOf } from './volumes.ts'
@@ -71,6 +73,7 @@ export interface DecidingStoreParts {
 }
 
 export class DecidingStore implements DecidedStore {
+  readonly repairing: RepairStore
   readonly #engine: Engine
   readonly #books: Books
   readonly #random: Random
@@ -81,6 +84,7 @@ export class DecidingStore implements DecidedStore {
     this.#books = books
     this.#random = random
     this.#frame = frameOf(books)
+    this.repairing = new DecidingRepairs({ engine, books, change: (work) => this.#change(work) })
   }
 
   get clusterId(): string {
@@ -140,7 +144,7 @@ export class DecidingStore implements DecidedStore {
 
   async noteReports(
     from: Placement,
-    reports: readonly ReplicaReport[],
+    reports: readonly CopyReport[],
     nowWallMs: number,
   ): Promise<ReportOutcome> {
     return this.#change(report(this.#books, from, reports, nowWallMs))

@@ -44,8 +44,10 @@ export function* deleteEmpty(
  * Not while its primary may ask for it: a request for volumes whose answer was lost is answered again (R19). Nor if it is
  * older than the history of the metadata that was begun on purpose: records that this one has lost may stand in there.
  */
-function mayGo({ servers, grants, state }: Books, { id, primary, kind }: Volume): boolean {
+function mayGo({ servers, grants, state }: Books, { id, primary, kind, replicas }: Volume): boolean {
   if (epochOf(id) < state.historyCounter) return false
+  // What is being made of it is in the ledger, and ends there first.
+  if (replicas.some((copy) => copy.state === 'copying')) return false
   return !(servers.isCurrent(primary) && grants.names(primary, kind, id))
 }
 

@@ -25,6 +25,9 @@ export type Named =
   | { readonly kind: 'uploadsBefore'; readonly server: number; readonly incarnation: number }
   /** Whether it was deleted. */
   | { readonly kind: 'deletedVolume'; readonly id: number }
+  /** Whether a copy of a volume that is there was dropped. */
+  | { readonly kind: 'droppedCopy'; readonly volume: number; readonly replica: number }
+  | { readonly kind: 'repairs'; readonly before: number; readonly countMax: number }
   /** Whether any chunk stands in it. */
   | { readonly kind: 'chunkIn'; readonly volume: number }
   | { readonly kind: 'version'; readonly file: number; readonly version: number }

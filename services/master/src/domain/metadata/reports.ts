@@ -4,6 +4,7 @@
  */
 import { DfsError, type ReplicaReport } from '@dfs/protocol'
 import {
+  type CopyReport,
   type Placement,
   type Registration,
   type RegistrationOutcome,
@@ -13,17 +14,17 @@ import {
 import { assert } from '@dfs/core'
 import { type Books } from './books.ts'
 import { once, type Rounds } from './reads.ts'
-import { type Replica } from './volume.ts'
+import { type Replica, type Volume } from './volume.ts'
 import { Unchanged, type Work } from './work.ts'
 
 /**
- * Records reports. A copy that is not known is kept, unless its volume was deleted (R7): then it has turned up, with an older
- * image of the disk or because it was made late, and is to be dropped. Throws UNKNOWN_SERVER, STALE_INCARNATION.
+ * Records reports. A copy that is not known is kept, unless its volume was deleted or it was dropped (R7): then it has turned up,
+ * with an older image of the disk or because it was made late, and is to be dropped. Throws UNKNOWN_SERVER, STALE_INCARNATION.
  */
 export function* report(
   books: Books,
   from: Placement,
-  reports: readonly ReplicaReport[],
+  reports: readonly CopyReport[],
   nowWallMs: number,
 ): Work<ReportOutcome | Unchanged<ReportOutcome>> {
   assert(reports.length <= REPORTS_PER_TRANSACTION_MAX, 'reports come in parts')
@@ -38,18 +39,21 @@ export function* report(
   return states.changes === changesBefore ? new Unchanged(outcome) : outcome
 }
 
-/** Of those that are not known, whether their volumes were deleted. */
+/** Of those that are not known, whether their volumes were deleted, or they were dropped. */
 const readsOfReports = ({ volumes }: Books, server: number, reports: readonly ReplicaReport[]): Rounds =>
   once(
     ...reports
       .filter(({ volume, replica }) => volumes.copy(volume, replica)?.server !== server)
-      .map(({ volume }) => ({ kind: 'deletedVolume', id: volume }) as const),
+      .flatMap(({ volume, replica }) => [
+        { kind: 'deletedVolume', id: volume } as const,
+        { kind: 'droppedCopy', volume, replica } as const,
+      ]),
   )
 
 function applyReports(
   books: Books,
   server: number,
-  reports: readonly ReplicaReport[],
+  reports: readonly CopyReport[],
   nowWallMs: number,
 ): ReportOutcome {
   const { volumes, rows } = books
@@ -60,7 +64,7 @@ function applyReports(
     const replica = volumes.copy(each.volume, each.replica)
     if (replica?.server === server) {
       if (applyReport(books, replica, each, nowWallMs)) sealedVolumes.push(each.volume)
-    } else if (rows.volumes.wasDeleted(each.volume)) {
+    } else if (rows.volumes.wasDeleted(each.volume) || rows.volumes.wasDropped(each.volume, each.replica)) {
       volumes.onServer(server).noteStray(each)
       strays.push(each)
     } else {
@@ -71,10 +75,15 @@ function applyReports(
 }
 
 /** Whether the report has sealed its volume. */
-function applyReport({ states }: Books, replica: Replica, report: ReplicaReport, nowWallMs: number): boolean {
+function applyReport(books: Books, replica: Replica, report: CopyReport, nowWallMs: number): boolean {
+  const { states } = books
   const { volume } = replica
   if (replica.state === 'damaged' || replica.state === 'dropping') {
     states.noteThere(replica)
+    return false
+  }
+  if (replica.state === 'copying') {
+    applyCopyReport(books, replica, report, nowWallMs)
     return false
   }
   if (report.state === 'failed') {
@@ -87,12 +96,43 @@ function applyReport({ states }: Books, replica: Replica, report: ReplicaReport,
   const isElsewhere = isSealedElsewhere(report, volume.committedEnd)
   const isSealReported = !isElsewhere && (replica.isSealReported || report.state === 'sealed')
   const verifiedTo = report.verifiedToBytes
-  const isVerified = report.state === 'sealed' && !isElsewhere && verifiedTo === volume.sealedLength
+  const isVerified = isVerifiedUpToTheSeal(report, volume)
   // A lost copy that turned up is a copy again; one that was whole and is not any more is as good as unread.
-  if (isVerified) states.noteInSync(replica, verifiedTo)
+  if (replica.state === 'surplus') states.noteSurplus(replica, { isSealReported, verifiedTo })
+  else if (isVerified) states.noteInSync(replica, verifiedTo)
   else states.noteUnverified(replica, { isSealReported, verifiedTo })
   return false
 }
+
+/**
+ * Of a copy that is being made: it counts when it is verified up to the seal, and by nothing less (I3), and then the ledger says so in
+ * the same transaction. One that will not be made there is to be dropped.
+ */
+function applyCopyReport(
+  { states, repairs }: Books,
+  copy: Replica,
+  report: CopyReport,
+  wallMs: number,
+): void {
+  const { tries = 0, lastError = null } = report.job ?? {}
+  if (report.state === 'failed') {
+    states.giveUpCopy(copy)
+    repairs.end(copy.id, {
+      state: 'failed',
+      tries,
+      lastError: lastError ?? 'its server gives no reason',
+      wallMs,
+    })
+  } else if (isVerifiedUpToTheSeal(report, copy.volume)) {
+    states.noteInSync(copy, report.verifiedToBytes)
+    repairs.end(copy.id, { state: 'done', tries, lastError, wallMs })
+  } else states.noteThere(copy)
+}
+
+const isVerifiedUpToTheSeal = (report: ReplicaReport, { committedEnd, sealedLength }: Volume): boolean =>
+  report.state === 'sealed' &&
+  !isSealedElsewhere(report, committedEnd) &&
+  report.verifiedToBytes === sealedLength
 
 /**
  * Whether a copy was sealed at another length: that was in a history that was given up, and it has to hear of this seal. An
@@ -161,7 +201,7 @@ export function* finishRegistration(books: Books, from: Placement): Work<boolean
     if (!copy.isUnheard) continue
     if (states.changes - changesBefore >= REPORTS_PER_TRANSACTION_MAX) return true
     if (copy.state === 'dropping') states.noteDropped(copy)
-    else if (copy.state === 'damaged') states.noteThere(copy)
+    else if (copy.state === 'damaged' || copy.state === 'copying') states.noteThere(copy)
     else states.noteLost(copy)
   }
   return servers.noteReported(from) || states.changes > changesBefore ? false : new Unchanged(false)

@@ -10,6 +10,7 @@
  */
 import {
   type GrantRows,
+  type RepairRows,
   type SenderRows,
   type ServerRows,
   type StateRows,
@@ -23,6 +24,7 @@ export interface Rows {
   readonly senders: SenderRows
   readonly grants: GrantRows
   readonly volumes: VolumeRows
+  readonly repairs: RepairRows
   readonly entries: EntryRows
   readonly pages: PageRows
   readonly trash: TrashRows

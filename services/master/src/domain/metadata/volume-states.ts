@@ -6,11 +6,17 @@
  * every block up to its end verified (R8). A damaged copy stays damaged, whatever is heard of it: its pages may look right in
  * memory and not be on the disk. A sealed volume in which nothing is in use may be deleted: its copies are dropped then, for
  * good, and it is gone with the last of them.
+ *
+ * A copy of a sealed volume may be made elsewhere: it is `copying` until its server has verified it up to the seal, and nothing
+ * else makes it count (I3). One that is not needed is `surplus` first, which can be taken back, and then to be dropped, which
+ * cannot: that rests on the others (I1).
  */
 import { assert } from '@dfs/core'
+import { type Placement } from '../../metadata/cluster-store.ts'
+import { mayRelease, type ReleaseQuestion } from '../copies/release.ts'
 import { type ReplicaState } from './codes.ts'
 import { type VolumeRows } from './cluster-rows.ts'
-import { type Heard, type Replica, type Volume } from './volume.ts'
+import { copiesSeen, type Heard, type Replica, type Volume } from './volume.ts'
 import { replicaRowOf, volumeRowOf } from './volume-rows.ts'
 import { type Volumes } from './volumes.ts'
 
@@ -18,12 +24,15 @@ import { type Volumes } from './volumes.ts'
 const NEXT: Readonly<Record<ReplicaState, readonly ReplicaState[]>> = {
   /** Its volume was sealed, or it failed. */
   open: ['unverified', 'damaged'],
-  unverified: ['inSync', 'damaged', 'lost', 'dropping'],
+  unverified: ['inSync', 'damaged', 'lost', 'surplus', 'dropping'],
   /** Its server restarted, or found less than there was. */
-  inSync: ['unverified', 'damaged', 'lost', 'dropping'],
+  inSync: ['unverified', 'damaged', 'lost', 'surplus', 'dropping'],
   /** It turned up. */
   lost: ['unverified', 'inSync', 'damaged', 'dropping'],
   damaged: ['dropping'],
+  /** Verified, or given up. */
+  copying: ['inSync', 'dropping'],
+  surplus: ['inSync', 'unverified', 'damaged', 'lost', 'dropping'],
   dropping: [],
 }
 
@@ -90,6 +99,41 @@ export class VolumeStates {
   /** Its server has started without it. */
   noteLost(replica: Replica): void {
     this.#become(replica, 'lost', { isSealReported: false })
+  }
+
+  /** A new copy, on a server that has none (I2): it counts for nothing, and nobody is sent there. */
+  beginCopy(volume: Volume, id: number, made: Placement): Replica {
+    assert(volume.state === 'sealed', `volume ${volume.id} is ${volume.state} and is to be copied`)
+    const has = volume.replicas.some(({ server }) => server === made.server)
+    assert(!has, `server ${made.server} has no copy of volume ${volume.id} yet`)
+    this.#changes += 1
+    return this.#volumes.insertCopy(volume, id, made)
+  }
+
+  /** It is not needed: still read, and it can be taken back. What is heard of it is noted. */
+  noteSurplus(replica: Replica, heard: Partial<Omit<Heard, 'state'>> = {}): void {
+    this.#become(replica, 'surplus', heard)
+  }
+
+  /** It is needed after all. */
+  revoke(replica: Replica): void {
+    assert(replica.state === 'surplus', `copy ${replica.id} is ${replica.state} and is taken back`)
+    if (replica.isVerified) this.#become(replica, 'inSync')
+    else this.#become(replica, 'unverified')
+  }
+
+  /** It is to be dropped, for good: as many others are whole as this rests on (I1). */
+  release(replica: Replica, question: Omit<ReleaseQuestion, 'replica' | 'replicas'>): void {
+    const { id, volume } = replica
+    assert(volume.state === 'sealed', `volume ${volume.id} is ${volume.state} and keeps its copies`)
+    assert(mayRelease({ ...question, replica: id, replicas: copiesSeen(volume) }), `copy ${id} may go`)
+    this.#become(replica, 'dropping')
+  }
+
+  /** It will not be made. */
+  giveUpCopy(replica: Replica): void {
+    assert(replica.state === 'copying', `copy ${replica.id} is ${replica.state}: it is not being made`)
+    this.#become(replica, 'dropping')
   }
 
   /** Its server has it, and nothing about it changes by that. */

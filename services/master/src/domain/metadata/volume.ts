@@ -10,6 +10,8 @@ import {
   type VolumeOrder,
 } from '@dfs/protocol'
 import { type CopiesOfVolume, type Placement } from '../../metadata/cluster-store.ts'
+import { assert } from '@dfs/core'
+import { type CopyState } from '../copies/view.ts'
 import { type ReplicaState, type VolumeState } from './codes.ts'
 
 /** What is known of a copy, as its row says it. */
@@ -61,6 +63,11 @@ export class Replica {
 
   get verifiedTo(): number {
     return this.#verifiedTo
+  }
+
+  /** Whether its server has said in its present start that every block up to the seal is verified. */
+  get isVerified(): boolean {
+    return !this.isUnheard && this.#verifiedTo === this.volume.sealedLength && this.isSealReported
   }
 
   get isSealReported(): boolean {
@@ -152,8 +159,10 @@ const RANKS: ReadonlyMap<ReplicaState, number> = new Map([
   ['open', 0],
   ['inSync', 0],
   ['unverified', 1],
+  // It is to go, and may be gone when somebody asks it.
+  ['surplus', 2],
   // What was committed had been synced before the failure, and every byte is verified on its way: better than nothing.
-  ['damaged', 2],
+  ['damaged', 3],
 ])
 
 /** Servers to read from, the best first; the order of the set breaks ties. */
@@ -171,11 +180,34 @@ export const serversThatLostIt = ({ replicas }: Volume): number[] =>
 export const copiesOf = ({ sealedLength, replicas }: Volume): CopiesOfVolume => ({
   sealedLengthBytes: sealedLength,
   copies: replicas
-    .flatMap(({ id, server, state }) => (state === 'dropping' ? [] : [{ server, replica: id, state }]))
+    .flatMap((copy) => {
+      const state = toldState(copy)
+      return state === null ? [] : [{ server: copy.server, replica: copy.id, state }]
+    })
     .toSorted(
       (a, b) => (RANKS.get(a.state) ?? Infinity) - (RANKS.get(b.state) ?? Infinity) || a.replica - b.replica,
     ),
 })
+
+/** What other nodes are told of a copy: they know none that are to go, and none that are being made. */
+function toldState(copy: Replica): CopiesOfVolume['copies'][number]['state'] | null {
+  switch (copy.state) {
+    case 'copying':
+    case 'dropping':
+      return null
+    case 'surplus':
+      return copy.isVerified ? 'inSync' : 'unverified'
+    default:
+      return copy.state
+  }
+}
+
+/** The copies of a sealed volume as the planner sees them, each in the state that it was heard in. */
+export const copiesSeen = ({ replicas }: Volume): { id: number; server: number; state: CopyState }[] =>
+  replicas.map(({ id, server, state }) => {
+    assert(state !== 'open', `copy ${id} is of a sealed volume`)
+    return { id, server, state }
+  })
 
 /** R2: whether a chunk appended by `sender` may become part of the metadata; null when it may. */
 export function refuseChunk(volume: Volume, chunk: ChunkPlacement, sender: Placement): CommandFailure | null {

@@ -13,8 +13,13 @@ import {
 import { type VolumeRows } from './cluster-rows.ts'
 import { REPLICA_STATES, type ReplicaState } from './codes.ts'
 import { CopiesOnServer } from './copies-on-server.ts'
-import { Replica, type Volume } from './volume.ts'
+import { type Heard, Replica, type Volume } from './volume.ts'
 import { heardOf, replicaRowOf, volumeOf, volumeRowOf } from './volume-rows.ts'
+
+const TO_BE_MADE: Heard = Object.freeze({ state: 'copying', verifiedTo: 0, isSealReported: false })
+
+/** Whether somebody may ask for it. */
+const isThere = ({ state }: Replica): boolean => state !== 'dropping' && state !== 'copying'
 
 export class Volumes {
   readonly #rows: VolumeRows
@@ -27,6 +32,8 @@ export class Volumes {
   readonly #raised = new Set<Volume>()
   /** By server and incarnation. */
   readonly #placements = new Map<number, Map<number, Placement>>()
+  /** See {@link takeTouched}. */
+  readonly #touched = new Set<number>()
   #deletingCount = 0
 
   constructor(rows: VolumeRows) {
@@ -98,7 +105,7 @@ export class Volumes {
   copyOn(id: number, server: number): CopyOfVolume | null {
     const volume = this.get(id)
     const replica = volume?.replicas.find((copy) => copy.server === server)
-    if (volume === undefined || replica === undefined || replica.state === 'dropping') return null
+    if (volume === undefined || replica === undefined || !isThere(replica)) return null
     return { replica: replica.id, isSealed: volume.state !== 'open' }
   }
 
@@ -114,9 +121,13 @@ export class Volumes {
     return found.toSorted((a, b) => a.id - b.id)
   }
 
-  /** What open volumes ask of servers: those of no volume's own size have `volumeSizeBytes`. */
+  /** What open volumes ask of servers, those of no volume's own size having `volumeSizeBytes`, and copies that are on their way. */
   loads(volumeSizeBytes: number): Map<number, ServerLoad> {
     const loads = new Map<number, ServerLoad>()
+    for (const [server, copies] of this.#onServer) {
+      const { incomingBytes } = copies
+      if (incomingBytes > 0) loads.set(server, { openVolumes: 0, promisedBytes: incomingBytes })
+    }
     for (const { sizeBytes, committedEnd, replicas } of this.#open) {
       const promised = Math.max(0, (sizeBytes ?? volumeSizeBytes) - committedEnd)
       for (const { server } of replicas) {
@@ -152,6 +163,14 @@ export class Volumes {
     }
   }
 
+  /** A copy that is to be made of a sealed volume. */
+  insertCopy(volume: Volume, id: number, made: Placement): Replica {
+    const copy = new Replica(id, volume, this.placement(made.server, made.incarnation), TO_BE_MADE)
+    this.#rows.insertReplica(replicaRowOf(copy))
+    this.#holdCopy(copy)
+    return copy
+  }
+
   /** Counts a chunk that `refuseChunk` has let through. */
   addChunk(volume: Volume, end: number, recordSize: number): void {
     assert(volume.state === 'open' && end > volume.committedEnd, 'a committed end rises')
@@ -176,6 +195,7 @@ export class Volumes {
   /** To be called when a volume was sealed. */
   noteSealed(volume: Volume): void {
     this.#open.delete(volume)
+    this.#touched.add(volume.id)
     if (volume.liveChunks === 0) this.#empty.add(volume)
   }
 
@@ -188,22 +208,44 @@ export class Volumes {
   /** To be called when anything was heard of a copy. */
   noteHeard(copy: Replica): void {
     this.onServer(copy.server).sort(copy)
+    this.#touched.add(copy.volume.id)
   }
 
-  /** Forgets a copy, and its volume with the last one. */
+  /** Volumes of whose copies something was heard since they were last taken; at first all that there are. */
+  takeTouched(countMax: number): number[] {
+    const taken: number[] = []
+    for (const id of this.#touched) {
+      if (taken.length >= countMax) break
+      taken.push(id)
+    }
+    for (const id of taken) this.#touched.delete(id)
+    return taken
+  }
+
+  /** Servers with a copy of anything, by the books. */
+  get serversWithCopies(): Iterable<[number, CopiesOnServer]> {
+    return this.#onServer
+  }
+
+  /** Forgets a copy; a volume that is being deleted goes with the last one, and of others it is noted that the copy is gone. */
   remove(copy: Replica): void {
     const { volume } = copy
-    assert(volume.state === 'deleting' && copy.state === 'dropping', `copy ${copy.id} may go`)
+    assert(copy.state === 'dropping', `copy ${copy.id} may go`)
     this.#rows.removeReplica(copy.id)
     volume.replicas = volume.replicas.filter((other) => other !== copy)
     this.onServer(copy.server).remove(copy)
+    this.#touched.add(volume.id)
+    if (volume.state !== 'deleting') this.#rows.insertDropped(volume.id, copy.id)
     if (volume.replicas.length > 0) return
+    assert(volume.state === 'deleting', `volume ${volume.id} keeps a copy`)
     this.#rows.remove(volume.id)
     this.#byId.delete(volume.id)
+    this.#touched.delete(volume.id)
     this.#deletingCount -= 1
   }
 
   #hold(volume: Volume): void {
+    this.#touched.add(volume.id)
     this.#byId.set(volume.id, volume)
     if (volume.state === 'open') this.#open.add(volume)
     if (volume.state === 'deleting') this.#deletingCount += 1
@@ -214,6 +256,7 @@ export class Volumes {
     // A literal with a spread keeps room for sixteen more.
     copy.volume.replicas = copy.volume.replicas.concat(copy)
     this.onServer(copy.server).sort(copy)
+    this.#touched.add(copy.volume.id)
   }
 
   /** The one object for a server's incarnation. */

@@ -252,6 +252,34 @@ INSERT INTO spanning_contents SELECT DISTINCT content_id, volume FROM chunks WHE
 ) AND content_id IN (SELECT content_id FROM versions WHERE content_id IS NOT NULL);
 `
 
+/**
+ * Copies are made again. The ledger names each copy that was ordered, and what became of it; the newest are kept. Copies that were
+ * dropped of a volume that stays are noted for as long as it does, so that one which turns up later is known.
+ */
+const REPAIRS = `
+CREATE TABLE repairs (
+  id INTEGER PRIMARY KEY,
+  volume INTEGER NOT NULL,
+  replica INTEGER NOT NULL,
+  cause INTEGER NOT NULL,
+  source INTEGER NOT NULL,
+  target INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  state INTEGER NOT NULL,
+  tries INTEGER NOT NULL,
+  last_error TEXT,
+  begun_ms INTEGER NOT NULL,
+  ended_ms INTEGER
+) STRICT;
+CREATE INDEX repairs_running ON repairs (id) WHERE state = 1;
+CREATE TABLE dropped_replicas (
+  volume INTEGER NOT NULL,
+  id INTEGER NOT NULL,
+  PRIMARY KEY (volume, id)
+) STRICT, WITHOUT ROWID;
+ALTER TABLE servers ADD COLUMN mode INTEGER NOT NULL DEFAULT 1;
+`
+
 export const MIGRATIONS: readonly string[] = [
   FIRST,
   GRANTS,
@@ -262,6 +290,7 @@ export const MIGRATIONS: readonly string[] = [
   HISTORY_TABLES,
   DELETION,
   SPANNING,
+  REPAIRS,
 ]
 
 /** Takes the steps that are missing, each in a transaction of its own. Throws UNAVAILABLE on a schema of a newer program. */

@@ -4,6 +4,7 @@ import { type Rows } from '../../../domain/metadata/rows.ts'
 import { SqliteChunks, SqliteSpanning, SqliteUploads, SqliteVersions } from './contents.ts'
 import { SqliteEntries, SqlitePages, SqliteTrash } from './entries.ts'
 import { SqliteKeys } from './keys.ts'
+import { SqliteRepairs } from './repairs.ts'
 import { SqliteSenders, SqliteServers } from './servers.ts'
 import { SqliteState } from './state.ts'
 import { SqliteGrants, SqliteVolumes } from './volumes.ts'
@@ -14,6 +15,7 @@ export const sqliteRows = (database: DatabaseSync): Rows => ({
   senders: new SqliteSenders(database),
   grants: new SqliteGrants(database),
   volumes: new SqliteVolumes(database),
+  repairs: new SqliteRepairs(database),
   entries: new SqliteEntries(database),
   pages: new SqlitePages(database),
   trash: new SqliteTrash(database),

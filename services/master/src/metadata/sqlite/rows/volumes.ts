@@ -72,6 +72,7 @@ export class SqliteVolumes implements VolumeRows {
 
   remove(id: number): void {
     this.#queries.remove.run(id)
+    this.#queries.removeDropped.run(id)
   }
 
   updateReplica({ id, state, verified_to, seal_reported }: ReplicaRow): void {
@@ -88,6 +89,14 @@ export class SqliteVolumes implements VolumeRows {
 
   insertDeleted(id: number, clusterMs: number): void {
     this.#queries.insertDeleted.run(id, clusterMs)
+  }
+
+  wasDropped(volume: number, replica: number): boolean {
+    return this.#queries.wasDropped.first(volume, replica) !== undefined
+  }
+
+  insertDropped(volume: number, replica: number): void {
+    this.#queries.insertDropped.run(volume, replica)
   }
 }
 
@@ -114,6 +123,12 @@ const prepare = (database: DatabaseSync) => ({
   removeReplica: new Query(database, 'DELETE FROM replicas WHERE id = ?'),
   wasDeleted: new Query<{ id: number }>(database, 'SELECT id FROM deleted_volumes WHERE id = ?'),
   insertDeleted: new Query(database, 'INSERT INTO deleted_volumes (id, at_cluster_ms) VALUES (?, ?)'),
+  wasDropped: new Query<{ id: number }>(
+    database,
+    'SELECT id FROM dropped_replicas WHERE volume = ? AND id = ?',
+  ),
+  insertDropped: new Query(database, 'INSERT INTO dropped_replicas (volume, id) VALUES (?, ?)'),
+  removeDropped: new Query(database, 'DELETE FROM dropped_replicas WHERE volume = ?'),
 })
 
 export class SqliteGrants implements GrantRows {

@@ -1,0 +1,125 @@
+/** The view that a plan of copies is made of: what the store has, the sessions say, and the history of each server tells. */
+import { MESSAGES } from '@dfs/protocol'
+import { mayAct, type ActAnswer } from '../domain/copies/may-act.ts'
+import { type CopyState, type CopyView, type ServerView, type VolumeView } from '../domain/copies/view.ts'
+import { roomOf } from '../domain/placement.ts'
+import { type CopyLoad, type KnownVolume } from '../metadata/repair-store.ts'
+import { type Repairing } from '../metadata/store.ts'
+import { type VolumeStore } from '../metadata/cluster-store.ts'
+import { type CopyJobs } from '../servers/copy-jobs.ts'
+import { type ServerHistory } from '../servers/server-history.ts'
+import { type Sessions } from '../servers/sessions.ts'
+import { type MasterSettings, roomLimits } from '../settings.ts'
+
+/** What comes on top of the time to notice a death, after a start, before anything is done. */
+const GRACE_MS = 5_000
+const NO_LOAD: CopyLoad = Object.freeze({ incoming: 0, incomingBytes: 0, outgoing: 0, usedBytes: 0 })
+
+export type SessionsSeen = Pick<
+  Sessions,
+  'view' | 'there' | 'unreachableOf' | 'hasReported' | 'featureLevelOf' | 'startedAtMs'
+>
+
+export interface CopyViewDeps {
+  readonly store: Repairing & Pick<VolumeStore, 'openVolumeLoads'>
+  readonly sessions: SessionsSeen
+  readonly settings: Pick<MasterSettings, 'cluster' | 'liveness' | 'freeSpaceFloorBytes'> & MasterSettings
+  readonly jobs: Pick<CopyJobs, 'badPairs' | 'incomplete'>
+  readonly history: ServerHistory
+}
+
+/** Since when a copy is as it is; for those that are whole nobody asks. */
+interface CopySeen {
+  readonly state: CopyState
+  readonly verifiedTo: number
+  readonly sinceMs: number
+}
+
+export class CopyViews {
+  readonly #deps: CopyViewDeps
+  readonly #seen = new Map<number, CopySeen>()
+
+  constructor(deps: CopyViewDeps) {
+    this.#deps = deps
+  }
+
+  /** Whether anything may be done; if not, for whom or for what it waits. `nowMs` is monotonic. */
+  mayAct(nowMs: number): ActAnswer {
+    const { sessions, settings } = this.#deps
+    // A disk that was replaced leaves a server for good, and who is in its place has its address.
+    const places = new Map<string, { id: number; hasReported: boolean }>()
+    for (const { id, internalAddress } of sessions.view()) {
+      const hasReported = places.get(internalAddress)?.hasReported === true || sessions.hasReported(id)
+      places.set(internalAddress, { id, hasReported })
+    }
+    return mayAct({
+      servers: [...places.values()].map((place) => ({ ...place, isRemoved: false, isGivenUp: false })),
+      startedAtMs: sessions.startedAtMs,
+      nowMs,
+      deadAfterMs: settings.liveness.deadAfterMs,
+      graceMs: GRACE_MS,
+    })
+  }
+
+  /** Volumes that hold nothing are deleted, not copied. */
+  async make(ids: readonly number[], nowMs: number, isAllowed: boolean): Promise<CopyView> {
+    const known = (await this.#deps.store.repairing.knownVolumes(ids)).filter(
+      ({ liveBytes }) => liveBytes > 0,
+    )
+    return {
+      volumes: known.map((volume) => this.#volume(volume, nowMs)),
+      servers: await this.#servers(nowMs),
+      badPairs: this.#deps.jobs.badPairs(nowMs),
+      nowMs,
+      mayAct: isAllowed,
+    }
+  }
+
+  async #servers(nowMs: number): Promise<ServerView[]> {
+    const { store, sessions, settings, jobs, history } = this.#deps
+    const loads = await store.repairing.copyLoads(sessions.there(), jobs.incomplete)
+    const promised = await store.openVolumeLoads(settings.cluster.volumeSizeBytes)
+    return sessions.view().map(({ id, liveness, zone, isFull, freeBytes, totalBytes }) => {
+      const { incoming, outgoing, usedBytes } = loads.get(id) ?? NO_LOAD
+      const promisedBytes = promised.get(id)?.promisedBytes ?? 0
+      const room = roomOf({ isFull, freeBytes, promisedBytes }, roomLimits(settings))
+      // An older program does not know the order: it is as good as full.
+      const knowsOrder = sessions.featureLevelOf(id) >= MESSAGES.copyOrder
+      return {
+        id,
+        mode: 'active',
+        liveness,
+        zone,
+        isFull,
+        roomBytes: knowsOrder ? room : 0,
+        totalBytes: Math.max(1, totalBytes),
+        usedBytes,
+        incoming,
+        outgoing,
+        unreachable: sessions.unreachableOf(id),
+        ...history.of(id, nowMs),
+      }
+    })
+  }
+
+  #volume({ id, sealedBytes, liveBytes, copies }: KnownVolume, nowMs: number): VolumeView {
+    const replicas = copies.map((copy) => {
+      const sinceMs = this.#look(copy, nowMs)
+      return { id: copy.id, server: copy.server, state: copy.state, sinceMs }
+    })
+    return { id, sealedBytes, liveBytes, wanted: this.#deps.settings.cluster.replicas, replicas }
+  }
+
+  #look({ id, server, state, verifiedTo }: KnownVolume['copies'][number], nowMs: number): number {
+    const before = this.#seen.get(id)
+    const isFurther = before !== undefined && (state === 'inSync' || verifiedTo > before.verifiedTo)
+    if (isFurther) this.#deps.history.noteChecked(server, nowMs)
+    if (state === 'inSync') {
+      this.#seen.delete(id)
+      return 0
+    }
+    const sinceMs = before?.state === state ? before.sinceMs : nowMs
+    this.#seen.set(id, { state, verifiedTo, sinceMs })
+    return sinceMs
+  }
+}
