@@ -7,6 +7,8 @@ import { type Context } from './command.ts'
 import { columns, formatBytes, formatCount, type Shown } from './text.ts'
 
 const ASK_EVERY_MS = 1000
+/** Longer than a server may be silent until it counts as gone. */
+const SETTLES_WITHIN_MS = 60_000
 
 export interface RunningCheck {
   readonly check: CopyCheck
@@ -30,10 +32,33 @@ export async function checkRunning({ client, clock, progress, signal }: Context)
     progress.addBytes(sum(check, 'bytesDone') - shownBytes)
     shownBytes = sum(check, 'bytesDone')
   }
-  const health = await client.health({ signal })
+  const health = await settled({ client, clock, signal })
   const isClean = sum(check, 'damagedRanges') === 0 && missingIn(health).length === 0 && isSeen(health)
   return { check, health, isClean }
 }
+
+/** The health, if it comes to rest within a while: a copy may have been read just now, and its server have to say so still. */
+async function settled({
+  client,
+  clock,
+  signal,
+}: Pick<Context, 'client' | 'clock' | 'signal'>): Promise<HealthView> {
+  const endMs = clock.monotonicMs() + SETTLES_WITHIN_MS
+  for (;;) {
+    const health = await client.health({ signal })
+    const isResting = !health.reasons.some(({ code }) => PASSING.has(code))
+    if (isResting || clock.monotonicMs() >= endMs) return health
+    await clock.sleep(ASK_EVERY_MS, signal)
+  }
+}
+
+/** Reasons that go by themselves. */
+const PASSING: ReadonlySet<string> = new Set([
+  'verifying',
+  'copies-damaged',
+  'server-silent',
+  'server-not-heard',
+])
 
 /** What the check itself cannot see: copies that are not there, and whose they were. */
 const MISSING: ReadonlySet<string> = new Set([
@@ -51,11 +76,8 @@ const MISSING: ReadonlySet<string> = new Set([
 
 const missingIn = ({ reasons }: HealthView): HealthReason[] => reasons.filter(({ code }) => MISSING.has(code))
 
-/** Whether all that is stored has all its copies, as far as every server has said. */
-const isSeen = ({ counts }: HealthView): boolean =>
-  counts !== null &&
-  !counts.isEstimate &&
-  counts.byCopies.every(({ copies, volumes }) => volumes === 0 || copies >= counts.wanted)
+/** Whether every server has said what it has. */
+const isSeen = ({ counts }: HealthView): boolean => counts !== null && !counts.isEstimate
 
 const sum = ({ servers }: CopyCheck, name: 'bytesDone' | 'bytesTotal' | 'damagedRanges'): number =>
   servers.reduce((total, server) => total + server[name], 0)

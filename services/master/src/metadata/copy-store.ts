@@ -38,8 +38,10 @@ export interface CopyView {
 export interface Grade {
   readonly good: number
   readonly condition: ContentCondition
-  /** Whether all copies will be good where what is being read, or was not heard, turns out to be. */
+  /** Whether all copies that it was made with are good, or will be if what is being read, or was not heard, turns out to be. */
   readonly isHopeful: boolean
+  /** Whether it was made with fewer copies than wanted. */
+  readonly isNarrow: boolean
 }
 
 /** All of one grade, and why it has not all copies. */
@@ -50,8 +52,6 @@ export interface Cell extends Grade {
   readonly bytes: number
   /** What became of copies that are not good, by server. */
   readonly causes: ReadonlyMap<number, ReadonlySet<CopyCondition>>
-  /** Volumes that were made with fewer copies than wanted. */
-  readonly narrowVolumes: number
 }
 
 /** Copies that do not count, by the server that has them. */

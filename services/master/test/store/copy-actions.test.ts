@@ -83,7 +83,10 @@ class Scene {
 }
 
 /** Five servers; a sealed volume with copies on the first ones, of which the last is not verified if it says so. */
-async function sealed(b: StoreBench, { copies = 3, verified = copies }: { copies?: number; verified?: number } = {}): Promise<Scene> {
+async function sealed(
+  b: StoreBench,
+  { copies = 3, verified = copies }: { copies?: number; verified?: number } = {},
+): Promise<Scene> {
   await b.addServers(5)
   const order = await b.volume(...Array.from({ length: copies }, (_, index) => index))
   await b.outcome(b.write('/a', b.chunk(order, 10)))

@@ -22,16 +22,31 @@ export function conditionOf(volume: Volume, copy: Replica, seen: SeenServers): C
 const isFoundDamaged = ({ committedEnd }: Volume, { verifiedTo }: Replica): boolean =>
   verifiedTo > 0 && verifiedTo < committedEnd
 
-export function gradeOf(conditions: readonly CopyCondition[], wanted: number): Grade {
-  let [good, verifying, notHeard] = [0, 0, 0]
+export interface Conditions {
+  readonly conditions: readonly CopyCondition[]
+  readonly wanted: number
+  /** Whether there were more copies once, of which nothing is left. */
+  readonly hadMore: boolean
+}
+
+export function gradeOf({ conditions, wanted, hadMore }: Conditions): Grade {
+  let [good, verifying, notHeard, made] = [0, 0, 0, conditions.length]
   for (const condition of conditions) {
     if (condition === 'good') good += 1
     else if (condition === 'verifying') verifying += 1
     else if (condition === 'not-heard') notHeard += 1
+    else if (condition === 'copying' || condition === 'leaving') made -= 1
   }
-  const isHopeful = good + verifying + notHeard >= wanted
-  return { good, condition: contentCondition({ good, verifying, notHeard }, wanted), isHopeful }
+  const isNarrow = made < wanted && !hadMore
+  const isHopeful = good + verifying + notHeard >= (isNarrow ? made : wanted)
+  return { good, condition: contentCondition({ good, verifying, notHeard }, wanted), isHopeful, isNarrow }
 }
+
+export const conditionsOf = (volume: Volume, seen: SeenServers): CopyCondition[] =>
+  volume.replicas.map((copy) => conditionOf(volume, copy, seen))
+
+export const gradeOfVolume = (volume: Volume, seen: SeenServers, wanted: number): Grade =>
+  gradeOf({ conditions: conditionsOf(volume, seen), wanted, hadMore: volume.hasDropped })
 
 function contentCondition(
   { good, verifying, notHeard }: Readonly<Record<'good' | 'verifying' | 'notHeard', number>>,
@@ -51,7 +66,7 @@ const WORST: Readonly<Record<ContentCondition, number>> = {
 }
 
 /** A number that orders grades: the weaker, the lower; equal ones are the same grade. */
-export const strengthOf = ({ good, condition, isHopeful }: Grade): number =>
-  2 * (WORST[condition] + good) + (isHopeful ? 1 : 0)
+export const strengthOf = ({ good, condition, isHopeful, isNarrow }: Grade): number =>
+  4 * (WORST[condition] + good) + (isHopeful ? 2 : 0) + (isNarrow ? 0 : 1)
 
 export const weaker = (a: Grade, b: Grade): Grade => (strengthOf(b) < strengthOf(a) ? b : a)

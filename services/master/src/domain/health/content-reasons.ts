@@ -24,35 +24,43 @@ export function shortReasons({ cells, wanted }: Tally, seen: SeenServers): Healt
     )
   }
   for (let copies = 0; copies < wanted; copies += 1) {
-    const short = sumOf(cells.filter((cell) => isShort(cell) && cell.good === copies))
-    if (short.volumes === 0) continue
-    const what = copies === 0 ? 'no verified copy yet' : `${copies} of ${wanted} copies`
-    const text = `${amountOf(short)} ${have(short)} ${what}: ${causesOf(short, seen)}`
-    reasons.push(healthReason('files-short', { state: 'degraded', text, ...about(short, seen), copies }))
+    const having = cells.filter(({ good }) => good === copies)
+    const [short, narrow] = [sumOf(having.filter(isShort)), sumOf(having.filter(isOnlyNarrow))]
+    if (short.volumes > 0) {
+      const what = copies === 0 ? 'no verified copy yet' : `${copies} of ${wanted} copies`
+      const text = `${amountOf(short)} ${have(short)} ${what}: ${causesOf(short, seen)}`
+      reasons.push(healthReason('files-short', { state: 'degraded', text, ...about(short, seen), copies }))
+    }
+    if (narrow.volumes > 0) {
+      const text = `${amountOf(narrow)} ${have(narrow)} ${copies} of ${wanted} copies since fewer servers could take one`
+      reasons.push(healthReason('files-narrow', { state: 'degraded', text, ...about(narrow, seen), copies }))
+    }
   }
   return reasons
 }
 
-/** What waits for its copies to be read, or heard of, is told of those. */
+/** It has lost copies. What waits for them to be read, or heard of, is told of those. */
 const isShort = ({ condition, isHopeful }: Cell): boolean =>
   (condition === 'short' || condition === 'unverified') && !isHopeful
+
+/** It has all copies that it was made with. */
+const isOnlyNarrow = ({ condition, isHopeful, isNarrow }: Cell): boolean =>
+  condition === 'short' && isHopeful && isNarrow
 
 interface Sum {
   readonly volumes: number
   readonly files: number
   readonly bytes: number
-  readonly narrowVolumes: number
   readonly causes: ReadonlyMap<number, ReadonlySet<CopyCondition>>
 }
 
 function sumOf(cells: readonly Cell[]): Sum {
-  const sum = { volumes: 0, files: 0, bytes: 0, narrowVolumes: 0 }
+  const sum = { volumes: 0, files: 0, bytes: 0 }
   const causes = new Map<number, ReadonlySet<CopyCondition>>()
   for (const cell of cells) {
     sum.volumes += cell.volumes
     sum.files += cell.files
     sum.bytes += cell.bytes
-    sum.narrowVolumes += cell.narrowVolumes
     for (const [server, conditions] of cell.causes) {
       causes.set(server, (causes.get(server) ?? new Set()).union(conditions))
     }
@@ -72,9 +80,8 @@ const about = ({ files, bytes, causes }: Sum, seen: SeenServers) => ({
   servers: [...causes.keys()].map((id) => seen.nameOf(id)),
 })
 
-function causesOf({ causes, narrowVolumes }: Sum, seen: SeenServers): string {
+function causesOf({ causes }: Sum, seen: SeenServers): string {
   const phrases = [...causes].map(([id, conditions]) => causeOf(id, conditions, seen))
-  if (narrowVolumes > 0) phrases.push('written while fewer servers could take a copy')
   return formatNames([...new Set(phrases)], NAMED_MAX)
 }
 

@@ -8,22 +8,14 @@
 import { type CopyCounts, type CopyCondition } from '@dfs/protocol'
 import { type Grade, type Tally } from '../../metadata/copy-store.ts'
 import { type Volume } from '../metadata/volume.ts'
-import { conditionOf, gradeOf, strengthOf, weaker } from './condition.ts'
+import { conditionsOf, gradeOf, strengthOf, weaker } from './condition.ts'
 import { type SeenServers } from './seen-servers.ts'
-
-/** A volume with what is alive in it. */
-export interface HoldingVolume extends Volume {
-  /** Contents of versions that have a chunk in it. */
-  readonly liveFiles: number
-  readonly liveBytes: number
-}
 
 interface Counted extends Grade {
   volumes: number
   files: number
   bytes: number
   readonly causes: Map<number, Set<CopyCondition>>
-  narrowVolumes: number
 }
 
 export class CopyTally {
@@ -39,15 +31,14 @@ export class CopyTally {
   }
 
   /** Its grade. What holds no part of a file is missed by nobody: an upload under way, or one that was abandoned. */
-  addVolume(volume: HoldingVolume): Grade {
-    const conditions = volume.replicas.map((copy) => conditionOf(volume, copy, this.#seen))
-    const grade = gradeOf(conditions, this.#wanted)
+  addVolume(volume: Volume): Grade {
+    const conditions = conditionsOf(volume, this.#seen)
+    const grade = gradeOf({ conditions, wanted: this.#wanted, hadMore: volume.hasDropped })
     if (volume.liveFiles === 0) return grade
     const cell = this.#cellOf(grade)
     cell.volumes += 1
     cell.files += volume.liveFiles
     cell.bytes += volume.liveBytes
-    if (conditions.length < this.#wanted) cell.narrowVolumes += 1
     for (const [index, { server }] of volume.replicas.entries()) this.#note(cell, server, conditions[index]!)
     return grade
   }
@@ -72,7 +63,6 @@ export class CopyTally {
       files: 0,
       bytes: 0,
       causes: new Map(),
-      narrowVolumes: 0,
     }
     this.#cells.set(key, cell)
     return cell

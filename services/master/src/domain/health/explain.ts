@@ -13,7 +13,7 @@ import {
 import { type Grade } from '../../metadata/copy-store.ts'
 import { type ChunkRow } from '../metadata/rows.ts'
 import { type Replica, type Volume } from '../metadata/volume.ts'
-import { conditionOf, gradeOf, weaker } from './condition.ts'
+import { conditionOf, gradeOfVolume, weaker } from './condition.ts'
 import { type SeenServers } from './seen-servers.ts'
 
 export interface FileToExplain {
@@ -48,7 +48,7 @@ export function explainFile(
   }
 }
 
-const WHOLE: Grade = { good: Infinity, condition: 'whole', isHopeful: true }
+const WHOLE: Grade = { good: Infinity, condition: 'whole', isHopeful: true, isNarrow: false }
 
 /** Chunks that follow each other in one volume. */
 interface Run {
@@ -78,10 +78,7 @@ function explainPart(
   { seen, wanted }: { readonly seen: SeenServers; readonly wanted: number },
 ): { readonly part: ExplainedPart; readonly grade: Grade } {
   const copies = volume.replicas.map((copy) => explainCopy(volume, copy, seen))
-  const grade = gradeOf(
-    volume.replicas.map((copy) => conditionOf(volume, copy, seen)),
-    wanted,
-  )
+  const grade = gradeOfVolume(volume, seen, wanted)
   const { good, condition } = grade
   const where = { ...run, volume: formatId(run.volume), volumeState: volume.state }
   return { part: { ...where, condition, good, copies }, grade }

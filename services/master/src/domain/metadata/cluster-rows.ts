@@ -141,6 +141,8 @@ export interface VolumeRows {
   load(): Iterable<VolumeRow>
   /** Those of all volumes, by id. */
   loadReplicas(): Iterable<ReplicaRow>
+  /** Ids of volumes of which a copy was dropped. */
+  loadWithDropped(): Iterable<number>
   insert(row: VolumeRow & { readonly created_ms: number }): void
   insertReplica(row: ReplicaRow): void
   /** Writes the committed end, and what is in use. */

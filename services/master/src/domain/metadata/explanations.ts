@@ -16,7 +16,7 @@ import {
   type WeakFilesRequest,
 } from '@dfs/protocol'
 import { type CopyView, type Grade } from '../../metadata/copy-store.ts'
-import { conditionOf, gradeOf, weaker } from '../health/condition.ts'
+import { gradeOfVolume, weaker } from '../health/condition.ts'
 import { explainFile } from '../health/explain.ts'
 import { SeenServers } from '../health/seen-servers.ts'
 import { type Books } from './books.ts'
@@ -118,13 +118,7 @@ function* gradeOfFile(
   yield () => readsOfFile(books, entry)
   const { content } = versionAt(books, entry)
   assert(content !== null, 'what has bytes has a content')
-  const grades = volumesOf(books, content).map((id) => {
-    const volume = volumeAt(books, id)
-    return gradeOf(
-      volume.replicas.map((copy) => conditionOf(volume, copy, seen)),
-      wanted,
-    )
-  })
+  const grades = volumesOf(books, content).map((id) => gradeOfVolume(volumeAt(books, id), seen, wanted))
   return grades.reduce(weaker)
 }
 

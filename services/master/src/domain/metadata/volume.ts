@@ -132,6 +132,8 @@ export class Volume implements VolumeIdentity {
   liveBytes = 0
   liveChunks = 0
   liveFiles = 0
+  /** Whether a copy of it was dropped since it was made. */
+  hasDropped = false
 
   constructor({ id, kind, primary, sizeBytes, salt }: VolumeIdentity) {
     this.id = id

@@ -42,6 +42,10 @@ export class Volumes {
       const primary = this.placement(row.primary_server, row.primary_incarnation)
       this.#hold(volumeOf(row, primary))
     }
+    for (const id of rows.loadWithDropped()) {
+      const volume = this.#byId.get(id)
+      if (volume !== undefined) volume.hasDropped = true
+    }
     for (const row of rows.loadReplicas()) {
       const volume = this.#byId.get(row.volume)
       // A row of no volume, which `dfs fsck` names, is nobody's copy.
@@ -235,7 +239,10 @@ export class Volumes {
     volume.replicas = volume.replicas.filter((other) => other !== copy)
     this.onServer(copy.server).remove(copy)
     this.#touched.add(volume.id)
-    if (volume.state !== 'deleting') this.#rows.insertDropped(volume.id, copy.id)
+    if (volume.state !== 'deleting') {
+      this.#rows.insertDropped(volume.id, copy.id)
+      volume.hasDropped = true
+    }
     if (volume.replicas.length > 0) return
     assert(volume.state === 'deleting', `volume ${volume.id} keeps a copy`)
     this.#rows.remove(volume.id)

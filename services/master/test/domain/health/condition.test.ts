@@ -72,25 +72,37 @@ const GRADES: [CopyCondition[], string, boolean][] = [
   [['good', 'good', 'verifying'], '2 short', true],
   [['good', 'good', 'not-heard'], '2 short', true],
   [['good', 'good', 'server-gone'], '2 short', false],
-  [['good', 'good'], '2 short', false],
+  [['good', 'good'], '2 short', true],
+  [['good', 'lost'], '1 short', false],
+  [['verifying', 'good'], '1 short', true],
   [['good', 'lost', 'damaged'], '1 short', false],
   [['verifying', 'verifying', 'verifying'], '0 unverified', true],
   [['verifying', 'server-gone', 'not-heard'], '0 unverified', false],
   [['not-heard', 'server-gone', 'server-gone'], '0 not-seen', false],
   [['not-heard', 'not-heard', 'not-heard'], '0 not-seen', true],
   [['server-gone', 'lost', 'damaged'], '0 lost', false],
-  [['leaving', 'leaving', 'leaving'], '0 lost', false],
-  [[], '0 lost', false],
+  [['leaving', 'leaving', 'leaving'], '0 lost', true],
+  [[], '0 lost', true],
 ]
 
 test.each(GRADES)('copies that are %j are %s', (conditions, expected, isHopeful) => {
-  const grade = gradeOf(conditions, 3)
+  const grade = gradeOf({ conditions, wanted: 3, hadMore: false })
   expect(`${grade.good} ${grade.condition}`).toBe(expected)
   expect(grade.isHopeful).toBe(isHopeful)
 })
 
+test('what was made with fewer copies than wanted is narrow, and what has lost some is not', () => {
+  const narrow = (conditions: CopyCondition[], hadMore = false) => gradeOf({ conditions, wanted: 3, hadMore })
+  expect(narrow(['good', 'good'])).toMatchObject({ isNarrow: true, isHopeful: true })
+  expect(narrow(['good', 'good', 'copying'])).toMatchObject({ isNarrow: true, isHopeful: true })
+  expect(narrow(['good', 'good', 'leaving'])).toMatchObject({ isNarrow: true, isHopeful: true })
+  expect(narrow(['good', 'good'], true)).toMatchObject({ isNarrow: false, isHopeful: false })
+  expect(narrow(['good', 'good', 'copying'], true)).toMatchObject({ isNarrow: false, isHopeful: false })
+  expect(narrow(['good', 'good', 'lost'])).toMatchObject({ isNarrow: false, isHopeful: false })
+})
+
 test('grades are ordered from what is lost to what is whole', () => {
-  const grades = GRADES.map(([conditions]) => gradeOf(conditions, 3))
+  const grades = GRADES.map(([conditions]) => gradeOf({ conditions, wanted: 3, hadMore: false }))
   const sorted = grades.toSorted((a, b) => strengthOf(a) - strengthOf(b))
   expect([...new Set(sorted.map(({ good, condition }) => `${good} ${condition}`))]).toEqual([
     '0 lost',

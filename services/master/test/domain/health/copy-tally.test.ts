@@ -2,14 +2,15 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { type ReplicaState } from '../../../src/domain/metadata/codes.ts'
-import { conditionOf, gradeOf, weaker } from '../../../src/domain/health/condition.ts'
-import { copyCountsOf, CopyTally, type HoldingVolume } from '../../../src/domain/health/copy-tally.ts'
+import { gradeOfVolume, weaker } from '../../../src/domain/health/condition.ts'
+import { copyCountsOf, CopyTally } from '../../../src/domain/health/copy-tally.ts'
+import { type Volume } from '../../../src/domain/metadata/volume.ts'
 import { SeenServers } from '../../../src/domain/health/seen-servers.ts'
 import { dead, notHeard, server, volumeWith, wholeOn } from './books-of-copies.ts'
 
 const WANTED = 3
 
-function countsOf(seen: SeenServers, volumes: readonly HoldingVolume[], spanning: HoldingVolume[][] = []) {
+function countsOf(seen: SeenServers, volumes: readonly Volume[], spanning: Volume[][] = []) {
   const tally = new CopyTally(seen, WANTED)
   const grades = new Map(volumes.map((volume) => [volume, tally.addVolume(volume)]))
   for (const each of spanning) tally.addSpanning(each.map((volume) => grades.get(volume)!))
@@ -65,13 +66,7 @@ it('is what counting each file by itself gives', () => {
       const volumes = copiesOf.map((copies, at) =>
         volumeWith(copies, { files: lies.filter((each) => each.includes(at)).length }),
       )
-      const grade = (at: number) => {
-        const volume = volumes[at]!
-        return gradeOf(
-          volume.replicas.map((each) => conditionOf(volume, each, seen)),
-          WANTED,
-        )
-      }
+      const grade = (at: number) => gradeOfVolume(volumes[at]!, seen, WANTED)
       const expected = new Map<number, number>()
       for (const each of lies) {
         const { good } = each.map(grade).reduce(weaker)

@@ -1,7 +1,8 @@
 /** Which disks are gone, and what is said of it: every reason with its numbers, and the state that follows. */
 import { HEALTH_CODES, type HealthReason, type HealthView } from '@dfs/protocol'
 import { describe, expect, it, test } from 'vitest'
-import { CopyTally, type HoldingVolume } from '../../../src/domain/health/copy-tally.ts'
+import { CopyTally } from '../../../src/domain/health/copy-tally.ts'
+import { type Volume } from '../../../src/domain/metadata/volume.ts'
 import { type ClusterFacts } from '../../../src/domain/health/facts.ts'
 import { FirstSeen } from '../../../src/domain/health/first-seen.ts'
 import { healthOf } from '../../../src/domain/health/health.ts'
@@ -13,7 +14,7 @@ const NOW_MS = 1_800_000_000_000
 
 interface Situation extends Partial<Omit<ClusterFacts, 'tally' | 'seen'>> {
   readonly servers: readonly SeenServer[]
-  readonly volumes?: readonly HoldingVolume[]
+  readonly volumes?: readonly Volume[]
   readonly wanted?: number
 }
 
@@ -37,7 +38,7 @@ function healthIn({ servers, volumes = [], wanted = 3, ...facts }: Situation): H
 
 const three = [server(1), server(2), server(3)]
 /** 7 files on three servers. */
-const stored = (state: Copy['state'] = 'inSync', made = INCARNATION): HoldingVolume =>
+const stored = (state: Copy['state'] = 'inSync', made = INCARNATION): Volume =>
   volumeWith(
     [1, 2, 3].map((id) => ({ server: id, state, incarnation: made })),
     { files: 7, bytes: 2 ** 20 },
@@ -257,11 +258,18 @@ test('damaged copies, a silent server, and what the metadata has to say', () => 
   expect(codesOf(healthIn({ servers: three, kept: [{ reason: 'torn', files: '*' }] }))).toEqual([])
 })
 
-test('files with fewer copies are told apart by how many they have, with volumes that were made so', () => {
-  const view = healthIn({ servers: three, volumes: [stored(), wholeOn(1, 2), wholeOn(3)] })
-  expect(view.reasons.map(({ text }) => text)).toEqual([
-    '1 file (100 B) has 1 of 3 copies: written while fewer servers could take a copy',
-    '1 file (100 B) has 2 of 3 copies: written while fewer servers could take a copy',
+test('files with fewer copies are told apart by how many they have, and from those that were written so', () => {
+  const narrow = [stored(), wholeOn(1, 2), wholeOn(3)]
+  const written = healthIn({ servers: three, volumes: narrow })
+  expect(written.reasons.map(({ code, copies, text }) => [code, copies, text])).toEqual([
+    ['files-narrow', 1, '1 file (100 B) has 1 of 3 copies since fewer servers could take one'],
+    ['files-narrow', 2, '1 file (100 B) has 2 of 3 copies since fewer servers could take one'],
+  ])
+  const lost = healthIn({ servers: [server(1), dead(2), server(3)], volumes: narrow })
+  expect(lost.reasons.filter(({ code }) => code.startsWith('files-')).map(({ text }) => text)).toEqual([
+    '1 file (100 B) has 1 of 3 copies: chunk-server-2 is gone',
+    '1 file (100 B) has 1 of 3 copies since fewer servers could take one',
+    '7 files (1.0 MiB) have 2 of 3 copies: chunk-server-2 is gone',
   ])
 })
 

@@ -50,6 +50,10 @@ export class SqliteVolumes implements VolumeRows {
     return this.#queries.replicas.each()
   }
 
+  loadWithDropped(): Iterable<number> {
+    return this.#queries.withDropped.all().map(({ volume }) => volume)
+  }
+
   insert(row: VolumeRow & { readonly created_ms: number }): void {
     this.#queries.insert.run(row)
   }
@@ -127,6 +131,7 @@ const prepare = (database: DatabaseSync) => ({
     database,
     'SELECT id FROM dropped_replicas WHERE volume = ? AND id = ?',
   ),
+  withDropped: new Query<{ volume: number }>(database, 'SELECT DISTINCT volume FROM dropped_replicas'),
   insertDropped: new Query(database, 'INSERT INTO dropped_replicas (volume, id) VALUES (?, ?)'),
   removeDropped: new Query(database, 'DELETE FROM dropped_replicas WHERE volume = ?'),
 })
