@@ -1,5 +1,5 @@
 /**
- * What a read says of copies, beside what the disks hold: never more than there are on servers that are there, except for the
+ * What a read says of copies (R23), beside what the disks hold: never more than there are on servers that are there, except for the
  * time in which a server that has just gone is not yet given up; and all of them once they were verified. A file of which no
  * copy can be had is refused in time, and it is said whether that is for a moment or for longer.
  */

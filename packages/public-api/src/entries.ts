@@ -17,6 +17,8 @@ export function addEntryRoutes(app: App, namespace: Namespace): void {
         operationId: 'readEntry',
         tags: ['entries'],
         summary: 'What stands at a path: file, directory or link',
+        description:
+          'Of a file, `copies` says how many good copies there are now, of the part of it that has the fewest.',
         querystring: EMPTY_QUERY,
         response: {
           200: {

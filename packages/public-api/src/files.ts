@@ -227,7 +227,8 @@ export function setFileHeaders(reply: FastifyReply, found: Pick<FoundFile, 'info
   if (info.sha256 !== null) reply.header('repr-digest', formatSha256(info.sha256))
 }
 
-export const READ_DESCRIPTION = 'One `Range` is answered with 206. `version` reads an earlier version.'
+export const READ_DESCRIPTION =
+  'One `Range` is answered with 206. `version` reads an earlier version. `Durability` says what good copies there are now, of the part of the file that has the fewest; of a file with more than 64 chunks the first 64 are looked at, and it begins with `copies=3;first-chunks=64`. If no copy gives the bytes the answer is `DATA_UNAVAILABLE`, within five seconds: it names the servers, and has `Retry-After` only if one of them may be back soon.'
 
 /** The answers of GET, for the document. */
 export const READ_RESPONSES = {
@@ -247,7 +248,7 @@ export const READ_RESPONSES = {
 }
 
 export const WRITE_DESCRIPTION =
-  'Creates the file, with missing directories, or makes a new version of it. The answer comes when the bytes are synced on all copies that `Durability` names. The `Content-Type` is kept with the file. `If-None-Match: *` creates only; `If-Match` overwrites only the version you know; `Content-Digest` is verified before the commit. Every node takes the body, and none sends it to another place: the master passes it on to a chunk server. If too many bodies are under way the answer is 503 with `Retry-After`, before a client that sent `Expect: 100-continue` is asked for its own.'
+  'Creates the file, with missing directories, or makes a new version of it. The answer comes when the bytes are synced on all copies that `Durability` names; a repetition under the same key gets the same receipt. The `Content-Type` is kept with the file. `If-None-Match: *` creates only; `If-Match` overwrites only the version you know; `Content-Digest` is verified before the commit. Every node takes the body, and none sends it to another place: the master passes it on to a chunk server. If too many bodies are under way the answer is 503 with `Retry-After`, before a client that sent `Expect: 100-continue` is asked for its own.'
 
 /** The answers of PUT, for the document. */
 export const WRITE_RESPONSES = {

@@ -1,4 +1,4 @@
-/** How well a file is kept now: the copies that are good at the moment of a look-up, of the weakest chunk that was looked at. */
+/** How well a file is kept now (R23): the copies that are good at the moment of a look-up, of the weakest chunk that was looked at. */
 import { expect, it } from 'vitest'
 import { type FoundFile, type ReplicaReport, type VolumeOrder } from '@dfs/protocol'
 import { describeStores } from '../fixture/describe-stores.ts'

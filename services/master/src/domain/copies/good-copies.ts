@@ -1,11 +1,11 @@
 /**
  * Which copies of a volume are good: the one place that says so. Receipts, look-ups, health, counts and explanations follow
- * from it (docs/adr/0019-the-truth-about-copies.md).
+ * from it (docs/adr/0019-the-truth-about-copies.md), and so does what a receipt promises at a commit (R23).
  *
  * A copy is good while its server is there, if it is open, or was verified up to the seal, or waits for that in the process
- * that has synced it and nothing was found wrong. Damaged and lost copies are not good, nor those that are to be dropped or being made, nor are those that wait for it in
- * another process than the one that has synced them: after a start of its server a copy may be that of another disk, or
- * shorter than it was.
+ * that has synced it and nothing was found wrong. Damaged and lost copies are not good, nor those that are being made or are
+ * to be dropped, nor those that wait to be verified in another process than the one that has synced them: after a start of its
+ * server a copy may be that of another disk, or shorter than it was.
  */
 import { type Placement } from '../../metadata/cluster-store.ts'
 import { type Replica, type Volume } from '../metadata/volume.ts'
