@@ -189,8 +189,8 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
     name: 'count copies of servers that restarted in a receipt',
     promise: 'a receipt counts copies that are surely there at the commit (R23)',
     file: GOOD_COPIES,
-    oldText: 'return servers.isCurrent(copy.made) && !isFoundDamaged',
-    newText: 'return !isFoundDamaged',
+    oldText: 'return servers.isCurrent(copy.made) && !copy.isFoundDamaged',
+    newText: 'return !copy.isFoundDamaged',
     test: 'services/master/test/store/volumes.test.ts',
   },
   {

@@ -292,6 +292,36 @@ describe('A copy that was verified', () => {
   })
 })
 
+describe('A copy whose first record is wrong', () => {
+  const firstIsWrong = (): Promise<Bench> => Bench.with(flipped(starts[0]! + 2))
+  const isFoundDamaged = (copy: VolumeCopy): boolean => copy.report().isFoundDamaged === true
+
+  it('is reported as damaged, although nothing of it was ever verified, until it is mended', async () => {
+    const bench = await firstIsWrong()
+    await bench.simulation.complete(async () => {
+      const copy = await VolumeCopy.recover(bench.deps(), SEALED)
+      expect(isFoundDamaged(copy)).toBe(false)
+      const damaged = await finish(copy.verify())
+      expect([copy.report().verifiedToBytes, isFoundDamaged(copy)]).toEqual([0, true])
+      await finish(repairCopy(copy, damaged, [other()]))
+      expect(await finish(copy.verify())).toEqual([])
+      expect([copy.report().verifiedToBytes, isFoundDamaged(copy)]).toEqual([log.byteLength, false])
+    })
+  })
+
+  it('is so if a check finds it', async () => {
+    const bench = await firstIsWrong()
+    await bench.simulation.complete(async () => {
+      const checked = await VolumeCopy.recover(bench.deps(), SEALED)
+      expect(await checked.check({ at: starts[0]!, end: starts[1]! })).toBe(false)
+      expect(isFoundDamaged(checked)).toBe(true)
+      const readAgain = await VolumeCopy.recover(bench.deps(), SEALED)
+      expect(await finish(readAgain.readAgain())).not.toEqual([])
+      expect(isFoundDamaged(readAgain)).toBe(true)
+    })
+  })
+})
+
 describe('Open files', () => {
   it('are as many as the limit at rest, and none is closed while it is used', async () => {
     const { simulation, node } = new Bench('open files')

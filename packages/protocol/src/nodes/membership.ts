@@ -29,6 +29,8 @@ export const ReplicaReport = Type.Object({
   sealedLengthBytes: Type.Optional(Type.Union([Count, Type.Null()])),
   /** Every block below this was read and verified after the seal. */
   verifiedToBytes: Count,
+  /** Whether it was read after the seal and is damaged, as far as this start knows; left out if not, and by an older program. */
+  isFoundDamaged: Type.Optional(Type.Boolean()),
 })
 export type ReplicaReport = Static<typeof ReplicaReport>
 

@@ -39,9 +39,15 @@ export class CopyVerification {
   readonly #deps: CopyVerificationDeps
   /** From where on others have found it wrong, or forgotten what was verified, since {@link verify} began. */
   #doubtfulFrom = Infinity
+  #isFoundDamaged = false
 
   constructor(deps: CopyVerificationDeps) {
     this.#deps = deps
+  }
+
+  /** Whether damage was found since this start, and it was not found whole since. */
+  get isFoundDamaged(): boolean {
+    return this.#isFoundDamaged
   }
 
   /**
@@ -64,6 +70,7 @@ export class CopyVerification {
       yield found.end - found.at
     }
     await keepWitness(witness)
+    this.#isFoundDamaged = damaged.length > 0 || this.#doubtfulFrom < Infinity
     const validTo = damaged[0]?.at ?? sealedLengthBytes
     await this.#noteVerified(Math.min(validTo, this.#doubtfulFrom, note.state.sealedLengthBytes ?? 0))
     return damaged
@@ -78,6 +85,7 @@ export class CopyVerification {
       yield found.end - found.at
     }
     const [first] = damaged
+    this.#isFoundDamaged ||= first !== undefined
     if (note.state.state === 'sealed' && first !== undefined) await this.#noteDoubtful(first.at)
     return damaged
   }
@@ -89,6 +97,7 @@ export class CopyVerification {
     const options = this.#scanOptions(at, Math.min(end, sealedLengthBytes))
     for await (const found of scanVolume(log.readTolerantly, options)) {
       if (found.kind === 'record' && found.at === at && found.end === end) return true
+      this.#isFoundDamaged = true
       await this.#noteDoubtful(at)
       return false
     }

@@ -124,7 +124,10 @@ export class Recovery {
       const state = await loadState(copyDeps, volume)
       if (state === null) return null
       if (state.state === 'open' && (await removeNoteWithoutLog(copyDeps.disk, volume))) {
-        log.warn({ volume: formatId(volume) }, 'a note without a log is gone: its copy was not made to the end')
+        log.warn(
+          { volume: formatId(volume) },
+          'a note without a log is gone: its copy was not made to the end',
+        )
         return null
       }
       if (state.state !== 'retired') return await VolumeCopy.recover(copyDeps, state, onRead)

@@ -146,7 +146,9 @@ export class VolumeCopy {
   report(): ReplicaReport {
     const { order, replica, state, sealedLengthBytes, verifiedToBytes } = this.state
     const lengthBytes = this.#syncedLength
-    return { volume: order.volume, replica, state, lengthBytes, sealedLengthBytes, verifiedToBytes }
+    const { isFoundDamaged } = this.#verification
+    const lengths = { lengthBytes, sealedLengthBytes, verifiedToBytes }
+    return { volume: order.volume, replica, state, ...lengths, ...(isFoundDamaged ? { isFoundDamaged } : {}) }
   }
 
   /**

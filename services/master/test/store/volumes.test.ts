@@ -312,6 +312,7 @@ describeStores('volumes', (bench) => {
       return b.write(at, null, { upload: id, size: 10 })
     }
     const [early, damaged, late] = [await upload('/early'), await upload('/damaged'), await upload('/late')]
+    const wrongAtOnce = await upload('/wrong from its first record on')
     const [end] = await b.store.sealVolumes([order.volume], 'test', NOW)
     const short = report(order, 2, { lengthBytes: 0, state: 'sealed' })
     await b.register(2, 2, { reports: [short] })
@@ -323,6 +324,10 @@ describeStores('volumes', (bench) => {
     await b.store.noteReports(b.servers[1]!, [report(order, 1, { lengthBytes: end! })], NOW)
     await b.store.noteReports(b.servers[1]!, [report(order, 1, upTo)], NOW)
     expect(await b.commit(damaged), 'damage was found').toMatchObject([{ ok: true, copies: 2, zones: 2 }])
+
+    const first = { lengthBytes: end!, verifiedToBytes: 0, isFoundDamaged: true }
+    await b.store.noteReports(b.servers[1]!, [report(order, 1, first)], NOW)
+    expect(await b.commit(wrongAtOnce)).toMatchObject([{ ok: true, copies: 2, zones: 2 }])
 
     await b.store.noteReports(b.servers[1]!, [report(order, 1, verified)], NOW)
     expect(await b.commit(late)).toMatchObject([{ ok: true, copies: 3, zones: 3 }])

@@ -22,19 +22,17 @@ export interface KnownServers {
   zoneOf(server: number): string
 }
 
-export function isGood(volume: Volume, copy: Replica, servers: KnownServers): boolean {
-  return servers.isThere(copy.server) && isWhole(volume, copy, servers)
+export function isGood(copy: Replica, servers: KnownServers): boolean {
+  return servers.isThere(copy.server) && isWhole(copy, servers)
 }
 
-function isWhole({ committedEnd }: Volume, copy: Replica, servers: KnownServers): boolean {
+function isWhole(copy: Replica, servers: KnownServers): boolean {
   switch (copy.state) {
     case 'open':
     case 'inSync':
       return true
-    case 'unverified': {
-      const isFoundDamaged = copy.verifiedTo > 0 && copy.verifiedTo < committedEnd
-      return servers.isCurrent(copy.made) && !isFoundDamaged
-    }
+    case 'unverified':
+      return servers.isCurrent(copy.made) && !copy.isFoundDamaged
     case 'surplus':
       return copy.isVerified
     case 'damaged':
@@ -46,7 +44,7 @@ function isWhole({ committedEnd }: Volume, copy: Replica, servers: KnownServers)
 }
 
 export const goodCopiesOf = (volume: Volume, servers: KnownServers): Replica[] =>
-  volume.replicas.filter((copy) => isGood(volume, copy, servers))
+  volume.replicas.filter((copy) => isGood(copy, servers))
 
 /** How well a volume, or a file, is kept. */
 export interface Standing {

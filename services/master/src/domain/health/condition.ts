@@ -8,19 +8,15 @@ import { isGood } from '../copies/good-copies.ts'
 import { type Replica, type Volume } from '../metadata/volume.ts'
 import { type SeenServers } from './seen-servers.ts'
 
-export function conditionOf(volume: Volume, copy: Replica, seen: SeenServers): CopyCondition {
+export function conditionOf(copy: Replica, seen: SeenServers): CopyCondition {
   if (copy.state === 'damaged' || copy.state === 'lost') return copy.state
   if (copy.state === 'dropping') return 'leaving'
   if (copy.state === 'copying') return 'copying'
-  if (isGood(volume, copy, seen)) return 'good'
+  if (isGood(copy, seen)) return 'good'
   if (seen.isAwaited(copy.server)) return 'not-heard'
   if (!seen.isThere(copy.server)) return 'server-gone'
-  return isFoundDamaged(volume, copy) ? 'damaged' : 'verifying'
+  return copy.isFoundDamaged ? 'damaged' : 'verifying'
 }
-
-/** Its server has read it after the seal, and not found it right to its end. */
-const isFoundDamaged = ({ committedEnd }: Volume, { verifiedTo }: Replica): boolean =>
-  verifiedTo > 0 && verifiedTo < committedEnd
 
 export interface Conditions {
   readonly conditions: readonly CopyCondition[]
@@ -43,7 +39,7 @@ export function gradeOf({ conditions, wanted, hadMore }: Conditions): Grade {
 }
 
 export const conditionsOf = (volume: Volume, seen: SeenServers): CopyCondition[] =>
-  volume.replicas.map((copy) => conditionOf(volume, copy, seen))
+  volume.replicas.map((copy) => conditionOf(copy, seen))
 
 export const gradeOfVolume = (volume: Volume, seen: SeenServers, wanted: number): Grade =>
   gradeOf({ conditions: conditionsOf(volume, seen), wanted, hadMore: volume.hasDropped })

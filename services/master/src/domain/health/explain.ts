@@ -85,7 +85,7 @@ function explainPart(
 }
 
 function explainCopy(volume: Volume, copy: Replica, seen: SeenServers): ExplainedCopy {
-  const condition = conditionOf(volume, copy, seen)
+  const condition = conditionOf(copy, seen)
   const server = seen.nameOf(copy.server)
   const [says, next] = wordsOf(condition, server, volume.state === 'open')
   return { server, serverId: copy.server, condition, says, next }

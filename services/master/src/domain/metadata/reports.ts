@@ -100,7 +100,10 @@ function applyReport(books: Books, replica: Replica, report: CopyReport, nowWall
   // A lost copy that turned up is a copy again; one that was whole and is not any more is as good as unread.
   if (replica.state === 'surplus') states.noteSurplus(replica, { isSealReported, verifiedTo })
   else if (isVerified) states.noteInSync(replica, verifiedTo)
-  else states.noteUnverified(replica, { isSealReported, verifiedTo })
+  else {
+    const { isFoundDamaged = false } = report
+    states.noteUnverified(replica, { isSealReported, verifiedTo, isFoundDamaged })
+  }
   return false
 }
 

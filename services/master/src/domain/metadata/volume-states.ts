@@ -16,7 +16,7 @@ import { type Placement } from '../../metadata/cluster-store.ts'
 import { mayRelease, type ReleaseQuestion } from '../copies/release.ts'
 import { type ReplicaState } from './codes.ts'
 import { type VolumeRows } from './cluster-rows.ts'
-import { copiesSeen, type Heard, type Replica, type Volume } from './volume.ts'
+import { copiesSeen, type HeardNow, type Replica, type Volume } from './volume.ts'
 import { replicaRowOf, volumeRowOf } from './volume-rows.ts'
 import { type Volumes } from './volumes.ts'
 
@@ -87,7 +87,7 @@ export class VolumeStates {
   }
 
   /** It is there, and that is all that is known. */
-  noteUnverified(replica: Replica, heard: Partial<Omit<Heard, 'state'>>): void {
+  noteUnverified(replica: Replica, heard: Partial<Omit<HeardNow, 'state'>>): void {
     this.#become(replica, 'unverified', heard)
   }
 
@@ -111,7 +111,7 @@ export class VolumeStates {
   }
 
   /** It is not needed: still read, and it can be taken back. What is heard of it is noted. */
-  noteSurplus(replica: Replica, heard: Partial<Omit<Heard, 'state'>> = {}): void {
+  noteSurplus(replica: Replica, heard: Partial<Omit<HeardNow, 'state'>> = {}): void {
     this.#become(replica, 'surplus', heard)
   }
 
@@ -146,11 +146,12 @@ export class VolumeStates {
     this.#volumes.onServer(server).doubtAll()
   }
 
-  #become(replica: Replica, state: ReplicaState, heard: Partial<Omit<Heard, 'state'>> = {}): void {
+  #become(replica: Replica, state: ReplicaState, heard: Partial<Omit<HeardNow, 'state'>> = {}): void {
     const { id, state: before } = replica
     assert(state === before || NEXT[before].includes(state), `copy ${id} is ${before} and becomes ${state}`)
     const { verifiedTo = replica.verifiedTo, isSealReported = replica.isSealReported } = heard
-    if (replica.hear({ state, verifiedTo, isSealReported })) {
+    const isFoundDamaged = heard.isFoundDamaged === true
+    if (replica.hear({ state, verifiedTo, isSealReported, isFoundDamaged })) {
       this.#rows.updateReplica(replicaRowOf(replica))
       this.#changes += 1
     }

@@ -21,8 +21,14 @@ export interface Heard {
   readonly isSealReported: boolean
 }
 
+/** What its server says of it in this start, beside what the row says. */
+export interface HeardNow extends Heard {
+  readonly isFoundDamaged?: boolean
+}
+
 const SEAL_REPORTED = 1
 const UNHEARD = 2
+const FOUND_DAMAGED = 4
 const FRESH: Heard = Object.freeze({ state: 'open', verifiedTo: 0, isSealReported: false })
 
 /** One copy. Only `VolumeStates` changes it. */
@@ -35,7 +41,7 @@ export class Replica {
   place = -1
   #state: ReplicaState
   #verifiedTo: number
-  /** {@link SEAL_REPORTED}, {@link UNHEARD}. */
+  /** {@link SEAL_REPORTED}, {@link UNHEARD}, {@link FOUND_DAMAGED}. */
   #flags: number
 
   constructor(id: number, volume: Volume, made: Placement, heard = FRESH) {
@@ -71,12 +77,18 @@ export class Replica {
   }
 
   get isSealReported(): boolean {
-    return this.#flags === SEAL_REPORTED
+    return (this.#flags & (SEAL_REPORTED | UNHEARD)) === SEAL_REPORTED
+  }
+
+  /** Whether its server has read it after the seal and not found it right to its end: it may be wrong at its first record. */
+  get isFoundDamaged(): boolean {
+    const isShort = this.#verifiedTo > 0 && this.#verifiedTo < this.volume.committedEnd
+    return isShort || (this.#flags & FOUND_DAMAGED) !== 0
   }
 
   /** Whether its server must hear that the volume is sealed. */
   get awaitsSeal(): boolean {
-    return this.#state === 'unverified' && this.#flags === 0
+    return this.#state === 'unverified' && (this.#flags & (SEAL_REPORTED | UNHEARD)) === 0
   }
 
   /** What the row says, whatever holds of it. */
@@ -91,14 +103,13 @@ export class Replica {
   }
 
   /** This is known of it from now on; whether the row says something else. */
-  hear({ state, verifiedTo, isSealReported }: Heard): boolean {
-    const flags = isSealReported ? SEAL_REPORTED : 0
-    const wasReported = this.#flags & SEAL_REPORTED
-    const isNews = state !== this.#state || verifiedTo !== this.#verifiedTo || flags !== wasReported
+  hear({ state, verifiedTo, isSealReported, isFoundDamaged = false }: HeardNow): boolean {
+    const before = this.row
     this.#state = state
     this.#verifiedTo = verifiedTo
-    this.#flags = flags
-    return isNews
+    this.#flags = (isSealReported ? SEAL_REPORTED : 0) | (isFoundDamaged ? FOUND_DAMAGED : 0)
+    const isNews = state !== before.state || verifiedTo !== before.verifiedTo
+    return isNews || isSealReported !== before.isSealReported
   }
 }
 

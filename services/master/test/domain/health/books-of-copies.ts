@@ -11,6 +11,7 @@ export interface Copy {
   readonly server: number
   readonly state: ReplicaState
   readonly verifiedTo?: number
+  readonly isFoundDamaged?: boolean
   /** In which it was made. */
   readonly incarnation?: number
 }
@@ -31,10 +32,13 @@ export function volumeWith(
   const volume = new Volume({ id: ids, kind: 'small', primary, sizeBytes: null, salt: '' })
   volume.state = copies.some(({ state }) => state === 'open') ? 'open' : 'sealed'
   Object.assign(volume, { committedEnd: LENGTH, liveFiles: files, liveChunks: files, liveBytes: bytes })
-  volume.replicas = copies.map(({ server, state, incarnation = INCARNATION, verifiedTo }, index) => {
+  volume.replicas = copies.map((copy, index) => {
+    const { server, state, incarnation = INCARNATION, isFoundDamaged = false } = copy
     const isInSync = state === 'inSync'
-    const heard = { state, verifiedTo: verifiedTo ?? (isInSync ? LENGTH : 0), isSealReported: isInSync }
-    return new Replica(1000 * ids + index, volume, { server, incarnation }, heard)
+    const heard = { state, verifiedTo: copy.verifiedTo ?? (isInSync ? LENGTH : 0), isSealReported: isInSync }
+    const replica = new Replica(1000 * ids + index, volume, { server, incarnation }, heard)
+    replica.hear({ ...heard, isFoundDamaged })
+    return replica
   })
   return volume
 }

@@ -12,6 +12,7 @@ const COPIES = {
   'waiting in its process': { state: 'unverified' },
   'waiting since a start': { state: 'unverified', incarnation: INCARNATION - 1 },
   'found damaged': { state: 'unverified', verifiedTo: LENGTH / 2 },
+  'found damaged at once': { state: 'unverified', isFoundDamaged: true },
   'damaged for good': { state: 'damaged' },
   lost: { state: 'lost' },
 } satisfies Record<string, Omit<Copy, 'server'>>
@@ -31,6 +32,7 @@ const there = {
   'waiting in its process': 'good',
   'waiting since a start': 'verifying',
   'found damaged': 'damaged',
+  'found damaged at once': 'damaged',
 } as const
 const all = <C extends CopyCondition>(condition: C) => ({
   open: condition,
@@ -38,6 +40,7 @@ const all = <C extends CopyCondition>(condition: C) => ({
   'waiting in its process': condition,
   'waiting since a start': condition,
   'found damaged': condition,
+  'found damaged at once': condition,
 })
 
 const EXPECTED: Record<keyof typeof SERVERS, Record<keyof typeof there, CopyCondition>> = {
@@ -53,7 +56,7 @@ describe.each(Object.keys(SERVERS) as (keyof typeof SERVERS)[])('on a server tha
   const seen = new SeenServers([SERVERS[at]])
   const conditionWith = (copy: Omit<Copy, 'server'>): CopyCondition => {
     const volume = volumeWith([{ ...copy, server: 1 }])
-    return conditionOf(volume, volume.replicas[0]!, seen)
+    return conditionOf(volume.replicas[0]!, seen)
   }
 
   it.each(Object.keys(there) as (keyof typeof there)[])('a copy that is %s', (name) => {
