@@ -1,5 +1,6 @@
 /** All bugs that the tests must find. */
 import { COPIES_BUGS } from './copies-bugs.ts'
+import { DELETION_BUGS } from './deletion-bugs.ts'
 import { DROP_BUGS } from './drop-bugs.ts'
 import { HEALTH_BUGS } from './health-bugs.ts'
 import { MASTER_BUGS } from './master-bugs.ts'
@@ -16,6 +17,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...READING_BUGS,
   ...DROP_BUGS,
   ...HEALTH_BUGS,
+  ...DELETION_BUGS,
 ]
 
 /** Why the edit cannot be made in `text`, the present content of its file; null where it can. */

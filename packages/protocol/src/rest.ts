@@ -191,6 +191,9 @@ export const ClusterStatusView = Type.Object({
     fileBytes: Type.Integer({ minimum: 0 }),
     volumesOpen: Type.Integer({ minimum: 0 }),
     volumesSealed: Type.Integer({ minimum: 0 }),
+    volumesDeleting: Type.Optional(
+      Type.Integer({ minimum: 0, description: 'Volumes that hold nothing, until no server has a copy of them.' }),
+    ),
   }),
   kept: Type.Array(KeptFiles, {
     description:

@@ -11,6 +11,10 @@ interface Scene {
   readonly backupReason?: string
   readonly deadVolumes?: number
   readonly diskError?: DiskError
+  /** What is left of a torn transaction; and whether enough servers have registered. */
+  readonly hasTorn?: boolean
+  readonly mayRemove?: boolean
+  readonly emptyVolumes?: number
 }
 
 /** What was done within 3.5 s, and what the workers say then. */
@@ -21,6 +25,7 @@ async function watch(scene: Scene): Promise<{ done: string[]; statuses: WorkerSt
     done.push(what)
     return false
   }
+  let empty = scene.emptyVolumes ?? 0
   let open = Array.from({ length: scene.deadVolumes ?? 0 }, (_, index) => ({ volume: index + 1 }))
   const store = {
     openVolumesOf: async () => open,
@@ -30,6 +35,13 @@ async function watch(scene: Scene): Promise<{ done: string[]; statuses: WorkerSt
     },
     countDeleted: () => note('count'),
     forgetKeys: () => note('forget'),
+    kept: scene.hasTorn === true ? [{ reason: 'torn', prefix: 'kept-' }] : [],
+    deleteEmptyVolumes: async (countMax: number) => {
+      const deleted = Array.from({ length: Math.min(countMax, empty) }, (_, index) => index + 1)
+      empty -= deleted.length
+      await note(`delete ${deleted.length}`)
+      return { deleted, notEmpty: [], isMoreLeft: deleted.length === countMax }
+    },
   }
   const space = {
     isFull: scene.isFull ?? false,
@@ -41,8 +53,14 @@ async function watch(scene: Scene): Promise<{ done: string[]; statuses: WorkerSt
   const runner = masterWorkers({
     runtime: world as Runtime,
     store: store as unknown as MasterWorkersOptions['store'],
-    sessions: { dead: () => [7] } as unknown as MasterWorkersOptions['sessions'],
-    time: { keep: () => note('keep') } as unknown as MasterWorkersOptions['time'],
+    sessions: {
+      dead: () => [7],
+      mayRemove: scene.mayRemove ?? true,
+    } as unknown as MasterWorkersOptions['sessions'],
+    time: {
+      keep: () => note('keep'),
+      now: () => ({ wallMs: 0, clusterMs: 0 }),
+    } as unknown as MasterWorkersOptions['time'],
     space,
     backup: { reason: scene.backupReason ?? null },
     health: { look: async () => healthView([], { counts: null, atMs: 1 }) },
@@ -50,7 +68,8 @@ async function watch(scene: Scene): Promise<{ done: string[]; statuses: WorkerSt
   })
   const stop = new AbortController()
   const running = runner.run(stop.signal)
-  await world.clock.advance(3500)
+  // In small steps: all workers have their turn in each.
+  for (let step = 0; step < 35; step += 1) await world.clock.advance(100)
   const statuses = runner.statuses()
   stop.abort(new Error('the test is over'))
   await running
@@ -62,11 +81,12 @@ const whyOf = (statuses: readonly WorkerStatus[]): Record<string, string | null>
 
 it('goes round once each second', async () => {
   const { done, statuses } = await watch({})
-  expect(done).toEqual(Array.from({ length: 3 }, () => ['count', 'forget', 'keep']).flat())
+  expect(done).toEqual(Array.from({ length: 3 }, () => ['count', 'delete 0', 'forget', 'keep']).flat())
   expect(whyOf(statuses)).toEqual({
     'seal-dead': 'no dead server has an open volume',
     'watch-space': 'the disk has room',
     'count-deleted': 'all is counted',
+    'delete-empty': 'no sealed volume is empty that nobody may ask for',
     'forget-keys': 'no key is past its time',
     'keep-time': 'the time is written down each minute at least',
     'watch-health': 'the cluster is healthy',
@@ -84,8 +104,28 @@ it('changes nothing that can wait while the disk is full', async () => {
   expect(new Set(done)).toEqual(new Set(['seal 1', 'keep']))
   expect(whyOf(statuses)).toMatchObject({
     'count-deleted': 'the disk is full',
+    'delete-empty': 'the disk is full',
     'forget-keys': 'the disk is full',
   })
+})
+
+it('deletes what is empty in bounded steps', async () => {
+  const { done, statuses } = await watch({ emptyVolumes: 250 })
+  expect(done.filter((what) => what.startsWith('delete')).slice(0, 3)).toEqual([
+    'delete 100',
+    'delete 100',
+    'delete 50',
+  ])
+  expect(statuses.find(({ name }) => name === 'delete-empty')).toMatchObject({ did: 250 })
+})
+
+it.each<[string, Scene]>([
+  ['it waits for servers: a restored backup shows when they register', { mayRemove: false }],
+  ['the copy of a torn transaction is kept until every server has registered', { hasTorn: true }],
+])('deletes nothing, since %s', async (why, scene) => {
+  const { done, statuses } = await watch({ ...scene, emptyVolumes: 1 })
+  expect(done.filter((what) => what.startsWith('delete'))).toEqual([])
+  expect(whyOf(statuses)).toMatchObject({ 'delete-empty': why })
 })
 
 it('decides nothing by metadata that nobody obeys', async () => {
@@ -109,6 +149,7 @@ it('is what the master says that it does', async () => {
     'seal-dead',
     'watch-space',
     'count-deleted',
+    'delete-empty',
     'forget-keys',
     'keep-time',
     'watch-health',

@@ -51,6 +51,7 @@ export function observeStore(store: MetadataStore, observer: StoreObserver): Met
     noteReports: async (from, reports, nowWallMs) => {
       const outcome = await store.noteReports(from, reports, nowWallMs)
       observer.sealed(outcome.sealedVolumes)
+      observer.turnedUp(outcome.strays.length)
       observer.reported(from.server, reports)
       return outcome
     },
@@ -64,6 +65,11 @@ export function observeStore(store: MetadataStore, observer: StoreObserver): Met
       const orders = await store.orders(server, countMax, knowsDrop)
       observer.toldLengths(lengthsOf(orders))
       return orders
+    },
+    deleteEmptyVolumes: async (countMax, clusterMs) => {
+      const step = await store.deleteEmptyVolumes(countMax, clusterMs)
+      observer.deleted(step.deleted)
+      return step
     },
     // The database is in memory: it outlives the process that closes it, as one on a disk does.
     close: async () => undefined,

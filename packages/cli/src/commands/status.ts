@@ -73,11 +73,15 @@ function summaryOf(view: ClusterStatusView, shown: Shown): string {
   const { clusterId, settings, totals, kept } = view
   return [
     `cluster ${clusterId}, ${settings.replicas} copies (at least ${settings.minReplicas} to accept a write)`,
-    `${formatCount(totals.files, 'file')}, ${formatBytes(totals.fileBytes)}; directories ${totals.directories}, links ${totals.links}; volumes ${totals.volumesOpen} open, ${totals.volumesSealed} sealed`,
+    `${formatCount(totals.files, 'file')}, ${formatBytes(totals.fileBytes)}; directories ${totals.directories}, links ${totals.links}; volumes ${totals.volumesOpen} open, ${totals.volumesSealed} sealed${beingDeleted(totals)}`,
     levelOf(view, shown),
     ...kept.map(({ reason, files }) => `metadata: ${KEPT[reason]} ${files} (docs/operating.md)`),
   ].join('\n')
 }
+
+/** They hold nothing, and go with the last copy: with one on a server that is away, when that is back. */
+const beingDeleted = ({ volumesDeleting = 0 }: ClusterStatusView['totals']): string =>
+  volumesDeleting === 0 ? '' : `, ${volumesDeleting} being deleted`
 
 /** Which servers keep the cluster from writing what the others could read. */
 function levelOf({ featureLevel: inUse, servers }: ClusterStatusView, shown: Shown): string {

@@ -225,6 +225,8 @@ export const ClusterView = Type.Object({
     fileBytes: Count,
     volumesOpen: Count,
     volumesSealed: Count,
+    /** Those that hold nothing, of which a server has a copy still. An older program leaves it out: it deletes none. */
+    volumesDeleting: Type.Optional(Count),
   }),
   kept: Type.Array(KeptFiles),
 })

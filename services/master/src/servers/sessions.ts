@@ -186,7 +186,7 @@ export class Sessions {
   }
 
   /**
-   * Whether this start of the master may do away with things: most servers have registered with it, and by all of them, or by
+   * Whether this start of the master may remove anything: most servers have registered with it, and by all of them, or by
    * their time for it, it would have become known for one on a restored backup (R6).
    */
   get mayRemove(): boolean {

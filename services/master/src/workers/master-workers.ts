@@ -6,6 +6,7 @@ import { type KeptAside, type Upkeep } from '../metadata/store.ts'
 import { type RestoredBackup } from '../servers/restored-backup.ts'
 import { type Sessions } from '../servers/sessions.ts'
 import { countDeleted } from './count-deleted.ts'
+import { deleteEmpty } from './delete-empty.ts'
 import { forgetKeys } from './forget-keys.ts'
 import { keepTime } from './keep-time.ts'
 import { sealDead } from './seal-dead.ts'
@@ -30,7 +31,7 @@ export interface MasterWorkersOptions {
 
 export function masterWorkers(options: MasterWorkersOptions): Runner {
   const { runtime, backup, everyMs } = options
-  const workers = [sealDead, watchingSpace, countDeleted, forgetKeys, keepTime].map((make) =>
+  const workers = [sealDead, watchingSpace, countDeleted, deleteEmpty, forgetKeys, keepTime].map((make) =>
     onlyWhereObeyed(make(options), backup, everyMs),
   )
   const lane = { workers, budget: STEP_ITEMS_MAX, startAfterMs: everyMs }

@@ -107,6 +107,27 @@ async function reportAll(
   return replicas.length
 }
 
+it('deletes no volume from before it, which may hold what was given up, and goes on with those that were being deleted', async () => {
+  const directory = temporaryDirectory()
+  const b = new StoreBench(await openAt(directory))
+  await b.addServers(2)
+  const [goes, stays] = [await b.volume(), await b.volume(), await b.volume()]
+  await b.store.sealVolumes([goes.volume], 'test', NOW)
+  expect(await b.store.deleteEmptyVolumes(10, 0)).toMatchObject({ deleted: [goes.volume] })
+  await b.store.sealVolumes([stays.volume], 'test', NOW)
+  await b.store.close()
+  beginHistory(directory, [])
+  b.store = await openAt(directory, 2)
+  expect(await b.store.deleteEmptyVolumes(10, 0)).toMatchObject({ deleted: [] })
+  const drops = (await b.orders(0)).filter(({ kind }) => kind === 'drop')
+  expect(drops.map(({ volume }) => volume)).toEqual([goes.volume])
+  const younger = await b.volume()
+  await b.volume()
+  await b.store.sealVolumes([younger.volume], 'test', NOW)
+  expect(await b.store.deleteEmptyVolumes(10, 0)).toMatchObject({ deleted: [younger.volume] })
+  await b.store.close()
+})
+
 it.each([-5, 50])(
   'orders the seal again from a copy that a history that was given up sealed %i bytes away',
   async (away) => {

@@ -140,7 +140,30 @@ describe('a volume', () => {
     })
   })
 
-  it.each(STATES.filter((state) => state !== 'open' && state !== 'dropping'))(
+  it('is gone at once if its copies are lost', () => {
+    const { database, rows, volumes, states, volume } = storeWith('lost')
+    states.noteUnverified(volume.replicas[1]!, {})
+    states.beginDeleting(volume, 77)
+    expect(volume.replicas.map(({ id, state }) => [id, state])).toEqual([[3, 'dropping']])
+    expect(found(database)).toEqual(seen(volume))
+    const all = storeWith('lost')
+    all.states.beginDeleting(all.volume, 77)
+    expect([all.volumes.get(1), found(all.database), all.rows.wasDeleted(1)]).toEqual([
+      undefined,
+      undefined,
+      true,
+    ])
+    expect([volumes.deletingCount, all.volumes.deletingCount, rows.wasDeleted(1)]).toEqual([1, 0, true])
+  })
+
+  it('waits for a copy that is lost in doubt: its server has restarted and may have it', () => {
+    const { states, volume } = storeWith('lost')
+    states.doubtAllOn(volume.replicas[0]!.server)
+    states.beginDeleting(volume, 77)
+    expect(volume.replicas.map(({ id, state }) => [id, state])).toEqual([[2, 'dropping']])
+  })
+
+  it.each(['unverified', 'inSync', 'damaged'] as const)(
     'with copies that are %s may be deleted, and is gone with the last of them',
     (state) => {
       const { database, rows, volumes, states, volume } = storeWith(state)

@@ -1,5 +1,5 @@
 /**
- * Sealed volumes that hold nothing are deleted, in two phases. First one transaction finds that nothing stands in a volume and
+ * Sealed volumes that hold nothing are deleted (R7), in two phases. First one transaction finds that nothing stands in a volume and
  * nobody can ask for it any more; from then on nobody is sent there, its copies are to be dropped, and its id is noted for ever.
  * Then a copy goes when its server says so, and the volume with the last one.
  *

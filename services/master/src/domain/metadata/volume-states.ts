@@ -63,19 +63,27 @@ export class VolumeStates {
     this.#volumes.noteSealed(volume)
   }
 
-  /** Whoever looks for its chunks has found none, in this transaction: its copies are to be dropped, now and whenever one turns up. */
+  /**
+   * Whoever looks for its chunks has found none, in this transaction: its copies are to be dropped, now and whenever one turns up
+   * (R7). One that is lost is not there to be dropped.
+   */
   beginDeleting(volume: Volume, clusterMs: number): void {
     assert(volume.state === 'sealed', `volume ${volume.id} is ${volume.state} and is to be deleted`)
     volume.state = 'deleting'
     this.#rows.setDeleting(volumeRowOf(volume), clusterMs)
     this.#rows.insertDeleted(volume.id, clusterMs)
     this.#changes += 1
-    for (const replica of volume.replicas) this.#become(replica, 'dropping')
     this.#volumes.noteDeleting(volume)
+    for (const replica of volume.replicas) {
+      const isGone = replica.state === 'lost' && !replica.isUnheard
+      this.#become(replica, 'dropping')
+      if (isGone) this.#volumes.remove(replica)
+    }
   }
 
   /** Its server does not have it any more. */
   noteDropped(replica: Replica): void {
+    assert(replica.state === 'dropping', `copy ${replica.id} is ${replica.state} and is said to be dropped`)
     this.#changes += 1
     this.#volumes.remove(replica)
   }
