@@ -126,7 +126,8 @@ describeStores('how well a file is kept now', (bench) => {
     const b = bench()
     await b.addServers(3)
     const [strong, weak] = [await b.volume(0, 1, 2), await b.volume(0, 1)]
-    await writeLong(b, '/long', [strong, weak])
+    await writeLong(b, '/long', [...Array.from({ length: 70 }, () => strong), weak])
+    expect(await now(b, '/long'), 'a page').toEqual({ copies: 3, zones: 3, firstChunks: 64 })
     expect(await seen(b, '/long', undefined, { chunksMax: 0 })).toMatchObject({ chunks: [], now: null })
     const asked = { chunksMax: 0, isOfAllCopies: true }
     expect(await seen(b, '/long', undefined, asked)).toMatchObject({

@@ -81,10 +81,24 @@ function describeFile({ books, there }: Asked, version: Version, lookup: Part): 
     info: version.info,
     chunks,
     locations: new Map(located.map((volume) => [volume.id, readableServers(volume)])),
-    now: keptNow(read, version, [...volumes.values()], knownServers(books, there)),
+    now: keptNow(lookup.isOfAllCopies === true ? allVolumes(books, version, volumes) : volumes, {
+      servers: knownServers(books, there),
+      firstChunks: lookup.isOfAllCopies === true || areAll(read, version) ? null : read.length,
+    }),
     lostOn: new Map(lost.filter(([, servers]) => servers.length > 0)),
   }
 }
+
+type VolumesById = ReadonlyMap<number, Volume>
+
+/** Those of all chunks; `some` has that of the first one. */
+function allVolumes(books: Books, { content }: Version, some: VolumesById): VolumesById {
+  const several = content === null ? null : books.spanning.volumesOf(content)
+  return several === null ? some : new Map(several.map((id) => [id, requireVolume(books, id)]))
+}
+
+const areAll = (chunks: readonly LocatedChunk[], { info }: Version): boolean =>
+  chunks[0]?.start === 0 && chunks.at(-1)!.start + chunks.at(-1)!.length === info.size
 
 function requireVolume(books: Books, id: number): Volume {
   const volume = books.volumes.get(id)
@@ -92,20 +106,14 @@ function requireVolume(books: Books, id: number): Volume {
   return volume
 }
 
-/** By the weakest of these chunks, which begin with the first one of the file or are those of a later page. */
+/** By the weakest of these volumes; null if there is none. */
 function keptNow(
-  chunks: readonly LocatedChunk[],
-  { info }: Version,
-  volumes: readonly Volume[],
-  servers: KnownServers,
+  volumes: VolumesById,
+  { servers, firstChunks }: { readonly servers: KnownServers; readonly firstChunks: number | null },
 ): KeptNow | null {
-  const [first, last] = [chunks[0], chunks.at(-1)]
-  if (first === undefined || last === undefined) return null
-  const areAll = first.start === 0 && last.start + last.length === info.size
-  return {
-    ...weakest(volumes.map((volume) => standingOf(volume, servers))),
-    firstChunks: areAll ? null : chunks.length,
-  }
+  if (volumes.size === 0) return null
+  const standings = [...volumes.values()].map((volume) => standingOf(volume, servers))
+  return { ...weakest(standings), firstChunks }
 }
 
 const knownServers = ({ servers }: Books, there: ReadonlySet<number>): KnownServers => ({
@@ -134,8 +142,8 @@ interface ChunksToRead {
 /** Null if there is none to look at. */
 function chunksToRead({ info, content }: Version, part: Part): ChunksToRead | null {
   const { fromByte, isOfAllCopies = false } = part
-  const chunksMax = isOfAllCopies ? LOOKUP_CHUNKS_MAX : part.chunksMax
-  const countMax = Math.min(chunksMax, LOOKUP_CHUNKS_MAX)
+  // The volumes of a content that lies in several are known without its chunks.
+  const countMax = Math.min(Math.max(part.chunksMax, isOfAllCopies ? 1 : 0), LOOKUP_CHUNKS_MAX)
   return content !== null && countMax > 0 && fromByte < info.size ? { content, fromByte, countMax } : null
 }
 
