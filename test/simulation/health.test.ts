@@ -127,8 +127,8 @@ describe.each(ROWS)(
 
       const nodes = gone.map((index) => cluster.chunkNodes[index]!)
       const disks = await take(cluster, nodes, isReplaced)
-      await pass(cluster, NOTICED_MS)
       const left = 3 - gone.length
+      await untilSaid(cluster, ({ counts }) => counts!.byCopies.every(({ copies }) => copies === left))
       const isWritable = isReplaced || left >= 2
       for (const view of await saidBy(cluster)) {
         expect(view.state, codesOf(view).join()).toBe(left === 0 || !isWritable ? 'unavailable' : 'degraded')
@@ -149,7 +149,7 @@ describe.each(ROWS)(
       await pass(cluster, HEALED_MS)
       for (const view of await saidBy(cluster)) {
         expect(view).toMatchObject({ state: 'healthy', reasons: [] })
-        expect(view.counts!.byCopies.map(({ copies, files }) => [copies, files])).toEqual([[3, SIZES.length]])
+        expect(view.counts!.byCopies.every(({ copies }) => copies >= 3)).toBe(true)
       }
       for (const state of ['lost', 'short'] as const) expect(await listed(cluster, state)).toEqual([])
       expect(Math.min(...(await explained(cluster)))).toBeGreaterThanOrEqual(3)
