@@ -3,7 +3,8 @@ import { type PlantedBug } from './planted-bug.ts'
 
 const COPIES = 'services/master/src/domain/copies'
 const NEEDED = 'a copy is removed only when it cannot be needed any more (I1)'
-const test = 'services/master/test/domain/copies/potential.test.ts'
+const TESTS = 'services/master/test/domain/copies'
+const test = `${TESTS}/potential.test.ts`
 
 export const COPIES_BUGS: readonly PlantedBug[] = [
   {
@@ -52,7 +53,7 @@ export const COPIES_BUGS: readonly PlantedBug[] = [
     file: `${COPIES}/plan-copies.ts`,
     oldText: 'if (!view.mayAct) return',
     newText: 'if (view.nowMs < 0) return',
-    test,
+    test: `${TESTS}/waiting.test.ts`,
   },
   {
     name: 'count the sources of copies after the plan',
@@ -60,7 +61,7 @@ export const COPIES_BUGS: readonly PlantedBug[] = [
     file: `${COPIES}/draft.ts`,
     oldText: '    this.cluster.server(source.server).outgoing += 1\n',
     newText: '',
-    test,
+    test: `${TESTS}/plan-copies.test.ts`,
   },
   {
     name: 'promise the same room twice',
@@ -68,7 +69,7 @@ export const COPIES_BUGS: readonly PlantedBug[] = [
     file: `${COPIES}/draft.ts`,
     oldText: '    server.roomBytes -= sealedBytes\n',
     newText: '    server.roomBytes -= sealedBytes * 0\n',
-    test,
+    test: `${TESTS}/plan-copies.test.ts`,
   },
   {
     name: 'copy from an unverified copy beside a whole one',
@@ -76,6 +77,6 @@ export const COPIES_BUGS: readonly PlantedBug[] = [
     file: `${COPIES}/targets.ts`,
     oldText: "!hasWhole || state !== 'unverified'",
     newText: "!hasWhole || state !== 'dropping'",
-    test,
+    test: `${TESTS}/plan-copies.test.ts`,
   },
 ]
