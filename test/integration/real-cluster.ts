@@ -23,12 +23,16 @@ import { type ReservedPorts, reservePorts } from './reserved-ports.ts'
 
 const DFS = fileURLToPath(new URL('../../packages/cli/bin/dfs.cjs', import.meta.url))
 const CHUNK_SERVERS = 3
+/** Copies that a file gets, if there are so many servers. */
+const COPIES = 3
 
 export const clock = new NodeClock()
 
 export interface RealClusterOptions {
   /** More of the environment of the service with this name: how a test makes one of them different. */
   readonly environmentOf?: (service: string) => Readonly<Record<string, string>>
+  /** Default {@link CHUNK_SERVERS}. */
+  readonly chunkServers?: number
   /** Whether the gateway runs as well. */
   readonly hasGateway?: boolean
   /** Called before the first start with the directory that the services' directories will be in. */
@@ -68,11 +72,15 @@ export class RealCluster {
   }
 
   get serverUrls(): readonly string[] {
-    return Array.from({ length: CHUNK_SERVERS }, (_, index) => this.#urlOf(index + 1))
+    return Array.from({ length: this.#chunkServers }, (_, index) => this.#urlOf(index + 1))
   }
 
   get nodeUrls(): readonly string[] {
     return [this.masterUrl, ...this.serverUrls]
+  }
+
+  get #chunkServers(): number {
+    return this.#options.chunkServers ?? CHUNK_SERVERS
   }
 
   /** Where the gateway tells of itself. */
@@ -94,7 +102,7 @@ export class RealCluster {
     const isWanted = this.#options.hasGateway === true && gateway !== undefined
     const usual = planCluster({
       dataDirectory: this.dataDirectory,
-      chunkServers: CHUNK_SERVERS,
+      chunkServers: this.#chunkServers,
       portOffset: this.#ports.offset,
       programs: isWanted ? { ...nodes, gateway } : nodes,
       environment: {},
@@ -172,7 +180,7 @@ export class RealCluster {
 const ALL_COPIES_WITHIN_MS = 90_000
 
 /**
- * Writes a file, again and again until the receipt names every server. A volume may have fewer copies: one of the first moments,
+ * Writes a file, again and again until the receipt names every server, or three. A volume may have fewer copies: one of the first moments,
  * or one whose replica was late on a busy machine or away. Such volumes are soon used no more.
  */
 export async function putOnAll(
@@ -184,7 +192,7 @@ export async function putOnAll(
   const endMs = clock.monotonicMs() + ALL_COPIES_WITHIN_MS
   for (;;) {
     const { durability } = await client.put(path, content)
-    if (durability?.copies === serverUrls.length) return
+    if (durability?.copies === Math.min(COPIES, serverUrls.length)) return
     if (clock.monotonicMs() > endMs) throw new Error(`${path} still has ${durability?.copies} copies`)
     await clock.sleep(100)
   }

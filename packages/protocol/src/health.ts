@@ -29,6 +29,8 @@ export const HEALTH_CODES = Object.freeze({
   'too-few-servers': 'Start the servers that are down, or add one.',
   'server-full': 'Free space on that disk, or add a server.',
   'cluster-full': 'Free space on the disks, or add a server. Reading goes on.',
+  repairing: 'Nothing: copies are made again by themselves. `dfs repairs` shows how far that is.',
+  'repair-waiting': 'What the reason names: bring that server back, add one, or free space.',
   verifying: 'Nothing: copies are read in the background. `dfs workers` shows how far that is.',
   'copies-damaged':
     'Damage is mended from other copies by itself. If it stays, look at the log and the disk of that server.',

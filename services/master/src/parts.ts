@@ -81,8 +81,8 @@ export async function assemble(
   const membership = new Membership({ ...shared, damages, checks, backup, jobs })
   const allocation = new Allocation(shared)
   const ownWitness = new OwnWitness(shared)
-  const health = new ClusterHealth({ ...shared, clock, backup })
-  const repairStatus = new RepairStatus(sessions)
+  const repairStatus = new RepairStatus({ sessions, jobs, store })
+  const health = new ClusterHealth({ ...shared, clock, backup, repairStatus })
   const workers = {
     membership,
     allocation,

@@ -126,6 +126,7 @@ const healthOver = (store: Store, clock: Clock): ClusterHealth =>
     settings: DEFAULT_SETTINGS,
     space: { isFull: false },
     backup: { reason: null },
+    repairStatus: { facts: async () => ({ copies: 0, bytesLeft: 0, bytesPerSecond: 0, waiting: [] }) },
   } as unknown as ClusterHealthDeps)
 
 it('counts after it was asked: who asks while a count is under way gets the next one, with all who do', async () => {

@@ -4,6 +4,10 @@ import { healthView } from '@dfs/protocol'
 import { expect, it } from 'vitest'
 import { masterWorkers, type MasterWorkersOptions } from '../src/workers/master-workers.ts'
 import { MasterBench } from './fixture/master-bench.ts'
+import { type MetadataStore } from '../src/metadata/store.ts'
+import { CopyJobs } from '../src/servers/copy-jobs.ts'
+import { RepairStatus } from '../src/servers/repair-status.ts'
+import { DEFAULT_SETTINGS } from '../src/settings.ts'
 import { makeWorld } from './fixture/world.ts'
 
 interface Scene {
@@ -42,6 +46,13 @@ async function watch(scene: Scene): Promise<{ done: string[]; statuses: WorkerSt
       await note(`delete ${deleted.length}`)
       return { deleted, notEmpty: [], isMoreLeft: deleted.length === countMax }
     },
+    openVolumeLoads: async () => new Map(),
+    repairing: {
+      takeTouched: async () => [],
+      knownVolumes: async () => [],
+      volumesOn: async () => [],
+      copyLoads: async () => new Map(),
+    },
   }
   const space = {
     isFull: scene.isFull ?? false,
@@ -50,13 +61,21 @@ async function watch(scene: Scene): Promise<{ done: string[]; statuses: WorkerSt
       return { freeBytes: 2 ** 40, totalBytes: 2 ** 41 }
     },
   } as unknown as SpaceWatch
+  const sessions = {
+    dead: () => [7],
+    mayRemove: scene.mayRemove ?? true,
+    view: () => [],
+    there: () => new Set<number>(),
+    startedAtMs: 0,
+  }
+  const jobs = new CopyJobs(world.clock)
   const runner = masterWorkers({
     runtime: world as Runtime,
     store: store as unknown as MasterWorkersOptions['store'],
-    sessions: {
-      dead: () => [7],
-      mayRemove: scene.mayRemove ?? true,
-    } as unknown as MasterWorkersOptions['sessions'],
+    sessions: sessions as unknown as MasterWorkersOptions['sessions'],
+    settings: DEFAULT_SETTINGS,
+    jobs,
+    repairStatus: new RepairStatus({ sessions, jobs, store: store as unknown as MetadataStore }),
     time: {
       keep: () => note('keep'),
       now: () => ({ wallMs: 0, clusterMs: 0 }),
@@ -87,6 +106,7 @@ it('goes round once each second', async () => {
     'watch-space': 'the disk has room',
     'count-deleted': 'all is counted',
     'delete-empty': 'no sealed volume is empty that nobody may ask for',
+    'repair-copies': 'servers have 22 s more to register after the start',
     'forget-keys': 'no key is past its time',
     'keep-time': 'the time is written down each minute at least',
     'watch-health': 'the cluster is healthy',
@@ -150,6 +170,7 @@ it('is what the master says that it does', async () => {
     'watch-space',
     'count-deleted',
     'delete-empty',
+    'repair-copies',
     'forget-keys',
     'keep-time',
     'watch-health',

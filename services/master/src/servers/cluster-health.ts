@@ -14,11 +14,13 @@ import {
   type WeakFilesRequest,
 } from '@dfs/protocol'
 import { FirstSeen } from '../domain/health/first-seen.ts'
+import { type RepairFacts } from '../domain/health/facts.ts'
 import { healthOf } from '../domain/health/health.ts'
 import { SeenServers } from '../domain/health/seen-servers.ts'
 import { type CopyStore, type CopyView, type Tally } from '../metadata/copy-store.ts'
 import { type KeptAside } from '../metadata/store.ts'
 import { type MasterSettings } from '../settings.ts'
+import { type RepairStatus } from './repair-status.ts'
 import { type RestoredBackup } from './restored-backup.ts'
 import { type Sessions } from './sessions.ts'
 
@@ -26,6 +28,7 @@ export interface ClusterHealthDeps {
   readonly clock: Clock
   readonly store: CopyStore & Pick<KeptAside, 'kept'>
   readonly sessions: Pick<Sessions, 'seen' | 'hasMajority'>
+  readonly repairStatus: Pick<RepairStatus, 'facts'>
   readonly settings: Pick<MasterSettings, 'cluster' | 'liveness'>
   readonly space: Pick<SpaceWatch, 'isFull'>
   readonly backup: Pick<RestoredBackup, 'reason'>
@@ -96,7 +99,7 @@ export class ClusterHealth {
   }
 
   async #count(): Promise<Counted> {
-    const { clock, store, volumesPerTurn = VOLUMES_PER_TURN } = this.#deps
+    const { clock, store, repairStatus, volumesPerTurn = VOLUMES_PER_TURN } = this.#deps
     const view = this.#view()
     const tallying = store.tally(view)
     let tally = await tallying.step(volumesPerTurn)
@@ -104,13 +107,15 @@ export class ClusterHealth {
       await clock.turn()
       tally = await tallying.step(volumesPerTurn)
     }
-    return { view, tally, health: this.#firstSeen.complete(this.#healthOf(view, tally)) }
+    const repair = await repairStatus.facts()
+    return { view, tally, health: this.#firstSeen.complete(this.#healthOf(view, tally, repair)) }
   }
 
-  #healthOf(view: CopyView, tally: Tally): HealthView {
+  #healthOf(view: CopyView, tally: Tally, repair: RepairFacts): HealthView {
     const { clock, sessions, settings, space, backup, store } = this.#deps
     return healthOf({
       tally,
+      repair,
       seen: new SeenServers(view.servers),
       minReplicas: settings.cluster.minReplicas,
       hasMajority: sessions.hasMajority,

@@ -1,10 +1,15 @@
 /**
- * What repair waits for, in words, for health and whoever watches: of this start of the master, as the last plans have found it.
+ * How it goes with repair, for health and whoever watches: what is being made and how fast, and what the others wait for, in words. It
+ * is of this start of the master, as the last plans and heartbeats have it; what was made is in the ledger.
  */
 import { formatNames } from '@dfs/core'
 import { type ActAnswer } from '../domain/copies/may-act.ts'
 import { type WaitCode, type Waiting } from '../domain/copies/view.ts'
 import { WaitingVolumes } from '../domain/copies/waiting-volumes.ts'
+import { type RepairFacts, type RepairWaiting } from '../domain/health/facts.ts'
+import { type Repair } from '../metadata/repair-store.ts'
+import { type Repairing } from '../metadata/store.ts'
+import { type CopyJobs, type JobSeen } from './copy-jobs.ts'
 import { type Sessions } from './sessions.ts'
 
 const NAMED_MAX = 3
@@ -25,22 +30,58 @@ const WORDS: ReadonlyMap<WaitCode, string> = new Map([
   ['next-turn', 'others go first'],
 ])
 
-export interface WaitReason {
+export interface WaitReason extends RepairWaiting {
   readonly code: WaitCode
-  readonly volumes: number
-  readonly servers: readonly string[]
-  /** For people. */
-  readonly text: string
+}
+
+/** What a volume may wait for and nobody has to hear of it: it is soon its turn, or something else says it. */
+const NOBODYS_BUSINESS: ReadonlySet<WaitCode> = new Set([
+  'no-good-copy',
+  'waiting-for-verification',
+  'waiting-for-drop',
+  'release-limit',
+  'streams-busy',
+  'next-turn',
+])
+
+export interface RepairStatusDeps {
+  readonly sessions: Pick<Sessions, 'view'>
+  readonly jobs: Pick<CopyJobs, 'of'>
+  readonly store: Repairing
+}
+
+/** A copy that is being made, with what its server said of it last; null if that has said nothing yet. */
+export interface RepairUnderWay {
+  readonly repair: Repair
+  readonly seen: JobSeen | null
 }
 
 export class RepairStatus {
-  readonly #sessions: Pick<Sessions, 'view'>
+  readonly #deps: RepairStatusDeps
   readonly #waiting = new WaitingVolumes()
   #act: ActAnswer = { mayAct: false, waitsFor: [], waitMs: 0 }
   #hasMore = true
 
-  constructor(sessions: Pick<Sessions, 'view'>) {
-    this.#sessions = sessions
+  constructor(deps: RepairStatusDeps) {
+    this.#deps = deps
+  }
+
+  async underWay(): Promise<RepairUnderWay[]> {
+    const { jobs, store } = this.#deps
+    const running = await store.repairing.running()
+    return running.map((repair) => ({ repair, seen: jobs.of(repair.target, repair.replica) ?? null }))
+  }
+
+  /** For health. */
+  async facts(): Promise<RepairFacts> {
+    let [bytesLeft, bytesPerSecond] = [0, 0]
+    const underWay = await this.underWay()
+    for (const { repair, seen } of underWay) {
+      bytesLeft += repair.bytes - (seen?.job.bytesDone ?? 0)
+      bytesPerSecond += seen?.bytesPerSecond ?? 0
+    }
+    const waiting = this.reasons().filter(({ code }) => !NOBODYS_BUSINESS.has(code))
+    return { copies: underWay.length, bytesLeft: Math.max(0, bytesLeft), bytesPerSecond, waiting }
   }
 
   /** A turn has looked at these volumes. */
@@ -52,7 +93,7 @@ export class RepairStatus {
 
   /** What volumes wait for that are not as they should be; each with those it is about. */
   reasons(): WaitReason[] {
-    const names = new Map(this.#sessions.view().map(({ id, name }) => [id, name]))
+    const names = new Map(this.#deps.sessions.view().map(({ id, name }) => [id, name]))
     const byCode = new Map(this.#waiting.summary().map((summary) => [summary.code, summary]))
     return [...WORDS].flatMap(([code, words]) => {
       const reason = byCode.get(code)

@@ -2,13 +2,17 @@
 import { type BackgroundWorker, Runner, type Runtime, type SpaceWatch } from '@dfs/core'
 import { type ClusterTime } from '../metadata/cluster-time.ts'
 import { type VolumeStore } from '../metadata/cluster-store.ts'
-import { type KeptAside, type Upkeep } from '../metadata/store.ts'
+import { type KeptAside, type Repairing, type Upkeep } from '../metadata/store.ts'
+import { type CopyJobs } from '../servers/copy-jobs.ts'
+import { type RepairStatus } from '../servers/repair-status.ts'
 import { type RestoredBackup } from '../servers/restored-backup.ts'
 import { type Sessions } from '../servers/sessions.ts'
+import { type MasterSettings } from '../settings.ts'
 import { countDeleted } from './count-deleted.ts'
 import { deleteEmpty } from './delete-empty.ts'
 import { forgetKeys } from './forget-keys.ts'
 import { keepTime } from './keep-time.ts'
+import { repairCopies } from './repair-copies.ts'
 import { sealDead } from './seal-dead.ts'
 import { type ClusterHealth } from '../servers/cluster-health.ts'
 import { watchHealth } from './watch-health.ts'
@@ -19,8 +23,14 @@ const STEP_ITEMS_MAX = 100
 
 export interface MasterWorkersOptions {
   readonly runtime: Runtime
-  readonly store: Upkeep & KeptAside & Pick<VolumeStore, 'openVolumesOf' | 'sealVolumes'>
+  readonly store: Upkeep &
+    KeptAside &
+    Repairing &
+    Pick<VolumeStore, 'openVolumesOf' | 'openVolumeLoads' | 'sealVolumes'>
   readonly sessions: Sessions
+  readonly settings: MasterSettings
+  readonly jobs: CopyJobs
+  readonly repairStatus: RepairStatus
   readonly time: ClusterTime
   readonly space: SpaceWatch
   readonly backup: Pick<RestoredBackup, 'reason'>
@@ -31,9 +41,15 @@ export interface MasterWorkersOptions {
 
 export function masterWorkers(options: MasterWorkersOptions): Runner {
   const { runtime, backup, everyMs } = options
-  const workers = [sealDead, watchingSpace, countDeleted, deleteEmpty, forgetKeys, keepTime].map((make) =>
-    onlyWhereObeyed(make(options), backup, everyMs),
-  )
+  const workers = [
+    sealDead,
+    watchingSpace,
+    countDeleted,
+    deleteEmpty,
+    repairCopies,
+    forgetKeys,
+    keepTime,
+  ].map((make) => onlyWhereObeyed(make(options), backup, everyMs))
   const lane = { workers, budget: STEP_ITEMS_MAX, startAfterMs: everyMs }
   // It changes nothing, and goes over all volumes: nobody has to wait for that.
   const looking = { workers: [watchHealth(options)], budget: STEP_ITEMS_MAX, startAfterMs: everyMs }

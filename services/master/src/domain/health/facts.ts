@@ -3,9 +3,26 @@ import { type KeptFiles } from '@dfs/protocol'
 import { type Tally } from '../../metadata/copy-store.ts'
 import { type SeenServers } from './seen-servers.ts'
 
+/** Volumes that are not as they should be, and wait. */
+export interface RepairWaiting {
+  readonly volumes: number
+  readonly servers: readonly string[]
+  /** For what, in words. */
+  readonly text: string
+}
+
+/** How it goes with copies that are made again. */
+export interface RepairFacts {
+  readonly copies: number
+  readonly bytesLeft: number
+  readonly bytesPerSecond: number
+  readonly waiting: readonly RepairWaiting[]
+}
+
 /** All that the master knows of itself and its cluster. */
 export interface ClusterFacts {
   readonly tally: Tally
+  readonly repair: RepairFacts
   readonly seen: SeenServers
   /** Servers that a write needs. */
   readonly minReplicas: number

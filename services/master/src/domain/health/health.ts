@@ -5,7 +5,7 @@
  * `unavailable` needs knowledge: a file without a copy that might be good, or too few servers after all had time to report.
  * Before that it is `unknown`.
  */
-import { formatAmount, formatNames } from '@dfs/core'
+import { formatAmount, formatBytes, formatNames } from '@dfs/core'
 import { healthReason, type HealthReason, healthView, type HealthView } from '@dfs/protocol'
 import { shortReasons } from './content-reasons.ts'
 import { type CopiesByServer } from '../../metadata/copy-store.ts'
@@ -21,11 +21,32 @@ export function healthOf(facts: ClusterFacts): HealthView {
     ...metadataReasons(facts),
     ...shortReasons(tally, facts.seen),
     ...serverReasons(facts),
+    ...repairReasons(facts),
     ...roomReasons(facts),
     ...copyReasons(facts),
   ]
   return healthView(reasons, { counts: copyCountsOf(tally, !facts.seen.areComplete), atMs })
 }
+
+function repairReasons({
+  repair: { copies, bytesLeft, bytesPerSecond, waiting },
+}: ClusterFacts): HealthReason[] {
+  const reasons = waiting.map(({ volumes: count, servers, text }) => {
+    const about = `${formatAmount(count, 'volume')} cannot get all copies: ${text}`
+    return healthReason('repair-waiting', { state: 'degraded', text: about, count, servers: [...servers] })
+  })
+  if (copies === 0) return reasons
+  const rate =
+    bytesPerSecond < 1
+      ? ''
+      : `, ${formatBytes(bytesPerSecond)}/s, ${timeLeft(bytesLeft / bytesPerSecond)} left`
+  const being = copies === 1 ? 'is being' : 'are being'
+  const text = `${formatAmount(copies, 'copy', 'copies')} ${being} made again, ${formatBytes(bytesLeft)} to go${rate}`
+  return [healthReason('repairing', { state: 'degraded', text, count: copies, bytes: bytesLeft }), ...reasons]
+}
+
+const timeLeft = (seconds: number): string =>
+  seconds < 120 ? `about ${Math.ceil(seconds)} s` : `about ${Math.ceil(seconds / 60)} min`
 
 function copyReasons({ tally, seen }: ClusterFacts): HealthReason[] {
   const reasons: HealthReason[] = []

@@ -31,11 +31,13 @@ function healthIn({ servers, volumes = [], wanted = 3, ...facts }: Situation): H
     backupRefused: null,
     isMetadataFull: false,
     kept: [],
+    repair: NOTHING_TO_REPAIR,
     nowWallMs: NOW_MS,
     ...facts,
   })
 }
 
+const NOTHING_TO_REPAIR = { copies: 0, bytesLeft: 0, bytesPerSecond: 0, waiting: [] }
 const three = [server(1), server(2), server(3)]
 /** 7 files on three servers. */
 const stored = (state: Copy['state'] = 'inSync', made = INCARNATION): Volume =>
@@ -288,4 +290,36 @@ test('since when: the first time that it was seen, anew after it was gone', () =
   expect(reason(at(2000, ...down), 'files-short').sinceMs).toBe(1000)
   expect(at(3000, ...three).reasons).toEqual([])
   expect(reason(at(4000, ...down), 'files-short').sinceMs).toBe(4000)
+})
+
+describe('copies that are made again', () => {
+  it('are said to be, with how much is left and for how long', () => {
+    const repair = { copies: 3, bytesLeft: 90 * 2 ** 20, bytesPerSecond: 2 * 2 ** 20, waiting: [] }
+    const { state, reasons } = healthIn({ servers: three, volumes: [stored()], repair })
+    expect([state, reasons.map(({ code, text }) => `${code}: ${text}`)]).toEqual([
+      'degraded',
+      ['repairing: 3 copies are being made again, 90.0 MiB to go, 2.0 MiB/s, about 45 s left'],
+    ])
+  })
+
+  it('have no time left to tell before the first bytes have come', () => {
+    const repair = { copies: 1, bytesLeft: 2 ** 20, bytesPerSecond: 0, waiting: [] }
+    const { reasons } = healthIn({ servers: three, volumes: [stored()], repair })
+    expect(reasons[0]!.text).toBe('1 copy is being made again, 1.0 MiB to go')
+  })
+
+  it('wait for what is named', () => {
+    const waiting = [{ volumes: 12, servers: ['chunk-server-2'], text: 'no other server: chunk-server-2' }]
+    const repair = { ...NOTHING_TO_REPAIR, waiting }
+    const { reasons } = healthIn({ servers: three, volumes: [stored()], repair })
+    expect(reasons).toMatchObject([
+      {
+        code: 'repair-waiting',
+        state: 'degraded',
+        text: '12 volumes cannot get all copies: no other server: chunk-server-2',
+        count: 12,
+        servers: ['chunk-server-2'],
+      },
+    ])
+  })
 })
