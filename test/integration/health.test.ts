@@ -137,7 +137,12 @@ it('a server that is silent: degraded, with its name and since when, until it is
   try {
     const view = await untilHealth((each) => codesOf(each).includes('server-gone'))
     expect(view.state).toBe('degraded')
-    expect(codesOf(view).toSorted()).toEqual(['files-short', 'server-gone', 'too-few-servers'])
+    // That no other server can take a copy is known a moment later.
+    const codes = codesOf(view).filter((code) => code !== 'repair-waiting')
+    expect(codes.toSorted()).toEqual(['files-short', 'server-gone', 'too-few-servers'])
+    const waiting = await untilHealth((each) => codesOf(each).includes('repair-waiting'))
+    const why = waiting.reasons.find(({ code }) => code === 'repair-waiting')!
+    expect(why.text).toMatch(/cannot get all copies: no other server: chunk-server-2$/)
     const gone = view.reasons.find(({ code }) => code === 'server-gone')!
     expect([gone.servers, gone.sinceMs! < view.atMs]).toEqual([['chunk-server-2'], true])
     const status = await cluster.dfs(['status'])

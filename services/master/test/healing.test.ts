@@ -23,7 +23,7 @@ async function healthy(count: number) {
   const holders = order.replicas.map(({ server }) => fleet.byId(server))
   const { volume } = order
   expect(await fleet.copies(volume)).toEqual(inSync(holders.map(({ index }) => index)))
-  expect(fleet.why()).toBe('every volume has its copies')
+  expect(await fleet.why()).toBe('every volume has its copies')
   return { volume, lost: holders[1]!, kept: [holders[0]!, holders[2]!] }
 }
 
@@ -38,7 +38,7 @@ it('a server that is gone is made up for by another one', async () => {
     { volume, state: 'done', cause: 'lost', target: other.id, tries: 0 },
   ])
   expect(other.toldToCopy.size).toBe(1)
-  expect(fleet.why()).toBe('every volume has its copies')
+  expect(await fleet.why()).toBe('every volume has its copies')
 })
 
 it('one that comes back afterwards is taken up again, and one copy too many goes', async () => {
@@ -72,11 +72,11 @@ it('with no other server nothing is tried, and it says for whom it waits', async
   fleet.stop(lost)
   await fleet.pass(120_000)
   expect(await repairs()).toEqual([])
-  expect(fleet.why()).toBe(`no other server: chunk-${lost.index}`)
+  expect(await fleet.why()).toBe(`no other server: chunk-${lost.index}`)
   await fleet.restart(lost)
   await fleet.pass(5_000)
   expect(await fleet.copies(volume)).toEqual(inSync([...kept, lost].map(({ index }) => index)))
-  expect(fleet.why()).toBe('every volume has its copies')
+  expect(await fleet.why()).toBe('every volume has its copies')
 })
 
 it('a server that dies again and again is given more time each time', async () => {
@@ -116,5 +116,5 @@ it('nothing is made before most servers had time to register with a new start of
   fleet.stop(lost)
   await fleet.pass(20_000)
   expect(await repairs()).toEqual([])
-  expect(fleet.why()).toBe('servers have 3 s more to register after the start')
+  expect(await fleet.why()).toBe('servers have 3 s more to register after the start')
 })
