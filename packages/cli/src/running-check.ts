@@ -1,6 +1,6 @@
 /**
  * The check of a cluster that runs: every server reads every block that it has, and what it has not is asked of the master's
- * books. That nothing is wrong is said only where every byte of every copy that was promised was seen.
+ * books. That nothing is wrong is said only if every byte of every copy that was promised was seen.
  */
 import { type CopyCheck, DfsError, type HealthReason, type HealthView } from '@dfs/protocol'
 import { type Context } from './command.ts'
@@ -16,7 +16,7 @@ export interface RunningCheck {
   readonly isClean: boolean
 }
 
-/** Rejects where the master has forgotten the check meanwhile. */
+/** Rejects if the master has forgotten the check meanwhile. */
 export async function checkRunning({ client, clock, progress, signal }: Context): Promise<RunningCheck> {
   let check = await client.startCheck({ signal })
   const { id } = check

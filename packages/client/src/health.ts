@@ -1,8 +1,8 @@
-/** Questions about what is stored, and what a client says itself where the program of the node knows none of them. */
+/** Questions about what is stored, and what a client says itself if the program of the node knows none of them. */
 import { type HealthView, unseenHealth } from '@dfs/protocol'
 import { RequestError } from './request-error.ts'
 
-/** Rejects where no node answers; that a node is too old to know is an answer. */
+/** Rejects if no node answers; that a node is too old to know is an answer. */
 export async function healthFrom(
   ask: () => Promise<HealthView>,
   nowWallMs: () => number,

@@ -1,5 +1,5 @@
 /**
- * Health: whether everything that is stored is there, and what is missing where it is not. The master decides it
+ * Health: whether everything that is stored is there, and what is missing if it is not. The master decides it
  * (services/master/src/domain/health) and everybody shows it: `GET /v1/health` on every node, `dfs status`, the launcher.
  *
  * A reason is for people and programs alike: a code, a text with the numbers, since when, and what to do next. What each code
@@ -66,7 +66,7 @@ export const HealthReason = Type.Object({
   }),
   bytes: Type.Union([Count, Type.Null()], { description: 'Bytes of those files; null for other things.' }),
   copies: Type.Union([Count, Type.Null()], {
-    description: 'Good copies that they have; null where that is not what it is about.',
+    description: 'Good copies that they have; null if that is not what it is about.',
   }),
   servers: Type.Array(Type.String(), {
     maxItems: REASON_SERVERS_MAX,
@@ -75,7 +75,7 @@ export const HealthReason = Type.Object({
   }),
   sinceMs: Type.Union([WallMs, Type.Null()], {
     description:
-      'Since when, in milliseconds since 1970: when a server was last heard, otherwise when this start of the master first saw it. Null where nobody knows.',
+      'Since when, in milliseconds since 1970: when a server was last heard, otherwise when this start of the master first saw it. Null if nobody knows.',
   }),
   next: Type.String({ description: 'What to do.', examples: [HEALTH_CODES['files-short']] }),
 })
@@ -99,8 +99,8 @@ export type CopyCounts = Static<typeof CopyCounts>
 
 export const HealthView = Type.Object({
   state: HealthState,
-  reasons: Type.Array(HealthReason, { description: 'The worst first; none where all is well.' }),
-  counts: Type.Union([CopyCounts, Type.Null()], { description: 'Null where the master was not asked.' }),
+  reasons: Type.Array(HealthReason, { description: 'The worst first; none if all is well.' }),
+  counts: Type.Union([CopyCounts, Type.Null()], { description: 'Null if the master was not asked.' }),
   atMs: WallMs,
 })
 export type HealthView = Static<typeof HealthView>

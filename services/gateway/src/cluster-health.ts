@@ -1,4 +1,4 @@
-/** `/v1/health` on the gateway: what the cluster says of itself, and that nobody says anything where none of its nodes answers. */
+/** `/v1/health` on the gateway: what the cluster says of itself, and that nobody says anything if none of its nodes answers. */
 import { type DfsClient } from '@dfs/client'
 import { type Clock } from '@dfs/core'
 import { DfsError, HealthView, unseenHealth } from '@dfs/protocol'

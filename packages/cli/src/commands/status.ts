@@ -18,7 +18,7 @@ export const status: Command = {
   description: [
     'Every reason has its code, the numbers, since when, and what to do; docs/operating.md explains each code. Files are counted by the good copies that there are of them at this moment: earlier versions and the content of deleted files, which are kept, count too.',
     'The preferred server, which clients ask first, is marked with "*".',
-    'Ends with 0 where the cluster is healthy, 1 where it is degraded, 2 where it is unavailable, or where that is unknown because not enough can be seen.',
+    'Ends with 0 if the cluster is healthy, 1 if it is degraded, 2 if it is unavailable, or if that is unknown because not enough can be seen.',
   ],
   options: { watch: { summary: 'Show it again every two seconds, until Ctrl-C.' } },
   async run(context, { flags }) {
@@ -45,7 +45,7 @@ async function show({ client, output, signal }: Context, isAgain: boolean): Prom
   }
 }
 
-/** Null where nobody can tell, of which the health says why. */
+/** Null if nobody can tell, of which the health says why. */
 async function clusterOf(ask: () => Promise<ClusterStatusView>): Promise<ClusterStatusView | null> {
   try {
     return await ask()

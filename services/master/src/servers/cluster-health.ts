@@ -77,7 +77,7 @@ export class ClusterHealth {
     return this.#deps.store.explainFile(request, this.#view())
   }
 
-  /** Nothing is looked at where nothing is like that. Throws INVALID_PATH. */
+  /** Nothing is looked at if nothing is like that. Throws INVALID_PATH. */
   async weakFiles(request: WeakFilesRequest): Promise<WeakFiles> {
     const { tally, view } = await this.#counted()
     const { state } = request

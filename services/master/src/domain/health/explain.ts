@@ -113,7 +113,7 @@ function wordsOf(condition: CopyCondition, server: string, isOpen: boolean): rea
     case 'damaged':
       return [
         `the copy on ${server} is damaged, or lost a write`,
-        'it is mended from other copies where it can be; a disk that failed needs another copy',
+        'it is mended from other copies if it can be; a disk that failed needs another copy',
       ]
     case 'lost':
       return [`${server} started without it`, 'it counts again if it turns up on that disk']

@@ -30,7 +30,7 @@ export interface ClusterFacts {
   readonly hasMajority: boolean
   /** Whether the start is so young that whoever is not there may still come. */
   readonly isInGrace: boolean
-  /** Why this database is not obeyed; null where it is. */
+  /** Why this database is not obeyed; null if it is. */
   readonly backupRefused: string | null
   readonly isMetadataFull: boolean
   readonly kept: readonly KeptFiles[]

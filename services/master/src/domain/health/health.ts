@@ -1,5 +1,5 @@
 /**
- * Whether the cluster has what it promised, and what is missing where it has not: a pure function of what the master sees. Every
+ * Whether the cluster has what it promised, and what is missing if it has not: a pure function of what the master sees. Every
  * reason follows from what is there at this moment, so a reason goes as soon as its cause does.
  *
  * `unavailable` needs knowledge: a file without a copy that might be good, or too few servers after all had time to report.

@@ -23,7 +23,7 @@ export class Spanning {
     }
   }
 
-  /** By id; null where it lies in one volume, or in none. */
+  /** By id; null if it lies in one volume, or in none. */
   volumesOf(content: number): readonly number[] | null {
     return this.#volumes.get(content) ?? null
   }
