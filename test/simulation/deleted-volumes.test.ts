@@ -2,6 +2,7 @@
  * A volume that the master deletes goes from every disk (ADR 17): of servers that are up, of one that was away and comes back, and
  * of one that ends in the middle.
  */
+import { type MetadataStore } from '@dfs/master'
 import { type CrashKind, type SimNode } from '@dfs/sim-runtime'
 import { volumesIn } from '@dfs/volume'
 import { beforeEach, describe, expect, it } from 'vitest'
@@ -15,9 +16,20 @@ let cluster: SimCluster
 const pass = (ms: number): Promise<unknown> =>
   cluster.simulation.run({ untilMs: cluster.simulation.nowMs + ms })
 
+/** The master's own worker finds nothing: what is deleted, and when, is said here. */
+const notByItself = (store: MetadataStore): MetadataStore =>
+  new Proxy(store, {
+    get: (target, name) => {
+      if (name === 'deleteEmptyVolumes') return () => ({ deleted: [], notEmpty: [], isMoreLeft: false })
+      const member: unknown = Reflect.get(target, name, target)
+      return typeof member === 'function' ? member.bind(target) : member
+    },
+  })
+
 /** Restarts have left sealed volumes in which nothing stands, beside those with a file. */
 beforeEach(async () => {
   cluster = new SimCluster({ seed: 'deleted volumes', chunkServers: 3 })
+  cluster.wrapStore = notByItself
   await cluster.simulation.complete(() => cluster.start())
   await pass(5000)
   await cluster.simulation.complete(() => putFile(cluster.server(cluster.chunkNodes[0]!), '/f', CONTENT))

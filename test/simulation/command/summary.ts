@@ -5,6 +5,14 @@ import { type RunReport } from '../run/report.ts'
 /** Among so many seeds every kind of fault happens, or something is wrong with how faults are drawn or counted. */
 const ALL_KINDS_AFTER_SEEDS = 100
 
+/** What many runs must have come to besides faults. */
+const EXERCISED: readonly { readonly count: (report: RunReport) => number; readonly why: string }[] = [
+  { count: ({ heldPieces }) => heldPieces, why: 'no client was slow to take a large piece' },
+  { count: ({ deletions }) => deletions, why: 'no volume was deleted' },
+  { count: ({ drops }) => drops, why: 'no copy was dropped' },
+  { count: ({ turnedUp }) => turnedUp, why: 'no copy of a deleted volume has turned up' },
+]
+
 export class Summary {
   readonly #reports: RunReport[] = []
 
@@ -19,9 +27,8 @@ export class Summary {
     const missing = FAULT_KINDS.filter((kind) => this.#reports.every(({ faults }) => !(kind in faults)))
     if (missing.length > 0)
       return `in ${this.#reports.length} seeds these faults have never happened: ${missing.join(', ')}`
-    return this.#reports.some(({ heldPieces }) => heldPieces > 0)
-      ? null
-      : `in ${this.#reports.length} seeds no client was slow to take a large piece`
+    const lacking = EXERCISED.find(({ count }) => this.#reports.every((report) => count(report) === 0))
+    return lacking === undefined ? null : `in ${this.#reports.length} seeds ${lacking.why}`
   }
 
   /** Lines for people; `tookMs` is real time. */
@@ -38,6 +45,9 @@ export class Summary {
         `${sum(reports, ({ acknowledgedWrites }) => acknowledgedWrites)} acknowledged writes`,
         `${sum(reports, ({ volumes }) => volumes)} volumes`,
         `${sum(reports, ({ seals }) => seals)} seals`,
+        `${sum(reports, ({ deletions }) => deletions)} deleted`,
+        `${sum(reports, ({ drops }) => drops)} copies dropped`,
+        `${sum(reports, ({ turnedUp }) => turnedUp)} turned up again`,
         `${sum(reports, ({ restarts }) => restarts)} restarts`,
         `${sum(reports, ({ repeatedRequests }) => repeatedRequests)} repeated requests`,
         `${sum(reports, ({ replays }) => replays)} replays under a key`,

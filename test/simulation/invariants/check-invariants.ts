@@ -103,7 +103,9 @@ export class Invariants implements StoreObserver {
     this.#checksCount += 1
     this.#replicas.check('all')
     this.#verification.checkQuiet()
-    this.#deletions.checkQuiet(this.#cluster.remainingNodes)
+    const remaining = this.#cluster.remainingNodes
+    const hasMajority = remaining.length * 2 > this.ledger.servers.length
+    this.#deletions.checkQuiet({ remaining, hasMajority })
     this.#bounds.check()
   }
 

@@ -4,13 +4,21 @@
  */
 import { formatId, type VolumeOrder } from '@dfs/protocol'
 import { type SimNode } from '@dfs/sim-runtime'
-import { type Atlas, logName, stateName } from '../ledger/atlas.ts'
+import { VOLUMES_DIRECTORY } from '@dfs/volume'
+import { type Atlas } from '../ledger/atlas.ts'
 import { type Ledger } from '../ledger/ledger.ts'
 import { expectPromise } from './broken-promise.ts'
 
 const EMPTY = 'only a sealed volume without a chunk is deleted'
 const FINAL = 'a deleted volume is never handed out'
 const NOWHERE = 'when all is quiet no copy of a deleted volume is on a disk'
+const USED = 'when all is quiet no sealed volume is kept that has no chunk'
+
+export interface QuietNodes {
+  readonly remaining: readonly SimNode[]
+  /** Whether the master sees enough of them to remove anything. */
+  readonly hasMajority: boolean
+}
 
 export class DeletionRules {
   readonly #ledger: Ledger
@@ -37,14 +45,31 @@ export class DeletionRules {
   }
 
   /** For when every server has had time enough. */
-  checkQuiet(remaining: readonly SimNode[]): void {
+  checkQuiet({ remaining, hasMajority }: QuietNodes): void {
     for (const node of remaining) {
+      const files = node.disk.names.list(VOLUMES_DIRECTORY)
+      const left = new Map(files.map((name) => [Number.parseInt(name, 16), name]))
       for (const id of this.#ledger.deleted.keys()) {
         // What was made unreadable on purpose is kept, since nobody can say what it is.
         if (this.#atlas.isHarmed(node.disk, id)) continue
-        const left = [logName(id), stateName(id)].filter((name) => node.disk.names.get(name) !== null)
-        expectPromise(left.length === 0, NOWHERE, () => `${node.name} has ${left.join(', ')}`)
+        expectPromise(!left.has(id), NOWHERE, () => `${node.name} has ${formatId(id)}: ${left.get(id)}`)
       }
+    }
+    if (hasMajority) this.#checkUsed()
+  }
+
+  /** But one of a kind that a living server was granted last: it may still ask for that grant. */
+  #checkUsed(): void {
+    const unused = [...this.#ledger.volumes.values()].filter(
+      ({ isSealed, chunks }) => isSealed && chunks.length === 0,
+    )
+    const granted = new Set<string>()
+    for (const { order } of unused) {
+      const isFirst = this.#ledger.isCurrent(order.primary) && !granted.has(grantOf(order))
+      granted.add(grantOf(order))
+      expectPromise(isFirst, USED, () => `volume ${formatId(order.volume)}`)
     }
   }
 }
+
+const grantOf = ({ primary, kind }: VolumeOrder): string => `${primary.server} ${kind}`

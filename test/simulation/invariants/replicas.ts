@@ -10,6 +10,7 @@ import { type Ledger, type LedgerVolume } from '../ledger/ledger.ts'
 import { expectPromise } from './broken-promise.ts'
 
 const IDENTICAL = 'copies are identical up to the committed end'
+const COPIES_KEPT = 'a copy in which something is committed stays on its disk'
 const KEPT = 'every committed chunk is whole on a disk'
 const LENGTH = 'a volume is sealed at its committed end'
 
@@ -52,7 +53,14 @@ export class ReplicaRules {
     const id = volume.order.volume
     let first: { disk: SimDisk; bytes: Uint8Array } | null = null
     for (const disk of atlas.disksOf(volume)) {
-      const bytes = atlas.isHarmed(disk, id) ? null : disk.durable(logName(id))
+      if (atlas.isHarmed(disk, id)) continue
+      const bytes = disk.durable(logName(id))
+      // What is committed has been synced on every disk of the set.
+      expectPromise(
+        bytes !== null || volume.committedEnd === 0,
+        COPIES_KEPT,
+        () => `volume ${formatId(id)}, committed to ${volume.committedEnd}`,
+      )
       if (bytes === null) continue
       const committed = bytes.subarray(0, volume.committedEnd)
       first ??= { disk, bytes: committed }

@@ -16,6 +16,12 @@ export interface RunReport {
   readonly diskHits: number
   readonly volumes: number
   readonly seals: number
+  /** Volumes that held nothing and were deleted. */
+  readonly deletions: number
+  /** Logs that were taken off disks. */
+  readonly drops: number
+  /** Copies of deleted volumes that servers have said they have. */
+  readonly turnedUp: number
   readonly restarts: number
   readonly repeatedRequests: number
   /** Writes that were answered with what an earlier one under their idempotency key has done. */

@@ -99,6 +99,8 @@ async function runOn(cluster: SimCluster, { seed, knobs, faults }: SeedPlan): Pr
   await simulation.complete(() => checkSettled(quiet))
   const history = recorder.history()
   checkLinearizable(history)
+  const { ledger } = invariants
+  const volumes = [...ledger.volumes.values(), ...ledger.deleted.values()]
   return {
     seed,
     trace: simulation.traceHash(),
@@ -108,8 +110,11 @@ async function runOn(cluster: SimCluster, { seed, knobs, faults }: SeedPlan): Pr
     acknowledgedWrites: countAcknowledgedWrites(history),
     faults: Object.fromEntries(injector.happened),
     diskHits: injector.disks.hitsCount,
-    volumes: invariants.ledger.volumes.size,
-    seals: [...invariants.ledger.volumes.values()].filter(({ isSealed }) => isSealed).length,
+    volumes: volumes.length,
+    seals: volumes.filter(({ isSealed }) => isSealed).length,
+    deletions: ledger.deleted.size,
+    drops: invariants.droppedCount,
+    turnedUp: invariants.turnedUpCount,
     restarts: injector.nodes.restartsCount,
     repeatedRequests: invariants.repeatedRequestsCount,
     replays: invariants.replaysCount,
