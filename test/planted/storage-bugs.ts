@@ -119,10 +119,10 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
   {
     name: 'cut off what recovery cannot read',
     promise: 'recovery truncates nothing before the master has answered (R10)',
-    file: COPY,
-    oldText: '    if (isWhole) return new VolumeCopy',
+    file: `${VOLUME}/copy-on-disk.ts`,
+    oldText: '  if (isWhole) return {',
     newText:
-      '    if (!isWhole) await deps.files.use(name, (file) => file.truncate(validTo))\n    if (isWhole) return new VolumeCopy',
+      '  if (!isWhole) await deps.files.use(name, (file) => file.truncate(validTo))\n  if (isWhole) return {',
   },
   {
     name: 'append at any offset',

@@ -35,6 +35,7 @@ export {
   type WorkerProgress,
   type WorkerStatus,
 } from './workers/background-worker.ts'
+export { RateMeter } from './workers/rate-meter.ts'
 export { Runner, type RunnerOptions } from './workers/runner.ts'
 export {
   type ByteSource,

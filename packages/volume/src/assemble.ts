@@ -18,6 +18,23 @@ export async function assembleRecord(
   at: number,
   options: ScanOptions,
 ): Promise<Uint8Array | null> {
+  const most = await assembleMost(copies, at, options)
+  return most?.isWhole === true ? most.bytes : null
+}
+
+/** Of a record as much as there is. */
+export interface AssembledRecord {
+  /** The header is right; of blocks that nobody has, what the last copy asked has there, or zeros. */
+  readonly bytes: Uint8Array
+  readonly isWhole: boolean
+}
+
+/** As {@link assembleRecord}, but null only if nobody has its header: whoever reads a part of the record may need no more. */
+export async function assembleMost(
+  copies: readonly ReadInto[],
+  at: number,
+  options: ScanOptions,
+): Promise<AssembledRecord | null> {
   const first = await findHeader(copies, at, options)
   if (first === null) return null
   const { header, headerBytes } = first
@@ -29,7 +46,7 @@ export async function assembleRecord(
     if (missing.length === 0) break
     missing = await fillBlocks(read, missing, { header, content, at, options })
   }
-  return missing.length === 0 ? record : null
+  return { bytes: record, isWhole: missing.length === 0 }
 }
 
 async function findHeader(

@@ -28,7 +28,8 @@ const WrittenOrder = Type.Object({
 
 export const CopyState = Type.Object(
   {
-    formatVersion: Type.Literal(1),
+    /** 2 if there is an `origin`: a program that is older than that leaves such a copy aside. */
+    formatVersion: Type.Union([Type.Literal(1), Type.Literal(2)]),
     order: WrittenOrder,
     /** This copy's own id among the order's replicas. */
     replica: Type.Integer({ minimum: 1 }),
@@ -36,10 +37,16 @@ export const CopyState = Type.Object(
     sealedLengthBytes: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()]),
     /** Every block below was read and verified after the seal. */
     verifiedToBytes: Type.Integer({ minimum: 0 }),
+    /** It is being made from copies elsewhere: its log may end anywhere, and have holes. Gone as soon as all of it is there. */
+    origin: Type.Optional(Type.Literal('copied')),
   },
   { additionalProperties: false },
 )
 export type CopyState = Static<typeof CopyState>
+
+/** Whether it is being made from copies elsewhere: whoever does that writes to it, and nobody reads it. */
+export const isBeingCopied = ({ state, origin }: CopyState): boolean =>
+  state === 'sealed' && origin === 'copied'
 
 /**
  * What stands there instead while a copy is being removed: it is nobody's any more, whatever of it is still there, and whoever
@@ -77,7 +84,8 @@ export function parseCopyState(
   // One of an earlier program has no checksum, and no member for it.
   const value = decodeCheckedJson(bytes, crc32) ?? decodeUncheckedJson(bytes)
   if (isRetired.Check(value)) return value.volume === volume ? value : null
-  return isCopyState.Check(value) && value.order.volume === volume ? value : null
+  if (!isCopyState.Check(value) || value.order.volume !== volume) return null
+  return (value.origin === undefined) === (value.formatVersion === 1) ? value : null
 }
 
 /** Volume ids of all states in a directory listing, and of all logs; other names are nobody's. */

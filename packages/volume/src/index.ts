@@ -1,9 +1,10 @@
-export { assembleRecord } from './assemble.ts'
+export { type AssembledRecord, assembleMost, assembleRecord } from './assemble.ts'
 export {
   copyLogName,
   CopyState,
   copyStateName,
   encodeCopyState,
+  isBeingCopied,
   parseCopyState,
   RetiredCopy,
   VOLUMES_DIRECTORY,

@@ -2,7 +2,7 @@
 import { crc32 } from 'node:zlib'
 import { utf8 } from '@dfs/core'
 import { expect, it } from 'vitest'
-import { type CopyState, encodeCopyState, parseCopyState, type RetiredCopy } from '../src/index.ts'
+import { type CopyState, encodeCopyState, isBeingCopied, parseCopyState, type RetiredCopy } from '../src/index.ts'
 
 const sum = (bytes: Uint8Array): number => crc32(bytes)
 const STATE: CopyState = {
@@ -43,6 +43,16 @@ it('says that a copy is being removed, for that volume alone, and to no program 
     turned[bit >> 3]! ^= 1 << (bit & 7)
     expect(parseCopyState(turned, 77, sum), `bit ${bit}`).toBeNull()
   }
+})
+
+it('says that a copy is being made from others, to no program that knows only the first form', () => {
+  const copied: CopyState = { ...STATE, formatVersion: 2, origin: 'copied', verifiedToBytes: 0 }
+  expect(parseCopyState(encodeCopyState(copied, sum), 77, sum)).toEqual(copied)
+  const inTheFirstForm: CopyState = { ...copied, formatVersion: 1 }
+  expect(parseCopyState(encodeCopyState(inTheFirstForm, sum), 77, sum)).toBeNull()
+  const withoutOrigin: CopyState = { ...STATE, formatVersion: 2 }
+  expect(parseCopyState(encodeCopyState(withoutOrigin, sum), 77, sum)).toBeNull()
+  expect([STATE, copied, { ...copied, state: 'failed' as const }].map(isBeingCopied)).toEqual([false, true, false])
 })
 
 it('is taken without a checksum from an earlier program, if it has nothing else', () => {

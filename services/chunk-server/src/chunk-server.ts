@@ -13,6 +13,7 @@ import {
 } from '@dfs/protocol'
 import { type Crc32 } from '@dfs/volume'
 import { BatchFigures } from './batch-figures.ts'
+import { CopyFigures } from './copying/copy-figures.ts'
 import { type ServerAddresses } from './master/master-session.ts'
 import { RemoteNamespace } from './master/remote-namespace.ts'
 import { type ServerDirectory } from './master/server-directory.ts'
@@ -24,6 +25,7 @@ import { serveNodes } from './parts/serve-nodes.ts'
 import { openStorage } from './parts/storage.ts'
 import { DEFAULT_TUNING, type Tuning } from './tuning.ts'
 import { chunkServerWorkers } from './workers/chunk-server-workers.ts'
+import { copyVolumes } from './workers/copy-volumes.ts'
 import { otherCopies } from './workers/other-copies.ts'
 import { type CreateHasher } from './writing/content-digests.ts'
 
@@ -65,9 +67,16 @@ export async function startChunkServer(
   const stopped = new AbortController()
   const deadlines = new Deadlines(clock)
   const batches = new BatchFigures()
+  const copyFigures = new CopyFigures(clock)
 
   const storage = await openStorage(runtime, { crc32, tuning, freeSpaceFloorBytes })
-  const link = linkToMaster(runtime, storage, { ...options, tuning, deadlines, figures: batches })
+  const link = linkToMaster(runtime, storage, {
+    ...options,
+    tuning,
+    deadlines,
+    figures: batches,
+    copyFigures,
+  })
   const { pool, readiness } = openVolumes(runtime, storage, link, {
     tuning,
     crc32,
@@ -77,8 +86,8 @@ export async function startChunkServer(
   const files = fileService({ runtime, tuning, crc32, createHasher, deadlines, storage, link, pool })
   const served = await serveNodes(runtime, { name: addresses.name, crc32, storage, link, files })
 
-  const { identity, witness, store, space } = storage
-  const { session, directory, orders, fullCheck, commits, lookups } = link
+  const { identity, witness, store, space, clientLoad } = storage
+  const { session, directory, orders, copyJobs, fullCheck, commits, lookups } = link
   const sources = { transport, session, directory, self: () => identity.serverId, log }
   const workers = chunkServerWorkers({
     clock,
@@ -88,6 +97,8 @@ export async function startChunkServer(
     store,
     isWriting: (volume) => pool.isWriting(volume),
     space,
+    copying: copyVolumes({ clock, copyJobs, clientLoad }),
+    copyJobs,
     fullCheck,
     otherCopies: (copy) => otherCopies(copy, sources),
   })
@@ -99,7 +110,7 @@ export async function startChunkServer(
     files,
     namespace: new RemoteNamespace({ clock, deadlines, session, commits, lookups }),
     directory,
-    figures: { batches, store, space },
+    figures: { batches, copies: copyFigures, store, space },
     readiness: () => readiness.look(),
     workers: () => workers.statuses(),
     stop: async () => {
@@ -107,6 +118,7 @@ export async function startChunkServer(
       await pool.close()
       background.abort(new Error('this server stops'))
       await working
+      copyJobs.stop()
       await session.stop()
       await witness.stop()
       await served.close()

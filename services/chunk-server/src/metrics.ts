@@ -5,11 +5,13 @@
 import { type SpaceWatch } from '@dfs/core'
 import { type Metrics } from '@dfs/service-kit'
 import { type BatchFigures } from './batch-figures.ts'
+import { type CopyFigures } from './copying/copy-figures.ts'
 import { type VolumeStore } from './volume/volume-store.ts'
 
 /** Where the numbers are kept. */
 export interface Figures {
   readonly batches: BatchFigures
+  readonly copies: CopyFigures
   readonly store: StoredCopies
   readonly space: Pick<SpaceWatch, 'isFull'>
 }
@@ -20,7 +22,7 @@ export interface StoredCopies extends Pick<VolumeStore, 'counters' | 'unreadable
   unverified(): readonly unknown[]
 }
 
-export function addChunkServerMetrics(metrics: Metrics, { batches, store, space }: Figures): void {
+export function addChunkServerMetrics(metrics: Metrics, { batches, copies, store, space }: Figures): void {
   metrics.histogram(
     'dfs_batch_records',
     'Records that were written and synced together, if this server was their primary.',
@@ -54,6 +56,17 @@ export function addChunkServerMetrics(metrics: Metrics, { batches, store, space 
     'dfs_repaired_records_total',
     'Records of this server that were mended from another copy.',
     () => store.counters.repairedRecords,
+  )
+  metrics.counter(
+    'dfs_copied_bytes_total',
+    'Bytes of records that came from other servers, for copies that are made here.',
+    () => copies.bytes,
+  )
+  metrics.gauge('dfs_copied_bytes_per_second', 'The same, of about the last minute.', () => copies.perSecond)
+  metrics.counter(
+    'dfs_copy_source_damages_total',
+    'Records that another server had wrong when a copy was made from it.',
+    () => copies.damagedRecords,
   )
   metrics.gauge('dfs_disk_full', 'Whether the disk is so full that nothing more is stored.', () =>
     Number(space.isFull),

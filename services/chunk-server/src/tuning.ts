@@ -45,6 +45,13 @@ export interface Tuning {
   readonly openFilesMax: number
   /** Time between two attempts to read the copies that could not be read. */
   readonly lookAgainMs: number
+  /** What a copy that is made from others asks for at once, and how many of these before the last was looked at. */
+  readonly copyPieceBytes: number
+  readonly copyPiecesAhead: number
+  /** A source that has not given a piece by then is left for another one. */
+  readonly copyTimeoutMs: number
+  /** Written between two syncs, while no client would wait for them. */
+  readonly copySyncBytes: number
 }
 
 export const DEFAULT_TUNING: Tuning = Object.freeze({
@@ -68,4 +75,8 @@ export const DEFAULT_TUNING: Tuning = Object.freeze({
   // Half of the files that systems commonly allow a process (1024); connections and open volumes need the rest.
   openFilesMax: 512,
   lookAgainMs: 60_000,
+  copyPieceBytes: 8 * MIB,
+  copyPiecesAhead: 2,
+  copyTimeoutMs: 10_000,
+  copySyncBytes: 32 * MIB,
 })

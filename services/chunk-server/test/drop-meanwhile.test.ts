@@ -75,7 +75,15 @@ const seal = (): Promise<unknown> =>
 function work({ others = [] }: { others?: readonly ReadInto[] } = {}): FullCheck {
   const fullCheck = new FullCheck({ ...node.runtime, store })
   const otherCopies = async (): Promise<ReadInto[]> => [...others]
-  const workers = chunkServerWorkers({ ...node.runtime, ...BESIDE, orders, store, fullCheck, otherCopies })
+  const workers = chunkServerWorkers({
+    copying: [],
+    ...node.runtime,
+    ...BESIDE,
+    orders,
+    store,
+    fullCheck,
+    otherCopies,
+  })
   void workers.run(new AbortController().signal).catch((error: Error) => simulation.fail(error))
   return fullCheck
 }

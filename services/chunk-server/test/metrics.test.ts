@@ -1,7 +1,9 @@
 /** What a chunk server tells of its copies: each state has a line, also if no copy is in it. */
+import { ManualClock } from '@dfs/core/testing'
 import { Metrics } from '@dfs/service-kit'
 import { expect, test } from 'vitest'
 import { BatchFigures } from '../src/batch-figures.ts'
+import { CopyFigures } from '../src/copying/copy-figures.ts'
 import { addChunkServerMetrics } from '../src/metrics.ts'
 
 test('copies are counted by state, and batches by what shared them', async () => {
@@ -18,8 +20,11 @@ test('copies are counted by state, and batches by what shared them', async () =>
     unreadableCount: 6,
     oldestDiskCallMs: () => 1500,
   }
+  const figures = new CopyFigures(new ManualClock())
+  figures.noteCopied(7000)
+  figures.damagedRecords = 2
   const metrics = new Metrics()
-  addChunkServerMetrics(metrics, { batches, store, space: { isFull: true } })
+  addChunkServerMetrics(metrics, { batches, copies: figures, store, space: { isFull: true } })
   const { text } = await metrics.text()
   const lines = text.split('\n').filter((line) => !/^#|_bucket|^$/.test(line))
   expect(lines).toEqual([
@@ -39,6 +44,9 @@ test('copies are counted by state, and batches by what shared them', async () =>
     'dfs_stored_copies_unreadable 6',
     'dfs_damaged_ranges_total 4',
     'dfs_repaired_records_total 5',
+    'dfs_copied_bytes_total 7000',
+    'dfs_copied_bytes_per_second 0',
+    'dfs_copy_source_damages_total 2',
     'dfs_disk_full 1',
     'dfs_disk_oldest_write_seconds 1.5',
   ])

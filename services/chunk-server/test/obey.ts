@@ -7,9 +7,10 @@ import { checkRecords } from '../src/workers/check-records.ts'
 import { dropCopies, type DropCopiesDeps } from '../src/workers/drop-copies.ts'
 import { sealCopies } from '../src/workers/seal-copies.ts'
 
-/** A server that is the primary of nothing, on a disk whose room is another matter. */
-export const BESIDE: Pick<DropCopiesDeps, 'isWriting' | 'space'> = {
+/** A server that is the primary of nothing and makes no copy, on a disk whose room is another matter. */
+export const BESIDE: Pick<DropCopiesDeps, 'isWriting' | 'space' | 'copyJobs'> = {
   isWriting: () => false,
+  copyJobs: { cancel: () => {} },
   space: { look: async () => ({ freeBytes: 0, totalBytes: 0 }) },
 }
 

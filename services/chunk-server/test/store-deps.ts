@@ -3,7 +3,7 @@ import { byteCount, type Runtime } from '@dfs/core'
 import { crc32 } from '@dfs/node-runtime'
 import { AppendGuard, type Batch } from '../src/volume/append-guard.ts'
 import { OpenFiles } from '../src/volume/open-files.ts'
-import { type CopyDeps } from '../src/volume/volume-copy.ts'
+import { type CopyDeps } from '../src/volume/copy-on-disk.ts'
 import { type VolumeStoreDeps } from '../src/volume/volume-store.ts'
 
 export const NO_GUARD = new AppendGuard({

@@ -75,7 +75,15 @@ function start(
   const orders = new OrderInbox()
   const fullCheck = new FullCheck({ ...runtime, store })
   const otherCopies = async (): Promise<ReadInto[]> => [...others]
-  const workers = chunkServerWorkers({ ...runtime, ...BESIDE, orders, store, fullCheck, otherCopies })
+  const workers = chunkServerWorkers({
+    copying: [],
+    ...runtime,
+    ...BESIDE,
+    orders,
+    store,
+    fullCheck,
+    otherCopies,
+  })
   const stop = new AbortController()
   return { workers, orders, fullCheck, stop, running: workers.run(stop.signal) }
 }

@@ -104,6 +104,10 @@ function drawTuning(random: SimRandom): Tuning {
     openFilesMax: few('openFilesMax'),
     lookAgainMs: pick(random, [1000, 5000, DEFAULT_TUNING.lookAgainMs]),
     readBytesMax: pick(random, [MIB, DEFAULT_TUNING.readBytesMax]),
+    copyPieceBytes: pick(random.fork('copies'), [KIB, 64 * KIB, DEFAULT_TUNING.copyPieceBytes]),
+    copyPiecesAhead: pick(random.fork('copies ahead'), [0, 1, DEFAULT_TUNING.copyPiecesAhead]),
+    copyTimeoutMs: DEFAULT_TUNING.copyTimeoutMs,
+    copySyncBytes: pick(random.fork('copy syncs'), [KIB, 256 * KIB, DEFAULT_TUNING.copySyncBytes]),
   }
 }
 

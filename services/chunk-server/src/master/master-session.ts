@@ -7,6 +7,7 @@ import { backoffMs, DiskError, Listeners, type Runtime, type SpaceWatch, Transpo
 import {
   callMethod,
   type CheckProgress,
+  type CopyJob,
   DfsError,
   type Epoch,
   FEATURE_LEVEL,
@@ -60,6 +61,8 @@ export interface MasterSessionDeps {
   readonly orders: OrderInbox
   readonly directory: ServerDirectory
   readonly space: SpaceWatch
+  /** How it goes with the copies that are made here. */
+  readonly copyJobs: { views(): CopyJob[] }
   /** The check of all copies: how far it is, and which one the master wants. */
   readonly fullCheck: { readonly check: CheckProgress | null; want(id: number): void }
   /** Called once, when this process must not go on. */
@@ -247,6 +250,7 @@ export class MasterSession {
           serverId: identity.serverId,
           unreachable: directory.unreachable(),
           ...done,
+          jobs: this.#deps.copyJobs.views(),
           check: this.#deps.fullCheck.check,
           oldestDiskCallMs: Math.floor(store.oldestDiskCallMs()),
         },

@@ -76,6 +76,11 @@ export class OrderInbox {
     this.emptied.call()
   }
 
+  /** The start of the master that has spoken last; null before the first. */
+  get epoch(): number | null {
+    return this.#epoch
+  }
+
   /** Orders that wait or are under way. */
   get count(): number {
     return KINDS.reduce((sum, kind) => sum + this.#waiting[kind].size, this.#underWay.size)
@@ -107,9 +112,12 @@ export class OrderInbox {
   #put(order: Order, epoch: number): boolean {
     const key = keyOf(order)
     const waiting = this.#waiting[order.kind] as Map<string, ReceivedOrder>
-    if (this.#underWay.has(key) || waiting.has(key) || !this.#makeRoom(order.kind)) return false
+    // A copy that is to go is not to be made: the master has changed its mind.
+    if (order.kind === 'drop') this.#waiting.copy.delete(keyOf({ ...order, kind: 'copy' }))
+    if (this.#underWay.has(key) || (!waiting.has(key) && !this.#makeRoom(order.kind))) return false
+    const isNews = !waiting.has(key)
     waiting.set(key, { order, epoch })
-    return true
+    return isNews
   }
 
   /** Whether there is room for one, if need be instead of a less urgent one. */
@@ -124,5 +132,5 @@ export class OrderInbox {
   }
 }
 
-const keyOf = (order: Order): string =>
+const keyOf = (order: Pick<Order, 'kind' | 'volume' | 'replica'> & { readonly offset?: number }): string =>
   `${order.kind} ${order.volume}/${order.replica}${order.kind === 'check' ? `@${order.offset}` : ''}`

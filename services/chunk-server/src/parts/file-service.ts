@@ -60,11 +60,22 @@ function fileWriter(parts: FileServiceParts): FileWriter {
 
 function fileReader({ runtime, tuning, crc32, storage, link }: FileServiceParts): FileReader {
   const { clock, transport, log } = runtime
-  const { identity, store } = storage
+  const { identity, store, clientLoad } = storage
   const { directory, damages, lookups } = link
   const self = (): number => identity.serverId
   const onDamage: DamageReporter['report'] = (damage) => damages.report(damage)
-  const chunks = new ChunkReader({ clock, transport, tuning, store, directory, crc32, log, self, onDamage })
+  const chunks = new ChunkReader({
+    clock,
+    transport,
+    tuning,
+    store,
+    directory,
+    crc32,
+    log,
+    self,
+    onDamage,
+    clientLoad,
+  })
   const permits = new ReadPermits(clock, tuning.readBytesMax)
   return new FileReader({
     clock,

@@ -2,12 +2,16 @@
 import { type Deadlines, type Runtime } from '@dfs/core'
 import { commits as commitsMethod, lookups as lookupsMethod } from '@dfs/protocol'
 import { type BatchFigures } from '../batch-figures.ts'
+import { CopyFigures } from '../copying/copy-figures.ts'
+import { CopyJobs } from '../copying/copy-jobs.ts'
+import { readRemotely } from '../copying/source-stream.ts'
 import { CommitChannel } from '../master/commit-channel.ts'
 import { DamageReporter } from '../master/damage-reporter.ts'
 import { LookupChannel } from '../master/lookup-channel.ts'
 import { MasterSession, type MasterSessionDeps } from '../master/master-session.ts'
 import { OrderInbox } from '../master/order-inbox.ts'
 import { ServerDirectory } from '../master/server-directory.ts'
+import { type Tuning } from '../tuning.ts'
 import { FullCheck } from '../workers/full-check.ts'
 import { type Storage } from './storage.ts'
 
@@ -17,6 +21,7 @@ export type MasterLinkOptions = Pick<
 > & {
   readonly deadlines: Deadlines
   readonly figures: BatchFigures
+  readonly copyFigures: CopyFigures
 }
 
 export interface MasterLink {
@@ -26,6 +31,8 @@ export interface MasterLink {
   readonly commits: CommitChannel
   readonly lookups: LookupChannel
   readonly damages: DamageReporter
+  /** The copies that are made here. */
+  readonly copyJobs: CopyJobs
   /** A worker like others, but what it is to do and has found is the master's to say and to hear. */
   readonly fullCheck: FullCheck
 }
@@ -38,10 +45,26 @@ export function linkToMaster(runtime: Runtime, storage: Storage, options: Master
   const directory = new ServerDirectory(clock)
   const fullCheck = new FullCheck({ clock, log, store })
   const orders = new OrderInbox()
-  const session = new MasterSession({ ...options, ...storage, runtime, directory, orders, fullCheck })
+  const session = new MasterSession({
+    ...options,
+    ...storage,
+    runtime,
+    directory,
+    orders,
+    fullCheck,
+    copyJobs: { views: () => copyJobs.views() },
+  })
   orders.emptied.add(() => session.nudge())
   storage.spaceChanged.add(() => session.nudge())
   const damages = new DamageReporter({ clock, log, session })
+  const copyJobs = jobsOf(runtime, storage, {
+    directory,
+    orders,
+    damages,
+    tuning,
+    figures: options.copyFigures,
+  })
+  copyJobs.ended.add(() => session.nudge())
   // The master must seal an open copy before it can be mended.
   fullCheck.openDamage.add(({ state }, { at, end }) => {
     const { volume } = state.order
@@ -68,5 +91,37 @@ export function linkToMaster(runtime: Runtime, storage: Storage, options: Master
     figures,
     send: (requests, callOptions) => session.callCurrent(lookupsMethod, requests, callOptions),
   })
-  return { directory, session, orders, commits, lookups, damages, fullCheck }
+  return { directory, session, orders, commits, lookups, damages, copyJobs, fullCheck }
+}
+
+interface JobsLink extends Pick<MasterLink, 'directory' | 'orders' | 'damages'> {
+  readonly tuning: Tuning
+  readonly figures: CopyFigures
+}
+
+function jobsOf(
+  { clock, random, log, transport }: Runtime,
+  { identity, store, clientLoad }: Storage,
+  { directory, orders, damages, tuning, figures }: JobsLink,
+): CopyJobs {
+  const { copyPieceBytes, copyPiecesAhead, copyTimeoutMs, copySyncBytes } = tuning
+  return new CopyJobs({
+    clock,
+    random: random.fork('copies'),
+    log,
+    store,
+    directory,
+    orders,
+    self: () => identity.serverId,
+    read: readRemotely(transport, directory, copyTimeoutMs),
+    pieceBytes: copyPieceBytes,
+    piecesAhead: copyPiecesAhead,
+    // A sync of many megabytes is what a small write would wait for.
+    syncBytes: () => (clientLoad.level === 'none' ? copySyncBytes : Math.min(copyPieceBytes, copySyncBytes)),
+    onCopied: (bytes) => figures.noteCopied(bytes),
+    onDamage: (damage) => {
+      figures.damagedRecords += 1
+      damages.report(damage)
+    },
+  })
 }

@@ -20,13 +20,14 @@ export function serveNodes(
   { clock, log, transport }: Runtime,
   { name, crc32, storage, link, files }: ServeNodesOptions,
 ): Promise<TransportServer> {
-  const { identity, store } = storage
+  const { identity, store, clientLoad } = storage
   const { directory, session } = link
   const methods = [
     ...peerMethods({
       identity,
       store,
       crc32,
+      clientLoad,
       onOrder: (order) => meetServers(order, link),
       hear: (epoch) => session.hear(epoch),
     }),

@@ -1,6 +1,7 @@
 /** What this server has on its disk: who it is, how much room there is, its copies of volumes. */
 import { Listeners, type Runtime, type SpaceWatch } from '@dfs/core'
 import { type Crc32 } from '@dfs/volume'
+import { ClientLoad } from '../copying/client-load.ts'
 import { watchSpace } from '../disk-space.ts'
 import { ServerIdentity } from '../identity/identity.ts'
 import { WitnessKeeper } from '../identity/witness-keeper.ts'
@@ -23,6 +24,8 @@ export interface Storage {
   /** The disk has become full, or has room again. */
   readonly spaceChanged: Listeners
   readonly store: VolumeStore
+  /** What clients ask of the disk; what is stored is noted already. */
+  readonly clientLoad: ClientLoad
 }
 
 /** Begins a new incarnation, and has found every copy when it resolves. */
@@ -34,6 +37,7 @@ export async function openStorage(
   const witness = new WitnessKeeper({ clock, log, identity })
   const spaceChanged = new Listeners()
   const space = await watchSpace({ disk, floorBytes, onChange: () => spaceChanged.call() })
+  const clientLoad = new ClientLoad(clock)
   const { openFilesMax, lookAgainMs } = tuning
   const store = await VolumeStore.open({
     clock,
@@ -42,9 +46,9 @@ export async function openStorage(
     log,
     openFilesMax,
     lookAgainMs,
-    guard: new AppendGuard({ space, witness }),
+    guard: new AppendGuard({ space, witness, clientLoad }),
     keepWitness: (inRecord) => identity.writeDownSeen(inRecord),
   })
   await identity.adopt(store.foundWitness)
-  return { identity, witness, space, spaceChanged, store }
+  return { identity, witness, space, spaceChanged, store, clientLoad }
 }

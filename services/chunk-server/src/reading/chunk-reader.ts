@@ -16,6 +16,7 @@ import {
   readBytes,
 } from '@dfs/protocol'
 import { type Crc32, RECORD_HEADER_BYTES_MAX, type RecordHeader } from '@dfs/volume'
+import { type ClientLoad } from '../copying/client-load.ts'
 import { type Damage } from '../master/damage-reporter.ts'
 import { type ServerDirectory } from '../master/server-directory.ts'
 import { type Tuning } from '../tuning.ts'
@@ -50,6 +51,8 @@ export interface ChunkReaderDeps {
   readonly log: Log
   /** This server's id. */
   readonly self: () => number
+  /** Hears of what clients wait for. */
+  readonly clientLoad?: Pick<ClientLoad, 'during'>
   /** A copy has wrong bytes, or bytes that its disk cannot read. */
   readonly onDamage: (damage: Damage) => void
 }
@@ -195,8 +198,9 @@ export class ChunkReader {
   async #readOwn(volume: number, offset: number, size: number): Promise<LoanedBytes> {
     const copy = this.#deps.store.require(volume)
     const loan = this.#pool.take(size)
+    const reading = () => copy.readInto(offset, loan.bytes)
     try {
-      await copy.readInto(offset, loan.bytes)
+      await (this.#deps.clientLoad?.during(reading) ?? reading())
     } catch (error) {
       loan.release()
       throw error

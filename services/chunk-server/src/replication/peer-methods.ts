@@ -9,6 +9,7 @@ import {
   noteEpoch,
   ping,
   readBytes,
+  type ReadRequest,
   serveMethod,
   type ServedMethod,
   type VolumeOrder,
@@ -16,6 +17,7 @@ import {
 } from '@dfs/protocol'
 import { type Crc32, peekWitness } from '@dfs/volume'
 import { byteCount, DiskError, TransportError } from '@dfs/core'
+import { type ClientLoad } from '../copying/client-load.ts'
 import { type ServerIdentity } from '../identity/identity.ts'
 import { type VolumeStore } from '../volume/volume-store.ts'
 
@@ -25,6 +27,8 @@ export interface PeerMethodDeps {
   readonly crc32: Crc32
   /** A primary has given this order. */
   readonly onOrder: (order: VolumeOrder) => void
+  /** Hears of what clients wait for. */
+  readonly clientLoad?: Pick<ClientLoad, 'during'>
   /** The master says how far it is; durable when it resolves. */
   readonly hear: (epoch: Epoch) => Promise<void>
 }
@@ -45,14 +49,22 @@ export function peerMethods(deps: PeerMethodDeps): ServedMethod[] {
     }),
     serveMethod(ping, async () => ({})),
     serveMethod(appendRecords, (request) => append(request, deps)),
-    serveMethod(readBytes, async ({ volume, offset, size }) => {
-      if (size > WIRE_BODY_BYTES_MAX)
-        throw new DfsError('INVALID_REQUEST', `${size} bytes are too many for one call`)
-      const bytes = new Uint8Array(size)
-      await store.require(volume).readInto(offset, bytes).catch(sayDamaged)
-      return [bytes]
+    serveMethod(readBytes, async (request, { requestId }) => {
+      const reading = () => read(request, deps)
+      // What no client waits for is read for a copy, or a repair.
+      const { clientLoad } = deps
+      if (requestId === undefined || clientLoad === undefined) return await reading()
+      return await clientLoad.during(reading)
     }),
   ]
+}
+
+async function read({ volume, offset, size }: ReadRequest, { store }: PeerMethodDeps): Promise<Uint8Array[]> {
+  if (size > WIRE_BODY_BYTES_MAX)
+    throw new DfsError('INVALID_REQUEST', `${size} bytes are too many for one call`)
+  const bytes = new Uint8Array(size)
+  await store.require(volume).readInto(offset, bytes).catch(sayDamaged)
+  return [bytes]
 }
 
 /** The master that asks is not the one that this server obeys, or not yet. */

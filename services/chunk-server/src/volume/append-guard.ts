@@ -1,11 +1,12 @@
 /**
- * What everything meets that makes a copy on this server or appends to one, whoever asks for it: the disk must have room, and
+ * What everything meets that makes a copy on this server or adds to one, whoever asks for it: the disk must have room, and
  * what the last record of a batch says of the master is noted. A disk that has no room is said once, in one way:
  * INSUFFICIENT_SPACE, and not one byte counts.
  */
 import { DiskError, type SpaceWatch } from '@dfs/core'
 import { type Witness } from '@dfs/volume'
 import { isFull, requireRoom } from '../disk-space.ts'
+import { type ClientLoad } from '../copying/client-load.ts'
 import { type WitnessKeeper } from '../identity/witness-keeper.ts'
 
 /** Records that are appended together. */
@@ -21,6 +22,8 @@ export interface Batch {
 export interface AppendGuardDeps {
   readonly space: Pick<SpaceWatch, 'hasRoom' | 'noteAppended' | 'noteFull'>
   readonly witness: Pick<WitnessKeeper, 'appending'>
+  /** Hears of what clients wait for. */
+  readonly clientLoad?: Pick<ClientLoad, 'during'>
 }
 
 export class AppendGuard {
@@ -38,11 +41,25 @@ export class AppendGuard {
 
   /** Appends a batch; its bytes are gone from the disk's room when it resolves. */
   async append<T>({ byteLength, witness }: Batch, append: () => Promise<T>): Promise<T> {
-    const { space } = this.#deps
+    const { space, clientLoad } = this.#deps
     requireRoom(space, byteLength)
-    const result = await this.#saysFull(() => this.#deps.witness.appending(witness, append))
+    const appending = () => this.#deps.witness.appending(witness, append)
+    const result = await this.#saysFull(() => clientLoad?.during(appending) ?? appending())
     space.noteAppended(byteLength)
     return result
+  }
+
+  /** Writes bytes of a copy that is made from others; they say nothing of the master before they count. */
+  async fill(byteLength: number, write: () => Promise<void>): Promise<void> {
+    const { space } = this.#deps
+    requireRoom(space, byteLength)
+    await this.#saysFull(write)
+    space.noteAppended(byteLength)
+  }
+
+  /** INSUFFICIENT_SPACE if so many bytes more have no room. */
+  requireRoom(bytes: number): void {
+    requireRoom(this.#deps.space, bytes)
   }
 
   /** Says of a disk that refuses to take more what it means for whoever asked. */

@@ -2,7 +2,7 @@
  * The file with the records of one copy. After a failed write or sync the copy is `failed` for good: the kernel may have
  * dropped the dirty pages, and a second sync would succeed and lie.
  */
-import { DiskError, type DiskFile } from '@dfs/core'
+import { assert, DiskError, type DiskFile } from '@dfs/core'
 import { copyLogName, type ReadInto } from '@dfs/volume'
 import { type CopyNote } from './copy-note.ts'
 import { type OpenFiles } from './open-files.ts'
@@ -65,6 +65,17 @@ export class CopyLog {
       await this.#note.change({ state: 'failed' })
       throw error
     }
+  }
+
+  /**
+   * Puts these bytes in the place of those at `at`, or behind them if the file ends there. Nothing counts before it is synced and
+   * read back.
+   */
+  async put(at: number, bytes: Uint8Array): Promise<void> {
+    await this.withFile(async (file) => {
+      assert((await file.size()) >= at, 'a log has no gap')
+      await this.write(() => overwrite(file, at, bytes))
+    })
   }
 
   /**

@@ -67,6 +67,14 @@ export class CopyNote {
     await this.#save(() => saveState(this.#deps, this.#state))
   }
 
+  /** As {@link change} for one that is made from others: it is all there, as far as anybody has it, and from now on one like others. */
+  async endCopying(change: Partial<CopyState> = {}): Promise<void> {
+    this.requirePresent()
+    const { origin: _, ...state } = this.#state
+    this.#state = { ...state, ...change, formatVersion: 1 }
+    await this.#save(() => saveState(this.#deps, this.#state))
+  }
+
   /** Writes down that the copy goes, once it is fenced. Durable when it resolves; may be tried again if it rejects. */
   async writeRetired(): Promise<void> {
     assert(this.#isFenced, 'nothing is written after this')

@@ -6,6 +6,7 @@ import { DfsError, formatId } from '@dfs/protocol'
 import {
   type CopyState,
   type Crc32,
+  isBeingCopied,
   newest,
   type ScanOptions,
   scanRuns,
@@ -115,7 +116,9 @@ export class CopyVerification {
 
   async #noteVerified(verifiedToBytes: number): Promise<void> {
     const { note } = this.#deps
-    if (verifiedToBytes !== note.state.verifiedToBytes) await note.change({ verifiedToBytes })
+    const isWhole = verifiedToBytes === note.state.sealedLengthBytes
+    if (isWhole && isBeingCopied(note.state)) await note.endCopying({ verifiedToBytes })
+    else if (verifiedToBytes !== note.state.verifiedToBytes) await note.change({ verifiedToBytes })
   }
 
   /** What stands from here on must be read again, also what was just read. */

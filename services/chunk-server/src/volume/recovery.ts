@@ -8,7 +8,8 @@ import { VOLUMES_DIRECTORY, volumesIn } from '@dfs/volume'
 import { loadState } from './copy-note.ts'
 import { removeNoteWithoutLog, removeRetired, removeUnfinished } from './copy-removal.ts'
 import { RecoveryProgress } from './recovery-progress.ts'
-import { type CopyDeps, VolumeCopy } from './volume-copy.ts'
+import { type CopyDeps } from './copy-on-disk.ts'
+import { VolumeCopy } from './volume-copy.ts'
 import { type VolumeQueue } from './volume-queue.ts'
 
 /** Each takes a buffer of the size of the largest record. */

@@ -3,55 +3,30 @@
  * length and only in order; nothing below that length ever changes; after any failed write or sync it is `failed` for good
  * (copy-log.ts).
  */
-import { assert, type Clock, type Disk, type DiskFile } from '@dfs/core'
+import { assert, type DiskFile } from '@dfs/core'
 import { DfsError, formatId, type ReplicaReport } from '@dfs/protocol'
-import {
-  copyLogName,
-  type CopyState,
-  type Crc32,
-  type ReadInto,
-  type ScanOptions,
-  surveyVolume,
-  type Witness,
-} from '@dfs/volume'
-import { type AppendGuard, type Batch } from './append-guard.ts'
+import { type CopyState, type ReadInto, type ScanOptions, type Witness } from '@dfs/volume'
+import { type Batch } from './append-guard.ts'
+import { CopyFilling } from './copy-filling.ts'
 import { CopyLog, isOutOfRoom } from './copy-log.ts'
-import { CopyNote, saveState } from './copy-note.ts'
+import { CopyNote } from './copy-note.ts'
+import { type CopyDeps, type CopyOnDisk, findCopy, makeCopy, makeCopyToFill } from './copy-on-disk.ts'
 import {
   CopyVerification,
-  type CopyVerificationDeps,
   scanOptionsOf,
   sealedState,
   type Span,
   type VerifyOptions,
 } from './copy-verification.ts'
-import { type OpenFiles } from './open-files.ts'
 import { type Reading } from './reading.ts'
-import { readWhatCanBeRead } from './tolerant-read.ts'
-
-export interface CopyDeps extends Pick<CopyVerificationDeps, 'keepWitness'> {
-  readonly clock: Clock
-  readonly disk: Disk
-  readonly files: OpenFiles
-  readonly crc32: Crc32
-  readonly guard: AppendGuard
-}
-
-/** What a copy begins with: new, or as a start has found it. */
-interface Found {
-  /** To append with; null after a start. */
-  readonly file: DiskFile | null
-  readonly state: CopyState
-  readonly syncedLength: number
-  readonly foundTo?: number
-  readonly foundWitness?: Witness | null
-}
 
 export class VolumeCopy {
   readonly #deps: CopyDeps
   readonly #note: CopyNote
   readonly #log: CopyLog
   readonly #verification: CopyVerification
+  /** For whoever makes it from others. */
+  readonly filling: CopyFilling
   /** The newest that a record says which the start has read; null if it has read none. */
   readonly foundWitness: Witness | null
   #syncedLength: number
@@ -61,14 +36,13 @@ export class VolumeCopy {
   /** The disk had no room for a batch: what stands behind the synced length is nobody's, and nothing may follow it. */
   #isFull = false
 
-  private constructor(
-    deps: CopyDeps,
-    { file, state, syncedLength, foundTo = 0, foundWitness = null }: Found,
-  ) {
+  private constructor(deps: CopyDeps, { file, state, syncedLength, foundTo, foundWitness }: CopyOnDisk) {
     this.#deps = deps
     this.#note = new CopyNote(deps, state)
     this.#log = new CopyLog(deps.files, this.#note, file)
-    this.#verification = new CopyVerification({ ...deps, log: this.#log, note: this.#note })
+    const parts = { ...deps, log: this.#log, note: this.#note }
+    this.#verification = new CopyVerification(parts)
+    this.filling = new CopyFilling(parts)
     this.#syncedLength = syncedLength
     this.#foundTo = foundTo
     this.foundWitness = foundWitness
@@ -76,57 +50,30 @@ export class VolumeCopy {
 
   /** Makes a new, empty copy; durable, name included, when it resolves. */
   static async create(deps: CopyDeps, state: CopyState): Promise<VolumeCopy> {
-    const file = await deps.disk.open(copyLogName(state.order.volume), 'create')
-    try {
-      await file.sync()
-      await saveState(deps, state)
-    } catch (error) {
-      await file.close()
-      throw error
-    }
-    return new VolumeCopy(deps, { file, state, syncedLength: 0 })
+    return new VolumeCopy(deps, await makeCopy(deps, state))
   }
 
-  /**
-   * Opens a copy after a start. Nothing is cut off, because only the master knows the sealed length (R10). A sealed and
-   * verified one is taken as it stands, unless bytes are missing at its end (what follows the seal is read all the same); any
-   * other is surveyed to find where its valid records end, and `onRead` hears of every piece that is read for it.
-   */
+  /** Makes a new one that is sealed, and has everything still to come from elsewhere; durable when it resolves. */
+  static async createToFill(deps: CopyDeps, state: CopyState): Promise<VolumeCopy> {
+    return new VolumeCopy(deps, await makeCopyToFill(deps, state))
+  }
+
+  /** Opens a copy after a start; see {@link findCopy}. */
   static async recover(
     deps: CopyDeps,
     state: CopyState,
     onRead: (bytes: number) => void = () => {},
   ): Promise<VolumeCopy> {
-    const name = copyLogName(state.order.volume)
-    const size = await deps.files.use(name, (file) => file.size())
-    const { sealedLengthBytes, verifiedToBytes } = state
-    const isVerified = state.state === 'sealed' && verifiedToBytes === sealedLengthBytes
-    const isWhole = isVerified && size >= sealedLengthBytes
-    // What stands behind the seal is nobody's, but may say what the primary had seen.
-    const from = isWhole ? sealedLengthBytes : 0
-    const readTolerantly = readWhatCanBeRead((at, buffer) =>
-      deps.files.use(name, (file) => file.readInto(at, buffer)),
-    )
-    const read: ReadInto = async (at, buffer) => {
-      const count = await readTolerantly(at, buffer)
-      onRead(count)
-      return count
-    }
-    const options = scanOptionsOf(state, { at: from, end: size }, deps.crc32)
-    const { validTo, lastEnd, witness } = await surveyVolume(read, options, sealedLengthBytes ?? 0)
-    const found = { file: null, foundWitness: witness }
-    if (isWhole) return new VolumeCopy(deps, { ...found, state, syncedLength: size })
-    const verified = { ...state, verifiedToBytes: Math.min(verifiedToBytes, validTo) }
-    return new VolumeCopy(deps, { ...found, state: verified, syncedLength: validTo, foundTo: lastEnd })
+    return new VolumeCopy(deps, await findCopy(deps, state, onRead))
   }
 
   get state(): CopyState {
     return this.#note.state
   }
 
-  /** Bytes of valid, synced records. */
+  /** Bytes of valid, synced records. What was verified was appended, or came from elsewhere. */
   get syncedLength(): number {
-    return this.#syncedLength
+    return Math.max(this.#syncedLength, this.state.verifiedToBytes)
   }
 
   /**
@@ -145,7 +92,7 @@ export class VolumeCopy {
 
   report(): ReplicaReport {
     const { order, replica, state, sealedLengthBytes, verifiedToBytes } = this.state
-    const lengthBytes = this.#syncedLength
+    const { syncedLength: lengthBytes } = this
     const { isFoundDamaged } = this.#verification
     const lengths = { lengthBytes, sealedLengthBytes, verifiedToBytes }
     return { volume: order.volume, replica, state, ...lengths, ...(isFoundDamaged ? { isFoundDamaged } : {}) }

@@ -1,12 +1,13 @@
 /** All copies of volumes that this server has: made on order, found again after a start, reported to the master. */
 import { type Clock, type Disk, DiskError, Listeners, type Log } from '@dfs/core'
-import { DfsError, formatId, type ReplicaReport, type VolumeOrder } from '@dfs/protocol'
-import { type CopyState, type Crc32, newest, type Witness } from '@dfs/volume'
+import { type CopyOrder, DfsError, formatId, type ReplicaReport, type VolumeOrder } from '@dfs/protocol'
+import { type CopyState, type Crc32, isBeingCopied, newest, type Witness } from '@dfs/volume'
 import { type AppendGuard } from './append-guard.ts'
 import { removeRetired } from './copy-removal.ts'
 import { OpenFiles } from './open-files.ts'
 import { Recovery, type RecoveryDeps } from './recovery.ts'
-import { type CopyDeps, VolumeCopy } from './volume-copy.ts'
+import { type CopyDeps } from './copy-on-disk.ts'
+import { VolumeCopy } from './volume-copy.ts'
 import { VolumeQueue } from './volume-queue.ts'
 
 export interface VolumeStoreDeps {
@@ -79,6 +80,15 @@ export class VolumeStore {
   }
 
   /**
+   * Makes this server's copy of a sealed volume as ordered, empty, to be filled from others; the same order again finds it,
+   * whatever is in it by then. One that was to be made before, and never was, gives way: its order is older. INSUFFICIENT_SPACE;
+   * UNAVAILABLE if something else is here of this volume.
+   */
+  createToFill(order: CopyOrder): Promise<VolumeCopy> {
+    return this.#deps.guard.create(() => this.#queue.run(order.volume, () => this.#createToFillOnce(order)))
+  }
+
+  /**
    * The copy that an order names; null if it is not here. That is answered by a report that says so, unless the copy may turn
    * up or is on its way out: to the master the answer is final.
    */
@@ -139,10 +149,13 @@ export class VolumeStore {
     })
   }
 
-  /** Copies that are sealed but not verified yet. */
+  /** Copies that are sealed but not verified yet, without those that are being made. */
   unverified(): VolumeCopy[] {
     return [...this.#copies.values()].filter(
-      ({ state }) => state.state === 'sealed' && state.verifiedToBytes !== state.sealedLengthBytes,
+      ({ state }) =>
+        state.state === 'sealed' &&
+        state.verifiedToBytes !== state.sealedLengthBytes &&
+        !isBeingCopied(state),
     )
   }
 
@@ -209,12 +222,7 @@ export class VolumeStore {
   async #createOnce(order: VolumeOrder, replica: number): Promise<VolumeCopy> {
     const existing = this.#copies.get(order.volume)
     if (existing !== undefined) return existing
-    if (this.#recovery.hasSetAside(order.volume)) {
-      throw new DfsError('UNAVAILABLE', `what is here of volume ${formatId(order.volume)} cannot be read`)
-    }
-    // An earlier copy of this volume that could not be removed so far.
-    const leaving = this.#leaving.get(order.volume)
-    if (leaving !== undefined) await this.#remove(leaving)
+    await this.#makePlace(order.volume)
     const state: CopyState = {
       formatVersion: 1,
       order,
@@ -224,9 +232,49 @@ export class VolumeStore {
       verifiedToBytes: 0,
     }
     const copy = await VolumeCopy.create(this.#copyDeps, state)
-    this.#copies.set(order.volume, copy)
+    return this.#add(copy)
+  }
+
+  async #createToFillOnce({ volume, replica, order, sealedLengthBytes }: CopyOrder): Promise<VolumeCopy> {
+    const existing = this.#copies.get(volume)
+    if (existing?.state.replica === replica) {
+      // In a new history of the metadata the volume may end elsewhere; of this copy nothing counts yet.
+      if (isBeingCopied(existing.state)) await existing.seal(sealedLengthBytes, true)
+      return existing
+    }
+    if (existing !== undefined) {
+      if (!isBeingCopied(existing.state) || existing.state.replica > replica)
+        throw new DfsError('UNAVAILABLE', `another copy of volume ${formatId(volume)} is here`)
+      await this.#remove(existing)
+    }
+    await this.#makePlace(volume)
+    const copy = await VolumeCopy.createToFill(this.#copyDeps, {
+      formatVersion: 2,
+      order,
+      replica,
+      state: 'sealed',
+      sealedLengthBytes,
+      verifiedToBytes: 0,
+      origin: 'copied',
+    })
+    return this.#add(copy)
+  }
+
+  /** Nothing is left of an earlier copy of this volume when it resolves. */
+  async #makePlace(volume: number): Promise<void> {
+    if (this.#recovery.hasSetAside(volume)) {
+      throw new DfsError('UNAVAILABLE', `what is here of volume ${formatId(volume)} cannot be read`)
+    }
+    // One that could not be removed so far.
+    const leaving = this.#leaving.get(volume)
+    if (leaving !== undefined) await this.#remove(leaving)
+  }
+
+  #add(copy: VolumeCopy): VolumeCopy {
+    const { volume } = copy.state.order
+    this.#copies.set(volume, copy)
     // The master hears of it: should the order have come late, the volume may be gone by now.
-    this.noteChange(order.volume)
+    this.noteChange(volume)
     return copy
   }
 

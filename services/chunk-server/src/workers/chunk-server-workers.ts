@@ -1,8 +1,8 @@
 /**
- * The background work of a chunk server, in two lanes: what reads whole copies takes turns, so that the disk has one such reader;
- * what answers the master soon never stands behind it.
+ * The background work of a chunk server, in lanes: what reads whole copies takes turns, so that the disk has one such reader; what
+ * answers the master soon never stands behind it; and copies are made two at a time.
  */
-import { type Clock, type Log, type Random, Runner } from '@dfs/core'
+import { type BackgroundWorker, type Clock, type Log, type Random, Runner } from '@dfs/core'
 import { MIB } from '@dfs/protocol'
 import { type ReadInto } from '@dfs/volume'
 import { type OrderInbox } from '../master/order-inbox.ts'
@@ -26,16 +26,22 @@ export interface ChunkServerWorkersOptions {
   readonly store: VolumeStore
   readonly isWriting: DropCopiesDeps['isWriting']
   readonly space: DropCopiesDeps['space']
+  /** Where copies are made, each in a lane of its own. */
+  readonly copying: readonly BackgroundWorker[]
+  readonly copyJobs: DropCopiesDeps['copyJobs']
   readonly fullCheck: FullCheck
   readonly otherCopies: (copy: VolumeCopy) => Promise<ReadInto[]>
 }
 
 export function chunkServerWorkers(options: ChunkServerWorkersOptions): Runner {
-  const { clock, orders, store, fullCheck } = options
+  const { clock, orders, store, fullCheck, copying } = options
   const disk = [lookAgain(store), new Verifier(options), fullCheck]
   const quick = [sealCopies(options), checkRecords(options), dropCopies(options)]
-  const lanes = [disk, quick].map((workers) => ({ workers, budget: STEP_BYTES_MAX }))
+  const lanes = [disk, quick, ...copying.map((worker) => [worker])].map((workers) => ({
+    workers,
+    budget: STEP_BYTES_MAX,
+  }))
   const runner = new Runner({ clock, lanes })
-  orders.arrived.add(() => quick.forEach(({ name }) => runner.wake(name)))
+  orders.arrived.add(() => [...quick, ...copying].forEach(({ name }) => runner.wake(name)))
   return runner
 }

@@ -4,6 +4,7 @@
  */
 import { type BackgroundWorker, type Log, type SpaceWatch } from '@dfs/core'
 import { epochOf, formatId } from '@dfs/protocol'
+import { type CopyJobs } from '../copying/copy-jobs.ts'
 import { type OrderInbox, type ReceivedOrder } from '../master/order-inbox.ts'
 import { type VolumeStore } from '../volume/volume-store.ts'
 import { NOTHING, type Outcome, orderWorker } from './order-worker.ts'
@@ -14,6 +15,8 @@ export interface DropCopiesDeps {
   readonly store: VolumeStore
   /** Whether this server appends to the volume as its primary, or is about to. */
   readonly isWriting: (volume: number) => boolean
+  /** Copies that are being made. */
+  readonly copyJobs: Pick<CopyJobs, 'cancel'>
   readonly space: Pick<SpaceWatch, 'look'>
 }
 
@@ -37,6 +40,7 @@ async function drop(received: ReceivedOrder<'drop'>, deps: DropCopiesDeps): Prom
     store.sealed.call(volume)
     return NOTHING
   }
+  deps.copyJobs.cancel(volume, replica)
   const became = await store.drop(volume, replica)
   if (became === 'unknown') return NOTHING
   // One that is not there is dropped as well: that is what was asked for.

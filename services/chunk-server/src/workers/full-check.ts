@@ -12,6 +12,7 @@ import {
   type WorkerProgress,
 } from '@dfs/core'
 import { type CheckProgress } from '@dfs/protocol'
+import { isBeingCopied } from '@dfs/volume'
 import { advance, type Reading } from '../volume/reading.ts'
 import { type Span } from '../volume/copy-verification.ts'
 import { type VolumeCopy } from '../volume/volume-copy.ts'
@@ -63,7 +64,8 @@ export class FullCheck implements BackgroundWorker {
    */
   want(id: number): void {
     if (this.#check?.id === id) return
-    const copies = this.#deps.store.all()
+    // One that is being made has holes, and is read back as a part of that.
+    const copies = this.#deps.store.all().filter(({ state }) => !isBeingCopied(state))
     const damagedRanges = this.#deps.store.unreadableCount
     this.#left = copies.map(({ state }) => state.order.volume)
     this.#underWay = null

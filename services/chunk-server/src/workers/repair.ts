@@ -3,7 +3,7 @@
  * elsewhere is written only after its checksums were found right for this very place. A range that no copy has is left as
  * it is, and the rest is mended all the same.
  */
-import { assembleRecord, type ReadInto, scanVolume } from '@dfs/volume'
+import { assembleRecord, type ReadInto, type ScanOptions, scanVolume } from '@dfs/volume'
 import { type Reading } from '../volume/reading.ts'
 import { type Span } from '../volume/copy-verification.ts'
 import { type VolumeCopy } from '../volume/volume-copy.ts'
@@ -32,7 +32,7 @@ export async function* repairCopy(
       const record = await assembleRecord(sources, at, copy.scanOptions({ at, end: range.end }))
       const from = at
       if (record === null) {
-        const end = await nextRecord(sources, copy, { at, end: range.end })
+        const end = await nextRecord(sources, copy.scanOptions({ at, end: range.end }))
         lost.push({ at, end })
         at = end
       } else {
@@ -49,11 +49,11 @@ export async function* repairCopy(
   return { records, bytes, lost }
 }
 
-/** Where the next whole record starts in any of the sources after `at`, or the end of the range. */
-async function nextRecord(sources: readonly ReadInto[], copy: VolumeCopy, range: Span): Promise<number> {
-  let nearest = range.end
+/** Where the next whole record starts in any of the sources, or where the range ends. */
+export async function nextRecord(sources: readonly ReadInto[], range: ScanOptions): Promise<number> {
+  let nearest = range.to
   for (const read of sources) {
-    for await (const found of scanVolume(read, copy.scanOptions(range))) {
+    for await (const found of scanVolume(read, range)) {
       if (found.kind !== 'record') continue
       nearest = Math.min(nearest, found.at)
       break

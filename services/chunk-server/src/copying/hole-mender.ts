@@ -1,0 +1,137 @@
+/**
+ * One record of a copy, put together from all who have any of it. If nobody has it whole it is a hole: what there is of it is
+ * written all the same, since a reader may need no other part, and later somebody may have the rest.
+ */
+import { DiskError, TransportError } from '@dfs/core'
+import { DfsError, MIB } from '@dfs/protocol'
+import { assembleMost, type ReadInto } from '@dfs/volume'
+import { type Damage } from '../master/damage-reporter.ts'
+import { type Span } from '../volume/copy-verification.ts'
+import { readWhatCanBeRead } from '../volume/tolerant-read.ts'
+import { type VolumeCopy } from '../volume/volume-copy.ts'
+import { nextRecord } from '../workers/repair.ts'
+import { type SourceChoice } from './source-choice.ts'
+import { isAboutBytes, type ReadFromServer } from './source-stream.ts'
+
+const READ_BYTES = MIB
+
+export interface HoleMenderOptions {
+  readonly copy: VolumeCopy
+  readonly sources: SourceChoice
+  readonly read: ReadFromServer
+  readonly write: (at: number, bytes: Uint8Array) => Promise<void>
+  readonly onDamage: (damage: Damage) => void
+  readonly signal: AbortSignal
+}
+
+/** A record that nobody gave whole. */
+export interface LostRecord extends Span {
+  /** Every source has answered: nobody has it. Otherwise somebody may, who could not be asked. */
+  readonly isSure: boolean
+}
+
+interface Reader {
+  readonly server: number
+  readonly read: ReadInto
+  /** Whether it failed to answer. */
+  isSilent: boolean
+  /** Whether its disk could not read some of it. */
+  isUnreadable: boolean
+}
+
+export class HoleMender {
+  /** In order. */
+  readonly lost: LostRecord[] = []
+  readonly #options: HoleMenderOptions
+
+  constructor(options: HoleMenderOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Writes the record at `at`, or what there is of it; resolves to where it ends. Nothing goes beyond `end`. `wrong`: who has
+   * given wrong bytes of it, and is told.
+   */
+  async mend(at: number, end: number, wrong: number | null): Promise<number> {
+    const { copy, sources, write } = this.#options
+    const readers = sources.inOrder().map((server) => this.#readerOf(server))
+    // Whoever was wrong is asked last: one of its blocks may be the only right one.
+    readers.sort((a, b) => Number(a.server === wrong) - Number(b.server === wrong))
+    const reads = readers.map(({ read }) => read)
+    const most = await assembleMost(reads, at, copy.scanOptions({ at, end }))
+    const isWhole = most?.isWhole === true
+    const isSure =
+      sources.areAllAsked(readers.map(({ server }) => server)) && !readers.some(({ isSilent }) => isSilent)
+    const after =
+      most === null
+        ? await nextRecord(reads, copy.scanOptions({ at: at + 1, end }))
+        : at + most.bytes.byteLength
+    if (most === null) await this.#copyAsItIs(reads, { at, end: after })
+    else await write(at, most.bytes)
+    if (!isWhole) this.lost.push({ at, end: after, isSure })
+    for (const { server, isSilent, isUnreadable } of readers) {
+      const isDamaged = server === wrong || isUnreadable || !isWhole
+      if (isDamaged && !isSilent) this.#tell(server, { at, end: after })
+    }
+    return after
+  }
+
+  /** Bytes of which nothing is known, from the first who has any. */
+  async #copyAsItIs(reads: readonly ReadInto[], { at: from, end }: Span): Promise<void> {
+    for (let at = from; at < end; at += READ_BYTES) {
+      const part = new Uint8Array(Math.min(READ_BYTES, end - at))
+      for (const read of reads) if ((await read(at, part)) === part.byteLength) break
+      await this.#options.write(at, part)
+    }
+  }
+
+  #tell(server: number, { at, end }: Span): void {
+    const { volume } = this.#options.copy.state.order
+    this.#options.onDamage({ volume, server, offset: at, recordSize: end - at })
+  }
+
+  #readerOf(server: number): Reader {
+    const readPart = readWhatCanBeRead((at, part) => this.#readOnce(reader, at, part))
+    const reader: Reader = {
+      server,
+      isSilent: false,
+      isUnreadable: false,
+      read: async (at, buffer) => {
+        for (let count = 0; count < buffer.byteLength;) {
+          const part = buffer.subarray(count, count + READ_BYTES)
+          const read = await readPart(at + count, part)
+          count += read
+          if (read < part.byteLength) return count
+        }
+        return buffer.byteLength
+      },
+    }
+    return reader
+  }
+
+  /** What its disk cannot read is told as of a disk; of one that does not answer nothing more is expected here. */
+  async #readOnce(reader: Reader, offset: number, part: Uint8Array): Promise<number> {
+    const { copy, sources, read, signal } = this.#options
+    if (reader.isSilent) return 0
+    const { volume } = copy.state.order
+    try {
+      let count = 0
+      for (const piece of await read(reader.server, { volume, offset, size: part.byteLength }, signal)) {
+        part.set(piece, count)
+        count += piece.byteLength
+      }
+      return count
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!(error instanceof DfsError || error instanceof TransportError)) throw error
+      if (isAboutBytes(error)) {
+        if (error.code !== 'DAMAGED') return 0
+        reader.isUnreadable = true
+        throw new DiskError('io', error.message, { cause: error })
+      }
+      reader.isSilent = true
+      sources.noteFailure(reader.server, error)
+      return 0
+    }
+  }
+}
