@@ -2,7 +2,13 @@
 import { crc32 } from 'node:zlib'
 import { utf8 } from '@dfs/core'
 import { expect, it } from 'vitest'
-import { type CopyState, encodeCopyState, isBeingCopied, parseCopyState, type RetiredCopy } from '../src/index.ts'
+import {
+  type CopyState,
+  encodeCopyState,
+  isBeingCopied,
+  parseCopyState,
+  type RetiredCopy,
+} from '../src/index.ts'
 
 const sum = (bytes: Uint8Array): number => crc32(bytes)
 const STATE: CopyState = {
@@ -52,7 +58,11 @@ it('says that a copy is being made from others, to no program that knows only th
   expect(parseCopyState(encodeCopyState(inTheFirstForm, sum), 77, sum)).toBeNull()
   const withoutOrigin: CopyState = { ...STATE, formatVersion: 2 }
   expect(parseCopyState(encodeCopyState(withoutOrigin, sum), 77, sum)).toBeNull()
-  expect([STATE, copied, { ...copied, state: 'failed' as const }].map(isBeingCopied)).toEqual([false, true, false])
+  expect([STATE, copied, { ...copied, state: 'failed' as const }].map(isBeingCopied)).toEqual([
+    false,
+    true,
+    false,
+  ])
 })
 
 it('is taken without a checksum from an earlier program, if it has nothing else', () => {

@@ -2,18 +2,21 @@
  * One record of a copy, put together from all who have any of it. If nobody has it whole it is a hole: what there is of it is
  * written all the same, since a reader may need no other part, and later somebody may have the rest.
  */
-import { DiskError, TransportError } from '@dfs/core'
+import { TransportError } from '@dfs/core'
 import { DfsError, MIB } from '@dfs/protocol'
 import { assembleMost, type ReadInto } from '@dfs/volume'
 import { type Damage } from '../master/damage-reporter.ts'
 import { type Span } from '../volume/copy-verification.ts'
-import { readWhatCanBeRead } from '../volume/tolerant-read.ts'
 import { type VolumeCopy } from '../volume/volume-copy.ts'
 import { nextRecord } from '../workers/repair.ts'
 import { type SourceChoice } from './source-choice.ts'
 import { isAboutBytes, type ReadFromServer } from './source-stream.ts'
 
 const READ_BYTES = MIB
+/** What a disk that fails loses at the least. */
+const SECTOR_BYTES = 512
+/** Beyond so many in one record its disk is not worth the calls. */
+const REFUSALS_MAX = 200
 
 export interface HoleMenderOptions {
   readonly copy: VolumeCopy
@@ -35,8 +38,8 @@ interface Reader {
   readonly read: ReadInto
   /** Whether it failed to answer. */
   isSilent: boolean
-  /** Whether its disk could not read some of it. */
-  isUnreadable: boolean
+  /** How often its disk may still refuse to read something; fewer than at first if it has. */
+  refusalsLeft: number
 }
 
 export class HoleMender {
@@ -69,8 +72,8 @@ export class HoleMender {
     if (most === null) await this.#copyAsItIs(reads, { at, end: after })
     else await write(at, most.bytes)
     if (!isWhole) this.lost.push({ at, end: after, isSure })
-    for (const { server, isSilent, isUnreadable } of readers) {
-      const isDamaged = server === wrong || isUnreadable || !isWhole
+    for (const { server, isSilent, refusalsLeft } of readers) {
+      const isDamaged = server === wrong || refusalsLeft < REFUSALS_MAX || !isWhole
       if (isDamaged && !isSilent) this.#tell(server, { at, end: after })
     }
     return after
@@ -91,15 +94,14 @@ export class HoleMender {
   }
 
   #readerOf(server: number): Reader {
-    const readPart = readWhatCanBeRead((at, part) => this.#readOnce(reader, at, part))
     const reader: Reader = {
       server,
       isSilent: false,
-      isUnreadable: false,
+      refusalsLeft: REFUSALS_MAX,
       read: async (at, buffer) => {
         for (let count = 0; count < buffer.byteLength;) {
           const part = buffer.subarray(count, count + READ_BYTES)
-          const read = await readPart(at + count, part)
+          const read = await this.#readPart(reader, at + count, part)
           count += read
           if (read < part.byteLength) return count
         }
@@ -109,8 +111,22 @@ export class HoleMender {
     return reader
   }
 
-  /** What its disk cannot read is told as of a disk; of one that does not answer nothing more is expected here. */
-  async #readOnce(reader: Reader, offset: number, part: Uint8Array): Promise<number> {
+  /** As much as its disk can read: what it refuses is asked for in halves, and is zeros if it is as small as a sector. */
+  async #readPart(reader: Reader, at: number, part: Uint8Array): Promise<number> {
+    const count = await this.#readOnce(reader, at, part)
+    if (count !== 'refused') return count
+    reader.refusalsLeft -= 1
+    if (part.byteLength <= SECTOR_BYTES || reader.refusalsLeft <= 0) {
+      part.fill(0)
+      return part.byteLength
+    }
+    const half = Math.ceil(part.byteLength / 2)
+    const first = await this.#readPart(reader, at, part.subarray(0, half))
+    return first < half ? first : half + (await this.#readPart(reader, at + half, part.subarray(half)))
+  }
+
+  /** Of one that does not answer nothing more is expected here. */
+  async #readOnce(reader: Reader, offset: number, part: Uint8Array): Promise<number | 'refused'> {
     const { copy, sources, read, signal } = this.#options
     if (reader.isSilent) return 0
     const { volume } = copy.state.order
@@ -125,9 +141,7 @@ export class HoleMender {
       signal.throwIfAborted()
       if (!(error instanceof DfsError || error instanceof TransportError)) throw error
       if (isAboutBytes(error)) {
-        if (error.code !== 'DAMAGED') return 0
-        reader.isUnreadable = true
-        throw new DiskError('io', error.message, { cause: error })
+        return error.code === 'DAMAGED' ? 'refused' : 0
       }
       reader.isSilent = true
       sources.noteFailure(reader.server, error)
