@@ -9,6 +9,7 @@ import { mkdir } from './commands/mkdir.ts'
 import { mv } from './commands/mv.ts'
 import { put } from './commands/put.ts'
 import { recover } from './commands/recover.ts'
+import { repairs } from './commands/repairs.ts'
 import { rm } from './commands/rm.ts'
 import { stat } from './commands/stat.ts'
 import { status } from './commands/status.ts'
@@ -25,6 +26,7 @@ export const COMMANDS: readonly Command[] = [
   mkdir,
   status,
   why,
+  repairs,
   workers,
   logs,
   fsck,

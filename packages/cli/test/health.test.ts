@@ -119,6 +119,57 @@ describe('status', () => {
   })
 })
 
+describe('repairs', () => {
+  const repair = {
+    id: '200000031',
+    volume: '100000004',
+    state: 'running',
+    cause: 'lost',
+    source: 'chunk-1',
+    target: 'chunk-3',
+    bytes: 3 * 2 ** 20,
+    bytesDone: 2 ** 20,
+    bytesPerSecond: 2 ** 20,
+    secondsLeft: 2,
+    why: null,
+    tries: 1,
+    lastError: null,
+    begunMs: 1,
+    endedMs: null,
+  }
+
+  test('shows what is under way and what became of the others', async () => {
+    const ended = { bytesDone: null, bytesPerSecond: null, secondsLeft: null, endedMs: 2 }
+    const failed = {
+      ...repair,
+      ...ended,
+      id: '200000030',
+      state: 'failed',
+      lastError: 'INSUFFICIENT_SPACE: no',
+    }
+    cluster.repairs = [repair, failed]
+    const { exitCode, stdout, stderr } = await here('repairs', '--all')
+    expect([exitCode, stderr]).toEqual([0, '2 repairs\n'])
+    expect(
+      stdout
+        .toString()
+        .split('\n')
+        .map((row) => row.trimEnd()),
+    ).toEqual([
+      'volume     state    cause  from     to       size     done     rate       left  tries  last error',
+      '100000004  running  lost   chunk-1  chunk-3  3.0 MiB  1.0 MiB  1.0 MiB/s  2 s   1      -',
+      '100000004  failed   lost   chunk-1  chunk-3  3.0 MiB  -        -          -     1      INSUFFICIENT_SPACE: no',
+      '',
+    ])
+  })
+
+  test('says that there was none', async () => {
+    cluster.repairs = []
+    const { exitCode, stdout, stderr } = await here('repairs')
+    expect([exitCode, stdout.toString(), stderr]).toEqual([0, '', 'No copy was made again.\n'])
+  })
+})
+
 describe('why', () => {
   test('explains a file by its parts and copies', async () => {
     cluster.tree.write('/d/f', { bytes: Buffer.from('12345'), contentType: 'text/plain', executable: false })

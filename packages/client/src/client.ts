@@ -25,6 +25,8 @@ import {
   type ServerListView,
   type ServerView,
   WEAK_FILES_MAX,
+  REPAIRS_LIMIT_DEFAULT,
+  type RepairsView,
   type WeakFiles,
   type WeakState,
 } from '@dfs/protocol'
@@ -242,6 +244,16 @@ class HttpClient implements DfsClient {
       yield page
       if (page.next === null) return
       query.set('after', page.next)
+    }
+  }
+
+  async *repairs(options: CallOptions = {}): AsyncGenerator<RepairsView> {
+    const query = new URLSearchParams({ limit: String(REPAIRS_LIMIT_DEFAULT) })
+    while (true) {
+      const page: RepairsView = await this.#read(`/v1/repairs?${query.toString()}`, options)
+      yield page
+      if (page.next === null) return
+      query.set('before', page.next)
     }
   }
 

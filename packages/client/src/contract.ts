@@ -9,6 +9,7 @@ import {
   type ListedEntry,
   type LinkView,
   type ServerView,
+  type RepairsView,
   type WeakFiles,
   type WeakState,
   type WorkerView,
@@ -131,6 +132,8 @@ export interface DfsClient extends AsyncDisposable {
   explain(path: string, options?: ExplainOptions): Promise<Explanation>
   /** The files that have no good copy, or fewer than wanted, page by page; a page may be empty. */
   weakFiles(state: WeakState, options?: CallOptions): AsyncIterable<WeakFiles>
+  /** Copies that are made again, the newest first, page by page. */
+  repairs(options?: CallOptions): AsyncIterable<RepairsView>
   /** What every node does in the background: the master first, then the chunk servers; those that do not answer with the reason. */
   workers(options?: CallOptions): Promise<readonly NodeWorkers[]>
   /** Resolves if a node is ready, to what is missing all the same or null. UNAVAILABLE with the reason if none is. */

@@ -6,6 +6,7 @@ import { type Clock } from '@dfs/core'
 import { DfsError } from './errors.ts'
 import { type Explanation, type ExplainRequest, type WeakFiles, type WeakFilesRequest } from './explain.ts'
 import { type HealthView } from './health.ts'
+import { type RepairsRequest, type RepairsView } from './repairs.ts'
 import { REQUEST_DEADLINE_MS } from './limits.ts'
 import { type ClusterView, type CopyCheck } from './nodes/membership.ts'
 import { type CommandBody, type CommandSuccess } from './nodes/commands.ts'
@@ -74,4 +75,6 @@ export interface Namespace {
   explain(request: ExplainRequest, context: RequestContext): Promise<Explanation>
   /** A page of the files with too few copies. */
   listWeakFiles(request: WeakFilesRequest, context: RequestContext): Promise<WeakFiles>
+  /** Copies that are made again, the newest first. */
+  listRepairs(request: RepairsRequest, context: RequestContext): Promise<RepairsView>
 }

@@ -19,6 +19,7 @@ import {
   HealthView,
   Explanation,
   WeakFiles,
+  RepairsView,
 } from '@dfs/protocol'
 import Type, { type Static, type TSchema } from 'typebox'
 
@@ -38,6 +39,7 @@ export const COMPONENTS = Object.freeze({
   HealthView: named('HealthView', HealthView),
   Explanation: named('Explanation', Explanation),
   WeakFiles: named('WeakFiles', WeakFiles),
+  RepairsView: named('RepairsView', RepairsView),
   Problem: named('Problem', Problem),
 })
 

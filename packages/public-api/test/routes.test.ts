@@ -37,6 +37,15 @@ test('GET /v1/health is 200 whatever it says, and unknown where nobody can be as
   expect((await send('POST', '/v1/health')).statusCode).toBe(405)
 })
 
+test('GET /v1/repairs lists copies that are made again, page by page', async () => {
+  const first = (await send('GET', '/v1/repairs?limit=1')).json<{ next: string }>()
+  expect(first).toMatchObject({ repairs: [{ volume: '100000004', state: 'running', secondsLeft: 8 }] })
+  const rest = (await send('GET', `/v1/repairs?before=${first.next}`)).json<object>()
+  expect(rest).toMatchObject({ repairs: [{ state: 'done' }], next: null })
+  for (const query of ['?limit=0', '?before=x', '?after=1'])
+    expect((await send('GET', `/v1/repairs${query}`)).statusCode, query).toBe(400)
+})
+
 test('GET /v1/explain explains a file from a byte on, and lists what has too few copies', async () => {
   node.memory.store('/a/file', Buffer.from('12345'))
   const url = '/v1/explain/a/file'

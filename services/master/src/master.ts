@@ -22,6 +22,7 @@ import { type Figures } from './metrics.ts'
 import { MasterReadiness } from './readiness.ts'
 import { checkSettings, type MasterSettings } from './settings.ts'
 import { assemble, Failure, type Parts } from './parts.ts'
+import { listRepairs } from './servers/repair-list.ts'
 import { servedMethods } from './served-methods.ts'
 
 export interface MasterOptions {
@@ -154,7 +155,7 @@ class RunningMaster implements Master {
   }
 
   #makeNamespace(): Namespace {
-    const { store, groups, membership, checks, health, ownWitness } = this.#parts
+    const { store, groups, membership, checks, health, ownWitness, sessions, jobs } = this.#parts
     const own = new OwnCommands(groups, store.epoch().counter)
     const serving = <T>(work: () => Promise<T>): Promise<T> => this.#serving(work)
     const current = <T>(work: () => Promise<T>): Promise<T> => this.#current(work)
@@ -172,6 +173,7 @@ class RunningMaster implements Master {
       viewHealth: () => serving(() => health.look()),
       explain: (request) => current(() => health.explain(request)),
       listWeakFiles: (request) => current(() => health.weakFiles(request)),
+      listRepairs: (request) => current(() => listRepairs({ store, sessions, jobs }, request)),
     }
   }
 }

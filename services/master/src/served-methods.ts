@@ -9,6 +9,7 @@ import {
   findCopies,
   heartbeat,
   listDirectory,
+  listRepairs,
   listWeakFiles,
   lookups,
   register,
@@ -21,6 +22,7 @@ import {
   viewHealth,
 } from '@dfs/protocol'
 import { reporting } from './metadata/groups.ts'
+import { listRepairs as repairsIn } from './servers/repair-list.ts'
 import { type Parts } from './parts.ts'
 
 export function servedMethods({
@@ -31,6 +33,7 @@ export function servedMethods({
   allocation,
   damages,
   checks,
+  jobs,
   backup,
   health,
   failure,
@@ -109,6 +112,10 @@ export function servedMethods({
         const { sealedLengthBytes, copies } = await store.copiesOf(volume)
         return { epoch: store.epoch(), sealedLengthBytes, copies: [...copies] }
       }),
+    ),
+    serveMethod(
+      listRepairs,
+      current((request) => repairsIn({ store, sessions, jobs }, request)),
     ),
     serveMethod(commits, commit),
     serveMethod(lookups, async (requests) => {

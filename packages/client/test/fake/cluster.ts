@@ -10,7 +10,15 @@ import {
   type ServerResponse,
 } from 'node:http'
 import { type AddressInfo } from 'node:net'
-import { DfsError, ERRORS, HEADERS, type HealthView, problemOf, type ServerView } from '@dfs/protocol'
+import {
+  DfsError,
+  ERRORS,
+  HEADERS,
+  type HealthView,
+  problemOf,
+  type RepairView,
+  type ServerView,
+} from '@dfs/protocol'
 import { type Mishap, type SeenRequest } from './mishap.ts'
 import { bodyBytes, type FakeReply, type FakeRequest } from './exchange.ts'
 import { WELL } from './health.ts'
@@ -27,6 +35,8 @@ export class FakeCluster implements AsyncDisposable {
   readonly tree = new FakeTree()
   /** What every node says. */
   health: HealthView = WELL
+  /** One page; the next one is empty. */
+  repairs: readonly RepairView[] = []
   readonly seen: SeenRequest[] = []
   mishap: (request: SeenRequest) => Mishap | null
   /** Chunk servers that the master has given up, by number. */

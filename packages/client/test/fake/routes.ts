@@ -34,6 +34,8 @@ export async function answer(nodes: FakeNodes, fake: FakeRequest): Promise<FakeR
       return json(200, nodes.health)
     case '/v1/workers':
       return json(200, workersOn(nodes, fake))
+    case '/v1/repairs?limit=100':
+      return json(200, { repairs: nodes.repairs, next: nodes.repairs.at(-1)?.id ?? null })
     case '/v1/checks':
       return json(200, { check: null })
     default:
@@ -69,6 +71,8 @@ async function onPath(nodes: FakeNodes, fake: FakeRequest, target: Target): Prom
       return removed(tree)
     case 'GET explain':
       return json(200, path === ROOT ? weakIn(tree, query) : explanationOf(tree, path))
+    case 'GET repairs':
+      return json(200, { repairs: [], next: null })
     case 'GET entries':
       return json(200, tree.view(path))
     default:

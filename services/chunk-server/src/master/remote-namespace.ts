@@ -14,11 +14,14 @@ import {
   listDirectory,
   type ListPage,
   type ListRequest,
+  listRepairs,
   listWeakFiles,
   type Lookup,
   type LookupResult,
   type MethodCallOptions,
   type Namespace,
+  type RepairsRequest,
+  type RepairsView,
   type RequestContext,
   requireSuccess,
   unseenHealth,
@@ -90,6 +93,10 @@ export class RemoteNamespace implements Namespace {
 
   listWeakFiles(request: WeakFilesRequest, context: RequestContext): Promise<WeakFiles> {
     return this.#ask((options) => this.#deps.session.call(listWeakFiles, request, options), context)
+  }
+
+  listRepairs(request: RepairsRequest, context: RequestContext): Promise<RepairsView> {
+    return this.#ask((options) => this.#deps.session.call(listRepairs, request, options), context)
   }
 
   #unseen({ code, detail }: DfsError): HealthView {
