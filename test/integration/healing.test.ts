@@ -4,7 +4,7 @@
  */
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { type HealthView } from '@dfs/protocol'
+import { type HealthView, type RepairsView } from '@dfs/protocol'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { until } from './launcher/launched.ts'
 import { clock, putOnAll, RealCluster } from './real-cluster.ts'
@@ -64,6 +64,11 @@ it('every file has three copies again when a server is gone with its disk', asyn
   const healed = await untilHealth((view) => codesOf(view).includes('server-gone') && haveAll(view))
   expect(codesOf(healed)).not.toContain('files-short')
   await expectAllToBeRead()
+  const view = JSON.parse(await (await fetch(`${cluster.masterUrl}/v1/repairs`)).text()) as RepairsView
+  expect(view.repairs.length).toBeGreaterThan(0)
+  for (const { cause, target } of view.repairs) expect([cause, target === LOST]).toEqual(['lost', false])
+  const listed = await cluster.dfs(['repairs'])
+  expect([listed.code, listed.stdout]).toEqual([0, expect.stringContaining('done')])
 })
 
 it('and all is well when an empty disk has come in its place', async () => {

@@ -86,13 +86,14 @@ class RunningMaster implements Master {
     this.#server = server
     this.#readiness = new MasterReadiness({ clock: runtime.clock, ...parts })
     this.namespace = this.#makeNamespace()
-    const { groups, space, store, sessions } = parts
+    const { groups, space, store, sessions, repairStatus } = parts
     this.figures = {
       groups: groups.figures,
       space,
       totals: () => store.totals(),
       copyStates: () => store.copyStates(),
       servers: () => sessions.view(),
+      repair: () => repairStatus.facts(),
     }
     this.#workers = masterWorkers({ runtime, ...parts, everyMs: parts.settings.workersEveryMs })
     this.#working = this.#workers.run(this.#background.signal).catch(parts.failure.report)

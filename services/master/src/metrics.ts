@@ -5,6 +5,7 @@
 import { type SpaceWatch } from '@dfs/core'
 import { type Liveness, type ServerInfo } from '@dfs/protocol'
 import { type Metrics, type Sample, timingSamples } from '@dfs/service-kit'
+import { type RepairFacts } from './domain/health/facts.ts'
 import { type GroupFigures } from './metadata/group-figures.ts'
 import { type Totals } from './metadata/store.ts'
 
@@ -18,11 +19,13 @@ export interface Figures {
   /** By the names of states. */
   readonly copyStates: () => Promise<ReadonlyMap<string, number>>
   readonly servers: () => readonly ServerInfo[]
+  readonly repair: () => Promise<RepairFacts>
 }
 
 export function addMasterMetrics(metrics: Metrics, figures: Figures): void {
   addContentMetrics(metrics, figures)
   addServerMetrics(metrics, figures)
+  addRepairMetrics(metrics, figures)
   addTransactionMetrics(metrics, figures)
   metrics.gauge('dfs_disk_full', 'Whether the disk is so full that nothing more is stored.', () =>
     Number(figures.space.isFull),
@@ -70,6 +73,22 @@ function addServerMetrics(metrics: Metrics, { servers }: Figures): void {
     'dfs_servers_full',
     'Chunk servers that say that they have no room.',
     () => servers().filter(({ isFull }) => isFull).length,
+  )
+}
+
+/** What is missing, and how it comes. */
+function addRepairMetrics(metrics: Metrics, { repair }: Figures): void {
+  metrics.gauge('dfs_repairs', 'Copies that are being made again.', async () => (await repair()).copies)
+  metrics.gauge('dfs_repair_bytes', 'What is still to come of them.', async () => (await repair()).bytesLeft)
+  metrics.gauge(
+    'dfs_repair_bytes_per_second',
+    'How fast they come, as the servers say: of about the last ten seconds.',
+    async () => (await repair()).bytesPerSecond,
+  )
+  metrics.gauge(
+    'dfs_repair_waiting_volumes',
+    'Volumes that cannot get all of their copies for now; the health says why.',
+    async () => (await repair()).waiting.reduce((sum, { volumes }) => sum + volumes, 0),
   )
 }
 

@@ -1,4 +1,5 @@
 /** Copies that are lost are made again, by a master and servers that obey it; and nothing else is done. */
+import { openContext } from '@dfs/protocol'
 import { afterEach, expect, it } from 'vitest'
 import { Fleet } from './fixture/fleet.ts'
 
@@ -61,6 +62,14 @@ it('what is under way when it comes back ends, and its copy counts', async () =>
   fleet.stop(lost)
   await fleet.pass(HEAL_MS)
   expect((await fleet.copies(volume))[other.index]).toBe('copying')
+  const { repairs: listed } = await fleet.bench.master.namespace.listRepairs(
+    { before: null, repairsMax: 10 },
+    openContext(fleet.bench.world.clock, 'r'),
+  )
+  expect(listed).toMatchObject([
+    { state: 'running', target: `chunk-${other.index}`, bytes: 100, bytesDone: 50, endedMs: null },
+  ])
+  expect((await fleet.bench.master.figures.repair()).copies).toBe(1)
   await fleet.restart(lost)
   await fleet.pass(10_000)
   expect(await fleet.copies(volume)).toEqual(inSync([...kept, lost].map(({ index }) => index)))

@@ -44,6 +44,12 @@ test('a transaction is noted with its size, its time and its end', async () => {
     totals: async () => TOTALS,
     copyStates: async () => new Map([['inSync', 8]]),
     servers: () => servers,
+    repair: async () => ({
+      copies: 2,
+      bytesLeft: 500,
+      bytesPerSecond: 25,
+      waiting: [{ volumes: 3, servers: [], text: 'no other server' }],
+    }),
   })
   const kept = await groups.note('commit', 3, async () => {
     await clock.advance(250)
@@ -70,6 +76,10 @@ test('a transaction is noted with its size, its time and its end', async () => {
     'dfs_servers{liveness="suspect"} 0',
     'dfs_servers{liveness="dead"} 1',
     'dfs_servers_full 1',
+    'dfs_repairs 2',
+    'dfs_repair_bytes 500',
+    'dfs_repair_bytes_per_second 25',
+    'dfs_repair_waiting_volumes 3',
     'dfs_transaction_commands_sum 5',
     'dfs_transaction_commands_count 2',
     'dfs_transaction_lookups_sum 7',

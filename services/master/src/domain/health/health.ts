@@ -39,7 +39,7 @@ function repairReasons({
   const rate =
     bytesPerSecond < 1
       ? ''
-      : `, ${formatBytes(bytesPerSecond)}/s, ${timeLeft(bytesLeft / bytesPerSecond)} left`
+      : `, ${formatBytes(Math.round(bytesPerSecond))}/s, ${timeLeft(bytesLeft / bytesPerSecond)} left`
   const being = copies === 1 ? 'is being' : 'are being'
   const text = `${formatAmount(copies, 'copy', 'copies')} ${being} made again, ${formatBytes(bytesLeft)} to go${rate}`
   return [healthReason('repairing', { state: 'degraded', text, count: copies, bytes: bytesLeft }), ...reasons]
