@@ -31,10 +31,10 @@ import {
   type WriteRequest,
   type RepairsRequest,
   type RepairsView,
-  type RepairView,
   type WeakFiles,
   type WeakFilesRequest,
 } from '@dfs/protocol'
+import { repairsPage } from './memory-repairs.ts'
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 
@@ -44,28 +44,6 @@ type Node =
   | { readonly kind: 'link'; readonly version: number; readonly target: string }
 
 const MODIFIED_MS = Date.UTC(2026, 0, 2, 3, 4, 5, 678)
-
-const REPAIR: RepairView = {
-  id: '200000031',
-  volume: '100000004',
-  state: 'running',
-  cause: 'lost',
-  source: 'chunk-1',
-  target: 'chunk-3',
-  bytes: 1000,
-  bytesDone: 250,
-  bytesPerSecond: 100,
-  secondsLeft: 8,
-  why: null,
-  tries: 0,
-  lastError: null,
-  begunMs: 1_700_000_000_000,
-  endedMs: null,
-}
-const REPAIRS: readonly RepairView[] = [
-  REPAIR,
-  { ...REPAIR, id: '200000030', state: 'done', bytesDone: null, bytesPerSecond: null, secondsLeft: null },
-]
 
 export class MemoryCluster implements Namespace, FileService {
   #copyCheck: CopyCheck | null = null
@@ -180,12 +158,8 @@ export class MemoryCluster implements Namespace, FileService {
     })
   }
 
-  listRepairs({ before, repairsMax }: RepairsRequest): Promise<RepairsView> {
-    return this.#answer(() => {
-      const left = REPAIRS.filter(({ id }) => before === null || Number.parseInt(id, 16) < before)
-      const repairs = left.slice(0, repairsMax)
-      return { repairs, next: left.length > repairsMax ? repairs.at(-1)!.id : null }
-    })
+  listRepairs(request: RepairsRequest): Promise<RepairsView> {
+    return this.#answer(() => repairsPage(request))
   }
 
   async write(request: WriteRequest, body: BodySource): Promise<WriteReply> {
