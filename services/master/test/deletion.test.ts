@@ -1,5 +1,5 @@
 /** How volumes that hold nothing go: when the master begins with it, whom it tells, and what it hears of it (R7). */
-import { MESSAGES, type Order, type ReplicaReport, type VolumeOrder } from '@dfs/protocol'
+import { MESSAGES, type Order, reportDamage, type ReplicaReport, type VolumeOrder } from '@dfs/protocol'
 import { afterEach, describe, expect, it } from 'vitest'
 import { DEFAULT_SETTINGS } from '../src/settings.ts'
 import { MasterBench } from './fixture/master-bench.ts'
@@ -97,6 +97,39 @@ describe('a volume that holds nothing', () => {
     expect(drops(orders)).toEqual([{ kind: 'drop', ...copy! }])
     const late = await b.heartbeat(servers[0]!, { incarnation: 2, number: 1, dropped: [copy!] })
     expect(drops(late.orders), 'it is no news').toEqual([{ kind: 'drop', ...copy! }])
+  })
+})
+
+describe('orders', () => {
+  it('are as many as a reply takes, the most urgent first, and each has its turn', async () => {
+    const b = await start()
+    const servers = await b.registerAll(3)
+    const volumes: VolumeOrder[] = []
+    while (volumes.length < 150) volumes.push(...(await b.allocate(servers[0]!, 5)))
+    const [toDrop, toSeal] = [volumes.slice(0, 60), volumes.slice(60, 130)]
+    await b.store.sealVolumes(
+      toDrop.map(({ volume }) => volume),
+      'test',
+      0,
+    )
+    await b.pass(2 * STEP_MS, ...servers)
+    expect(await deleting(b)).toBe(60)
+    for (const [index, order] of toSeal.entries()) {
+      expect(await b.write(servers[0]!, index, order, `/${index}`)).toBe('ok')
+      await b.store.sealVolumes([order.volume], 'test', 0)
+    }
+    for (let offset = 0; offset < 40; offset += 1) {
+      const place = { volume: toSeal[0]!.volume, server: servers[1]!, offset, recordSize: 1 }
+      await b.call(reportDamage, place)
+    }
+    const seen = new Set<string>()
+    for (let reply = 0; reply < 5; reply += 1) {
+      const { orders } = await b.heartbeat(servers[1]!)
+      const kinds = orders.map(({ kind }) => kind).join(' ')
+      expect(kinds).toBe(`${'seal '.repeat(32)}${'check '.repeat(16)}${'drop '.repeat(16)}`.trim())
+      for (const order of orders) seen.add(JSON.stringify(order))
+    }
+    expect(seen.size).toBe(60 + 70 + 40)
   })
 })
 
