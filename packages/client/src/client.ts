@@ -49,6 +49,7 @@ import {
 import { type Download, downloadOf, type Resume } from './download.ts'
 import { healthFrom } from './health.ts'
 import { HttpConnections } from './http.ts'
+import { pages } from './pages.ts'
 import { workersOfAll } from './node-workers.ts'
 import { CLIENT_LIMITS, type ClientLimits, type ClientOptions, patienceMs } from './options.ts'
 import { Questions } from './questions.ts'
@@ -237,24 +238,14 @@ class HttpClient implements DfsClient {
     return await this.#read(explainUrl(parseFilePath(path)) + query, options)
   }
 
-  async *weakFiles(state: WeakState, options: CallOptions = {}): AsyncGenerator<WeakFiles> {
+  weakFiles(state: WeakState, options: CallOptions = {}): AsyncIterable<WeakFiles> {
     const query = new URLSearchParams({ state, limit: String(WEAK_FILES_MAX) })
-    while (true) {
-      const page: WeakFiles = await this.#read(`/v1/explain?${query.toString()}`, options)
-      yield page
-      if (page.next === null) return
-      query.set('after', page.next)
-    }
+    return pages(query, 'after', () => this.#read(`/v1/explain?${query.toString()}`, options))
   }
 
-  async *repairs(options: CallOptions = {}): AsyncGenerator<RepairsView> {
+  repairs(options: CallOptions = {}): AsyncIterable<RepairsView> {
     const query = new URLSearchParams({ limit: String(REPAIRS_LIMIT_DEFAULT) })
-    while (true) {
-      const page: RepairsView = await this.#read(`/v1/repairs?${query.toString()}`, options)
-      yield page
-      if (page.next === null) return
-      query.set('before', page.next)
-    }
+    return pages(query, 'before', () => this.#read(`/v1/repairs?${query.toString()}`, options))
   }
 
   async workers(options: CallOptions = {}): Promise<readonly NodeWorkers[]> {
