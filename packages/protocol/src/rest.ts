@@ -192,7 +192,10 @@ export const ClusterStatusView = Type.Object({
     volumesOpen: Type.Integer({ minimum: 0 }),
     volumesSealed: Type.Integer({ minimum: 0 }),
     volumesDeleting: Type.Optional(
-      Type.Integer({ minimum: 0, description: 'Volumes that hold nothing, until no server has a copy of them.' }),
+      Type.Integer({
+        minimum: 0,
+        description: 'Volumes that hold nothing, until no server has a copy of them.',
+      }),
     ),
   }),
   kept: Type.Array(KeptFiles, {

@@ -21,7 +21,7 @@ export const CLUSTER_ERRORS = {
     'STORAGE_ERROR',
     'yes',
     'No intact copy can be reached now',
-    'Start the servers that the detail names, each with the disk that it had: the bytes can be read when one of them is back.',
+    'Start the servers that the detail names, each with the disk that it had: the bytes can be read when one of them is back. `dfs why` tells of each copy, as GET /v1/explain/{path} does.',
   ),
   UNAVAILABLE: entry(
     503,
