@@ -2,6 +2,7 @@
  * What real services tell whoever watches: every number that the dashboard and the alerts use, and that the documentation names,
  * is there; none of them names a file. A request is found in the logs of all services, and each process by its name.
  */
+import { assert } from '@dfs/core'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -46,13 +47,19 @@ beforeAll(async () => {
   cluster = await RealCluster.start({ hasGateway: true })
   const file = `${cluster.masterUrl}/v1/files/${SECRET}/x.txt`
   const headers = { 'dfs-request-id': REQUEST_ID }
-  expect((await fetch(file, { method: 'PUT', body: 'hello', headers })).status).toBe(201)
-  expect(await (await fetch(file)).text()).toBe('hello')
+  assert((await fetch(file, { method: 'PUT', body: 'hello', headers })).status === 201, 'a file is written')
+  assert((await (await fetch(file)).text()) === 'hello', 'it is read')
   await using client = await LineClient.connect(cluster.lineFilePort)
-  expect(await client.ask(`CREATE_FILE:${SECRET}.txt`)).toBe('FILE_CREATED')
+  assert(
+    (await client.ask(`CREATE_FILE:${SECRET}.txt`)) === 'FILE_CREATED',
+    'a file is made by the old protocol',
+  )
   for (const url of [...cluster.nodeUrls, cluster.gatewayUrl]) {
     const reply = await fetch(`${url}/metrics`)
-    expect(reply.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/)
+    assert(
+      reply.headers.get('content-type')?.startsWith('text/plain; version=0.0.4') === true,
+      `${url} tells metrics`,
+    )
     const own = await reply.text()
     learn(own)
     text += own

@@ -108,7 +108,7 @@ describe('several damaged sources', () => {
     const { stored } = world
     expect(isSame(stored.slice(0, at), MIXED.bytes.slice(0, at))).toBe(true)
     expect(isSame(stored.slice(end), MIXED.bytes.slice(end))).toBe(true)
-    const differing = [...stored.slice(at, end)].filter((byte, index) => byte !== MIXED.bytes[at + index])
+    const differing = stored.slice(at, end).filter((byte, index) => byte !== MIXED.bytes[at + index])
     expect(differing, 'the rest of the record is there as well: a reader may need no more').toHaveLength(1)
     const told = world.damages.map(({ server, offset }) => [server, offset])
     expect(told).toEqual(
