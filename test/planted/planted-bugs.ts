@@ -1,5 +1,6 @@
 /** All bugs that the tests must find. */
 import { COPIES_BUGS } from './copies-bugs.ts'
+import { HEALING_BUGS } from './healing-bugs.ts'
 import { DELETION_BUGS } from './deletion-bugs.ts'
 import { DROP_BUGS } from './drop-bugs.ts'
 import { HEALTH_BUGS } from './health-bugs.ts'
@@ -14,6 +15,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...REPLICATION_BUGS,
   ...MASTER_BUGS,
   ...COPIES_BUGS,
+  ...HEALING_BUGS,
   ...READING_BUGS,
   ...DROP_BUGS,
   ...HEALTH_BUGS,

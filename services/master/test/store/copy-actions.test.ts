@@ -105,6 +105,7 @@ describeStores('a copy that is made again', (bench) => {
     expect(await s.copies()).toEqual({ 0: 'inSync', 1: 'inSync', 2: 'inSync', 3: 'copying' })
     expect((await s.b.store.copiesOf(s.volume)).copies.map(({ server }) => server)).not.toContain(s.id(3))
     expect(await s.b.store.copyOn(s.volume, s.id(3))).toBeNull()
+    expect((await s.b.file('/a')).locations.get(s.volume)).toHaveLength(3)
     for (const change of [
       { state: 'open', verifiedToBytes: 0, sealedLengthBytes: null },
       { verifiedToBytes: 0 },
