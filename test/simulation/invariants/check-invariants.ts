@@ -19,6 +19,7 @@ import {
   type Registration,
   type Reports,
   type StoreObserver,
+  type KnownVolume,
 } from '../ledger/observed-store.ts'
 import { type SimCluster } from '../sim-cluster.ts'
 import { Bounds } from './bounds.ts'
@@ -179,6 +180,10 @@ export class Invariants implements StoreObserver {
       this.#verify(() => this.#deletions.checkDeleted(volume))
       this.ledger.delete(volume)
     }
+  }
+
+  copies({ id, copies }: KnownVolume): void {
+    this.ledger.noteCopies(id, copies)
   }
 
   turnedUp(count: number): void {

@@ -53,7 +53,7 @@ export async function checkCopyCounts({ cluster, ledger, atlas }: CountedCluster
 
 function boundsOf(volume: LedgerVolume, ledger: Ledger, atlas: Atlas): Bounds {
   let [least, most] = [0, 0]
-  for (const { server } of volume.order.replicas) {
+  for (const server of volume.copies.keys()) {
     const disk = ledger.diskOf(server)
     if (disk === null || atlas.isGone(disk) || volume.failedOn.has(server)) continue
     most += 1

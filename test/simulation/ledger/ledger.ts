@@ -11,11 +11,12 @@ import {
   type ReplicaReport,
   type VolumeOrder,
 } from '@dfs/protocol'
+import { type MetadataStore } from '@dfs/master'
 import { type SimDisk } from '@dfs/sim-runtime'
 
 export interface LedgerVolume {
   readonly order: VolumeOrder
-  /** Who has a copy, or was told to make one, by server; copies go. */
+  /** Who has a copy, or was told to make one with the volume, by server. Copies go, and those that were made again come when they count. */
   readonly copies: Map<number, LedgerCopy>
   readonly chunks: ChunkPlacement[]
   committedEnd: number
@@ -24,6 +25,7 @@ export interface LedgerVolume {
   readonly failedOn: Set<number>
 }
 
+type KnownCopy = Awaited<ReturnType<MetadataStore['repairing']['knownVolumes']>>[number]['copies'][number]
 export type LedgerCopy = VolumeOrder['replicas'][number]
 
 export interface LedgerVersion {
@@ -67,6 +69,13 @@ export class Ledger {
     }
   }
 
+  /** Whether what a disk has of a volume may be removed: the volume is deleted, or its copy there counts for nothing any more. */
+  mayGo(volume: number, disk: SimDisk): boolean {
+    if (this.deleted.has(volume)) return true
+    const { copies } = this.volumes.get(volume) ?? {}
+    return copies !== undefined && ![...copies.keys()].some((server) => this.diskOf(server) === disk)
+  }
+
   /** Every server that was ever registered. */
   get servers(): readonly number[] {
     return [...this.#disks.keys()]
@@ -102,6 +111,21 @@ export class Ledger {
   seal(volume: number): void {
     const known = this.volumes.get(volume)
     if (known !== undefined) known.isSealed = true
+  }
+
+  /** What the books have of a volume now: which of its copies are there to stay, and which of them count. */
+  noteCopies(volume: number, copies: readonly KnownCopy[]): void {
+    const known = this.volumes.get(volume)
+    if (known === undefined) return
+    const staying = copies.filter(({ state }) => state !== 'copying' && state !== 'dropping')
+    for (const [server, { replica }] of known.copies) {
+      if (!staying.some(({ id }) => id === replica)) known.copies.delete(server)
+    }
+    for (const { id: replica, server, state } of staying) {
+      if (state !== 'inSync' || known.copies.has(server)) continue
+      known.copies.set(server, { replica, server, incarnation: this.#incarnations.get(server)! })
+      known.failedOn.delete(server)
+    }
   }
 
   delete(volume: number): void {

@@ -7,6 +7,7 @@ import { type CommandResult, type Epoch, type VolumeOrder } from '@dfs/protocol'
 
 type CommitRequest = Parameters<MetadataStore['commitBatch']>[0][number]
 export type Registration = Parameters<MetadataStore['registerServer']>[0]
+export type KnownVolume = Awaited<ReturnType<MetadataStore['repairing']['knownVolumes']>>[number]
 export type Reports = Parameters<MetadataStore['noteReports']>[1]
 
 /** One sender's commands and what became of them. */
@@ -25,6 +26,8 @@ export interface StoreObserver {
   sealed(volumes: readonly number[]): void
   /** Nobody is sent to these volumes any more, and their copies are to be dropped. */
   deleted(volumes: readonly number[]): void
+  /** Which copies of a volume there are, as the books have it. */
+  copies(volume: KnownVolume): void
   /** So many copies of deleted volumes have turned up. */
   turnedUp(count: number): void
   /** What the store says of the lengths of sealed volumes. */
@@ -34,7 +37,18 @@ export interface StoreObserver {
 /** `store`, with `observer` told of everything. What a checker asks should be asked of the store itself. */
 export function observeStore(store: MetadataStore, observer: StoreObserver): MetadataStore {
   observer.opened(store.epoch())
+  const tellCopies = async (volumes: readonly number[]): Promise<void> => {
+    for (const volume of await store.repairing.knownVolumes(volumes)) observer.copies(volume)
+  }
+  const repairing: Partial<MetadataStore['repairing']> = {
+    carryOut: async (action, ground) => {
+      const isDone = await store.repairing.carryOut(action, ground)
+      if (isDone) await tellCopies([action.volume])
+      return isDone
+    },
+  }
   const observed: Partial<MetadataStore> = {
+    repairing: overlaid(store.repairing, repairing),
     commitBatch: async (requests, nowWallMs) => {
       const reply = await store.commitBatch(requests, nowWallMs)
       for (const [index, request] of requests.entries()) {
@@ -53,6 +67,7 @@ export function observeStore(store: MetadataStore, observer: StoreObserver): Met
       observer.sealed(outcome.sealedVolumes)
       observer.turnedUp(outcome.strays.length)
       observer.reported(from.server, reports)
+      await tellCopies(reports.map(({ volume }) => volume))
       return outcome
     },
     sealVolumes: async (volumes, reason, nowWallMs) => {
@@ -79,13 +94,17 @@ export function observeStore(store: MetadataStore, observer: StoreObserver): Met
       return orders
     },
   }
-  return new Proxy(store, {
+  return overlaid(store, observed)
+}
+
+/** `inner`, with some of its members exchanged. */
+const overlaid = <T extends object>(inner: T, members: Partial<T>): T =>
+  new Proxy(inner, {
     get: (target, name) => {
-      const member: unknown = Reflect.get(observed, name) ?? Reflect.get(target, name, target)
+      const member: unknown = Reflect.get(members, name) ?? Reflect.get(target, name, target)
       return typeof member === 'function' ? member.bind(target) : member
     },
   })
-}
 
 const lengthsOf = (orders: Awaited<ReturnType<MetadataStore['orders']>>): Map<number, number> =>
   new Map(orders.flatMap((order) => (order.kind === 'seal' ? [[order.volume, order.sealedLengthBytes]] : [])))
