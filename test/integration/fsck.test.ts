@@ -130,8 +130,11 @@ function breakIndex(directory: string): void {
   const database = new DatabaseSync(path)
   const row = database.prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'replicas_one'").get()
   database.close()
-  // The last byte of a page is the last one of its first cell: the row's number.
-  flipBit(path, Number(row!['rootpage']) * 4096 - 1)
+  const pageAt = (Number(row!['rootpage']) - 1) * 4096
+  const page = readFileSync(path).subarray(pageAt, pageAt + 4096)
+  // Behind eight bytes of a page stands where its first cell is; that begins with its size, and ends with the row's number.
+  const cellAt = page.readUInt16BE(8)
+  flipBit(path, pageAt + cellAt + page[cellAt]!)
 }
 
 /** What each kind of fault looks like; `may` come with it. */
