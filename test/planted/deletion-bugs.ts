@@ -41,6 +41,14 @@ export const DELETION_BUGS: readonly PlantedBug[] = [
     test: deletionTest,
   },
   {
+    name: 'find what an earlier start of a server was granted',
+    promise: 'no request ends the master',
+    file: `${DECISIONS}/allocate.ts`,
+    oldText: '  servers.requireCurrent(primary)\n',
+    newText: '  if (servers.get(primary.server) === undefined) return null\n',
+    test: deletionTest,
+  },
+  {
     name: 'delete what a new history may have lost',
     promise: DELETED,
     file: `${DECISIONS}/deletion.ts`,

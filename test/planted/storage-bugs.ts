@@ -218,7 +218,7 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
     name: 'do not read what records say of the master',
     promise: 'a backup that lacks what was acknowledged is not obeyed (R5, R6)',
     file: 'services/chunk-server/src/parts/storage.ts',
-    oldText: 'identity.adopt(store.foundWitness)',
+    oldText: 'identity.adopt(store.witness)',
     newText: 'identity.adopt(null)',
     test: 'test/simulation/young-backup.test.ts',
   },

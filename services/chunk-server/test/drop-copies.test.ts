@@ -8,6 +8,8 @@ import { type DropOrder, makeId, type VolumeOrder } from '@dfs/protocol'
 import { type CrashKind, SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
 import { copyLogName, copyStateName, frameRecord, sumContent, VOLUMES_DIRECTORY } from '@dfs/volume'
 import { describe, expect, it } from 'vitest'
+import { openStorage } from '../src/parts/storage.ts'
+import { DEFAULT_TUNING } from '../src/tuning.ts'
 import { fromHex } from '../src/volume/copy-verification.ts'
 import { VolumeStore } from '../src/volume/volume-store.ts'
 import { BESIDE, obey, type Obeyed } from './obey.ts'
@@ -108,6 +110,24 @@ describe('a copy that is dropped', () => {
       `syncDirectory ${VOLUMES_DIRECTORY}`,
       `remove ${note}`,
     ])
+  })
+
+  it('is gone only when the disk says elsewhere what its records say of the master (R6)', async () => {
+    const simulation = new Simulation('witness')
+    const node = simNode(new SimNetwork(simulation), 'node')
+    const options = { crc32, tuning: DEFAULT_TUNING, freeSpaceFloorBytes: 0 }
+    const witness = { counter: 7, nonce: '0123456789abcdef', sequence: 60 }
+    await simulation.complete(async () => {
+      const { store } = await openStorage(node.runtime, options)
+      const copy = await store.create(orderOf(GOING), REPLICA)
+      await copy.append({ ...batchOf(0, [record(GOING)]), witness })
+      expect((await obey(store, dropOf(GOING), { epoch: 7 })).dropped).toHaveLength(1)
+    })
+    node.crash('power')
+    node.restart()
+    const { identity, store } = await simulation.complete(() => openStorage(node.runtime, options))
+    expect(store.all()).toEqual([])
+    expect(identity.knownEpoch).toEqual(witness)
   })
 
   it('is dropped again, as is one that never was here, and the disk is left alone', async () => {
@@ -287,6 +307,18 @@ describe('an order to drop that cannot be meant', () => {
     await its.simulation.complete(() => its.store.create(orderOf(OPEN), REPLICA))
     const { dropped } = await its.simulation.complete(() => obey(its.store, dropOf(OPEN), { epoch: 1 }))
     expect([dropped, its.store.require(OPEN).state.state]).toEqual([[], 'open'])
+  })
+
+  it('is not carried out by an outdated master, for a copy whose primary has seen a later one (R6)', async () => {
+    const its = await world('outdated')
+    const { store, simulation } = its
+    const copy = await simulation.complete(() => store.create(orderOf(OPEN), REPLICA))
+    const witness = { counter: 3, nonce: '0123456789abcdef', sequence: 1 }
+    await simulation.complete(() => copy.append({ ...batchOf(0, [record(OPEN)]), witness }))
+    const outdated = await simulation.complete(() => obey(store, dropOf(OPEN), { epoch: 2 }))
+    expect([outdated.dropped, store.get(OPEN)]).toEqual([[], copy])
+    const current = await simulation.complete(() => obey(store, dropOf(OPEN), { epoch: 3 }))
+    expect(current.dropped).toHaveLength(1)
   })
 
   it('is not carried out for a volume that this server is writing; that must end first', async () => {

@@ -11,6 +11,7 @@ import {
   HEARTBEAT_MS,
   type HeartbeatReply,
   type HeartbeatRequest,
+  HISTORY_STARTS,
   makeId,
   methodHandler,
   type Order,
@@ -57,6 +58,9 @@ class FakeMaster {
   readonly heartbeatsMs: number[] = []
   readonly sealed = new Map<number, number>()
   readonly drops = new Map<number, Order>()
+  /** How many reports came with each heartbeat. */
+  readonly reportsCounts: number[] = []
+  epoch = EPOCH
   seals: Order[] = []
   knowsPages = true
 
@@ -80,6 +84,7 @@ class FakeMaster {
 
   #hear({ replicas, dropped = [] }: HeartbeatRequest): HeartbeatReply {
     this.heartbeatsMs.push(simulation.nowMs)
+    this.reportsCounts.push(replicas.length)
     for (const { replica } of dropped) this.drops.delete(replica)
     for (const { volume, state } of replicas) {
       if (state === 'sealed' && !this.sealed.has(volume)) this.sealed.set(volume, simulation.nowMs)
@@ -90,7 +95,8 @@ class FakeMaster {
 
   #reply(): HeartbeatReply {
     const orders = [...this.seals, ...this.drops.values()].slice(0, ORDERS_PER_REPLY_MAX)
-    return { epoch: EPOCH, servers: [], preferred: null, orders, check: null, featureLevel: FEATURE_LEVEL }
+    const { epoch } = this
+    return { epoch, servers: [], preferred: null, orders, check: null, featureLevel: FEATURE_LEVEL }
   }
 }
 
@@ -201,4 +207,17 @@ it('registers with all its copies in pages under the number of the registration,
   await start()
   const [, older] = master.registrations
   expect([older!.staged, volumesOf(older!.replicas)]).toEqual([undefined, all])
+})
+
+it('tells in heartbeats no more than a call carries, if all its copies have changed', async () => {
+  const count = 2 * REPORTS_PER_PAGE_MAX + 7
+  await haveCopies(count)
+  await start()
+  master.reportsCounts.length = 0
+  // A new history was begun without this server: all is to be verified again.
+  master.epoch = { counter: EPOCH.counter + HISTORY_STARTS, nonce: 'fedcba9876543210', sequence: 1 }
+  const told = (): number => master.reportsCounts.reduce((sum, each) => sum + each, 0)
+  await simulation.run({ untilMs: simulation.nowMs + 60_000, isDone: () => told() >= count })
+  expect(told()).toBe(count)
+  expect(Math.max(...master.reportsCounts)).toBe(REPORTS_PER_PAGE_MAX)
 })

@@ -181,7 +181,7 @@ it('is found by a start in what is read, and is kept before a copy counts as ver
     await copy.append(batchOf(first.byteLength, [record(first.byteLength, at(60))]))
   })
   copy = await simulation.complete(() => VolumeCopy.recover(deps, copy.state))
-  expect(copy.foundWitness, 'open').toEqual(at(60))
+  expect(copy.witness, 'open').toEqual(at(60))
 
   await simulation.complete(async () => {
     await copy.seal(first.byteLength)
@@ -190,5 +190,5 @@ it('is found by a start in what is read, and is kept before a copy counts as ver
   expect(events).toEqual(['keep 50, verified to 0'])
   expect(copy.state.verifiedToBytes).toBe(first.byteLength)
   copy = await simulation.complete(() => VolumeCopy.recover(deps, copy.state))
-  expect(copy.foundWitness, 'behind the seal').toEqual(at(60))
+  expect(copy.witness, 'behind the seal').toEqual(at(60))
 })

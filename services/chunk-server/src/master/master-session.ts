@@ -21,6 +21,7 @@ import {
   register,
   type RegisterRequest,
   reportCopies,
+  REPORTS_PER_PAGE_MAX,
 } from '@dfs/protocol'
 import { type ServerIdentity } from '../identity/identity.ts'
 import { type WitnessKeeper } from '../identity/witness-keeper.ts'
@@ -239,7 +240,8 @@ export class MasterSession {
 
   async #beat(): Promise<void> {
     const { identity, store, orders, directory } = this.#deps
-    const replicas = store.takeChangedReports()
+    // All that there are may have changed while the master was away, and one call does not carry them.
+    const replicas = store.takeChangedReports(REPORTS_PER_PAGE_MAX)
     const done = orders.takeDone()
     try {
       const reply = await this.callCurrent(

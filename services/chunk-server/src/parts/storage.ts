@@ -49,6 +49,6 @@ export async function openStorage(
     guard: new AppendGuard({ space, witness, clientLoad }),
     keepWitness: (inRecord) => identity.writeDownSeen(inRecord),
   })
-  await identity.adopt(store.foundWitness)
+  await identity.adopt(store.witness)
   return { identity, witness, space, spaceChanged, store, clientLoad }
 }

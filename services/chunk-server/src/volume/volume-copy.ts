@@ -5,7 +5,7 @@
  */
 import { assert, type DiskFile } from '@dfs/core'
 import { DfsError, formatId, type ReplicaReport } from '@dfs/protocol'
-import { type CopyState, type ReadInto, type ScanOptions, type Witness } from '@dfs/volume'
+import { type CopyState, newest, type ReadInto, type ScanOptions, type Witness } from '@dfs/volume'
 import { type Batch } from './append-guard.ts'
 import { CopyFilling } from './copy-filling.ts'
 import { CopyLog, isOutOfRoom } from './copy-log.ts'
@@ -27,8 +27,8 @@ export class VolumeCopy {
   readonly #verification: CopyVerification
   /** For whoever makes it from others. */
   readonly filling: CopyFilling
-  /** The newest that a record says which the start has read; null if it has read none. */
-  readonly foundWitness: Witness | null
+  /** See {@link witness}. */
+  #witness: Witness | null
   #syncedLength: number
   /** End of the last valid record that was found after a start, whatever stands before it. */
   readonly #foundTo: number
@@ -45,7 +45,7 @@ export class VolumeCopy {
     this.filling = new CopyFilling(parts)
     this.#syncedLength = syncedLength
     this.#foundTo = foundTo
-    this.foundWitness = foundWitness
+    this.#witness = foundWitness
   }
 
   /** Makes a new, empty copy; durable, name included, when it resolves. */
@@ -69,6 +69,11 @@ export class VolumeCopy {
 
   get state(): CopyState {
     return this.#note.state
+  }
+
+  /** The newest that a record says of the master which the start has read, or that was appended since; null if there is none. */
+  get witness(): Witness | null {
+    return this.#witness
   }
 
   /** Bytes of valid, synced records. What was verified was appended, or came from elsewhere. */
@@ -103,6 +108,7 @@ export class VolumeCopy {
    * itself refuses to take more, this copy has no room for ever. Any other DiskError leaves it failed.
    */
   append(batch: Batch): Promise<number> {
+    this.#witness = newest(batch.witness, this.#witness)
     return this.#deps.guard.append(batch, () => this.#append(batch))
   }
 
@@ -137,11 +143,13 @@ export class VolumeCopy {
   /**
    * The copy goes. From now on nothing is read or written here any more (VOLUME_NOT_FOUND), neither its log nor its note. What
    * is under way ends first; then the log is closed, and the note says so, durably when it resolves. If it rejects, the fence
-   * holds all the same, and it may be tried again.
+   * holds all the same, and it may be tried again. What its records say of the master is written down elsewhere before: the
+   * next start cannot read it here (R6).
    */
   async retire(): Promise<void> {
     this.#note.fence()
     await this.#log.end()
+    if (this.#witness !== null) await this.#deps.keepWitness(this.#witness)
     await this.#note.writeRetired()
   }
 

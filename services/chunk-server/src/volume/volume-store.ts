@@ -129,9 +129,9 @@ export class VolumeStore {
     return [...this.#copies.values()]
   }
 
-  /** The newest that any record says which the start has read. */
-  get foundWitness(): Witness | null {
-    const found = [...this.#copies.values()].map((copy) => copy.foundWitness)
+  /** The newest that any record says which the start has read, or that was appended since. */
+  get witness(): Witness | null {
+    const found = [...this.#copies.values()].map((copy) => copy.witness)
     return found.reduce(newest, null)
   }
 
@@ -184,13 +184,17 @@ export class VolumeStore {
     this.#changed.add(volume)
   }
 
-  /** Reports of copies that changed since the last call; hand them back with {@link noteChange} if they did not arrive. Absent copies come again with the order. */
-  takeChangedReports(): ReplicaReport[] {
-    const reports = [...this.#changed].flatMap((volume) => this.#copies.get(volume)?.report() ?? [])
+  /**
+   * Reports of copies that changed since the last call, at most so many: the rest comes with the next one. Hand them back with
+   * {@link noteChange} if they did not arrive. Absent copies come again with the order.
+   */
+  takeChangedReports(changedMax = Infinity): ReplicaReport[] {
+    const changed = [...this.#changed].slice(0, changedMax)
+    const reports = changed.flatMap((volume) => this.#copies.get(volume)?.report() ?? [])
     const absent = [...this.#absent].map(([replica, volume]): ReplicaReport => {
       return { volume, replica, state: 'failed', lengthBytes: 0, verifiedToBytes: 0 }
     })
-    this.#changed.clear()
+    for (const volume of changed) this.#changed.delete(volume)
     this.#absent.clear()
     return [...reports, ...absent]
   }

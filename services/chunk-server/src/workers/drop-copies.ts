@@ -57,6 +57,9 @@ function reasonAgainst(
   { store, isWriting }: DropCopiesDeps,
 ): string | null {
   if (epochOf(volume) > epoch) return 'a later start of the master has made this volume'
-  const isThisCopy = store.get(volume)?.state.replica === replica
-  return isThisCopy && isWriting(volume) ? 'this server is writing to it' : null
+  const copy = store.get(volume)
+  if (copy?.state.replica !== replica) return null
+  // To an outdated master it holds nothing: what was committed there since it does not know.
+  if ((copy.witness?.counter ?? 0) > epoch) return 'its primary has seen a later start of the master'
+  return isWriting(volume) ? 'this server is writing to it' : null
 }

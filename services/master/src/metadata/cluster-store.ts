@@ -151,7 +151,10 @@ export interface ServerStore {
 }
 
 export interface VolumeStore {
-  /** What the primary's last request was granted; null if this is a new one. Throws INVALID_REQUEST for an older one. */
+  /**
+   * What the primary's last request was granted; null if this is a new one. Throws INVALID_REQUEST for an older one, and
+   * UNKNOWN_SERVER or STALE_INCARNATION if the primary is not registered like that.
+   */
   findAllocation(request: GrantKey): Promise<readonly VolumeOrder[] | null>
   /**
    * Makes volumes, or finds those that the same request was granted before, sealed meanwhile or not. Throws UNKNOWN_SERVER

@@ -105,6 +105,20 @@ describeStores('a sealed volume without chunks', (bench) => {
     await expect(b.store.findAllocation(request)).rejects.toMatchObject({ code: 'INVALID_REQUEST' })
   })
 
+  it('is granted no earlier start of its primary again, whose request comes when it is gone', async () => {
+    const b = bench()
+    await b.addServers(2)
+    const request = { primary: b.servers[0]!, kind: 'small', number: 1 } as const
+    const [order] = await b.store.allocateVolumes({ ...request, sets: [b.servers] }, NOW)
+    await b.beginToRegister(0, 2)
+    expect(await step(b)).toEqual([order!.volume])
+    for (const [index, incarnation] of [2, 1].entries()) await dropped(b, order!, index, incarnation)
+    const stale = { code: 'STALE_INCARNATION' }
+    await expect(b.store.findAllocation(request)).rejects.toMatchObject(stale)
+    await expect(b.store.allocateVolumes({ ...request, sets: [b.servers] }, NOW)).rejects.toMatchObject(stale)
+    expect(await b.store.totals()).toMatchObject({ volumesDeleting: 0 })
+  })
+
   it('waits no longer when its primary has restarted', async () => {
     const b = bench()
     await b.addServers(2)

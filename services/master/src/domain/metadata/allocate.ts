@@ -25,8 +25,7 @@ export function* allocate(
   nowWallMs: number,
 ): Work<readonly VolumeOrder[] | Unchanged<readonly VolumeOrder[]>> {
   const { servers, grants } = books
-  const { primary, kind, sets, sizeBytes = null } = allocation
-  servers.requireCurrent(primary)
+  const { kind, sets, sizeBytes = null } = allocation
   yield once
   const granted = findAllocation(books, allocation)
   if (granted !== null) return new Unchanged(granted)
@@ -42,9 +41,16 @@ export function* allocate(
   return orders
 }
 
-/** The orders that the request got before; null if it is new. Throws INVALID_REQUEST if a later one was granted. */
-export function findAllocation({ grants, volumes }: Books, request: GrantKey): readonly VolumeOrder[] | null {
+/**
+ * The orders that the request got before; null if it is new. Throws INVALID_REQUEST if a later one was granted, and UNKNOWN_SERVER
+ * or STALE_INCARNATION: what an earlier incarnation was granted may be deleted.
+ */
+export function findAllocation(
+  { servers, grants, volumes }: Books,
+  request: GrantKey,
+): readonly VolumeOrder[] | null {
   const { primary, kind, number } = request
+  servers.requireCurrent(primary)
   const last = grants.last(primary, kind)
   if (last === null || number > last.number) return null
   if (number < last.number) {
