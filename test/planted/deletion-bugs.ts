@@ -57,6 +57,22 @@ export const DELETION_BUGS: readonly PlantedBug[] = [
     test: 'services/master/test/store/histories.test.ts',
   },
   {
+    name: 'know no copy that a history which was given up has made',
+    promise: 'what the metadata knows and the volumes have can be read',
+    file: `${DECISIONS}/reports.ts`,
+    oldText: "if (volume?.state !== 'sealed' || epochOf(volume.id) >= state.historyCounter) return false",
+    newText: "if (volume?.state !== 'sealed' || epochOf(volume.id) >= 0 * state.historyCounter) return false",
+    test: 'services/master/test/store/histories.test.ts',
+  },
+  {
+    name: 'count a part of a copy of a history which was given up',
+    promise: 'a copy counts when it is verified up to the seal (R8)',
+    file: `${DECISIONS}/reports.ts`,
+    oldText: '  if (!isVerifiedUpToTheSeal(report, volume)) return false\n',
+    newText: '',
+    test: 'services/master/test/store/histories.test.ts',
+  },
+  {
     name: 'delete before a restored backup would be known',
     promise: DELETED,
     file: 'services/master/src/servers/sessions.ts',

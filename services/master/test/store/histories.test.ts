@@ -184,3 +184,41 @@ it('orders the seal again from a copy of an older program that has verified furt
   expect(await b.store.orders(server, 1000, true)).toEqual([])
   await b.store.close()
 })
+
+it('takes up whole copies that the history which was given up has made, and leaves others as they are', async () => {
+  const directory = temporaryDirectory()
+  const b = new StoreBench(await openAt(directory))
+  await b.addServers(3)
+  const order = await b.volume(0, 1)
+  await b.commit(b.write('/f', b.chunk(order, 10)))
+  const [sealedLengthBytes] = await b.store.sealVolumes([order.volume], 'test', NOW)
+  // Later the copies went elsewhere, which this metadata does not know.
+  const made = { volume: order.volume, replica: order.volume + 1000, state: 'sealed' } as const
+  const lengths = { lengthBytes: sealedLengthBytes!, sealedLengthBytes: sealedLengthBytes! }
+  const whole = { ...made, ...lengths, verifiedToBytes: sealedLengthBytes! }
+  const before = await b.store.noteReports(b.servers[2]!, [whole], NOW)
+  expect(before.unknown, 'in one history nobody else makes copies').toEqual([whole])
+  await b.store.close()
+  beginHistory(directory, [])
+  b.store = await openAt(directory, 2)
+  for (const index of [0, 1]) await b.register(index, 2)
+  expect((await b.file('/f')).locations.get(order.volume)).toEqual([])
+
+  const holder = b.servers[2]!
+  const part = { ...whole, verifiedToBytes: 1 }
+  const elsewhere = { ...whole, sealedLengthBytes: 1, lengthBytes: 1, verifiedToBytes: 1 }
+  const strange = { ...whole, replica: order.replicas[0]!.replica }
+  const outcome = await b.store.noteReports(holder, [part, elsewhere, strange], NOW)
+  expect(outcome.unknown).toEqual([part, elsewhere, strange])
+  expect((await b.store.noteReports(holder, [whole], NOW)).unknown).toEqual([])
+  expect((await b.store.copiesOf(order.volume)).copies[0]).toEqual({
+    server: holder.server,
+    replica: whole.replica,
+    state: 'inSync',
+  })
+  expect((await b.file('/f')).locations.get(order.volume)).toEqual([holder.server])
+  await b.store.close()
+  b.store = await openAt(directory, 3)
+  expect((await b.file('/f')).locations.get(order.volume)).toEqual([holder.server])
+  await b.store.close()
+})

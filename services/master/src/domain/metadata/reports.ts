@@ -2,7 +2,7 @@
  * What chunk servers say of themselves and their copies, and what the master believes of it. A copy counts as in-sync only
  * when its volume is sealed and its holder has verified every block up to the sealed length (R8).
  */
-import { DfsError, type ReplicaReport } from '@dfs/protocol'
+import { DfsError, epochOf, type ReplicaReport } from '@dfs/protocol'
 import {
   type CopyReport,
   type Placement,
@@ -18,7 +18,7 @@ import { type Replica, type Volume } from './volume.ts'
 import { Unchanged, type Work } from './work.ts'
 
 /**
- * Records reports. A copy that is not known is kept, unless its volume was deleted or it was dropped (R7): then it has turned up,
+ * Records reports. A copy that is not known is kept, or taken up, unless its volume was deleted or it was dropped (R7): then it has turned up,
  * with an older image of the disk or because it was made late, and is to be dropped. Throws UNKNOWN_SERVER, STALE_INCARNATION.
  */
 export function* report(
@@ -67,11 +67,25 @@ function applyReports(
     } else if (rows.volumes.wasDeleted(each.volume) || rows.volumes.wasDropped(each.volume, each.replica)) {
       volumes.onServer(server).noteStray(each)
       strays.push(each)
-    } else {
+    } else if (!takeUp(books, server, each)) {
       unknown.push(each)
     }
   }
   return { unknown, strays, sealedVolumes }
+}
+
+/**
+ * Whether a copy that is not known is one from now on: a history that was given up may have made it while the copies that this one
+ * knows went. Only a whole one of a volume from before this history, on a server that has no other by the books.
+ */
+function takeUp({ volumes, states, servers, state }: Books, server: number, report: CopyReport): boolean {
+  const volume = volumes.get(report.volume)
+  if (volume?.state !== 'sealed' || epochOf(volume.id) >= state.historyCounter) return false
+  if (!isVerifiedUpToTheSeal(report, volume)) return false
+  if (volume.replicas.some((copy) => copy.server === server || copy.id === report.replica)) return false
+  const { incarnation } = servers.get(server)!
+  states.noteInSync(states.beginCopy(volume, report.replica, { server, incarnation }), report.verifiedToBytes)
+  return true
 }
 
 /** Whether the report has sealed its volume. */
