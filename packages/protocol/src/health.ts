@@ -21,8 +21,7 @@ export const HEALTH_CODES = Object.freeze({
   'files-not-seen': 'Wait until the servers that have not reported do, or start them.',
   'files-short':
     'Bring back what is gone. Until then do not stop another server; `dfs why --short` names the files.',
-  'files-narrow':
-    'Nothing is lost. What is written now has all copies; to have them for these files, write them again.',
+  'files-narrow': 'Nothing: no copy is lost, and the others are made as soon as a server has room.',
   'server-gone': 'Start it again with its disk. Its log says why it ended.',
   'server-silent': 'Wait a moment. If it stays silent, look at its log and at the network.',
   'server-not-heard': 'Wait a moment. If it does not report, start it and look at its log.',

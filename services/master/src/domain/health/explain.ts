@@ -109,14 +109,20 @@ function wordsOf(condition: CopyCondition, server: string, isOpen: boolean): rea
         'it counts when its server has reported it',
       ]
     case 'server-gone':
-      return [`${server} is gone`, 'it counts again when that disk is back']
+      return [
+        `${server} is gone`,
+        'another one is made if a server has room; this one counts again when that disk is back',
+      ]
     case 'damaged':
       return [
         `the copy on ${server} is damaged, or lost a write`,
-        'it is mended from other copies if it can be; a disk that failed needs another copy',
+        'it is mended from other copies if it can be; after a failed write another one is made',
       ]
     case 'lost':
-      return [`${server} started without it`, 'it counts again if it turns up on that disk']
+      return [
+        `${server} started without it`,
+        'another one is made if a server has room; this one counts again if it turns up',
+      ]
     case 'leaving':
       return [`it is being removed from ${server}`, 'its place is freed']
     case 'copying':
