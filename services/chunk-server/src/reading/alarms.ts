@@ -39,8 +39,9 @@ export class Alarms {
     while (this.#waiting.size > 0) {
       await this.#clock.sleep(TICK_MS)
       const nowMs = this.#clock.monotonicMs()
-      for (const entry of this.#waiting) {
-        if (entry.dueMs > nowMs) continue
+      // What is set by one that rings is looked at next time: however short its delay is, others have their turn between.
+      for (const entry of [...this.#waiting]) {
+        if (entry.dueMs > nowMs || !this.#waiting.has(entry)) continue
         this.#waiting.delete(entry)
         entry.ring()
       }
