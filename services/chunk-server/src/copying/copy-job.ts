@@ -89,6 +89,8 @@ export class CopyJob {
 
   /** The same order again, with what is new about it. What has ended is reported once more: the master has not heard of it. */
   refresh(received: ReceivedOrder<'copy'>): void {
+    // In a new history of the metadata the volume may end elsewhere.
+    if (received.order.sealedLengthBytes !== this.order.sealedLengthBytes) this.rest()
     this.#received = received
     this.#sources.update(received.order.sources)
     if (this.#outcome !== null) this.#report()
@@ -103,8 +105,9 @@ export class CopyJob {
   /** Nobody goes on with it for now: nothing is on its way, and what has come is given up unless it is on the disk. */
   rest(): void {
     // In the middle of a step it takes effect when that is over.
-    void this.#running?.return('failed').catch(() => undefined)
+    const running = this.#running
     this.#running = null
+    void running?.return(ABANDONED).catch(() => undefined)
   }
 
   view(): CopyJobView {
@@ -132,14 +135,12 @@ export class CopyJob {
     this.#why = null
     try {
       const running = (this.#running ??= this.#making.run(this.order))
+      const { clock } = this.#deps
       // A piece is a step: it took a call to another server, and may end with a sync.
-      const isPiece = this.#making.phase === 'copying'
-      const { bytes, result } = await advance(running, {
-        clock: this.#deps.clock,
-        signal,
-        budget: isPiece ? 1 : budget,
-      })
-      if (result !== null) this.#end(result.value)
+      const enough = (): number => (this.isCheck ? budget : 1)
+      const { bytes, result } = await advance(running, { clock, signal, budget: enough })
+      // One that was let go of meanwhile has come to nothing.
+      if (result !== null && this.#running === running) this.#end(result.value)
       return bytes
     } catch (error) {
       this.#running = null
@@ -221,6 +222,9 @@ export class CopyJob {
     return { volume: formatId(volume), replica }
   }
 }
+
+/** What a generator is ended with that nobody goes on with. */
+const ABANDONED: MadeCopy = 'failed'
 
 const WHY: Readonly<Record<MadeCopy, string>> = {
   whole: 'the copy is whole',

@@ -149,7 +149,10 @@ export class CopyJobs {
 
   #whyNone(free: readonly Known[], nowMs: number): { idleMs: number; why: string } {
     const [first] = free
-    if (first === undefined) return { idleMs: IDLE_MS, why: 'no copy was ordered that nobody is at' }
+    if (first === undefined) {
+      const isAny = this.#known.size > 0
+      return { idleMs: IDLE_MS, why: isAny ? 'no other copy was ordered' : 'the master has ordered no copy' }
+    }
     const waits = free.map(({ job }) => job.againAtMs - nowMs).filter((ms) => ms > 0)
     const why = this.#isOrdered(first.job)
       ? (first.job.view().why ?? 'its turn comes')

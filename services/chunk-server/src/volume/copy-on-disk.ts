@@ -6,6 +6,7 @@ import {
   type Crc32,
   type ReadInto,
   surveyVolume,
+  VOLUMES_DIRECTORY,
   type Witness,
 } from '@dfs/volume'
 import { type AppendGuard } from './append-guard.ts'
@@ -48,7 +49,8 @@ export async function makeCopy(deps: CopyDeps, state: CopyState): Promise<CopyOn
 
 /**
  * A sealed one to be filled from others; durable, name included, when it resolves. What stands in a log of this volume that
- * nobody knows is taken as it is: like all that comes from elsewhere it counts only as far as its records are right.
+ * nobody knows is taken as it is: like all that comes from elsewhere it counts only as far as its records are right. Whenever
+ * this ends early, an empty log is left, or both: never a note of a log that is not there.
  */
 export async function makeCopyToFill(deps: CopyDeps, state: CopyState): Promise<CopyOnDisk> {
   const name = copyLogName(state.order.volume)
@@ -58,6 +60,7 @@ export async function makeCopyToFill(deps: CopyDeps, state: CopyState): Promise<
   })
   try {
     await file.sync()
+    await deps.disk.syncDirectory(VOLUMES_DIRECTORY)
     await saveState(deps, state)
   } catch (error) {
     await file.close()

@@ -8,6 +8,7 @@ import {
   type Crc32,
   isBeingCopied,
   newest,
+  type ReadInto,
   type ScanOptions,
   scanRuns,
   scanVolume,
@@ -62,13 +63,20 @@ export class CopyVerification {
     this.#doubtfulFrom = Infinity
     const { sealedLengthBytes, verifiedToBytes } = sealedState(note.state)
     await log.withFile((file) => log.sync(file))
-    const read = areErrorsDamage ? log.readTolerantly : log.readInto
+    const readLog = areErrorsDamage ? log.readTolerantly : log.readInto
+    let readTo = 0
+    const read: ReadInto = async (at, buffer) => {
+      const count = await readLog(at, buffer)
+      readTo = Math.max(readTo, at + count)
+      return count
+    }
     const damaged: Span[] = []
     let witness: Witness | null = null
     for await (const found of scanRuns(read, this.#scanOptions(verifiedToBytes, sealedLengthBytes))) {
       if (found.kind === 'invalid') damaged.push({ at: found.at, end: found.end })
       else witness = newest(found.witness, witness)
-      yield found.end - found.at
+      // What is not there was not read.
+      yield Math.max(0, Math.min(found.end, readTo) - found.at)
     }
     await keepWitness(witness)
     this.#isFoundDamaged = damaged.length > 0 || this.#doubtfulFrom < Infinity

@@ -18,8 +18,8 @@ export interface Advance<T> {
 export interface AdvanceOptions {
   readonly clock: Clock
   readonly signal: AbortSignal
-  /** Bytes to read, and some records more. */
-  readonly budget: number
+  /** Bytes to read, and some records more; may be asked for anew after each value. */
+  readonly budget: number | (() => number)
 }
 
 /** Goes on with a reading. Rejects as it does, and with the signal's reason. */
@@ -28,7 +28,8 @@ export async function advance<T>(
   { clock, signal, budget }: AdvanceOptions,
 ): Promise<Advance<T>> {
   let bytes = 0
-  for (let values = 1; bytes < budget; values += 1) {
+  const budgetNow = typeof budget === 'number' ? () => budget : budget
+  for (let values = 1; bytes < budgetNow(); values += 1) {
     signal.throwIfAborted()
     const next = await reading.next()
     if (next.done === true) return { bytes, result: { value: next.value } }

@@ -5,7 +5,14 @@
  */
 import { assert, type DiskFile } from '@dfs/core'
 import { DfsError, formatId, type ReplicaReport } from '@dfs/protocol'
-import { type CopyState, newest, type ReadInto, type ScanOptions, type Witness } from '@dfs/volume'
+import {
+  type CopyState,
+  isBeingCopied,
+  newest,
+  type ReadInto,
+  type ScanOptions,
+  type Witness,
+} from '@dfs/volume'
 import { type Batch } from './append-guard.ts'
 import { CopyFilling } from './copy-filling.ts'
 import { CopyLog, isOutOfRoom } from './copy-log.ts'
@@ -98,7 +105,8 @@ export class VolumeCopy {
   report(): ReplicaReport {
     const { order, replica, state, sealedLengthBytes, verifiedToBytes } = this.state
     const { syncedLength: lengthBytes } = this
-    const { isFoundDamaged } = this.#verification
+    // What has not come yet is not damage.
+    const isFoundDamaged = this.#verification.isFoundDamaged && !isBeingCopied(this.state)
     const lengths = { lengthBytes, sealedLengthBytes, verifiedToBytes }
     return { volume: order.volume, replica, state, ...lengths, ...(isFoundDamaged ? { isFoundDamaged } : {}) }
   }
