@@ -17,8 +17,6 @@ const RESERVED_PER_MS = (4 * MIB) / 1000
 /** Times the mean of the last steps, by the load. */
 const RESTS = { none: 0, some: 1, slow: 4 } as const
 const STEPS_COUNT = 8
-/** What was not used of a rate is lost after so long: no burst makes up for it. */
-const BURST_MS = 250
 
 export interface CopyStep {
   readonly bytes: number
@@ -51,8 +49,9 @@ export class CopyThrottle {
     if (bytes === 0) return 0
     this.#tookMs.push(tookMs)
     if (this.#tookMs.length > STEPS_COUNT) this.#tookMs.shift()
-    const limitMs = this.#limit.spend(isCheck ? 0 : bytes, priority <= 1 ? URGENT_LIMIT_PER_MS : LIMIT_PER_MS)
-    const reservedMs = this.#reserved.spend(bytes, RESERVED_PER_MS)
+    const limitPerMs = priority <= 1 ? URGENT_LIMIT_PER_MS : LIMIT_PER_MS
+    const limitMs = this.#limit.restMs((isCheck ? 0 : bytes) / limitPerMs, tookMs)
+    const reservedMs = this.#reserved.restMs(bytes / RESERVED_PER_MS, tookMs)
     const politeMs = RESTS[this.#deps.load.level] * this.#meanMs()
     return Math.max(limitMs, priority < COPY_PRIORITY_MOVE ? Math.min(politeMs, reservedMs) : politeMs)
   }
@@ -62,19 +61,19 @@ export class CopyThrottle {
   }
 }
 
-/** When so many bytes a millisecond have paid for what was done. */
+/** Up to when what was done would last at some rate, one step behind the other. A pause is not made up for. */
 class Pace {
   readonly #clock: Clock
-  #paidAtMs = -Infinity
+  #lastsToMs = -Infinity
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
-  /** How long it takes until these are paid as well. */
-  spend(bytes: number, perMs: number): number {
+  /** What is left of it after a step that took `tookMs` and would last for `lastsMs`. */
+  restMs(lastsMs: number, tookMs: number): number {
     const nowMs = this.#clock.monotonicMs()
-    this.#paidAtMs = Math.max(this.#paidAtMs, nowMs - BURST_MS) + bytes / perMs
-    return Math.max(0, this.#paidAtMs - nowMs)
+    this.#lastsToMs = Math.max(this.#lastsToMs, nowMs - tookMs) + lastsMs
+    return Math.max(0, this.#lastsToMs - nowMs)
   }
 }

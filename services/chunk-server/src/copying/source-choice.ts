@@ -137,5 +137,5 @@ const MESSAGE_MAX = 500
 /** What the master is told of an error. */
 export const errorFields = (error: Error): { code: string; message: string } => ({
   code: error instanceof DfsError ? error.code : error.name,
-  message: error.message.slice(0, MESSAGE_MAX),
+  message: (error instanceof DfsError ? error.detail : error.message).slice(0, MESSAGE_MAX),
 })
