@@ -6,9 +6,9 @@
  * A record that the source has wrong is put together from all of them (hole-mender.ts). Nothing that is written counts before it
  * was read back: that is for whoever fills.
  */
-import { type Clock, concatBytes, TransportError } from '@dfs/core'
+import { byteCount, type Clock, TransportError } from '@dfs/core'
 import { DfsError, KIB, MIB } from '@dfs/protocol'
-import { recordRun } from '@dfs/volume'
+import { CONTENT_BYTES_MAX, RECORD_HEADER_BYTES_MAX, recordRun } from '@dfs/volume'
 import { type Span } from '../volume/copy-verification.ts'
 import { type Reading } from '../volume/reading.ts'
 import { HoleMender, type HoleMenderOptions, type LostRecord } from './hole-mender.ts'
@@ -16,6 +16,8 @@ import { isAboutBytes, SourceStream } from './source-stream.ts'
 
 /** Records that are checked in one turn of the event loop: about a millisecond. */
 const CHECK_BYTES = MIB
+/** No record is longer. */
+const RECORD_BYTES_MAX = CONTENT_BYTES_MAX + RECORD_HEADER_BYTES_MAX
 /** A source whose disk cannot read a piece is asked for smaller ones, down to this. */
 const PIECE_BYTES_MIN = 64 * KIB
 /** A source that is slower than this is left for another one. */
@@ -33,11 +35,9 @@ export interface LogFillerOptions extends Omit<HoleMenderOptions, 'write'> {
 interface Taken {
   /** Up to where all is written. */
   readonly at: number
-  /** The beginning of the record there, as far as it has come. */
-  readonly rest: Uint8Array
+  /** The beginning of the record there, as far as it has come: the first bytes of the buffer. */
+  readonly rest: number
 }
-
-const NOTHING = new Uint8Array(0)
 
 export class LogFiller {
   readonly #options: LogFillerOptions
@@ -45,6 +45,8 @@ export class LogFiller {
   #stream: SourceStream | null = null
   #pieceBytes: number
   #unsyncedBytes = 0
+  /** What was begun and the piece that follows it. Used again and again: dead megabytes keep the collector busy. */
+  #buffer = new Uint8Array(0)
   /** Sources that do not have, or cannot read, what comes next. */
   readonly #refused = new Set<number>()
 
@@ -64,13 +66,13 @@ export class LogFiller {
    */
   async *fill({ at: from, end }: Span): Reading<void> {
     let at = from
-    let rest: Uint8Array = NOTHING
+    let rest = 0
     try {
       while (at < end) {
-        const stream = this.#streamFor(at + rest.byteLength, end)
+        const stream = this.#streamFor(at + rest, end)
         const taken =
           stream === null
-            ? { at: await this.#mender.mend(at, end, null), rest: NOTHING }
+            ? { at: await this.#mender.mend(at, end, null), rest: 0 }
             : await this.#takePiece(stream, { at, end, rest })
         yield taken.at - at
         at = taken.at
@@ -107,12 +109,12 @@ export class LogFiller {
     const { sources } = this.#options
     const { server } = stream
     const pieces = await this.#next(stream)
-    if (pieces === null) return { at, rest: NOTHING }
-    const taken = await this.#take(concatBytes([rest, ...pieces]), { at, end, server })
+    if (pieces === null) return { at, rest: 0 }
+    const taken = await this.#take(this.#joined(rest, pieces, end - at), { at, end, server })
     const isSmall = this.#pieceBytes < this.#options.pieceBytes
     if (isSmall) this.#pieceBytes = Math.min(8 * this.#pieceBytes, this.#options.pieceBytes)
     if (isSmall || sources.isOutdone(server)) this.#close()
-    return this.#stream === null ? { at: taken.at, rest: NOTHING } : taken
+    return this.#stream === null ? { at: taken.at, rest: 0 } : taken
   }
 
   /** The next piece, or null if the source cannot give it. */
@@ -134,6 +136,22 @@ export class LogFiller {
     }
   }
 
+  /** The pieces behind what was begun; `left` is what there is from its beginning on. */
+  #joined(rest: number, pieces: readonly Uint8Array[], left: number): Uint8Array {
+    const size = rest + byteCount(pieces)
+    if (size > this.#buffer.byteLength) {
+      const larger = new Uint8Array(Math.max(size, Math.min(left, this.#pieceBytes + RECORD_BYTES_MAX)))
+      larger.set(this.#buffer.subarray(0, rest))
+      this.#buffer = larger
+    }
+    let at = rest
+    for (const piece of pieces) {
+      this.#buffer.set(piece, at)
+      at += piece.byteLength
+    }
+    return this.#buffer.subarray(0, size)
+  }
+
   /** Writes the right records of these bytes, which start at `at`, mends the others, and says where to go on. */
   async #take(
     bytes: Uint8Array,
@@ -149,12 +167,15 @@ export class LogFiller {
       }
       at += size
       left = left.subarray(size)
-      if (!isWrong) return { at, rest: left.slice() }
+      if (!isWrong) {
+        this.#buffer.copyWithin(0, left.byteOffset, left.byteOffset + left.byteLength)
+        return { at, rest: left.byteLength }
+      }
       this.#options.sources.noteWrong(server)
       const after = await this.#mender.mend(at, end, server)
       if (after - at > left.byteLength) {
         this.#close()
-        return { at: after, rest: NOTHING }
+        return { at: after, rest: 0 }
       }
       left = left.subarray(after - at)
       at = after
