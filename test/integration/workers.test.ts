@@ -22,7 +22,7 @@ it('shows the workers of every node through any of them', async () => {
       expect(error).toBeNull()
       const onDisk = ['look-again', 'verify-copies', 'full-check']
       const ordered = ['seal-copies', 'check-records', 'drop-copies']
-      const copying = ['copy-volumes', 'copy-volumes-2']
+      const copying = ['copy-volumes', 'copy-volumes-2', 'counted-copies']
       expect(workers.map(({ name }) => name)).toEqual([...onDisk, ...ordered, ...copying])
     }
   }

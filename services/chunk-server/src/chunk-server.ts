@@ -26,6 +26,7 @@ import { openStorage } from './parts/storage.ts'
 import { DEFAULT_TUNING, type Tuning } from './tuning.ts'
 import { chunkServerWorkers } from './workers/chunk-server-workers.ts'
 import { copyVolumes } from './workers/copy-volumes.ts'
+import { countedCopies } from './workers/counted-copies.ts'
 import { otherCopies } from './workers/other-copies.ts'
 import { type CreateHasher } from './writing/content-digests.ts'
 
@@ -97,7 +98,10 @@ export async function startChunkServer(
     store,
     isWriting: (volume) => pool.isWriting(volume),
     space,
-    copying: copyVolumes({ clock, copyJobs, clientLoad }),
+    copying: [
+      ...copyVolumes({ clock, copyJobs, clientLoad }),
+      countedCopies({ clock, log, store, copyJobs, session }),
+    ],
     copyJobs,
     fullCheck,
     otherCopies: (copy) => otherCopies(copy, sources),

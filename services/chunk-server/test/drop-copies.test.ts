@@ -141,6 +141,22 @@ describe('a copy that is dropped', () => {
     expect(its.operations).toEqual([])
   })
 
+  it('goes if its note is damaged, so that another one can be made here, and stays if it may be read again', async () => {
+    const its = await world('damaged note')
+    its.node.crash('power')
+    its.node.disk.flipBit(copyStateName(GOING), 30, 0)
+    its.node.restart()
+    its.node.disk.faultHook = ({ kind, name }) =>
+      kind === 'read' && name === copyStateName(STAYING) ? { kind: 'error', error: 'io' } : null
+    its.store = await its.simulation.complete(() => openStore(its))
+    expect(its.store.reports()).toEqual([])
+    expect((await drop(its)).dropped).toEqual([{ volume: GOING, replica: REPLICA }])
+    expect(filesOf(its, GOING)).toEqual([])
+    await its.simulation.complete(() => its.store.create(orderOf(GOING, REPLICA + 1), REPLICA + 1))
+    expect((await drop(its, dropOf(STAYING))).dropped).toEqual([])
+    expect(filesOf(its, STAYING)).toEqual([copyLogName(STAYING), copyStateName(STAYING)])
+  })
+
   it('is another one than a newer copy of its volume, which an order that comes late does not touch', async () => {
     const its = await world('late duplicate')
     await drop(its)

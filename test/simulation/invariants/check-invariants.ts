@@ -13,13 +13,12 @@ import {
 import { type SimDisk } from '@dfs/sim-runtime'
 import { Atlas } from '../ledger/atlas.ts'
 import { diskUidOf } from '../ledger/disk-uid.ts'
-import { Ledger } from '../ledger/ledger.ts'
+import { type CopyAction, Ledger } from '../ledger/ledger.ts'
 import {
   type Decision,
   type Registration,
   type Reports,
   type StoreObserver,
-  type KnownVolume,
 } from '../ledger/observed-store.ts'
 import { type SimCluster } from '../sim-cluster.ts'
 import { Bounds } from './bounds.ts'
@@ -51,11 +50,15 @@ export class Invariants implements StoreObserver {
   #replaysCount = 0
   #turnedUpCount = 0
 
-  constructor(cluster: SimCluster, { isBeyondTolerance }: { isBeyondTolerance: boolean }) {
+  constructor(
+    cluster: SimCluster,
+    { isBeyondTolerance, replicas }: { isBeyondTolerance: boolean; replicas: number },
+  ) {
     this.#cluster = cluster
     this.atlas = new Atlas({
       ledger: this.ledger,
       isBeyondTolerance,
+      wanted: replicas,
       nowMs: () => cluster.simulation.nowMs,
     })
     this.#durability = new DurabilityRules(this.ledger, this.atlas)
@@ -182,8 +185,14 @@ export class Invariants implements StoreObserver {
     }
   }
 
-  copies({ id, copies }: KnownVolume): void {
-    this.ledger.noteCopies(id, copies)
+  acted(action: CopyAction, made: number | null): void {
+    this.ledger.act(action, made)
+    if (action.kind !== 'copy') {
+      this.#verify(() => this.#replicas.checkReleased(action.volume))
+      return
+    }
+    const disk = this.ledger.diskOf(action.target)
+    if (disk !== null) this.atlas.noteNewCopy(disk, action.volume)
   }
 
   turnedUp(count: number): void {

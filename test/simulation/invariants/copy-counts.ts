@@ -53,11 +53,12 @@ export async function checkCopyCounts({ cluster, ledger, atlas }: CountedCluster
 
 function boundsOf(volume: LedgerVolume, ledger: Ledger, atlas: Atlas): Bounds {
   let [least, most] = [0, 0]
-  for (const server of volume.copies.keys()) {
+  for (const { server, state } of volume.copies.values()) {
     const disk = ledger.diskOf(server)
     if (disk === null || atlas.isGone(disk) || volume.failedOn.has(server)) continue
     most += 1
-    if (!atlas.isHarmed(disk, volume.order.volume) && atlas.isWhole(disk, volume)) least += 1
+    if (state === 'there' && !atlas.isHarmed(disk, volume.order.volume) && atlas.isWhole(disk, volume))
+      least += 1
   }
   return { least, most }
 }

@@ -2,16 +2,17 @@
  * "A volume is deleted only when nothing stands in it, and then everywhere": looked at when the master decides it, when it hands out
  * volumes, and on every disk when all is quiet.
  */
+import { crc32 } from '@dfs/node-runtime'
 import { formatId, type VolumeOrder } from '@dfs/protocol'
 import { type SimNode } from '@dfs/sim-runtime'
-import { VOLUMES_DIRECTORY } from '@dfs/volume'
+import { parseCopyState, VOLUMES_DIRECTORY } from '@dfs/volume'
 import { type Atlas } from '../ledger/atlas.ts'
 import { type Ledger } from '../ledger/ledger.ts'
 import { expectPromise } from './broken-promise.ts'
 
 const EMPTY = 'only a sealed volume without a chunk is deleted'
 const FINAL = 'a deleted volume is never handed out'
-const NOWHERE = 'when all is quiet no copy of a deleted volume is on a disk'
+const NOWHERE = 'when all is quiet no copy of a deleted volume is on a disk, nor one that was released'
 const USED = 'when all is quiet no sealed volume is kept that has no chunk'
 
 export interface QuietNodes {
@@ -54,8 +55,15 @@ export class DeletionRules {
         if (this.#atlas.isHarmed(node.disk, id)) continue
         expectPromise(!left.has(id), NOWHERE, () => `${node.name} has ${formatId(id)}: ${left.get(id)}`)
       }
+      for (const name of files) this.#checkNotReleased(node, `${VOLUMES_DIRECTORY}/${name}`)
     }
     if (hasMajority) this.#checkUsed()
+  }
+
+  #checkNotReleased({ name: server, disk }: SimNode, name: string): void {
+    const note = name.endsWith('.json') ? parseCopyState(disk.peek(name)!, volumeOf(name), crc32) : null
+    const isReleased = note !== null && this.#ledger.released.has(note.replica)
+    expectPromise(!isReleased, NOWHERE, () => `${server} has ${name}, copy ${note?.replica}`)
   }
 
   /** But one of a kind that a living server was granted last: it may still ask for that grant. */
@@ -73,3 +81,5 @@ export class DeletionRules {
 }
 
 const grantOf = ({ primary, kind }: VolumeOrder): string => `${primary.server} ${kind}`
+
+const volumeOf = (name: string): number => Number.parseInt(name.slice(VOLUMES_DIRECTORY.length + 1), 16)

@@ -45,7 +45,9 @@ export class DurabilityRules {
   checkReceipt(copies: number, chunks: readonly ChunkPlacement[]): void {
     for (const { volume: id } of chunks) {
       const { copies: known, failedOn } = this.#ledger.volumes.get(id)!
-      const good = [...known.keys()].filter((server) => !failedOn.has(server)).length
+      const good = [...known.values()].filter(
+        ({ server, state }) => state !== 'copying' && !failedOn.has(server),
+      ).length
       expectPromise(
         copies <= good,
         RECEIPT,

@@ -1,8 +1,7 @@
 /**
  * "What is in a log stays as it is" (R3, R8, R10 and the rule of failed syncs), judged by what a server asks of its disk: a log
  * grows only in the life that made it, and while its state says that it is open; after a failed write or sync it is left
- * alone; nothing is cut off or removed that may be committed; and a copy is removed, log first, when its volume
- * was deleted or it was released.
+ * alone; nothing is cut off or removed that may be committed; and a copy is removed, log first, when its volume was deleted.
  */
 import { DiskError } from '@dfs/core'
 import { type DiskOperation, type DiskWitness, type LifeName, type SimDisk } from '@dfs/sim-runtime'
@@ -15,7 +14,7 @@ const OPEN = 'only an open copy grows'
 const FINAL = 'a log that failed once is never written or synced again'
 const NO_ROOM = 'nothing follows what had no room'
 const KEPT = 'nothing that is committed is cut off or overwritten'
-const UNWANTED = 'only copies of deleted volumes and those that count for nothing are removed'
+const UNWANTED = 'only copies are removed that the master has released, or whose volume it has deleted'
 const RETIRED = 'a log goes only when its note says so'
 const NOTE_LAST = 'a note goes only when its log can not come back'
 const GOING = 'a copy that goes is never written again'
@@ -82,7 +81,7 @@ export class LogWriteRules implements DiskWitness {
     if (!(isLog(name) || isNote(name)) || this.#disk.names.get(name) === null) return
     const volume = volumeOf(name)
     if (this.#isUnfinished(volume)) return
-    if (!this.#ledger.mayGo(volume, this.#disk)) this.#broken(UNWANTED, name)
+    if (!this.#mayGo(volume)) this.#broken(UNWANTED, name)
     if (isNote(name)) {
       const log = this.#disk.names.getDurable(logName(volume))
       if (log !== null) this.#broken(NOTE_LAST, name)
@@ -91,6 +90,11 @@ export class LogWriteRules implements DiskWitness {
     const note = this.#disk.durable(stateName(volume))
     if (!isRetired(textOf(note))) this.#broken(RETIRED, `remove of ${name} beside ${textOf(note)}`)
     this.#logs.delete(name)
+  }
+
+  #mayGo(volume: number): boolean {
+    const replica = replicaOf(this.#stateText(volume))
+    return this.#ledger.deleted.has(volume) || this.#ledger.released.has(Number(replica))
   }
 
   /** A copy of which nobody was told: there is no log, or an empty one without a note, which comes before the first byte. */

@@ -39,6 +39,12 @@ export class ReplicaRules {
     }
   }
 
+  /** A copy of this volume may go from now on: what it holds is whole elsewhere. */
+  checkReleased(id: number): void {
+    const volume = this.#options.ledger.volumes.get(id)
+    if (volume !== undefined && !this.#options.isBeyondTolerance) this.#checkWhole(volume)
+  }
+
   checkLength(id: number, sealedLengthBytes: number): void {
     const volume = this.#options.ledger.volumes.get(id)
     expectPromise(

@@ -56,7 +56,7 @@ export class VerificationRules {
     for (const [id, volume] of this.#ledger.volumes) {
       for (const replica of volume.copies.values()) {
         const disk = this.#ledger.diskOf(replica.server)
-        if (disk === null || this.#atlas.isGone(disk)) continue
+        if (disk === null || this.#atlas.isGone(disk) || replica.state === 'copying') continue
         if (!volume.isSealed) {
           const isCurrent = this.#ledger.isCurrent(replica)
           expectPromise(isCurrent, LIVING, () => `volume ${formatId(id)} on server ${replica.server}`)

@@ -6,7 +6,7 @@
 import { crc32 } from '@dfs/node-runtime'
 import { type ChunkPlacement, formatId } from '@dfs/protocol'
 import { type SimDisk } from '@dfs/sim-runtime'
-import { areBlocksValid, isExpected, parseHeader } from '@dfs/volume'
+import { areBlocksValid, isExpected, parseCopyState, parseHeader } from '@dfs/volume'
 import { type Ledger, type LedgerVolume } from './ledger.ts'
 
 export const logName = (volume: number): string => `volumes/${formatId(volume)}.log`
@@ -15,6 +15,8 @@ export const stateName = (volume: number): string => `volumes/${formatId(volume)
 export interface AtlasOptions {
   readonly ledger: Ledger
   readonly isBeyondTolerance: boolean
+  /** Copies that each volume should have: those beyond may be removed at any time. */
+  readonly wanted: number
   /** Virtual time. */
   readonly nowMs: () => number
 }
@@ -22,25 +24,35 @@ export interface AtlasOptions {
 export class Atlas {
   readonly #ledger: Ledger
   readonly #isBeyondTolerance: boolean
+  readonly #wanted: number
   readonly #nowMs: () => number
   /** Volumes whose copy on a disk was harmed. */
   readonly #harmed = new Map<SimDisk, Map<number, { readonly atMs: number }>>()
   readonly #gone = new Set<SimDisk>()
 
-  constructor({ ledger, isBeyondTolerance, nowMs }: AtlasOptions) {
+  constructor({ ledger, isBeyondTolerance, wanted, nowMs }: AtlasOptions) {
     this.#ledger = ledger
     this.#isBeyondTolerance = isBeyondTolerance
+    this.#wanted = wanted
     this.#nowMs = nowMs
   }
 
-  /** The disks that have a copy of a volume, or should have. */
+  /** The disks that have a copy of a volume, or should have, but for those on which one is being made. */
   disksOf({ copies }: LedgerVolume): SimDisk[] {
-    return [...copies.keys()].flatMap((server) => this.#ledger.diskOf(server) ?? [])
+    return [...copies.values()].flatMap(({ server, state }) =>
+      state === 'copying' ? [] : (this.#ledger.diskOf(server) ?? []),
+    )
+  }
+
+  /** Those of them that the master may take for whole. */
+  #countedOn(volume: LedgerVolume): SimDisk[] {
+    const failed = [...volume.failedOn].map((server) => this.#ledger.diskOf(server))
+    return this.disksOf(volume).filter((disk) => !failed.includes(disk))
   }
 
   /** Whether a power cut now would leave this chunk's record whole on this disk. */
   isIntact(disk: SimDisk, chunk: ChunkPlacement): boolean {
-    if (this.#gone.has(disk) || disk.durable(stateName(chunk.volume)) === null) return false
+    if (this.#gone.has(disk) || !hasNote(disk, chunk.volume)) return false
     const log = disk.durable(logName(chunk.volume))
     const record = log?.subarray(chunk.offset, chunk.offset + chunk.recordSize)
     if (record === undefined || record.byteLength < chunk.recordSize) return false
@@ -68,14 +80,17 @@ export class Atlas {
 
   /**
    * Whether `chunks` of a volume may be harmed on this disk. Where more may follow behind them, another copy must be whole
-   * as such, since a chunk that is not committed yet cannot be looked for.
+   * as such, since a chunk that is not committed yet cannot be looked for. Where there are more copies than wanted, the master
+   * may remove some, not knowing of the damage: as many more must be whole.
    */
   mayHarm(disk: SimDisk, volume: LedgerVolume, chunks: readonly ChunkPlacement[]): boolean {
     if (this.#isBeyondTolerance) return true
-    const others = this.disksOf(volume).filter((other) => other !== disk)
+    const counted = this.#countedOn(volume)
+    const others = counted.filter((other) => other !== disk)
+    const spare = Math.max(0, counted.length - this.#wanted)
     const id = volume.order.volume
     if (!volume.isSealed && !others.some((other) => !this.isHarmed(other, id))) return false
-    return chunks.every((chunk) => others.some((other) => this.isIntact(other, chunk)))
+    return chunks.every((chunk) => others.filter((other) => this.isIntact(other, chunk)).length > spare)
   }
 
   /** Whether everything on this disk may be lost. */
@@ -89,6 +104,11 @@ export class Atlas {
   noteHarm(disk: SimDisk, volume: number): void {
     const harmed = this.#harmed.get(disk) ?? new Map<number, { atMs: number }>()
     this.#harmed.set(disk, harmed.set(volume, { atMs: this.#nowMs() }))
+  }
+
+  /** A copy is made anew there. */
+  noteNewCopy(disk: SimDisk, volume: number): void {
+    this.#harmed.get(disk)?.delete(volume)
   }
 
   /** Whether a copy was harmed, and not within the last `ms`. */
@@ -116,4 +136,11 @@ export class Atlas {
   #harmedAtMs(disk: SimDisk, volume: number): number | undefined {
     return this.#harmed.get(disk)?.get(volume)?.atMs
   }
+}
+
+/** Whether what is written down beside a copy can be read: else its server cannot say what it has. */
+function hasNote(disk: SimDisk, volume: number): boolean {
+  const bytes = disk.durable(stateName(volume))
+  const note = bytes === null ? null : parseCopyState(bytes, volume, crc32)
+  return note !== null && note.state !== 'retired'
 }

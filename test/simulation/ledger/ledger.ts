@@ -4,6 +4,7 @@
  *
  * It does not judge. What it is told is decided; whether it may be so is asked by the invariants, before it is applied.
  */
+import { type MetadataStore } from '@dfs/master'
 import {
   type ChunkPlacement,
   type Command,
@@ -11,12 +12,11 @@ import {
   type ReplicaReport,
   type VolumeOrder,
 } from '@dfs/protocol'
-import { type MetadataStore } from '@dfs/master'
 import { type SimDisk } from '@dfs/sim-runtime'
 
 export interface LedgerVolume {
   readonly order: VolumeOrder
-  /** Who has a copy, or was told to make one with the volume, by server. Copies go, and those that were made again come when they count. */
+  /** Who has a copy, or was told to make one, by server; copies come and go. */
   readonly copies: Map<number, LedgerCopy>
   readonly chunks: ChunkPlacement[]
   committedEnd: number
@@ -25,8 +25,12 @@ export interface LedgerVolume {
   readonly failedOn: Set<number>
 }
 
-type KnownCopy = Awaited<ReturnType<MetadataStore['repairing']['knownVolumes']>>[number]['copies'][number]
-export type LedgerCopy = VolumeOrder['replicas'][number]
+export type CopyAction = Parameters<MetadataStore['repairing']['carryOut']>[0]
+
+export interface LedgerCopy extends Readonly<VolumeOrder['replicas'][number]> {
+  /** `copying`: nobody may rely on it yet. `surplus`: it is about to go, unless it is needed after all. */
+  state: 'there' | 'copying' | 'surplus'
+}
 
 export interface LedgerVersion {
   readonly path: string
@@ -46,6 +50,9 @@ export class Ledger {
   readonly volumes = new Map<number, LedgerVolume>()
   /** Those that are not among the volumes any more: a copy of one is nobody's, wherever it turns up. */
   readonly deleted = new Map<number, LedgerVolume>()
+  /** Copies of other volumes that are to be dropped, or were, by their own ids, which are never used twice. */
+  readonly released = new Set<number>()
+  copiesMade = 0
   /** By operation, which is the version's id. */
   readonly versions = new Map<number, LedgerVersion>()
   readonly #uploads = new Map<string, ChunkPlacement[]>()
@@ -60,20 +67,13 @@ export class Ledger {
       if (this.volumes.has(order.volume) || this.deleted.has(order.volume)) continue
       this.volumes.set(order.volume, {
         order,
-        copies: new Map(order.replicas.map((copy) => [copy.server, copy])),
+        copies: new Map(order.replicas.map((copy) => [copy.server, { ...copy, state: 'there' }])),
         chunks: [],
         committedEnd: 0,
         isSealed: false,
         failedOn: new Set(),
       })
     }
-  }
-
-  /** Whether what a disk has of a volume may be removed: the volume is deleted, or its copy there counts for nothing any more. */
-  mayGo(volume: number, disk: SimDisk): boolean {
-    if (this.deleted.has(volume)) return true
-    const { copies } = this.volumes.get(volume) ?? {}
-    return copies !== undefined && ![...copies.keys()].some((server) => this.diskOf(server) === disk)
   }
 
   /** Every server that was ever registered. */
@@ -96,7 +96,42 @@ export class Ledger {
   noteReport(server: number, report: ReplicaReport): void {
     const reports = this.#reports.get(server) ?? new Map<number, ReplicaReport>()
     this.#reports.set(server, reports.set(report.volume, report))
-    if (report.state === 'failed') this.volumes.get(report.volume)?.failedOn.add(server)
+    const volume = this.volumes.get(report.volume)
+    const copy = volume?.copies.get(server)
+    if (volume === undefined || copy?.replica !== report.replica) return
+    if (copy.state !== 'copying') {
+      if (report.state === 'failed') volume.failedOn.add(server)
+    } else if (report.state === 'failed') this.#release(volume, copy)
+    else if (report.state === 'sealed' && report.verifiedToBytes === volume.committedEnd) {
+      copy.state = 'there'
+      this.copiesMade += 1
+    }
+  }
+
+  /** What was decided of a copy; `made` is the new one's own id. */
+  act(action: CopyAction, made: number | null): void {
+    const volume = this.volumes.get(action.volume)
+    if (volume === undefined) return
+    const of = (replica: number | null): LedgerCopy | undefined =>
+      [...volume.copies.values()].find((copy) => copy.replica === replica)
+    if (action.kind === 'copy') {
+      const { target: server, replaces } = action
+      const incarnation = this.#incarnations.get(server)!
+      volume.copies.set(server, { replica: made!, server, incarnation, state: 'copying' })
+      volume.failedOn.delete(server)
+      const replaced = of(replaces)
+      if (replaced !== undefined) replaced.state = 'surplus'
+      return
+    }
+    const copy = of(action.replica)
+    if (copy === undefined) return
+    if (action.kind === 'cancel' || action.kind === 'release') this.#release(volume, copy)
+    else copy.state = action.kind === 'surplus' ? 'surplus' : 'there'
+  }
+
+  #release(volume: LedgerVolume, { server, replica }: LedgerCopy): void {
+    volume.copies.delete(server)
+    this.released.add(replica)
   }
 
   /** What a server said last of its copy, in its present incarnation. */
@@ -111,21 +146,6 @@ export class Ledger {
   seal(volume: number): void {
     const known = this.volumes.get(volume)
     if (known !== undefined) known.isSealed = true
-  }
-
-  /** What the books have of a volume now: which of its copies are there to stay, and which of them count. */
-  noteCopies(volume: number, copies: readonly KnownCopy[]): void {
-    const known = this.volumes.get(volume)
-    if (known === undefined) return
-    const staying = copies.filter(({ state }) => state !== 'copying' && state !== 'dropping')
-    for (const [server, { replica }] of known.copies) {
-      if (!staying.some(({ id }) => id === replica)) known.copies.delete(server)
-    }
-    for (const { id: replica, server, state } of staying) {
-      if (state !== 'inSync' || known.copies.has(server)) continue
-      known.copies.set(server, { replica, server, incarnation: this.#incarnations.get(server)! })
-      known.failedOn.delete(server)
-    }
   }
 
   delete(volume: number): void {

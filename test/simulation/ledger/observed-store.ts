@@ -5,9 +5,10 @@
 import { type MetadataStore } from '@dfs/master'
 import { type CommandResult, type Epoch, type VolumeOrder } from '@dfs/protocol'
 
+import { type CopyAction } from './ledger.ts'
+
 type CommitRequest = Parameters<MetadataStore['commitBatch']>[0][number]
 export type Registration = Parameters<MetadataStore['registerServer']>[0]
-export type KnownVolume = Awaited<ReturnType<MetadataStore['repairing']['knownVolumes']>>[number]
 export type Reports = Parameters<MetadataStore['noteReports']>[1]
 
 /** One sender's commands and what became of them. */
@@ -26,8 +27,8 @@ export interface StoreObserver {
   sealed(volumes: readonly number[]): void
   /** Nobody is sent to these volumes any more, and their copies are to be dropped. */
   deleted(volumes: readonly number[]): void
-  /** Which copies of a volume there are, as the books have it. */
-  copies(volume: KnownVolume): void
+  /** A copy is to be made, to go, or to stay after all; `made` is the new one's own id. */
+  acted(action: CopyAction, made: number | null): void
   /** So many copies of deleted volumes have turned up. */
   turnedUp(count: number): void
   /** What the store says of the lengths of sealed volumes. */
@@ -37,18 +38,7 @@ export interface StoreObserver {
 /** `store`, with `observer` told of everything. What a checker asks should be asked of the store itself. */
 export function observeStore(store: MetadataStore, observer: StoreObserver): MetadataStore {
   observer.opened(store.epoch())
-  const tellCopies = async (volumes: readonly number[]): Promise<void> => {
-    for (const volume of await store.repairing.knownVolumes(volumes)) observer.copies(volume)
-  }
-  const repairing: Partial<MetadataStore['repairing']> = {
-    carryOut: async (action, ground) => {
-      const isDone = await store.repairing.carryOut(action, ground)
-      if (isDone) await tellCopies([action.volume])
-      return isDone
-    },
-  }
   const observed: Partial<MetadataStore> = {
-    repairing: overlaid(store.repairing, repairing),
     commitBatch: async (requests, nowWallMs) => {
       const reply = await store.commitBatch(requests, nowWallMs)
       for (const [index, request] of requests.entries()) {
@@ -67,7 +57,6 @@ export function observeStore(store: MetadataStore, observer: StoreObserver): Met
       observer.sealed(outcome.sealedVolumes)
       observer.turnedUp(outcome.strays.length)
       observer.reported(from.server, reports)
-      await tellCopies(reports.map(({ volume }) => volume))
       return outcome
     },
     sealVolumes: async (volumes, reason, nowWallMs) => {
@@ -86,6 +75,7 @@ export function observeStore(store: MetadataStore, observer: StoreObserver): Met
       observer.deleted(step.deleted)
       return step
     },
+    repairing: observeRepairs(store, observer),
     // The database is in memory: it outlives the process that closes it, as one on a disk does.
     close: async () => undefined,
     allocateVolumes: async (allocation, nowWallMs) => {
@@ -94,14 +84,37 @@ export function observeStore(store: MetadataStore, observer: StoreObserver): Met
       return orders
     },
   }
-  return overlaid(store, observed)
+  return instead(store, observed)
 }
 
-/** `inner`, with some of its members exchanged. */
-const overlaid = <T extends object>(inner: T, members: Partial<T>): T =>
-  new Proxy(inner, {
+function observeRepairs(store: MetadataStore, observer: StoreObserver): MetadataStore['repairing'] {
+  const { repairing } = store
+  return instead(repairing, {
+    carryOut: async (action, ground) => {
+      const isDone = await repairing.carryOut(action, ground)
+      if (!isDone) return false
+      const made = action.kind === 'copy' ? await copyOn(repairing, action.volume, action.target) : null
+      observer.acted(action, made)
+      return true
+    },
+  })
+}
+
+/** The id of the copy on a server. */
+async function copyOn(
+  repairing: MetadataStore['repairing'],
+  volume: number,
+  target: number,
+): Promise<number | null> {
+  const [known] = await repairing.knownVolumes([volume])
+  return known?.copies.find(({ server }) => server === target)?.id ?? null
+}
+
+/** `real`, but for some of its members. */
+const instead = <T extends object>(real: T, observed: Partial<T>): T =>
+  new Proxy(real, {
     get: (target, name) => {
-      const member: unknown = Reflect.get(members, name) ?? Reflect.get(target, name, target)
+      const member: unknown = Reflect.get(observed, name) ?? Reflect.get(target, name, target)
       return typeof member === 'function' ? member.bind(target) : member
     },
   })

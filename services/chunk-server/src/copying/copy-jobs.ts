@@ -62,6 +62,11 @@ export class CopyJobs {
     return { job: best.job }
   }
 
+  /** Whether a copy of this volume was ordered here lately. */
+  has(volume: number): boolean {
+    return this.#known.has(volume)
+  }
+
   /** Of the one that this worker is at; null if there is none. */
   progressOf(worker: object): WorkerProgress | null {
     const known = [...this.#known.values()].find((one) => one.worker === worker && !one.job.hasEnded)

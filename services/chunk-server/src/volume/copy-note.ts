@@ -15,7 +15,16 @@ export interface CopyNoteDeps {
 export const saveState = ({ disk, crc32 }: CopyNoteDeps, state: CopyState): Promise<void> =>
   writeEssential(disk, copyStateName(state.order.volume), encodeCopyState(state, crc32))
 
-/** The state, or null if there is none. Throws if what is there was not written by this program. */
+/** Writes down that a copy goes, whatever stood there; durable when it resolves. */
+export function saveRetired({ disk, crc32 }: CopyNoteDeps, volume: number, replica: number): Promise<void> {
+  const retired: RetiredCopy = { formatVersion: 2, volume, replica, state: 'retired' }
+  return writeEssential(disk, copyStateName(volume), encodeCopyState(retired, crc32))
+}
+
+/** What stands beside a copy was not written by this program. */
+export class DamagedNoteError extends Error {}
+
+/** The state, or null if there is none. Throws DiskError, DamagedNoteError. */
 export async function loadState(
   { disk, crc32 }: CopyNoteDeps,
   volume: number,
@@ -23,7 +32,7 @@ export async function loadState(
   const bytes = await readWhole(disk, copyStateName(volume))
   if (bytes === null) return null
   const state = parseCopyState(bytes, volume, crc32)
-  if (state === null) throw new Error(`${copyStateName(volume)} is damaged`)
+  if (state === null) throw new DamagedNoteError(`${copyStateName(volume)} is damaged`)
   return state
 }
 
@@ -78,11 +87,8 @@ export class CopyNote {
   /** Writes down that the copy goes, once it is fenced. Durable when it resolves; may be tried again if it rejects. */
   async writeRetired(): Promise<void> {
     assert(this.#isFenced, 'nothing is written after this')
-    const { disk, crc32 } = this.#deps
     const { order, replica } = this.#state
-    const { volume } = order
-    const retired: RetiredCopy = { formatVersion: 2, volume, replica, state: 'retired' }
-    await this.#save(() => writeEssential(disk, copyStateName(volume), encodeCopyState(retired, crc32)))
+    await this.#save(() => saveRetired(this.#deps, order.volume, replica))
   }
 
   async #save(save: () => Promise<void>): Promise<void> {

@@ -5,7 +5,7 @@
 import { type Clock, type Disk, DiskError, type Log, Semaphore } from '@dfs/core'
 import { formatId } from '@dfs/protocol'
 import { VOLUMES_DIRECTORY, volumesIn } from '@dfs/volume'
-import { loadState } from './copy-note.ts'
+import { DamagedNoteError, loadState, saveRetired } from './copy-note.ts'
 import { removeNoteWithoutLog, removeRetired, removeUnfinished } from './copy-removal.ts'
 import { RecoveryProgress } from './recovery-progress.ts'
 import { type CopyDeps } from './copy-on-disk.ts'
@@ -88,6 +88,21 @@ export class Recovery {
     if (this.#toLookAt.length > 0) return true
     this.#lookAgainAtMs = clock.monotonicMs() + lookAgainMs
     return false
+  }
+
+  /**
+   * Removes what was set aside of a volume since its note is damaged: nobody can say any more which copy it was, there is one at most,
+   * and the master wants none here. False if the note may yet be read: then it shows. Throws DiskError.
+   */
+  async removeDamaged(volume: number, replica: number): Promise<boolean> {
+    const { copyDeps, log } = this.#deps
+    const trouble: unknown = await loadState(copyDeps, volume).catch((error: unknown) => error)
+    if (!(trouble instanceof DamagedNoteError)) return false
+    await saveRetired(copyDeps, volume, replica)
+    await removeRetired(copyDeps.disk, volume)
+    this.#setAside.delete(volume)
+    log.warn({ volume: formatId(volume), replica }, 'a copy whose note is damaged was dropped')
+    return true
   }
 
   /** Some at a time: while one is waited for, another one's bytes are summed. */

@@ -117,7 +117,8 @@ export class VolumeStore {
    */
   drop(volume: number, replica: number): Promise<'dropped' | 'absent' | 'unknown'> {
     return this.#queue.run(volume, async () => {
-      if (this.#recovery.hasSetAside(volume)) return 'unknown'
+      if (this.#recovery.hasSetAside(volume))
+        return (await this.#recovery.removeDamaged(volume, replica)) ? 'dropped' : 'unknown'
       const copy = this.#copies.get(volume) ?? this.#leaving.get(volume)
       if (copy?.state.replica !== replica) return 'absent'
       await this.#remove(copy)
