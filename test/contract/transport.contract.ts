@@ -80,6 +80,43 @@ export function transportContract(kind: WorldKind): void {
         expect(Buffer.concat(reply.body).equals(Buffer.concat(pieces))).toBe(true)
       }))
 
+    it('tells who has answered, once, when the bytes of the answer may be used again; not before', () =>
+      world.run(async () => {
+        const answers = 20
+        const size = 1_000_000
+        let sent = 0
+        const all = Promise.withResolvers<void>()
+        await serve(async ({ body }) => {
+          const bytes = new Uint8Array(size).fill(concatBytes(body)[0]!)
+          const onSent = (): void => {
+            bytes.fill(255)
+            sent += 1
+            if (sent === answers) all.resolve()
+          }
+          return { ok: true, body: [bytes.subarray(0, 10), bytes.subarray(10)], onSent }
+        })
+        const fillings = Array.from({ length: answers }, (_, index) => index)
+        const replies = await Promise.all(fillings.map((filling) => call(echo([Uint8Array.of(filling)]))))
+        await all.promise
+        const right = replies.map(({ body }, index) => concatBytes(body).every((byte) => byte === index))
+        expect(right).toEqual(fillings.map(() => true))
+        expect(replies.map(({ body }) => concatBytes(body).byteLength)).toEqual(fillings.map(() => size))
+        expect([sent, replies.some((reply) => 'onSent' in reply)]).toEqual([answers, false])
+      }))
+
+    it('tells it as well if nobody waits for the answer any more', () =>
+      world.run(async () => {
+        const gaveUp = new AbortController()
+        const told = Promise.withResolvers<void>()
+        await serve(async () => {
+          gaveUp.abort(new Error('enough'))
+          await world.clock.sleep(50)
+          return { ok: true, body: [new Uint8Array(1_000_000)], onSent: told.resolve }
+        })
+        expect((await failure(call(echo([]), { ...OPTIONS, signal: gaveUp.signal }))).wasSent).toBe(true)
+        await told.promise
+      }))
+
     it('answers concurrent calls each with its own answer', () =>
       world.run(async () => {
         await serve(async ({ params }) => ({ ok: true, body: [utf8(params['item']!)] }))

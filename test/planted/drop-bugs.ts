@@ -9,8 +9,8 @@ export const DROP_BUGS: readonly PlantedBug[] = [
     name: 'remove the log before the note says so',
     promise: 'a copy that is dropped goes as a whole, whenever the server ends',
     file: `${SERVER}/src/volume/copy-note.ts`,
-    oldText: '    await this.#save(() => writeEssential(disk, copyStateName(volume), ',
-    newText: '    await (async () => [writeEssential, disk, copyStateName(volume), ',
+    oldText: '    await this.#save(() => saveRetired(this.#deps, order.volume, replica))\n',
+    newText: '    await (async () => [saveRetired, order.volume, replica])()\n',
     test: DROPS_TEST,
   },
   {

@@ -1,5 +1,6 @@
 /** All bugs that the tests must find. */
 import { COPIES_BUGS } from './copies-bugs.ts'
+import { COPYING_BUGS } from './copying-bugs.ts'
 import { HEALING_BUGS } from './healing-bugs.ts'
 import { DELETION_BUGS } from './deletion-bugs.ts'
 import { DROP_BUGS } from './drop-bugs.ts'
@@ -18,6 +19,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...HEALING_BUGS,
   ...READING_BUGS,
   ...DROP_BUGS,
+  ...COPYING_BUGS,
   ...HEALTH_BUGS,
   ...DELETION_BUGS,
 ]

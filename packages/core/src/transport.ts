@@ -21,6 +21,11 @@ export interface WireRequest {
 export interface WireReply {
   readonly ok: boolean
   readonly body: readonly Uint8Array[]
+  /**
+   * Called at most once, where the answer was given, as soon as nobody looks at the body any more: it was handed on, or nobody
+   * waits for it. Whoever made the bytes may use their memory again. The caller's reply has none.
+   */
+  readonly onSent?: () => void
 }
 
 /** Bytes on their way, pulled piece by piece. */

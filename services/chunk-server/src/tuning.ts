@@ -75,7 +75,8 @@ export const DEFAULT_TUNING: Tuning = Object.freeze({
   // Half of the files that systems commonly allow a process (1024); connections and open volumes need the rest.
   openFilesMax: 512,
   lookAgainMs: 60_000,
-  copyPieceBytes: 8 * MIB,
+  // Smaller ones cost more calls; larger ones more memory, and are no faster.
+  copyPieceBytes: 4 * MIB,
   copyPiecesAhead: 2,
   copyTimeoutMs: 10_000,
   copySyncBytes: 32 * MIB,

@@ -165,7 +165,8 @@ export class ServedConnection {
     // What still comes of the stream was asked for before the answer; the caller closes when it has that.
     this.#isDropping = stream !== null && !stream.hasEnded
     admission?.release()
-    if (!this.#socket.destroyed) this.#write(reply)
+    if (this.#socket.destroyed) reply.onSent?.()
+    else this.#write(reply)
     this.#host.onAnswered()
   }
 
@@ -175,10 +176,13 @@ export class ServedConnection {
   }
 
   #write(reply: WireReply): void {
+    const { onSent } = reply
+    const pieces = encodeFrame(reply.ok ? FRAME.answer : FRAME.error, '', reply.body)
+    const last = pieces.pop()
     this.#socket.cork()
-    for (const piece of encodeFrame(reply.ok ? FRAME.answer : FRAME.error, '', reply.body)) {
-      this.#socket.write(piece)
-    }
+    for (const piece of pieces) this.#socket.write(piece)
+    // With the last one all of them are the system's, or the connection is gone.
+    if (last !== undefined) this.#socket.write(last, onSent && (() => onSent()))
     this.#socket.uncork()
     if (this.#isEnding) this.#socket.end()
   }

@@ -86,12 +86,18 @@ export async function callMethod<Request, Reply>(
 /** One method with the function that answers it. */
 export interface ServedMethod {
   readonly route: string
-  answer(request: WireRequest): Promise<Pieces>
+  answer(request: WireRequest): Promise<Omit<WireReply, 'ok'>>
+}
+
+export interface CallContext {
+  readonly requestId: string | undefined
+  /** To be told, at most once, when nobody looks at the bytes of this answer any more. Not told if the call fails. */
+  readonly onSent: (release: () => void) => void
 }
 
 export function serveMethod<Request, Reply>(
   method: Method<Request, Reply>,
-  handler: (request: Request, context: { requestId: string | undefined }) => Promise<Reply>,
+  handler: (request: Request, context: CallContext) => Promise<Reply>,
 ): ServedMethod {
   return {
     route: method.route,
@@ -103,7 +109,10 @@ export function serveMethod<Request, Reply>(
         if (error instanceof DfsError) throw error
         throw new DfsError('INVALID_REQUEST', `${method.route}: cannot be decoded`, { cause: error })
       }
-      return method.encodeReply(await handler(decoded, { requestId: request.requestId }))
+      let release: (() => void) | undefined
+      const context = { requestId: request.requestId, onSent: (then: () => void) => (release = then) }
+      const body = method.encodeReply(await handler(decoded, context))
+      return release === undefined ? { body } : { body, onSent: release }
     },
   }
 }
@@ -116,7 +125,7 @@ export function methodHandler(methods: readonly ServedMethod[]): WireHandler {
     try {
       const method = byRoute.get(request.route)
       if (method === undefined) throw new DfsError('ROUTE_NOT_FOUND', request.route)
-      return { ok: true, body: await method.answer(request) }
+      return { ok: true, ...(await method.answer(request)) }
     } catch (error) {
       if (error instanceof DfsError) return { ok: false, body: encodeError(error) }
       throw error

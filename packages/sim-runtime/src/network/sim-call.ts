@@ -100,8 +100,11 @@ export class SimCall implements InboundCall {
   #sendBack(reply: WireReply): void {
     const { network, from, to } = this.#options
     if (this.#listener?.life.isOver === true) return
-    if (network.isCut(to, from) || network.random.chance(network.linkOf(to, from).lossRatio)) return
-    const copy = { ok: reply.ok, body: carry(reply.body, network.random) }
+    const isLost = network.isCut(to, from) || network.random.chance(network.linkOf(to, from).lossRatio)
+    const copy = isLost ? null : { ok: reply.ok, body: carry(reply.body, network.random) }
+    // The system has taken it, whether it arrives or not.
+    reply.onSent?.()
+    if (copy === null) return
     this.#after(to, from, byteCount(copy.body), 'reply', () => {
       this.#outcome.resolve(copy)
     })

@@ -1,11 +1,13 @@
 /** What this server does for other nodes: it makes copies, takes records from primaries, and reads bytes for coordinators. */
 import {
   appendRecords,
+  type CallContext,
   type AppendRequest,
   createReplica,
   DfsError,
   type Epoch,
   formatId,
+  MIB,
   noteEpoch,
   ping,
   readBytes,
@@ -18,8 +20,13 @@ import {
 import { type Crc32, peekWitness } from '@dfs/volume'
 import { byteCount, DiskError, TransportError } from '@dfs/core'
 import { type ClientLoad } from '../copying/client-load.ts'
+import { BufferPool } from '../reading/buffer-pool.ts'
 import { type ServerIdentity } from '../identity/identity.ts'
 import { type VolumeStore } from '../volume/volume-store.ts'
+
+/** Reads of this size are those of copies that are made elsewhere. Their memory is used again: so much of it is kept. */
+const POOLED_READ_BYTES_MIN = 2 * MIB
+const KEPT_BYTES_MAX = 3 * WIRE_BODY_BYTES_MAX
 
 export interface PeerMethodDeps {
   readonly identity: ServerIdentity
@@ -35,6 +42,7 @@ export interface PeerMethodDeps {
 
 export function peerMethods(deps: PeerMethodDeps): ServedMethod[] {
   const { identity, store, onOrder } = deps
+  const buffers = new BufferPool({ sizes: [4 * MIB, WIRE_BODY_BYTES_MAX], keptBytesMax: KEPT_BYTES_MAX })
   return [
     serveMethod(createReplica, async ({ server, order }) => {
       const own = ownReplica(order, identity)
@@ -49,8 +57,8 @@ export function peerMethods(deps: PeerMethodDeps): ServedMethod[] {
     }),
     serveMethod(ping, async () => ({})),
     serveMethod(appendRecords, (request) => append(request, deps)),
-    serveMethod(readBytes, async (request, { requestId }) => {
-      const reading = () => read(request, deps)
+    serveMethod(readBytes, async (request, { requestId, onSent }) => {
+      const reading = () => read(request, { ...deps, buffers, onSent })
       // What no client waits for is read for a copy, or a repair.
       const { clientLoad } = deps
       if (requestId === undefined || clientLoad === undefined) return await reading()
@@ -59,12 +67,28 @@ export function peerMethods(deps: PeerMethodDeps): ServedMethod[] {
   ]
 }
 
-async function read({ volume, offset, size }: ReadRequest, { store }: PeerMethodDeps): Promise<Uint8Array[]> {
+interface Reading extends Pick<PeerMethodDeps, 'store'> {
+  readonly buffers: BufferPool
+  readonly onSent: CallContext['onSent']
+}
+
+async function read(
+  { volume, offset, size }: ReadRequest,
+  { store, buffers, onSent }: Reading,
+): Promise<Uint8Array[]> {
   if (size > WIRE_BODY_BYTES_MAX)
     throw new DfsError('INVALID_REQUEST', `${size} bytes are too many for one call`)
-  const bytes = new Uint8Array(size)
-  await store.require(volume).readInto(offset, bytes).catch(sayDamaged)
-  return [bytes]
+  const copy = store.require(volume)
+  if (size < POOLED_READ_BYTES_MIN) {
+    const bytes = new Uint8Array(size)
+    await copy.readInto(offset, bytes).catch(sayDamaged)
+    return [bytes]
+  }
+  // One that fails is not used again: its disk may write to it still.
+  const loan = buffers.take(size)
+  await copy.readInto(offset, loan.bytes).catch(sayDamaged)
+  onSent(() => loan.release())
+  return [loan.bytes]
 }
 
 /** The master that asks is not the one that this server obeys, or not yet. */

@@ -62,6 +62,23 @@ describe('an order to drop a copy that is being made', () => {
     ])
   })
 
+  it('that waits to be begun leaves nothing to begin', async () => {
+    const world = await CopyWorld.open({ seed: 'drop what waits' })
+    world.node.disk.faultHook = ({ kind, name }) =>
+      kind === 'open' && name === LOG ? { kind: 'error', error: 'io' } : null
+    world.order()
+    expect(await world.until(() => world.view?.state === 'waiting')).toBe(true)
+    world.node.disk.faultHook = null
+    world.life.orders.accept([dropOf()], world.epoch)
+    await world.pass(20_000)
+    expect(world.life.orders.takeDone().dropped).toEqual([{ volume: VOLUME, replica: REPLICA }])
+    expect([world.node.disk.peek(LOG), world.node.disk.peek(NOTE), world.view]).toEqual([
+      null,
+      null,
+      undefined,
+    ])
+  })
+
   it('of another copy of the volume touches nothing', async () => {
     const world = await halfMade('drop another')
     world.life.orders.accept([dropOf(REPLICA - 1)], world.epoch)
