@@ -40,11 +40,8 @@ export class Alarms {
       await this.#clock.sleep(TICK_MS)
       const nowMs = this.#clock.monotonicMs()
       // What is set by one that rings is looked at next time: however short its delay is, others have their turn between.
-      for (const entry of [...this.#waiting]) {
-        if (entry.dueMs > nowMs || !this.#waiting.has(entry)) continue
-        this.#waiting.delete(entry)
-        entry.ring()
-      }
+      const due = [...this.#waiting].filter(({ dueMs }) => dueMs <= nowMs)
+      for (const entry of due) if (this.#waiting.delete(entry)) entry.ring()
     }
     this.#isTicking = false
   }
