@@ -96,7 +96,7 @@ function expectGone(): void {
   expect([node.disk.peek(LOG), node.disk.peek(copyStateName(GOING))]).toEqual([null, null])
   const removal = operations.indexOf(`remove ${LOG}`)
   const after = operations.slice(removal + 1)
-  expect(after).toEqual([`remove ${copyStateName(GOING)}`])
+  expect(after).toEqual([`remove ${copyStateName(GOING)}.tmp`, `remove ${copyStateName(GOING)}`])
   const errors = node.log.lines.filter(({ level }) => level === 'error')
   expect(errors).toEqual([])
 }

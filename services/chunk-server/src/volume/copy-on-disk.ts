@@ -1,8 +1,9 @@
 /** A copy as it begins: made new, or as a start finds it on the disk. */
-import { type Clock, type Disk, DiskError, type DiskFile } from '@dfs/core'
+import { type Clock, type Disk, DiskError, type DiskFile, readWhole } from '@dfs/core'
 import {
   copyLogName,
   type CopyState,
+  copyStateName,
   type Crc32,
   type ReadInto,
   surveyVolume,
@@ -11,6 +12,7 @@ import {
 } from '@dfs/volume'
 import { type AppendGuard } from './append-guard.ts'
 import { saveState } from './copy-note.ts'
+import { removeUnfinished } from './copy-removal.ts'
 import { type CopyVerificationDeps, scanOptionsOf } from './copy-verification.ts'
 import { type OpenFiles } from './open-files.ts'
 import { readWhatCanBeRead } from './tolerant-read.ts'
@@ -53,7 +55,10 @@ export async function makeCopy(deps: CopyDeps, state: CopyState): Promise<CopyOn
  * this ends early, an empty log is left, or both: never a note of a log that is not there.
  */
 export async function makeCopyToFill(deps: CopyDeps, state: CopyState): Promise<CopyOnDisk> {
-  const name = copyLogName(state.order.volume)
+  const { volume } = state.order
+  const name = copyLogName(volume)
+  // An earlier try that came to nothing: its log is not taken, since a sync that has failed is never repeated.
+  if ((await readWhole(deps.disk, copyStateName(volume))) === null) await removeUnfinished(deps.disk, volume)
   const file = await deps.disk.open(name, 'create').catch((error: unknown) => {
     if (!(error instanceof DiskError && error.kind === 'exists')) throw error
     return deps.disk.open(name, 'existing')

@@ -12,7 +12,18 @@ import { copyLogName, copyStateName, VOLUMES_DIRECTORY } from '@dfs/volume'
 export async function removeRetired(disk: Disk, volume: number): Promise<void> {
   await removeIfThere(disk, copyLogName(volume))
   await disk.syncDirectory(VOLUMES_DIRECTORY)
+  // What a write of the note that failed has left is nobody's once the note is gone.
+  await removeIfThere(disk, `${copyStateName(volume)}.tmp`)
   await removeIfThere(disk, copyStateName(volume))
+}
+
+/**
+ * As {@link removeRetired} for a note that this start has found: the process that wrote it may have ended before the name was safe,
+ * and then a power cut would bring the note back that stood there before.
+ */
+export async function finishRetired(disk: Disk, volume: number): Promise<void> {
+  await disk.syncDirectory(VOLUMES_DIRECTORY)
+  await removeRetired(disk, volume)
 }
 
 /**

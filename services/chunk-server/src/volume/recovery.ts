@@ -6,7 +6,7 @@ import { type Clock, type Disk, DiskError, type Log, Semaphore } from '@dfs/core
 import { formatId } from '@dfs/protocol'
 import { VOLUMES_DIRECTORY, volumesIn } from '@dfs/volume'
 import { DamagedNoteError, loadState, saveRetired } from './copy-note.ts'
-import { removeNoteWithoutLog, removeRetired, removeUnfinished } from './copy-removal.ts'
+import { finishRetired, removeNoteWithoutLog, removeRetired, removeUnfinished } from './copy-removal.ts'
 import { RecoveryProgress } from './recovery-progress.ts'
 import { type CopyDeps } from './copy-on-disk.ts'
 import { VolumeCopy } from './volume-copy.ts'
@@ -147,7 +147,7 @@ export class Recovery {
         return null
       }
       if (state.state !== 'retired') return await VolumeCopy.recover(copyDeps, state, onRead)
-      await removeRetired(copyDeps.disk, volume)
+      await finishRetired(copyDeps.disk, volume)
       this.#setAside.delete(volume)
       log.info({ volume: formatId(volume), replica: state.replica }, 'a copy that was being dropped is gone')
       return null

@@ -31,7 +31,10 @@ describe('an order to drop a copy that is being made', () => {
     await world.pass(10_000)
     expect(world.life.orders.takeDone().dropped).toEqual([{ volume: VOLUME, replica: REPLICA }])
     expect([world.node.disk.peek(LOG), world.report, world.life.jobs.views()]).toEqual([null, null, []])
-    expect(operations.slice(operations.indexOf(`remove ${LOG}`) + 1)).toEqual([`remove ${NOTE}`])
+    expect(operations.slice(operations.indexOf(`remove ${LOG}`) + 1)).toEqual([
+      `remove ${NOTE}.tmp`,
+      `remove ${NOTE}`,
+    ])
     expect(world.sources[0]!.asked.length).toBe(asked)
     expect(world.node.log.lines.filter(({ level }) => level === 'error')).toEqual([])
   })
@@ -239,7 +242,6 @@ describe('several copies', () => {
         sealedLengthBytes: 0,
       }),
     )
-    const [, , , last] = orders
     world.life.orders.accept(orders, world.epoch)
     const done: number[] = []
     await world.until(() => {
@@ -248,7 +250,8 @@ describe('several copies', () => {
           done.push(replica)
       return done.length === 4
     })
-    expect(done[0]).toBe(last!.replica)
+    // Both of the most urgent two are begun at once, and either may be done first.
+    expect([42, 43]).toContain(done[0])
     expect(done).toHaveLength(4)
   })
 
