@@ -1,6 +1,6 @@
 /**
  * The server may end at any moment while it makes a copy: the next start goes on where the disk says that it was, and what
- * counts in the end is right. Nothing is ever called verified that is not.
+ * counts in the end is right. Nothing is ever called verified that is not (R8).
  */
 import { type CrashKind } from '@dfs/sim-runtime'
 import { describe, expect, it } from 'vitest'
