@@ -17,8 +17,9 @@ export const DROP_BUGS: readonly PlantedBug[] = [
     name: 'let the note go before the log can not come back',
     promise: 'a copy that is dropped goes as a whole, whenever the server ends',
     file: `${SERVER}/src/volume/copy-removal.ts`,
-    oldText: '  await disk.syncDirectory(VOLUMES_DIRECTORY)\n',
-    newText: '',
+    oldText:
+      '  await removeIfThere(disk, copyLogName(volume))\n  await disk.syncDirectory(VOLUMES_DIRECTORY)\n',
+    newText: '  await removeIfThere(disk, copyLogName(volume))\n',
     test: DROPS_TEST,
   },
   {
