@@ -86,12 +86,13 @@ class RunningMaster implements Master {
     this.#server = server
     this.#readiness = new MasterReadiness({ clock: runtime.clock, ...parts })
     this.namespace = this.#makeNamespace()
-    const { groups, space, store, sessions, repairStatus } = parts
+    const { groups, space, store, sessions, repairStatus, health } = parts
     this.figures = {
       groups: groups.figures,
       space,
       totals: () => store.totals(),
       copyStates: () => store.copyStates(),
+      copyCounts: async () => (await health.look()).counts,
       servers: () => sessions.view(),
       repair: () => repairStatus.facts(),
     }

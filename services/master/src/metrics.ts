@@ -3,7 +3,7 @@
  * program keeps it, when somebody asks.
  */
 import { type SpaceWatch } from '@dfs/core'
-import { type Liveness, type ServerInfo } from '@dfs/protocol'
+import { type CopyCounts, type Liveness, type ServerInfo } from '@dfs/protocol'
 import { type Metrics, type Sample, timingSamples } from '@dfs/service-kit'
 import { type RepairFacts } from './domain/health/facts.ts'
 import { type GroupFigures } from './metadata/group-figures.ts'
@@ -18,12 +18,15 @@ export interface Figures {
   readonly totals: () => Promise<Totals>
   /** By the names of states. */
   readonly copyStates: () => Promise<ReadonlyMap<string, number>>
+  /** What is stored, by good copies; null if that cannot be said. */
+  readonly copyCounts: () => Promise<CopyCounts | null>
   readonly servers: () => readonly ServerInfo[]
   readonly repair: () => Promise<RepairFacts>
 }
 
 export function addMasterMetrics(metrics: Metrics, figures: Figures): void {
   addContentMetrics(metrics, figures)
+  addCopyMetrics(metrics, figures)
   addServerMetrics(metrics, figures)
   addRepairMetrics(metrics, figures)
   addTransactionMetrics(metrics, figures)
@@ -60,6 +63,22 @@ function addContentMetrics(metrics: Metrics, { totals, copyStates }: Figures): v
   metrics.gauge('dfs_volume_copies', 'Copies of volumes, by state.', async () =>
     Array.from(await copyStates(), ([state, count]): Sample => [{ state }, count]),
   )
+}
+
+/** Every number of copies from none to all that are wanted has its sample, so that an alert sees a zero and not a gap. */
+function addCopyMetrics(metrics: Metrics, { copyCounts }: Figures): void {
+  const samples = async (held: 'files' | 'bytes'): Promise<Sample[]> => {
+    const counts = await copyCounts()
+    if (counts === null) return []
+    const numbers = new Map<number, number>()
+    for (let copies = 0; copies <= counts.wanted; copies += 1) numbers.set(copies, 0)
+    for (const row of counts.byCopies) numbers.set(row.copies, row[held])
+    return Array.from(numbers, ([copies, number]): Sample => [{ copies: String(copies) }, number])
+  }
+  metrics.gauge('dfs_stored_files', 'Stored contents of files, by good copies of their weakest part.', () =>
+    samples('files'),
+  )
+  metrics.gauge('dfs_stored_bytes', 'What is stored, by good copies.', () => samples('bytes'))
 }
 
 function addServerMetrics(metrics: Metrics, { servers }: Figures): void {
