@@ -31,6 +31,14 @@ export const HEALING_BUGS: readonly PlantedBug[] = [
     test,
   },
   {
+    name: 'wait for ever for a copy that lacks what nobody has',
+    promise: 'nobody waits for what is not coming',
+    file: `${METADATA}/reports.ts`,
+    oldText: "isIncomplete && report.state === 'sealed'",
+    newText: "isIncomplete && report.state === 'open'",
+    test,
+  },
+  {
     name: 'send readers to a copy that is being made',
     promise: 'nobody reads a copy that is being made',
     file: `${METADATA}/volume.ts`,

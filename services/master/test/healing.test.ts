@@ -7,6 +7,8 @@ import { Fleet } from './fixture/fleet.ts'
 const SETTLE_MS = 27_000
 /** A death is noticed, waited for, and made up for. */
 const HEAL_MS = 40_000
+/** What is not verified counts as on its way for so long. */
+const CHECK_PAUSE_MS = 310_000
 
 let fleet: Fleet
 
@@ -115,6 +117,23 @@ it('a server that has no room is not asked again for a while: another one makes 
   await fleet.pass(HEAL_MS)
   const indexes = [...kept, others[1]!].map(({ index }) => index)
   expect(await fleet.copies(volume)).toMatchObject(inSync(indexes))
+})
+
+it('a copy for which some records were found nowhere is not waited for: another server makes one', async () => {
+  const { volume, lost, kept } = await healthy(5)
+  const others = fleet.servers.filter(({ held }) => held.size === 0)
+  for (const other of others) other.lacksRecords = true
+  fleet.stop(lost)
+  await fleet.pass(HEAL_MS)
+  const first = others.find(({ toldToCopy }) => toldToCopy.size > 0)!
+  expect((await fleet.copies(volume))[first.index]).toBe('unverified')
+  expect(await repairs()).toMatchObject([{ target: first.id, state: 'failed' }])
+  // It has its time to be mended, as any copy that was not read to its end.
+  for (const other of others) other.lacksRecords = false
+  await fleet.pass(CHECK_PAUSE_MS)
+  const second = others.find((other) => other !== first)!
+  const indexes = [...kept, second].map(({ index }) => index)
+  expect(await fleet.copies(volume)).toEqual({ ...inSync(indexes), [lost.index]: 'inSync' })
 })
 
 it('nothing is made before most servers had time to register with a new start of the master', async () => {

@@ -32,7 +32,12 @@ export interface RegisteredServer extends Registration {
 
 /** What a server says of a copy, with how it went if it is making it on order. */
 export interface CopyReport extends ReplicaReport {
-  readonly job?: { readonly tries: number; readonly lastError: string | null }
+  readonly job?: {
+    readonly tries: number
+    readonly lastError: string | null
+    /** All is there that anybody has, and some records are not: from now on it is a damaged copy like others. */
+    readonly isIncomplete?: boolean
+  }
 }
 
 /** What became of reports. */

@@ -71,7 +71,7 @@ export class CopyJobs {
     const tries = job.failures.reduce((sum, failure) => sum + failure.tries, 0)
     const { lastError } = job
     const text = lastError === null ? null : `${lastError.code}: ${lastError.message}`
-    return { ...report, job: { tries, lastError: text } }
+    return { ...report, job: { tries, lastError: text, isIncomplete: job.state === 'incomplete' } }
   }
 
   of(server: number, replica: number): JobSeen | undefined {

@@ -186,6 +186,25 @@ describeStores('a copy that is made again', (bench) => {
     expect(await s.copyTo(3)).toBe(true)
   })
 
+  it('that lacks what nobody has is a damaged one like others: it is read, nobody orders it, and it counts once it is whole', async () => {
+    const s = await sealed(bench())
+    await s.copyTo(3)
+    const replica = await s.replicaOn(3)
+    const job = { tries: 4, lastError: null, isIncomplete: true }
+    const torn = { ...whole(s.volume, replica, { verifiedToBytes: 40, isFoundDamaged: true }), job }
+    await s.b.store.noteReports(s.b.servers[3]!, [torn], NOW + 5)
+    expect((await s.copies())[3]).toBe('unverified')
+    expect(await s.copyOrders(3)).toEqual([])
+    expect(await s.b.orders(3)).toEqual([])
+    expect((await s.b.file('/a')).locations.get(s.volume)?.at(-1)).toBe(s.id(3))
+    expect(await s.b.store.repairing.running()).toEqual([])
+    expect(await s.b.store.repairing.page(Number.MAX_SAFE_INTEGER, 10)).toMatchObject([
+      { replica, state: 'failed', tries: 4, lastError: expect.stringContaining('no server') },
+    ])
+    await s.report(3, whole(s.volume, replica))
+    expect((await s.copies())[3]).toBe('inSync')
+  })
+
   it('that was dropped is known when it turns up with an older disk, as long as the volume is there', async () => {
     const s = await sealed(bench())
     await s.copyTo(3)

@@ -33,7 +33,6 @@ const FORBIDDEN = new Set([
   'open surplus',
   'damaged surplus',
   'lost surplus',
-  'copying unverified',
   'copying damaged',
   'copying lost',
   'copying surplus',

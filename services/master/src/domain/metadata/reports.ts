@@ -121,9 +121,12 @@ function applyReport(books: Books, replica: Replica, report: CopyReport, nowWall
   return false
 }
 
+const NOBODY_HAS_ALL = 'no server that could be asked has all of its records'
+
 /**
  * Of a copy that is being made: it counts when it is verified up to the seal, and by nothing less (I3), and then the ledger says so in
- * the same transaction. One that will not be made there is to be dropped.
+ * the same transaction. One that will not be made there is to be dropped. One that lacks what nobody has is a damaged copy: readers
+ * find the rest there, its server mends it when somebody has the records, and nobody waits for it longer than for others of that kind.
  */
 function applyCopyReport(
   { states, repairs }: Books,
@@ -131,7 +134,7 @@ function applyCopyReport(
   report: CopyReport,
   wallMs: number,
 ): void {
-  const { tries = 0, lastError = null } = report.job ?? {}
+  const { tries = 0, lastError = null, isIncomplete = false } = report.job ?? {}
   if (report.state === 'failed') {
     states.giveUpCopy(copy)
     repairs.end(copy.id, {
@@ -143,6 +146,10 @@ function applyCopyReport(
   } else if (isVerifiedUpToTheSeal(report, copy.volume)) {
     states.noteInSync(copy, report.verifiedToBytes)
     repairs.end(copy.id, { state: 'done', tries, lastError, wallMs })
+  } else if (isIncomplete && report.state === 'sealed') {
+    const { verifiedToBytes: verifiedTo } = report
+    states.noteUnverified(copy, { isSealReported: true, verifiedTo, isFoundDamaged: true })
+    repairs.end(copy.id, { state: 'failed', tries, lastError: lastError ?? NOBODY_HAS_ALL, wallMs })
   } else states.noteThere(copy)
 }
 

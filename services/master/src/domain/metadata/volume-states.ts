@@ -8,7 +8,7 @@
  * good, and it is gone with the last of them.
  *
  * A copy of a sealed volume may be made elsewhere: it is `copying` until its server has verified it up to the seal, and nothing
- * else makes it count (I3). One that is not needed is `surplus` first, which can be taken back, and then to be dropped, which
+ * else makes it count (I3); if nobody has some of its records, it is one to be mended like others. One that is not needed is `surplus` first, which can be taken back, and then to be dropped, which
  * cannot: that rests on the others (I1).
  */
 import { assert } from '@dfs/core'
@@ -30,8 +30,8 @@ const NEXT: Readonly<Record<ReplicaState, readonly ReplicaState[]>> = {
   /** It turned up. */
   lost: ['unverified', 'inSync', 'damaged', 'dropping'],
   damaged: ['dropping'],
-  /** Verified, or given up. */
-  copying: ['inSync', 'dropping'],
+  /** Verified, there but for records that nobody has, or given up. */
+  copying: ['inSync', 'unverified', 'dropping'],
   surplus: ['inSync', 'unverified', 'damaged', 'lost', 'dropping'],
   dropping: [],
 }
