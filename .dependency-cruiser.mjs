@@ -9,11 +9,12 @@ const MAY_IMPORT = {
   core: [],
   volume: ['core'],
   wal: ['core'],
+  'metadata-copy': ['core', 'protocol'],
   linearizability: ['core'],
   protocol: ['core'],
   client: ['core', 'protocol'],
   fsck: ['core', 'protocol', 'volume'],
-  cli: ['core', 'protocol', 'client', 'fsck', 'node-runtime', 'volume', 'wal'],
+  cli: ['core', 'protocol', 'client', 'fsck', 'metadata-copy', 'node-runtime', 'volume', 'wal'],
   'node-runtime': ['core', 'protocol'],
   'sim-runtime': ['core', 'protocol'],
   'service-kit': ['core', 'protocol', 'node-runtime'],
@@ -56,15 +57,19 @@ export default {
     {
       name: 'pure-packages-import-nothing-of-the-world',
       comment:
-        'core, protocol, volume, wal, fsck, linearizability and sim-runtime are pure: no Node module, no framework.',
+        'core, protocol, volume, wal, metadata-copy, fsck, linearizability and sim-runtime are pure: no Node module, no framework.',
       severity: 'error',
-      from: { path: '^packages/(core|protocol|volume|wal|fsck|linearizability|sim-runtime)/src/' },
+      from: {
+        path: '^packages/(core|protocol|volume|wal|metadata-copy|fsck|linearizability|sim-runtime)/src/',
+      },
       to: { dependencyTypes: ['core'] },
     },
     {
       name: 'pure-packages-import-no-framework',
       severity: 'error',
-      from: { path: '^packages/(core|protocol|volume|wal|fsck|linearizability|sim-runtime)/src/' },
+      from: {
+        path: '^packages/(core|protocol|volume|wal|metadata-copy|fsck|linearizability|sim-runtime)/src/',
+      },
       to: { path: FRAMEWORKS },
     },
     {

@@ -24,6 +24,8 @@ export const MESSAGES = Object.freeze({
   dropOrder: 3,
   /** The order to make a copy of a sealed volume, and `jobs` in the heartbeats: of the same release. */
   copyOrder: 3,
+  /** Copies of the metadata (nodes/metadata-copies.ts). */
+  metadataCopies: 4,
 })
 
 /** The highest level that this program reads and understands. */
