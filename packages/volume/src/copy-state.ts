@@ -67,6 +67,9 @@ export type RetiredCopy = Static<typeof RetiredCopy>
 const isCopyState = Compile(CopyState)
 const isRetired = Compile(RetiredCopy)
 
+/** Of whatever is replaced as a whole. */
+const UNWRITTEN = '.tmp'
+
 const fileName = (volume: number, extension: string): string =>
   `${VOLUMES_DIRECTORY}/${volume.toString(16)}.${extension}`
 export const copyLogName = (volume: number): string => fileName(volume, 'log')
@@ -88,8 +91,15 @@ export function parseCopyState(
   return (value.origin === undefined) === (value.formatVersion === 1) ? value : null
 }
 
-/** Volume ids of all states in a directory listing, and of all logs; other names are nobody's. */
-export function volumesIn(names: readonly string[]): { states: number[]; logs: number[] } {
+/** What a state is written to before it has its name. */
+export const unwrittenStateName = (volume: number): string => fileName(volume, `json${UNWRITTEN}`)
+
+/** Volume ids of all states in a directory listing, of all logs, and of states that were not written to the end; other names are nobody's. */
+export function volumesIn(names: readonly string[]): {
+  states: number[]
+  logs: number[]
+  unwritten: number[]
+} {
   const idsOf = (extension: string): number[] =>
     names
       .filter(
@@ -97,5 +107,5 @@ export function volumesIn(names: readonly string[]): { states: number[]; logs: n
           name.endsWith(extension) && /^[1-9a-f][0-9a-f]{0,13}$/.test(name.slice(0, -extension.length)),
       )
       .map((name) => Number.parseInt(name, 16))
-  return { states: idsOf('.json'), logs: idsOf('.log') }
+  return { states: idsOf('.json'), logs: idsOf('.log'), unwritten: idsOf(`.json${UNWRITTEN}`) }
 }

@@ -7,6 +7,7 @@ export {
   isBeingCopied,
   parseCopyState,
   RetiredCopy,
+  unwrittenStateName,
   VOLUMES_DIRECTORY,
   volumesIn,
 } from './copy-state.ts'

@@ -3,7 +3,7 @@
  * for, and what the master is told.
  *
  * It ends in one of four ways: the copy is whole; it is there but for records that nobody has; it will not be made here, since
- * the disk refuses; it is not wanted any more. Everything else is waited for.
+ * the disk refuses, or something else is here of its volume; it is not wanted any more. Everything else is waited for.
  */
 import { backoffMs, type Clock, DiskError, type Log, type Random } from '@dfs/core'
 import { type CopyJob as CopyJobView, DfsError, formatId, LOST_RANGES_PER_JOB_MAX } from '@dfs/protocol'
@@ -15,14 +15,14 @@ import { AskAgainError, bytesOf, CopyMaking, type CopyMakingDeps, type MadeCopy 
 import { errorFields, NoSourceError, SourceChoice, type SourceChoiceDeps } from './source-choice.ts'
 
 const RETRY = { firstMs: 2000, msMax: 60_000 }
-/** After so many failures of its own disk a copy is not made here. */
-const DISK_FAILURES_MAX = 3
+/** After so many failures of this server's own a copy is not made here: of its disk, or since something else is here, which may go yet. */
+const OWN_FAILURES_MAX = { ofDisk: 3, others: 6 }
 
 export interface CopyJobDeps extends SourceChoiceDeps, Omit<CopyMakingDeps, 'store' | 'sources' | 'signal'> {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
-  readonly store: Pick<VolumeStore, 'createToFill' | 'find' | 'noteChange'>
+  readonly store: Pick<VolumeStore, 'createToFill' | 'get' | 'noteChange' | 'noteNotMade'>
 }
 
 export class CopyJob {
@@ -39,7 +39,7 @@ export class CopyJob {
   #againAtMs = 0
   #source: number | null = null
   #ownError: CopyJobView['lastError'] = null
-  #diskFailures = 0
+  #ownFailures = 0
 
   constructor(received: ReceivedOrder<'copy'>, deps: CopyJobDeps) {
     this.#deps = deps
@@ -165,10 +165,12 @@ export class CopyJob {
     if (!(error instanceof DiskError || error instanceof DfsError)) throw error
     this.#ownError = { ...errorFields(error), server: null }
     this.#deps.log.error({ ...this.#fields, err: error }, 'a copy cannot be made now')
-    if (error instanceof DiskError) this.#diskFailures += 1
+    this.#ownFailures += 1
     const isFull = error instanceof DfsError && error.code === 'INSUFFICIENT_SPACE'
     const hasFailed = this.#making.copy?.state.state === 'failed'
-    if (isFull || hasFailed || this.#diskFailures >= DISK_FAILURES_MAX) await this.#giveUp()
+    const { ofDisk, others } = OWN_FAILURES_MAX
+    const failuresMax = error instanceof DiskError ? ofDisk : others
+    if (isFull || hasFailed || this.#ownFailures >= failuresMax) await this.#giveUp()
     else this.#wait(this.#backoffMs(), error.message)
   }
 
@@ -180,7 +182,7 @@ export class CopyJob {
   }
 
   #backoffMs(): number {
-    const attempt = 1 + this.#making.rounds + this.#diskFailures
+    const attempt = 1 + this.#making.rounds + this.#ownFailures
     return RETRY.firstMs / 2 + backoffMs(attempt, RETRY, this.#deps.random)
   }
 
@@ -214,7 +216,9 @@ export class CopyJob {
   /** The master hears how the copy is; of one that is not here, that it has failed. */
   #report(): void {
     const { store } = this.#deps
-    if (store.find(this.order) !== null) store.noteChange(this.order.volume)
+    const { volume, replica } = this.order
+    if (store.get(volume)?.state.replica === replica) store.noteChange(volume)
+    else store.noteNotMade(this.order)
   }
 
   get #fields(): { volume: string; replica: number } {
@@ -229,5 +233,5 @@ const ABANDONED: MadeCopy = 'failed'
 const WHY: Readonly<Record<MadeCopy, string>> = {
   whole: 'the copy is whole',
   incomplete: 'a copy was made, but for records that nobody has whole',
-  failed: 'a copy is not made here, since the disk refuses it',
+  failed: 'a copy is not made here, since this server, or its disk, refuses it',
 }

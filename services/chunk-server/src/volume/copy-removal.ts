@@ -6,14 +6,14 @@
  * note, and nothing else.
  */
 import { type Disk, DiskError } from '@dfs/core'
-import { copyLogName, copyStateName, VOLUMES_DIRECTORY } from '@dfs/volume'
+import { copyLogName, copyStateName, unwrittenStateName, VOLUMES_DIRECTORY } from '@dfs/volume'
 
 /** The copy can never come back when it resolves. Throws DiskError; may be repeated. */
 export async function removeRetired(disk: Disk, volume: number): Promise<void> {
   await removeIfThere(disk, copyLogName(volume))
   await disk.syncDirectory(VOLUMES_DIRECTORY)
   // What a write of the note that failed has left is nobody's once the note is gone.
-  await removeIfThere(disk, `${copyStateName(volume)}.tmp`)
+  await removeIfThere(disk, unwrittenStateName(volume))
   await removeIfThere(disk, copyStateName(volume))
 }
 
@@ -33,7 +33,7 @@ export async function finishRetired(disk: Disk, volume: number): Promise<void> {
 export async function removeUnfinished(disk: Disk, volume: number): Promise<boolean> {
   try {
     if (!(await isEmpty(disk, copyLogName(volume)))) return false
-    await removeIfThere(disk, `${copyStateName(volume)}.tmp`)
+    await removeIfThere(disk, unwrittenStateName(volume))
     await removeIfThere(disk, copyLogName(volume))
     return true
   } catch (error) {
@@ -55,6 +55,20 @@ export async function removeNoteWithoutLog(disk: Disk, volume: number): Promise<
   }
   await removeIfThere(disk, copyStateName(volume))
   return true
+}
+
+/**
+ * What was to be the note of a copy that is not here any more, or never was: a power cut can bring it back alone. Resolves to whether it is
+ * gone; if the disk refuses, the next start tries again.
+ */
+export async function removeUnwritten(disk: Disk, volume: number): Promise<boolean> {
+  try {
+    await removeIfThere(disk, unwrittenStateName(volume))
+    return true
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error
+    return false
+  }
 }
 
 async function isEmpty(disk: Disk, name: string): Promise<boolean> {

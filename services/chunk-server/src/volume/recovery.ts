@@ -6,7 +6,13 @@ import { type Clock, type Disk, DiskError, type Log, Semaphore } from '@dfs/core
 import { formatId } from '@dfs/protocol'
 import { VOLUMES_DIRECTORY, volumesIn } from '@dfs/volume'
 import { DamagedNoteError, loadState, saveRetired } from './copy-note.ts'
-import { finishRetired, removeNoteWithoutLog, removeRetired, removeUnfinished } from './copy-removal.ts'
+import {
+  finishRetired,
+  removeNoteWithoutLog,
+  removeRetired,
+  removeUnfinished,
+  removeUnwritten,
+} from './copy-removal.ts'
 import { RecoveryProgress } from './recovery-progress.ts'
 import { type CopyDeps } from './copy-on-disk.ts'
 import { VolumeCopy } from './volume-copy.ts'
@@ -51,7 +57,7 @@ export class Recovery {
     const { clock, disk, log, lookAgainMs } = this.#deps
     await disk.makeDirectory(VOLUMES_DIRECTORY)
     await disk.syncDirectory('')
-    const { states, logs } = volumesIn(await disk.list(VOLUMES_DIRECTORY))
+    const { states, logs, unwritten } = volumesIn(await disk.list(VOLUMES_DIRECTORY))
     const copies = await this.#findEach(states)
     const known = new Set(states)
     const orphans: number[] = []
@@ -60,6 +66,7 @@ export class Recovery {
     }
     if (orphans.length > 0)
       log.warn({ volumes: orphans.map(formatId) }, 'logs without a state are kept aside')
+    for (const volume of unwritten) if (!known.has(volume)) await removeUnwritten(disk, volume)
     this.#lookAgainAtMs = clock.monotonicMs() + lookAgainMs
     return copies
   }
@@ -91,18 +98,29 @@ export class Recovery {
   }
 
   /**
-   * Removes what was set aside of a volume since its note is damaged: nobody can say any more which copy it was, there is one at most,
-   * and the master wants none here. False if the note may yet be read: then it shows. Throws DiskError.
+   * Removes the copy of a volume that was set aside, if its note says that it is this one, or is damaged: then nobody can say any more
+   * which copy it was, there is one at most, and the master wants none here. One whose note the disk does not give stays aside: the
+   * master knows that it has dropped it, should it turn up. Throws DiskError.
    */
-  async removeDamaged(volume: number, replica: number): Promise<boolean> {
+  async removeSetAside(volume: number, replica: number): Promise<void> {
     const { copyDeps, log } = this.#deps
-    const trouble: unknown = await loadState(copyDeps, volume).catch((error: unknown) => error)
-    if (!(trouble instanceof DamagedNoteError)) return false
-    await saveRetired(copyDeps, volume, replica)
-    await removeRetired(copyDeps.disk, volume)
+    if (!this.#setAside.has(volume)) return
+    const fields = { volume: formatId(volume), replica }
+    const note = await loadState(copyDeps, volume).catch((error: unknown) => {
+      if (!(error instanceof DamagedNoteError || error instanceof DiskError)) throw error
+      return error
+    })
+    if (note instanceof DiskError) {
+      log.warn({ ...fields, err: note }, 'a copy that was dropped cannot be read: it stays aside')
+      return
+    }
+    if (note !== null && !(note instanceof DamagedNoteError) && note.replica !== replica) return
+    if (note !== null) {
+      await saveRetired(copyDeps, volume, replica)
+      await removeRetired(copyDeps.disk, volume)
+      log.warn(fields, 'a copy that was set aside was dropped')
+    }
     this.#setAside.delete(volume)
-    log.warn({ volume: formatId(volume), replica }, 'a copy whose note is damaged was dropped')
-    return true
   }
 
   /** Some at a time: while one is waited for, another one's bytes are summed. */

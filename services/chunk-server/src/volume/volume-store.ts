@@ -112,18 +112,22 @@ export class VolumeStore {
 
   /**
    * Removes this copy, for ever. From when its turn comes on, nobody finds it here any more, and what is under way on it ends
-   * with VOLUME_NOT_FOUND. `absent`: it was not here, as this copy at least. `unknown`: it may be what could not be read so
-   * far. Throws DiskError; it may be repeated then, and after a crash.
+   * with VOLUME_NOT_FOUND. `absent`: it was not here, as this copy at least. Throws DiskError; it may be repeated then, and after
+   * a crash.
    */
-  drop(volume: number, replica: number): Promise<'dropped' | 'absent' | 'unknown'> {
+  drop(volume: number, replica: number): Promise<'dropped' | 'absent'> {
     return this.#queue.run(volume, async () => {
-      if (this.#recovery.hasSetAside(volume))
-        return (await this.#recovery.removeDamaged(volume, replica)) ? 'dropped' : 'unknown'
+      await this.#recovery.removeSetAside(volume, replica)
       const copy = this.#copies.get(volume) ?? this.#leaving.get(volume)
       if (copy?.state.replica !== replica) return 'absent'
       await this.#remove(copy)
       return 'dropped'
     })
+  }
+
+  /** The copy that was ordered will not be made here: the master hears that, as of one that has failed. */
+  noteNotMade({ volume, replica }: Named): void {
+    this.#absent.set(replica, volume)
   }
 
   all(): VolumeCopy[] {
@@ -132,8 +136,7 @@ export class VolumeStore {
 
   /** The newest that any record says which the start has read, or that was appended since. */
   get witness(): Witness | null {
-    const found = [...this.#copies.values()].map((copy) => copy.witness)
-    return found.reduce(newest, null)
+    return this.all().reduce<Witness | null>((found, { witness }) => newest(found, witness), null)
   }
 
   /** Copies that could not be read. */
@@ -152,7 +155,7 @@ export class VolumeStore {
 
   /** Copies that are sealed but not verified yet, without those that are being made. */
   unverified(): VolumeCopy[] {
-    return [...this.#copies.values()].filter(
+    return this.all().filter(
       ({ state }) =>
         state.state === 'sealed' &&
         state.verifiedToBytes !== state.sealedLengthBytes &&
@@ -162,14 +165,11 @@ export class VolumeStore {
 
   /** Age of the oldest unfinished write: a disk that hangs shows here first. */
   oldestDiskCallMs(): number {
-    const since = [...this.#copies.values()].flatMap((copy) => copy.appendingSinceMs ?? [])
+    const since = this.all().flatMap((copy) => copy.appendingSinceMs ?? [])
     return since.length === 0 ? 0 : Math.max(0, this.#deps.clock.monotonicMs() - Math.min(...since))
   }
 
-  /**
-   * To be called when a new history of the metadata has begun without this server: what it has verified counts from then on
-   * only when it was read again. Throws DiskError.
-   */
+  /** A new history of the metadata has begun without this server: what it has verified counts only when it was read again. Throws DiskError. */
   async forgetVerified(): Promise<void> {
     for (const volume of this.#copies.keys()) {
       await this.#queue.run(volume, async () => this.#copies.get(volume)?.forgetVerified())

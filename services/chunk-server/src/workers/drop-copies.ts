@@ -42,8 +42,7 @@ async function drop(received: ReceivedOrder<'drop'>, deps: DropCopiesDeps): Prom
   }
   deps.copyJobs.cancel(volume, replica)
   const became = await store.drop(volume, replica)
-  if (became === 'unknown') return NOTHING
-  // One that is not there is dropped as well: that is what was asked for.
+  // One that is not there, or cannot be read, is dropped as well: that is what was asked for.
   orders.noteDropped(received.order)
   if (became === 'absent') return NOTHING
   log.info({ volume: formatId(volume), replica }, 'a copy was dropped')

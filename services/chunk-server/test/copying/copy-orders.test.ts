@@ -131,6 +131,25 @@ describe('another order for the volume', () => {
       state: 'waiting',
       lastError: { code: 'UNAVAILABLE', server: null },
     })
+    // The master must not wait for it for ever: it hears that this copy will not be made here.
+    world.life.store.takeChangedReports()
+    expect(await world.until(() => world.view?.state === 'failed')).toBe(true)
+    expect(world.life.store.takeChangedReports()).toMatchObject([{ replica: REPLICA - 1, state: 'failed' }])
+    expect(world.report).toMatchObject({ replica: REPLICA, verifiedToBytes: MIXED.bytes.byteLength })
+  })
+
+  it('is given up where something is that cannot be read, and what that is stays as it is', async () => {
+    const world = await halfMade('cannot be read')
+    world.node.crash('process')
+    world.node.restart()
+    world.node.disk.faultHook = ({ kind, name }) =>
+      kind === 'read' && name === NOTE ? { kind: 'error', error: 'io' } : null
+    await world.simulation.complete(() => world.begin())
+    const before = world.stored
+    world.order({ replica: REPLICA + 1 })
+    expect(await world.until(() => world.view?.state === 'failed')).toBe(true)
+    expect(world.life.store.takeChangedReports()).toMatchObject([{ replica: REPLICA + 1, state: 'failed' }])
+    expect(isSame(world.stored, before)).toBe(true)
   })
 
   it('at another seal, of a new history of the metadata, makes it end there', async () => {
