@@ -6,6 +6,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Healing, type HealingResult } from './healing/healing.ts'
+import { healingText } from './healing/healing-table.ts'
 import { largeFiles } from './large-workloads.ts'
 import { type BenchOptions, parseOptions, USAGE } from './options.ts'
 import { LoopDelays } from './measure/loop-delay.ts'
@@ -34,21 +36,35 @@ async function main(): Promise<number> {
     process.stdout.write(`${USAGE}\n`)
     return 0
   }
-  const rows = await measure(options)
-  process.stdout.write(`\nNode ${process.version}, ${cpus().length} processors\n\n${tableText(rows)}`)
-  if (options.json !== null)
-    writeFileSync(options.json, `${JSON.stringify({ node: process.version, rows }, null, 2)}\n`)
-  return rows.some((row) => row.failures > 0) ? 1 : 0
+  const { rows, healing } = await measure(options)
+  process.stdout.write(`\nNode ${process.version}, ${cpus().length} processors\n`)
+  if (rows.length > 0) process.stdout.write(`\n${tableText(rows)}`)
+  if (healing !== null) process.stdout.write(`\n${healingText(healing)}`)
+  if (options.json !== null) {
+    const results = { node: process.version, rows, healing: healing?.losses, copies: healing?.copies }
+    writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`)
+  }
+  const hasFailed =
+    rows.some((row) => row.failures > 0) ||
+    healing?.losses.some(({ failures }) => failures.reads + failures.writes > 0) === true
+  return hasFailed ? 1 : 0
 }
 
-async function measure(options: BenchOptions): Promise<Row[]> {
+interface Results {
+  readonly rows: readonly Row[]
+  /** Null if it was not asked for. */
+  readonly healing: HealingResult | null
+}
+
+async function measure(options: BenchOptions): Promise<Results> {
   mkdirSync(DATA_ROOT, { recursive: true })
   const directory = mkdtempSync(join(DATA_ROOT, 'bench-'))
   const delays = new LoopDelays()
   delays.watchChildren()
   let product: Product | null = null
+  const healing = new Healing({ options: options.healing, directory, delays, say: progress })
   const tidyUp = async (): Promise<void> => {
-    await product?.stop()
+    await Promise.all([product?.stop(), healing.stop()])
     delays.close()
     rmSync(directory, { recursive: true, force: true })
   }
@@ -56,9 +72,13 @@ async function measure(options: BenchOptions): Promise<Row[]> {
     process.once(signal, () => void tidyUp().finally(() => process.exit(130)))
   }
   try {
-    product = await startProduct(join(directory, 'cluster'))
-    if (product === null) progress('the services are not there: only the baselines are measured')
-    return await measureWith(options, { directory, product, delays })
+    if (options.workloads.some((name) => name !== 'healing')) {
+      product = await startProduct(join(directory, 'cluster'))
+      if (product === null) progress('the services are not there: only the baselines are measured')
+    }
+    const rows = await measureWith(options, { directory, product, delays })
+    await product?.stop()
+    return { rows, healing: options.workloads.includes('healing') ? await healing.run() : null }
   } finally {
     await tidyUp()
   }

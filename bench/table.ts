@@ -1,4 +1,5 @@
 /** The rows as text for a terminal. Pure. */
+import { columnLines } from './columns.ts'
 import { type Row } from './row.ts'
 import { LOOP_DELAY_MS_MAX, RESIDENT_MIB_MAX } from './targets.ts'
 
@@ -19,13 +20,8 @@ const TEXT_COLUMNS = 2
 
 /** A table, then the CPU time by process, what the writes claim, and what went wrong. */
 export function tableText(rows: readonly Row[]): string {
-  const cells = [[...COLUMNS], ...rows.map(cellsOf)]
-  const widths = COLUMNS.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)))
-  const lines = cells.map((row) =>
-    row.map((cell, column) => aligned(cell, widths[column]!, column)).join('  '),
-  )
   return [
-    ...lines,
+    ...columnLines([[...COLUMNS], ...rows.map(cellsOf)], TEXT_COLUMNS),
     '',
     'CPU: user and system time of all processes of the subject for each operation (large files: for each MiB);',
     'load: the same of the load generator, which is not counted in CPU. RSS: the largest of its processes since its start;',
@@ -69,9 +65,6 @@ function boundLines(rows: readonly Row[]): string[] {
 }
 
 const verdict = (isReached: boolean): string => (isReached ? 'reached' : 'missed')
-
-const aligned = (cell: string, width: number, column: number): string =>
-  column < TEXT_COLUMNS ? cell.padEnd(width) : cell.padStart(width)
 
 const hasSeveralProcesses = (row: Row): boolean => Object.keys(row.cpuUsByProcess).length > 1
 

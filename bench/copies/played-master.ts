@@ -22,6 +22,7 @@ export const SERVERS: ReadonlyMap<string, number> = new Map([
 const SETTINGS = { replicas: 3, minReplicas: 2, chunkSizeBytes: 4 * 2 ** 20, volumeSizeBytes: 256 * 2 ** 20 }
 
 export class PlayedMaster {
+  #transport: NodeTransport | null = null
   readonly #ids = new Map<string, ServerInfo>()
   readonly #waiting: { readonly isSo: () => boolean; readonly resolve: () => void }[] = []
   /** By server. */
@@ -33,7 +34,7 @@ export class PlayedMaster {
   async start(clusterKey: Uint8Array): Promise<string> {
     const clock = new NodeClock()
     const options = { listenHost: '127.0.0.1', listenPort: 0, clusterKey, clock, log: silentLog }
-    const transport = new NodeTransport(options)
+    const transport = (this.#transport = new NodeTransport(options))
     const methods = [
       serveMethod(register, async ({ name, internalAddress, replicas }) => {
         const id = SERVERS.get(name)!
@@ -55,10 +56,19 @@ export class PlayedMaster {
     return transport.address()
   }
 
-  /** Resolves when servers have said so. */
-  until(isSo: () => boolean): Promise<void> {
+  /** Resolves when servers have said so; rejects with the signal's reason. */
+  until(isSo: () => boolean, signal: AbortSignal): Promise<void> {
     if (isSo()) return Promise.resolve()
-    return new Promise((resolve) => this.#waiting.push({ isSo, resolve }))
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.#waiting.push({ isSo, resolve })
+    if (signal.aborted) reject(signal.reason)
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    return promise
+  }
+
+  /** Idempotent. */
+  async close(): Promise<void> {
+    await this.#transport?.[Symbol.asyncDispose]()
   }
 
   get serversCount(): number {

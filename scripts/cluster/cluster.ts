@@ -103,6 +103,14 @@ export class Cluster {
     for (const service of this.#services) service.kill()
   }
 
+  /** Ends one service at once, and for good: it is not started again. Resolves when its process is gone. */
+  async killForGood(name: string): Promise<void> {
+    const service = this.#services.find(({ plan }) => plan.name === name)
+    if (service === undefined) throw new LaunchError(`there is no service ${name}`)
+    service.kill()
+    await service.stop(STOP_WITHIN_MS)
+  }
+
   async #startAll(): Promise<void> {
     mkdirSync(join(this.plan.dataDirectory, 'logs'), { recursive: true })
     this.#looking = setInterval(() => this.#lookAtLogs(), LOOK_AT_LOGS_MS)
