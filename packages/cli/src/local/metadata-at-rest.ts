@@ -220,6 +220,9 @@ function writeHistory(database: DatabaseSync, { epoch, givenUp, nowWallMs }: New
     .run(counter, nonce, sequence, nowWallMs)
   const giveUp = database.prepare('INSERT OR IGNORE INTO given_up_servers (server) VALUES (?)')
   for (const server of givenUp) giveUp.run(server)
+  // Whoever held copies of the old history was told to obey it no more, or was given up: the new one begins with none.
+  const isHeld = "SELECT 1 FROM sqlite_schema WHERE name = 'metadata_holders'"
+  if (database.prepare(isHeld).get() !== undefined) database.exec('DELETE FROM metadata_holders')
   // A primary may have gone on in the old history: no volume is appended to in both.
   database
     .prepare(

@@ -23,6 +23,7 @@ import {
   type Lookup,
   type LookupResult,
 } from '@dfs/protocol'
+import { type HolderStore } from './holder-store.ts'
 import { type RepairStore } from './repair-store.ts'
 import { type DeletionStep, type ServerStore, type VolumeStore } from './cluster-store.ts'
 import { type CopyStore } from './copy-store.ts'
@@ -149,6 +150,11 @@ export interface Repairing {
   readonly repairing: RepairStore
 }
 
+/** Who holds copies of it. */
+export interface Holding {
+  readonly holding: HolderStore
+}
+
 /** What is decided in the same way over every engine (domain/metadata). */
 export type DecidedStore = StoreIdentity &
   CommitStore &
@@ -156,6 +162,7 @@ export type DecidedStore = StoreIdentity &
   ServerStore &
   VolumeStore &
   Repairing &
+  Holding &
   TimeStore &
   CopyStore &
   Upkeep

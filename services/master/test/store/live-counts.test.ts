@@ -83,7 +83,7 @@ it('are filled from the chunks that are there already, and nothing else changes'
     ALTER TABLE volumes DROP COLUMN size_bytes; ALTER TABLE volumes DROP COLUMN live_bytes;
     ALTER TABLE volumes DROP COLUMN live_chunks; ALTER TABLE volumes DROP COLUMN live_files;
     ALTER TABLE volumes DROP COLUMN deleting_cluster_ms; ALTER TABLE servers DROP COLUMN reported_incarnation;
-    DROP TABLE repairs; DROP TABLE dropped_replicas; ALTER TABLE servers DROP COLUMN mode;
+    DROP TABLE metadata_holders; DROP TABLE repairs; DROP TABLE dropped_replicas; ALTER TABLE servers DROP COLUMN mode;
     DROP TABLE deleted_volumes; DROP TABLE spanning_contents; DROP INDEX replicas_one;
     CREATE INDEX volumes_open ON volumes (id) WHERE state = 1;
     CREATE INDEX replicas_by_volume ON replicas (volume); CREATE INDEX replicas_by_server ON replicas (server);

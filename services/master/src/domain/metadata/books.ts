@@ -6,6 +6,7 @@ import { type Random } from '@dfs/core'
 import { DeletedCounter } from './deleted-counter.ts'
 import { type Digest } from './fingerprint.ts'
 import { Grants } from './grants.ts'
+import { Holders } from './holders.ts'
 import { IdempotencyKeys } from './idempotency-keys.ts'
 import { Reach } from './reach.ts'
 import { Results } from './results.ts'
@@ -24,6 +25,7 @@ export interface Books {
   readonly digest: Digest
   readonly state: State
   readonly servers: Servers
+  readonly holders: Holders
   readonly volumes: Volumes
   readonly states: VolumeStates
   readonly spanning: Spanning
@@ -68,6 +70,7 @@ export function openBooks(rows: Rows, { random, digest, cached = CACHED_MAX }: B
     digest,
     state,
     servers,
+    holders: new Holders(rows.holders),
     volumes,
     states,
     spanning: new Spanning(rows.spanning),

@@ -67,6 +67,23 @@ export interface ServerRows {
   removeGivenUp(server: number): void
 }
 
+/** A server that holds a copy of the metadata, or is to. */
+export interface HolderRow {
+  readonly server: number
+  /** 1 if it is in the set that counts. */
+  readonly counts: number
+  /** 1 if it is in the set that will count. */
+  readonly will_count: number
+}
+
+export interface HolderRows {
+  /** By server. */
+  load(): HolderRow[]
+  /** Makes the row, or writes it again. */
+  put(row: HolderRow): void
+  remove(server: number): void
+}
+
 export interface SenderRow {
   readonly server: number
   readonly incarnation: number

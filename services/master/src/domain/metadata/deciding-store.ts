@@ -35,6 +35,7 @@ import {
   type ServerLoad,
   type VolumeAllocation,
 } from '../../metadata/cluster-store.ts'
+import { type HolderStore } from '../../metadata/holder-store.ts'
 import { type RepairStore } from '../../metadata/repair-store.ts'
 import {
   type CommitBatchReply,
@@ -54,6 +55,7 @@ import { listPage } from './listing.ts'
 import { answerLookup, readsOfLookup } from './lookup.ts'
 import { measureStep } from './measure.ts'
 import { once, together } from './reads.ts'
+import { DecidingHolders } from './deciding-holders.ts'
 import { DecidingRepairs } from './deciding-repairs.ts'
 import { finishRegistration, register, report } from './reports.ts'
 import { copiesOf } from './volume.ts'
@@ -74,6 +76,7 @@ export interface DecidingStoreParts {
 
 export class DecidingStore implements DecidedStore {
   readonly repairing: RepairStore
+  readonly holding: HolderStore
   readonly #engine: Engine
   readonly #books: Books
   readonly #random: Random
@@ -84,7 +87,9 @@ export class DecidingStore implements DecidedStore {
     this.#books = books
     this.#random = random
     this.#frame = frameOf(books)
-    this.repairing = new DecidingRepairs({ engine, books, change: (work) => this.#change(work) })
+    const change = <T>(work: Work<T | Unchanged<T>>): Promise<T> => this.#change(work)
+    this.repairing = new DecidingRepairs({ engine, books, change })
+    this.holding = new DecidingHolders({ books, change })
   }
 
   get clusterId(): string {

@@ -10,6 +10,7 @@
  */
 import {
   type GrantRows,
+  type HolderRows,
   type RepairRows,
   type SenderRows,
   type ServerRows,
@@ -21,6 +22,7 @@ import {
 export interface Rows {
   readonly state: StateRows
   readonly servers: ServerRows
+  readonly holders: HolderRows
   readonly senders: SenderRows
   readonly grants: GrantRows
   readonly volumes: VolumeRows

@@ -12,7 +12,7 @@
 import { type DatabaseSync } from 'node:sqlite'
 import { HISTORY_TABLES } from '@dfs/fsck'
 import { DfsError } from '@dfs/protocol'
-import { DELETION, REPAIRS, SPANNING } from './steps-of-copies.ts'
+import { DELETION, METADATA_HOLDERS, REPAIRS, SPANNING } from './steps-of-copies.ts'
 
 const FIRST = `
 CREATE TABLE state (
@@ -224,6 +224,7 @@ export const MIGRATIONS: readonly string[] = [
   DELETION,
   SPANNING,
   REPAIRS,
+  METADATA_HOLDERS,
 ]
 
 /** Takes the steps that are missing, each in a transaction of its own. Throws UNAVAILABLE on a schema of a newer program. */

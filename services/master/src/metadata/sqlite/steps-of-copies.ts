@@ -67,3 +67,15 @@ CREATE TABLE dropped_replicas (
 ) STRICT, WITHOUT ROWID;
 ALTER TABLE servers ADD COLUMN mode INTEGER NOT NULL DEFAULT 1;
 `
+
+/**
+ * Chunk servers that hold copies of this metadata (docs/adr/0021). Two sets, one row for each server that is in any of them: the one
+ * that counts, and the one that will once most of the first know of it. Where none is proposed they are the same.
+ */
+export const METADATA_HOLDERS = `
+CREATE TABLE metadata_holders (
+  server INTEGER PRIMARY KEY,
+  counts INTEGER NOT NULL,
+  will_count INTEGER NOT NULL
+) STRICT;
+`

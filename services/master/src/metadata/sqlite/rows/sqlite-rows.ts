@@ -3,6 +3,7 @@ import { type DatabaseSync } from 'node:sqlite'
 import { type Rows } from '../../../domain/metadata/rows.ts'
 import { SqliteChunks, SqliteSpanning, SqliteUploads, SqliteVersions } from './contents.ts'
 import { SqliteEntries, SqlitePages, SqliteTrash } from './entries.ts'
+import { SqliteHolders } from './holders.ts'
 import { SqliteKeys } from './keys.ts'
 import { SqliteRepairs } from './repairs.ts'
 import { SqliteSenders, SqliteServers } from './servers.ts'
@@ -12,6 +13,7 @@ import { SqliteGrants, SqliteVolumes } from './volumes.ts'
 export const sqliteRows = (database: DatabaseSync): Rows => ({
   state: new SqliteState(database),
   servers: new SqliteServers(database),
+  holders: new SqliteHolders(database),
   senders: new SqliteSenders(database),
   grants: new SqliteGrants(database),
   volumes: new SqliteVolumes(database),
