@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type CopyOrder, makeId, type VolumeOrder } from '@dfs/protocol'
 import { findFreeOffset } from '../../scripts/cluster/free-offset.ts'
+import { NODE_FLAGS } from '../../scripts/cluster/managed-service.ts'
 import { cpuUs, residentMaxBytes } from '../measure/process-usage.ts'
 import { CLUSTER_ID, PlayedMaster, SERVERS } from './played-master.ts'
 import { writeIdentity, writeVolume } from './volume-on-disk.ts'
@@ -81,7 +82,8 @@ async function measure(
   const offset = await findFreeOffset()
   const [source, target] = ['source', 'target'].map((name, index) => {
     const port = String(FIRST_PORT + offset + index)
-    const child = fork(PROGRAM, [name, join(directory, name), port, address, key.toString('hex')])
+    const words = [name, join(directory, name), port, address, key.toString('hex')]
+    const child = fork(PROGRAM, words, { execArgv: [...NODE_FLAGS] })
     children.push(child)
     return child.pid!
   }) as [number, number]

@@ -25,8 +25,11 @@ export interface ManagedServiceOptions {
   readonly onGivenUp: (name: string) => void
 }
 
-/** As in the image: scripts/container/service says why. */
-const NODE_ARGUMENTS = readFileSync(new URL('../container/node-flags', import.meta.url), 'utf8')
+/** What Node is started with for every service, as in the image: scripts/container/service says why. */
+export const NODE_FLAGS: readonly string[] = readFileSync(
+  new URL('../container/node-flags', import.meta.url),
+  'utf8',
+)
   .trim()
   .split(' ')
 
@@ -58,7 +61,7 @@ export class ManagedService {
   start(): void {
     const { fd } = this.#options.log
     this.#startedAtMs = performance.now()
-    const child = spawn(process.execPath, [...NODE_ARGUMENTS, '--import', WITH_PARENT, this.plan.program], {
+    const child = spawn(process.execPath, [...NODE_FLAGS, '--import', WITH_PARENT, this.plan.program], {
       env: environmentFor(this.plan),
       stdio: ['ignore', fd, fd, 'ipc'],
       detached: process.platform !== 'win32',
