@@ -5,6 +5,7 @@ export { backoffMs, type BackoffLimits } from './backoff.ts'
 export { Batcher, type BatcherOptions, QueueFullError } from './batcher.ts'
 export { byteCount, ByteReader, ByteWriter, concatBytes, fromUtf8, MalformedError, utf8 } from './bytes.ts'
 export { decodeCheckedJson, decodeUncheckedJson, encodeCheckedJson, type Sum } from './checked-json.ts'
+export { type Compression } from './compression.ts'
 export { type Clock, DeadlineError, withDeadline } from './clock.ts'
 export { Deadlines, type Due } from './deadlines.ts'
 export {

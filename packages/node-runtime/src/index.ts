@@ -1,6 +1,7 @@
 export { crc32, createHasher, type Hasher } from './checksum.ts'
 export { ClusterKeyError, ensureClusterKey, readClusterKey } from './cluster-key.ts'
 export { NodeClock } from './clock.ts'
+export { zstd } from './compression.ts'
 export { type DirectoryLock, lockDirectory } from './disk/directory-lock.ts'
 export { makeDirectoryDurably } from './disk/durable-directory.ts'
 export { DiskFigures } from './disk/disk-figures.ts'

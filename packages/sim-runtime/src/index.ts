@@ -1,3 +1,4 @@
+export { uncompressed } from './compression.ts'
 export {
   type DiskFault,
   type DiskFaultHook,
