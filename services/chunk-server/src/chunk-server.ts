@@ -85,7 +85,14 @@ export async function startChunkServer(
     stopped: stopped.signal,
   })
   const files = fileService({ runtime, tuning, crc32, createHasher, deadlines, storage, link, pool })
-  const served = await serveNodes(runtime, { name: addresses.name, crc32, storage, link, files })
+  const served = await serveNodes(runtime, {
+    name: addresses.name,
+    crc32,
+    storage,
+    link,
+    files,
+    copyFigures,
+  })
 
   const { identity, witness, store, space, clientLoad } = storage
   const { session, directory, orders, copyJobs, fullCheck, commits, lookups } = link

@@ -68,6 +68,11 @@ export function addChunkServerMetrics(metrics: Metrics, { batches, copies, store
     'Records that another server had wrong when a copy was made from it.',
     () => copies.damagedRecords,
   )
+  metrics.counter(
+    'dfs_copy_given_bytes_total',
+    'Bytes that other servers have read here to make or mend their copies.',
+    () => copies.givenBytes,
+  )
   metrics.gauge('dfs_disk_full', 'Whether the disk is so full that nothing more is stored.', () =>
     Number(space.isFull),
   )

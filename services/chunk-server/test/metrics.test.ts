@@ -23,6 +23,7 @@ test('copies are counted by state, and batches by what shared them', async () =>
   const figures = new CopyFigures(new ManualClock())
   figures.noteCopied(7000)
   figures.damagedRecords = 2
+  figures.noteGiven(8000)
   const metrics = new Metrics()
   addChunkServerMetrics(metrics, { batches, copies: figures, store, space: { isFull: true } })
   const { text } = await metrics.text()
@@ -47,6 +48,7 @@ test('copies are counted by state, and batches by what shared them', async () =>
     'dfs_copied_bytes_total 7000',
     'dfs_copied_bytes_per_second 0',
     'dfs_copy_source_damages_total 2',
+    'dfs_copy_given_bytes_total 8000',
     'dfs_disk_full 1',
     'dfs_disk_oldest_write_seconds 1.5',
   ])

@@ -27,6 +27,7 @@ const ORDER: VolumeOrder = {
 let simulation: Simulation
 let node: SimNode
 let load: ClientLoad
+let given = 0
 let answer: ReturnType<typeof methodHandler>
 
 beforeEach(async () => {
@@ -34,6 +35,7 @@ beforeEach(async () => {
   node = simNode(new SimNetwork(simulation), 'node')
   const { clock, disk, log, random } = node.runtime
   load = new ClientLoad(clock)
+  given = 0
   await simulation.complete(async () => {
     const identity = await ServerIdentity.open({ disk, crc32, log }, random)
     const store = await VolumeStore.open(storeDeps(node.runtime))
@@ -42,7 +44,15 @@ beforeEach(async () => {
     await copy.append(batchOf(0, [bytes]))
     await store.seal(VOLUME, LENGTH)
     answer = methodHandler(
-      peerMethods({ identity, store, crc32, clientLoad: load, onOrder: () => {}, hear: async () => {} }),
+      peerMethods({
+        identity,
+        store,
+        crc32,
+        clientLoad: load,
+        onGiven: (bytes) => (given += bytes),
+        onOrder: () => {},
+        hear: async () => {},
+      }),
     )
   })
 })
@@ -95,9 +105,9 @@ describe('the memory of a large answer', () => {
 })
 
 it.each([
-  ['for a client counts as load', 'a.1', 'some'],
-  ['for a copy does not', undefined, 'none'],
-] as const)('what is read %s', async (_what, requestId, level) => {
+  ['for a client counts as load', 'a.1', 'some', 0],
+  ['for a copy does not, and is counted as given', undefined, 'none', 1000],
+] as const)('what is read %s', async (_what, requestId, level, bytes) => {
   await read({ offset: 0, size: 1000 }, requestId)
-  expect(load.level).toBe(level)
+  expect([load.level, given]).toEqual([level, bytes])
 })

@@ -2,6 +2,7 @@
 import { type Runtime, type TransportServer } from '@dfs/core'
 import { type FileService, methodHandler, servedStreams, type VolumeOrder } from '@dfs/protocol'
 import { type Crc32 } from '@dfs/volume'
+import { type CopyFigures } from '../copying/copy-figures.ts'
 import { recoveryMethods } from '../master/recovery-methods.ts'
 import { peerMethods } from '../replication/peer-methods.ts'
 import { passedWrites } from '../writing/passed-writes.ts'
@@ -14,11 +15,12 @@ export interface ServeNodesOptions {
   readonly storage: Storage
   readonly link: MasterLink
   readonly files: FileService
+  readonly copyFigures: CopyFigures
 }
 
 export function serveNodes(
   { clock, log, transport }: Runtime,
-  { name, crc32, storage, link, files }: ServeNodesOptions,
+  { name, crc32, storage, link, files, copyFigures }: ServeNodesOptions,
 ): Promise<TransportServer> {
   const { identity, store, clientLoad } = storage
   const { directory, session } = link
@@ -28,6 +30,7 @@ export function serveNodes(
       store,
       crc32,
       clientLoad,
+      onGiven: (bytes) => copyFigures.noteGiven(bytes),
       onOrder: (order) => meetServers(order, link),
       hear: (epoch) => session.hear(epoch),
     }),

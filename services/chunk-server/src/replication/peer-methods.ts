@@ -36,6 +36,8 @@ export interface PeerMethodDeps {
   readonly onOrder: (order: VolumeOrder) => void
   /** Hears of what clients wait for. */
   readonly clientLoad?: Pick<ClientLoad, 'during'>
+  /** Hears of bytes that were read for a copy of another server. */
+  readonly onGiven?: (bytes: number) => void
   /** The master says how far it is; durable when it resolves. */
   readonly hear: (epoch: Epoch) => Promise<void>
 }
@@ -60,9 +62,11 @@ export function peerMethods(deps: PeerMethodDeps): ServedMethod[] {
     serveMethod(readBytes, async (request, { requestId, onSent }) => {
       const reading = () => read(request, { ...deps, buffers, onSent })
       // What no client waits for is read for a copy, or a repair.
-      const { clientLoad } = deps
-      if (requestId === undefined || clientLoad === undefined) return await reading()
-      return await clientLoad.during(reading)
+      const { clientLoad, onGiven } = deps
+      if (requestId !== undefined) return await (clientLoad?.during(reading) ?? reading())
+      const bytes = await reading()
+      onGiven?.(byteCount(bytes))
+      return bytes
     }),
   ]
 }
