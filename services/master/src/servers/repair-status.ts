@@ -13,6 +13,8 @@ import { type CopyJobs, type JobSeen } from './copy-jobs.ts'
 import { type Sessions } from './sessions.ts'
 
 const NAMED_MAX = 3
+/** Said instead when most servers are there, and only the time is not over that all others have. */
+const GRACE = 'servers have some time after the start of the master to register'
 
 /** The most telling first. */
 const WORDS: ReadonlyMap<WaitCode, string> = new Map([
@@ -98,9 +100,11 @@ export class RepairStatus {
     return [...WORDS].flatMap(([code, words]) => {
       const reason = byCode.get(code)
       if (reason === undefined) return []
-      const about = code === 'waiting-for-majority' ? this.#act.waitsFor : [...reason.servers]
+      const isAtStart = code === 'waiting-for-majority'
+      const about = isAtStart ? this.#act.waitsFor : [...reason.servers]
       const servers = about.map((id) => names.get(id) ?? `server ${id}`)
-      const text = servers.length === 0 ? words : `${words}: ${formatNames(servers, NAMED_MAX)}`
+      const bare = isAtStart ? GRACE : words
+      const text = servers.length === 0 ? bare : `${words}: ${formatNames(servers, NAMED_MAX)}`
       return [{ code, volumes: reason.volumes, servers, text }]
     })
   }
