@@ -75,9 +75,9 @@ export const DELETION_BUGS: readonly PlantedBug[] = [
   {
     name: 'delete before a restored backup would be known',
     promise: DELETED,
-    file: 'services/master/src/servers/sessions.ts',
-    oldText: 'return this.#hasMajority && (this.hasEveryone || ageMs >= this.#settings.liveness.deadAfterMs)',
-    newText: 'return this.#hasMajority || ageMs >= this.#settings.liveness.deadAfterMs',
+    file: 'services/master/src/domain/attendance.ts',
+    oldText: 'attendance.hasMajority && (attendance.hasEveryone || nowMs - startedAtMs >= deadAfterMs)',
+    newText: 'attendance.hasMajority || nowMs - startedAtMs >= deadAfterMs',
     test: 'services/master/test/deletion.test.ts',
   },
   {

@@ -6,6 +6,7 @@ import { DELETION_BUGS } from './deletion-bugs.ts'
 import { DROP_BUGS } from './drop-bugs.ts'
 import { HEALTH_BUGS } from './health-bugs.ts'
 import { MASTER_BUGS } from './master-bugs.ts'
+import { MEMBERSHIP_BUGS } from './membership-bugs.ts'
 import { type PlantedBug } from './planted-bug.ts'
 import { READING_BUGS } from './reading-bugs.ts'
 import { REPLICATION_BUGS } from './replication-bugs.ts'
@@ -17,6 +18,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...MASTER_BUGS,
   ...COPIES_BUGS,
   ...HEALING_BUGS,
+  ...MEMBERSHIP_BUGS,
   ...READING_BUGS,
   ...DROP_BUGS,
   ...COPYING_BUGS,

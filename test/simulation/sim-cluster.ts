@@ -43,6 +43,8 @@ export class SimCluster {
   readonly #options: SimClusterOptions
   /** What the master is given of its store each time it starts: by default the store itself. */
   wrapStore: (store: MetadataStore) => MetadataStore = (store) => store
+  /** Where a chunk server says that other nodes reach it: by default where it is. */
+  addressOf: (node: SimNode) => string = ({ name }) => name
   /** Whether a node may end by itself for this reason; its start then fails. By default it is a failure of the run. */
   mayEnd: (node: SimNode, error: Error) => boolean = () => false
   readonly #chunkServers = new Map<string, ChunkServer>()
@@ -85,7 +87,7 @@ export class SimCluster {
       addresses: {
         name: node.name,
         zone: node.name,
-        internalAddress: node.name,
+        internalAddress: this.addressOf(node),
         publicPort: 7071,
         advertisedUrl: null,
       },

@@ -122,7 +122,7 @@ const healthOver = (store: Store, clock: Clock): ClusterHealth =>
   new ClusterHealth({
     clock,
     store: { tally: (view: CopyView) => store.tally(view), kept: [] },
-    sessions: { seen: () => [], hasMajority: true },
+    sessions: { seen: () => [], attendance: { hasMajority: true, hasEveryone: true, silent: [] } },
     settings: DEFAULT_SETTINGS,
     space: { isFull: false },
     backup: { reason: null },

@@ -67,6 +67,7 @@ async function watch(scene: Scene): Promise<{ done: string[]; statuses: WorkerSt
     view: () => [],
     there: () => new Set<number>(),
     startedAtMs: 0,
+    attendance: { hasMajority: false, hasEveryone: true, silent: [] },
   }
   const jobs = new CopyJobs(world.clock)
   const runner = masterWorkers({

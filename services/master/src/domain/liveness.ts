@@ -17,8 +17,10 @@ export interface Hearing {
   /** When the master started; monotonic. */
   readonly startedAtMs: number
   readonly nowMs: number
-  /** Whether a majority of the registered servers has reported since the start. */
+  /** Whether a majority of the servers has reported since the start (attendance.ts). */
   readonly hasMajority: boolean
+  /** Whether its end is known, so that no silence has to tell it: another disk is in its place (places.ts). */
+  readonly isGone: boolean
 }
 
 /** Milliseconds since the server was heard, or since the master started if it was not. */
@@ -30,10 +32,8 @@ export function silenceMs({ heardAtMs, startedAtMs, nowMs }: Hearing): number {
 
 /** A server that was not heard at all is never alive: nobody knows where it is. */
 export function livenessOf(hearing: Hearing, limits: LivenessLimits): Liveness {
+  if (hearing.isGone) return 'dead'
   const silentForMs = silenceMs(hearing)
   if (silentForMs >= limits.deadAfterMs && hearing.hasMajority) return 'dead'
   return hearing.heardAtMs === null || silentForMs >= limits.suspectAfterMs ? 'suspect' : 'alive'
 }
-
-/** Whether `reported` of `registered` servers are most of them. */
-export const isMajority = (reported: number, registered: number): boolean => reported * 2 > registered

@@ -22,6 +22,8 @@ export interface SeenServer {
   readonly liveness: Liveness
   /** Whether it has registered with this start of the master: until then nobody knows what it has. */
   readonly isHeard: boolean
+  /** Whether another server that is there says that it has the same internal address. */
+  readonly isSharing: boolean
   /** Whether it has no room for another volume. */
   readonly isFull: boolean
   /** Since it was last heard, or since the master started. */

@@ -27,7 +27,7 @@ import { type Sessions } from './sessions.ts'
 export interface ClusterHealthDeps {
   readonly clock: Clock
   readonly store: CopyStore & Pick<KeptAside, 'kept'>
-  readonly sessions: Pick<Sessions, 'seen' | 'hasMajority'>
+  readonly sessions: Pick<Sessions, 'seen' | 'attendance'>
   readonly repairStatus: Pick<RepairStatus, 'facts'>
   readonly settings: Pick<MasterSettings, 'cluster' | 'liveness'>
   readonly space: Pick<SpaceWatch, 'isFull'>
@@ -118,7 +118,7 @@ export class ClusterHealth {
       repair,
       seen: new SeenServers(view.servers),
       minReplicas: settings.cluster.minReplicas,
-      hasMajority: sessions.hasMajority,
+      hasMajority: sessions.attendance.hasMajority,
       isInGrace: clock.monotonicMs() - this.#startedAtMs < settings.liveness.deadAfterMs,
       backupRefused: backup.reason,
       isMetadataFull: space.isFull,

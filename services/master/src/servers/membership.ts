@@ -25,6 +25,7 @@ import { type DamageReports } from './damage-reports.ts'
 import { type Placement, type Registration, type ServerStore } from '../metadata/cluster-store.ts'
 import { type KeptAside, type LookupStore, type Repairing, type StoreIdentity } from '../metadata/store.ts'
 import { type RestoredBackup } from './restored-backup.ts'
+import { type Beginning } from './roll.ts'
 import { type Sessions } from './sessions.ts'
 import { type MasterSettings } from '../settings.ts'
 import { StagedReports } from './staged-reports.ts'
@@ -110,11 +111,23 @@ export class Membership {
     })
     this.#logLevel(levelBefore)
     const { server, isNewServer, isNewIncarnation } = outcome
-    this.#sessions.begin({ id: server, ...who }, { ...request, unreachable: [], oldestDiskCallMs: 0 })
+    const begun = this.#sessions.begin(
+      { id: server, ...who },
+      { ...request, unreachable: [], oldestDiskCallMs: 0 },
+    )
     this.#runtime.log.info({ server, name, incarnation, isNewServer, isNewIncarnation }, 'server registered')
-    if (this.#sessions.hasEveryone) await this.#forgetTorn()
+    this.#logOthers({ server, name, address: who.internalAddress }, begun)
+    if (this.#sessions.attendance.hasEveryone) await this.#forgetTorn()
     logOutcome(this.#runtime.log, server, outcome)
     return server
+  }
+
+  #logOthers(here: Readonly<Record<string, unknown>>, { superseded, sharing }: Beginning): void {
+    const { log } = this.#runtime
+    if (superseded.length > 0)
+      log.warn({ ...here, superseded }, 'another disk is at the address of a server: that one is gone')
+    if (sharing.length > 0)
+      log.error({ ...here, sharing }, 'servers say that they are at one internal address: give each its own')
   }
 
   /** Throws UNKNOWN_SERVER, STALE_INCARNATION, STALE_EPOCH. */

@@ -3,7 +3,7 @@
  * is of this start of the master, as the last plans and heartbeats have it; what was made is in the ledger.
  */
 import { formatNames } from '@dfs/core'
-import { type ActAnswer } from '../domain/copies/may-act.ts'
+import { type ActAnswer } from '../domain/attendance.ts'
 import { type WaitCode, type Waiting } from '../domain/copies/view.ts'
 import { WaitingVolumes } from '../domain/copies/waiting-volumes.ts'
 import { type RepairFacts, type RepairWaiting } from '../domain/health/facts.ts'

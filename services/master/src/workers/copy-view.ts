@@ -1,6 +1,6 @@
 /** The view that a plan of copies is made of: what the store has, the sessions say, and the history of each server tells. */
 import { MESSAGES } from '@dfs/protocol'
-import { mayAct, type ActAnswer } from '../domain/copies/may-act.ts'
+import { type ActAnswer, mayAct } from '../domain/attendance.ts'
 import { type CopyState, type CopyView, type ServerView, type VolumeView } from '../domain/copies/view.ts'
 import { roomOf } from '../domain/placement.ts'
 import { type CopyLoad, type KnownVolume } from '../metadata/repair-store.ts'
@@ -11,13 +11,11 @@ import { type ServerHistory } from '../servers/server-history.ts'
 import { type Sessions } from '../servers/sessions.ts'
 import { type MasterSettings, roomLimits } from '../settings.ts'
 
-/** What comes on top of the time to notice a death, after a start, before anything is done. */
-const GRACE_MS = 5_000
 const NO_LOAD: CopyLoad = Object.freeze({ incoming: 0, incomingBytes: 0, outgoing: 0, usedBytes: 0 })
 
 export type SessionsSeen = Pick<
   Sessions,
-  'view' | 'there' | 'unreachableOf' | 'hasReported' | 'featureLevelOf' | 'startedAtMs'
+  'view' | 'there' | 'unreachableOf' | 'featureLevelOf' | 'startedAtMs' | 'attendance'
 >
 
 export interface CopyViewDeps {
@@ -46,19 +44,8 @@ export class CopyViews {
   /** Whether anything may be done; if not, for whom or for what it waits. `nowMs` is monotonic. */
   mayAct(nowMs: number): ActAnswer {
     const { sessions, settings } = this.#deps
-    // A disk that was replaced leaves a server for good, and who is in its place has its address.
-    const places = new Map<string, { id: number; hasReported: boolean }>()
-    for (const { id, internalAddress } of sessions.view()) {
-      const hasReported = places.get(internalAddress)?.hasReported === true || sessions.hasReported(id)
-      places.set(internalAddress, { id, hasReported })
-    }
-    return mayAct({
-      servers: [...places.values()].map((place) => ({ ...place, isRemoved: false, isGivenUp: false })),
-      startedAtMs: sessions.startedAtMs,
-      nowMs,
-      deadAfterMs: settings.liveness.deadAfterMs,
-      graceMs: GRACE_MS,
-    })
+    const { startedAtMs, attendance } = sessions
+    return mayAct({ attendance, startedAtMs, nowMs, deadAfterMs: settings.liveness.deadAfterMs })
   }
 
   /** Volumes that hold nothing are deleted, not copied. */

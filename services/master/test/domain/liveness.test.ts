@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Hearing, isMajority, livenessOf, silenceMs } from '../../src/domain/liveness.ts'
+import { type Hearing, livenessOf, silenceMs } from '../../src/domain/liveness.ts'
 
 const limits = { suspectAfterMs: 4000, deadAfterMs: 20_000 }
 const hearing = (change: Partial<Hearing>): Hearing => ({
@@ -7,6 +7,7 @@ const hearing = (change: Partial<Hearing>): Hearing => ({
   startedAtMs: 50_000,
   nowMs: 100_000,
   hasMajority: true,
+  isGone: false,
   ...change,
 })
 
@@ -31,12 +32,10 @@ describe('liveness', () => {
   it('calls nobody dead before a majority has reported (R6)', () => {
     expect(livenessOf(hearing({ heardAtMs: null, nowMs: 1e9, hasMajority: false }), limits)).toBe('suspect')
     expect(livenessOf(hearing({ nowMs: 1e9, hasMajority: false }), limits)).toBe('suspect')
-    expect([isMajority(1, 2), isMajority(2, 3), isMajority(1, 1), isMajority(0, 0)]).toEqual([
-      false,
-      true,
-      true,
-      false,
-    ])
+  })
+
+  it('calls one dead at once whose end is known, whatever was heard', () => {
+    expect(livenessOf(hearing({ isGone: true, hasMajority: false }), limits)).toBe('dead')
   })
 
   it('measures silence from the last hearing', () => {

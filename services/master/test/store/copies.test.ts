@@ -24,6 +24,7 @@ function viewOf(
     incarnation,
     liveness: dead.includes(index) ? 'dead' : unheard.includes(index) ? 'suspect' : 'alive',
     isHeard: !unheard.includes(index),
+    isSharing: false,
     isFull: false,
     silentForMs: 0,
   }))

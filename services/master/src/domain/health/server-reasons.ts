@@ -28,7 +28,23 @@ export function serverReasons(facts: ClusterFacts): HealthReason[] {
     const state = facts.hasMajority ? 'degraded' : 'unknown'
     reasons.push(healthReason('server-not-heard', { state, text, ...about(notHeard) }))
   }
-  return reasons
+  return [...reasons, ...sharedAddresses(facts)]
+}
+
+/** Servers that say they are at one address: what is sent there reaches only one of them. */
+function sharedAddresses({ seen }: ClusterFacts): HealthReason[] {
+  const byAddress = Map.groupBy(
+    seen.all.filter(({ isSharing }) => isSharing),
+    ({ internalAddress }) => internalAddress,
+  )
+  return [...byAddress]
+    .filter(([, servers]) => servers.length > 1)
+    .map(([address, servers]) => {
+      const names = servers.map(({ name, id }) => `${name} (id ${id})`)
+      const text = `${formatNames(names, NAMED_MAX)} say that they are at one internal address, ${address}`
+      const about = { count: servers.length, servers: servers.map(({ name }) => name) }
+      return healthReason('address-shared', { state: 'degraded', text, ...about })
+    })
 }
 
 /** Whether new files get their copies. */

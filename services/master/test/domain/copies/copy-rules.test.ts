@@ -2,37 +2,11 @@
 import { seededRandom } from '@dfs/core/testing'
 import { describe, expect, it } from 'vitest'
 import { DirtyVolumes, urgencyOf } from '../../../src/domain/copies/dirty-volumes.ts'
-import { mayAct } from '../../../src/domain/copies/may-act.ts'
 import { POTENTIAL_TERMS, potentialOf } from '../../../src/domain/copies/potential.ts'
 import { mayRelease } from '../../../src/domain/copies/release.ts'
 import { compareUrgency, UrgencyHeap } from '../../../src/domain/copies/urgency.ts'
 import { WaitingVolumes } from '../../../src/domain/copies/waiting-volumes.ts'
 import { LIMITS, MIB, servers, view, volume } from '../../fixture/copies-view.ts'
-
-describe('mayAct', () => {
-  const heard = (id: number) => ({ id, isRemoved: false, isGivenUp: false, hasReported: true })
-  const silent = (id: number) => ({ ...heard(id), hasReported: false })
-  const ask = (all: readonly ReturnType<typeof heard>[], nowMs = 26_000) =>
-    mayAct({ servers: all, startedAtMs: 1_000, nowMs, deadAfterMs: 20_000, graceMs: 5_000 })
-  const yes = { mayAct: true, waitsFor: [], waitMs: 0 }
-
-  it('waits for most servers, and says for whom', () => {
-    expect(ask([heard(1), heard(2), silent(3)])).toEqual(yes)
-    expect(ask([heard(1), silent(2)])).toEqual({ mayAct: false, waitsFor: [2], waitMs: 0 })
-    expect(ask([heard(1), silent(2), silent(3)])).toEqual({ mayAct: false, waitsFor: [2, 3], waitMs: 0 })
-  })
-
-  it('waits for a death and a little, since its start', () => {
-    expect(ask([heard(1)], 25_999)).toEqual({ mayAct: false, waitsFor: [], waitMs: 1 })
-  })
-
-  it('waits for nobody who was removed or given up', () => {
-    const removed = { ...silent(2), isRemoved: true }
-    const givenUp = { ...silent(3), isGivenUp: true }
-    expect(ask([heard(1), removed, givenUp])).toEqual(yes)
-    expect(ask([removed, givenUp]).mayAct).toBe(false)
-  })
-})
 
 describe('mayRelease', () => {
   const may = (copies: string, replica: number, up: readonly number[], minReplicas = 2): boolean => {

@@ -53,6 +53,7 @@ export function server(id: number, changes: Partial<SeenServer> = {}): SeenServe
     incarnation: INCARNATION,
     liveness: 'alive',
     isHeard: true,
+    isSharing: false,
     isFull: false,
     silentForMs: 300,
   }
