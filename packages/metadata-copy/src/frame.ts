@@ -81,7 +81,8 @@ export function writeFrameHeader(header: FrameHeader, crc32: Sum): Uint8Array {
 export function parseFrameHeader(bytes: Uint8Array, crc32: Sum): FrameHeader | null {
   const view = new DataView(bytes.buffer, bytes.byteOffset, FRAME_HEADER_BYTES)
   if (view.getUint32(0, true) !== MAGIC || view.getUint16(4, true) !== FORMAT_VERSION) return null
-  const summed = bytes.slice(0, FRAME_HEADER_BYTES)
+  // A copy, whatever subclass it is: what Node reads has a `slice` that is a view.
+  const summed = new Uint8Array(bytes.subarray(0, FRAME_HEADER_BYTES))
   summed.fill(0, HEADER_CRC_AT, HEADER_CRC_AT + 4)
   if (crc32(summed) !== view.getUint32(HEADER_CRC_AT, true)) return null
   const kind = KINDS[view.getUint16(6, true) - 1]

@@ -24,6 +24,13 @@ const plain: FrameCodec = {
 }
 
 describe('a frame', () => {
+  it('is read out of memory of Node, which it leaves as it is', async () => {
+    const frame = await encodeChanges({ ...origin, from: at(1), to: at(2), changeSets: [utf8('a')] }, codec)
+    const read = Buffer.from(frame)
+    expect(parseFrameHeader(read, crc32)).toMatchObject({ kind: 'changes' })
+    expect(Buffer.compare(read, frame)).toBe(0)
+  })
+
   it('has the bytes that the format says', async () => {
     const to = { counter: 4, nonce: 'ff00000000000001', sequence: 4711 }
     const frame = await encodeChanges(
