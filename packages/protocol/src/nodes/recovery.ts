@@ -8,6 +8,7 @@
 import Type, { type Static } from 'typebox'
 import { EpochSchema } from './membership.ts'
 import { jsonMethod } from './method.ts'
+import { VolumeKind } from './volume-order.ts'
 
 export const HISTORY_STARTS = 1000
 export const HISTORY_TRANSACTIONS = 2 ** 40
@@ -17,6 +18,8 @@ export const MASTER_SILENT_MS = 30_000
 /** Volumes that one request names at most, and records that one reply does. */
 export const KNOWN_ENDS_MAX = 100_000
 export const FOUND_RECORDS_MAX = 500
+/** Copies that one reply names at most. */
+export const HELD_COPIES_MAX = 1000
 
 const Id = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
 const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
@@ -29,6 +32,8 @@ const Testimony = Type.Object({
   seenEpoch: Type.Union([EpochSchema, Type.Null()]),
   /** Since a master last answered, or since the process began if none has. */
   masterSilentMs: Count,
+  /** Who it is to the cluster; left out by one that never registered, and by older programs. */
+  server: Type.Optional(Type.Object({ id: Id, incarnation: Id })),
   /** Those that the last master named. */
   servers: Type.Array(Type.Object({ id: Id, name: Type.String(), internalAddress: Type.String() })),
 })
@@ -44,6 +49,9 @@ const FoundRecord = Type.Object({
   /** First byte in the file, and bytes. */
   start: Count,
   length: Count,
+  /** Bytes of the record in the volume, and the CRC-32 of its content; older programs leave them out. */
+  size: Type.Optional(Id),
+  crc32: Type.Optional(Count),
   /** The request of the write. */
   server: Count,
   incarnation: Count,
@@ -53,16 +61,41 @@ export type FoundRecord = Static<typeof FoundRecord>
 
 const Place = Type.Object({ volume: Id, offset: Count })
 
+/** A copy of a volume as the note beside it tells of it. */
+const HeldCopy = Type.Object({
+  volume: Id,
+  replica: Id,
+  kind: VolumeKind,
+  salt: Type.String({ pattern: '^[0-9a-f]{16}$' }),
+  primary: Type.Object({ server: Id, incarnation: Id }),
+  /** Null unless it is sealed. */
+  sealedLength: Type.Union([Count, Type.Null()]),
+  /** It is being made from others, and may lack anything. */
+  isBeingMade: Type.Boolean(),
+})
+export type HeldCopy = Static<typeof HeldCopy>
+
+/** The copies that a server has of volumes above `after`, in order; `next` is the `after` of the next call, null at the end. */
+export const listHeldCopies = jsonMethod(
+  'POST /v1/recovery/copies',
+  Type.Object({ after: Count }),
+  Type.Object({ copies: Type.Array(HeldCopy), next: Type.Union([Count, Type.Null()]) }),
+)
+
 /**
  * Records beyond what the metadata knows. `ends` has the committed end of each volume that it knows; of all others every
- * record is named. Ordered by volume and offset from `from` on; `next` says where to go on, null if nothing follows.
- * What is damaged is passed over. One call reads a bounded number of bytes.
+ * record is named, unless `isOnly`. Ordered by volume and offset from `from` on; `next` says where to go on, null if nothing
+ * follows. What is damaged is passed over. One call reads a bounded number of bytes.
  */
 export const findRecords = jsonMethod(
   'POST /v1/recovery/records',
   Type.Object({
     ends: Type.Array(Type.Object({ volume: Id, end: Count }), { maxItems: KNOWN_ENDS_MAX }),
     from: Type.Union([Place, Type.Null()]),
+    /** No other volume is looked at. */
+    isOnly: Type.Optional(Type.Boolean()),
+    /** Fewer are asked for than a reply could have. */
+    recordsMax: Type.Optional(Type.Integer({ minimum: 1, maximum: FOUND_RECORDS_MAX })),
   }),
   Type.Object({ records: Type.Array(FoundRecord), next: Type.Union([Place, Type.Null()]) }),
 )

@@ -10,17 +10,21 @@ import {
   findRecords,
   FOUND_RECORDS_MAX,
   type FoundRecord,
+  HELD_COPIES_MAX,
+  type HeldCopy,
+  listHeldCopies,
   MASTER_SILENT_MS,
   MIB,
   serveMethod,
   type ServedMethod,
   testify,
 } from '@dfs/protocol'
-import { scanVolume } from '@dfs/volume'
+import { combineBlocks, isBeingCopied, type RecordHeader, scanVolume } from '@dfs/volume'
 import { type ServerIdentity } from '../identity/identity.ts'
 import { type MasterSession } from './master-session.ts'
 import { type ServerDirectory } from './server-directory.ts'
 import { isGone } from '../volume/gone-copies.ts'
+import { type VolumeCopy } from '../volume/volume-copy.ts'
 import { type VolumeStore } from '../volume/volume-store.ts'
 
 /** Read for one answer, at most, and up to the end of a record. */
@@ -46,10 +50,14 @@ export function recoveryMethods(deps: RecoveryMethodDeps): ServedMethod[] {
       clusterId: identity.clusterId,
       seenEpoch: identity.knownEpoch,
       masterSilentMs: masterSilentMs(),
+      ...(identity.isRegistered
+        ? { server: { id: identity.serverId, incarnation: identity.incarnation } }
+        : {}),
       servers: directory.servers.map(({ id, name: other, internalAddress }) => {
         return { id, name: other, internalAddress }
       }),
     })),
+    serveMethod(listHeldCopies, async ({ after }) => held(deps.store, after)),
     serveMethod(findRecords, (request) => find(deps.store, request)),
     serveMethod(beginHistory, async ({ clusterId, epoch }) => {
       if (identity.clusterId !== clusterId) {
@@ -65,38 +73,71 @@ export function recoveryMethods(deps: RecoveryMethodDeps): ServedMethod[] {
   ]
 }
 
+const inOrder = (store: VolumeStore): VolumeCopy[] =>
+  store.all().toSorted((a, b) => a.state.order.volume - b.state.order.volume)
+
+function held(store: VolumeStore, after: number): { copies: HeldCopy[]; next: number | null } {
+  const left = inOrder(store).filter(({ state }) => state.order.volume > after)
+  const copies = left.slice(0, HELD_COPIES_MAX).map(({ state }): HeldCopy => {
+    const { order, replica, sealedLengthBytes } = state
+    const { volume, kind, salt, primary } = order
+    const isSealed = state.state === 'sealed'
+    return {
+      ...{ volume, replica, kind, salt, primary },
+      sealedLength: isSealed ? sealedLengthBytes : null,
+      isBeingMade: isBeingCopied(state),
+    }
+  })
+  return { copies, next: left.length > copies.length ? copies.at(-1)!.volume : null }
+}
+
 interface Place {
   readonly volume: number
   readonly offset: number
 }
 
+interface Search {
+  readonly ends: readonly { readonly volume: number; readonly end: number }[]
+  readonly from: Place | null
+  readonly isOnly?: boolean | undefined
+  readonly recordsMax?: number | undefined
+}
+
 async function find(
   store: VolumeStore,
-  { ends, from }: { readonly ends: readonly { volume: number; end: number }[]; readonly from: Place | null },
+  { ends, from, isOnly = false, recordsMax = FOUND_RECORDS_MAX }: Search,
 ): Promise<{ records: FoundRecord[]; next: Place | null }> {
   const endOf = new Map(ends.map(({ volume, end }) => [volume, end]))
   const records: FoundRecord[] = []
   let bytesRead = 0
-  const copies = store.all().toSorted((a, b) => a.state.order.volume - b.state.order.volume)
-  for (const copy of copies) {
+  for (const copy of inOrder(store)) {
     const { volume } = copy.state.order
     if (from !== null && volume < from.volume) continue
+    if (isOnly && !endOf.has(volume)) continue
     const known = endOf.get(volume) ?? 0
     const at = from?.volume === volume ? Math.max(known, from.offset) : known
     const span = { at, end: copy.readableLength }
     try {
       for await (const found of scanVolume(copy.readTolerantly, copy.scanOptions(span))) {
-        if (records.length >= FOUND_RECORDS_MAX || bytesRead >= READ_BYTES_MAX) {
+        if (records.length >= recordsMax || bytesRead >= READ_BYTES_MAX) {
           return { records, next: { volume, offset: found.at } }
         }
         bytesRead += found.end - found.at
         if (found.kind === 'invalid') continue
-        const { path, start, length, server, incarnation, requestNumber: number } = found.header
-        records.push({ volume, offset: found.at, path, start, length, server, incarnation, number })
+        records.push(foundAt(found.at, found.header))
       }
     } catch (error) {
       if (!isGone(error)) throw error
     }
   }
   return { records, next: null }
+}
+
+const foundAt = (offset: number, header: RecordHeader): FoundRecord => {
+  const { volume, path, start, length, server, incarnation, requestNumber: number } = header
+  return {
+    ...{ volume, offset, path, start, length, server, incarnation, number },
+    size: header.headerSize + length,
+    crc32: combineBlocks(header.blockCrcs, length),
+  }
 }
