@@ -22,6 +22,7 @@ export { BATCH_BOUNDS, Distribution, DURATION_BOUNDS_S } from './distribution.ts
 export { Listeners } from './listeners.ts'
 export { type Log, type LogFields, silentLog } from './log.ts'
 export { Outcome } from './outcome.ts'
+export { Pace } from './pace.ts'
 export { printable, printableJson, printableLine } from './printable.ts'
 export { Timings } from './timings.ts'
 export { withoutRepetition } from './repeated-news.ts'

@@ -60,9 +60,7 @@ async function start({
   const own = { ...publicAddress, internalAddress }
   const store = await lifecycle.step('open the metadata', () =>
     makeRoomToStart(runtime.disk)
-      .then(() =>
-        openSqliteStore({ directory: config.dataDir, random, log: runtime.log, nowWallMs: clock.wallMs() }),
-      )
+      .then(() => openSqliteStore({ directory: config.dataDir, random, log: runtime.log, clock }))
       .catch((error: unknown) => {
         throw isRefusal(error) ? new RefusalError(error.message, { cause: error }) : error
       }),

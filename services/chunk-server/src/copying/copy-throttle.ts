@@ -6,7 +6,7 @@
  *
  * One for the server: what one step takes, the next one of any other copy pays for.
  */
-import { type Clock } from '@dfs/core'
+import { type Clock, Pace } from '@dfs/core'
 import { COPY_PRIORITY_MOVE, MIB } from '@dfs/protocol'
 import { type ClientLoad } from './client-load.ts'
 
@@ -58,22 +58,5 @@ export class CopyThrottle {
 
   #meanMs(): number {
     return this.#tookMs.reduce((sum, ms) => sum + ms, 0) / this.#tookMs.length
-  }
-}
-
-/** Up to when what was done would last at some rate, one step behind the other. A pause is not made up for. */
-class Pace {
-  readonly #clock: Clock
-  #lastsToMs = -Infinity
-
-  constructor(clock: Clock) {
-    this.#clock = clock
-  }
-
-  /** What is left of it after a step that took `tookMs` and would last for `lastsMs`. */
-  restMs(lastsMs: number, tookMs: number): number {
-    const nowMs = this.#clock.monotonicMs()
-    this.#lastsToMs = Math.max(this.#lastsToMs, nowMs - tookMs) + lastsMs
-    return Math.max(0, this.#lastsToMs - nowMs)
   }
 }

@@ -27,6 +27,7 @@ import { type HolderStore } from './holder-store.ts'
 import { type RepairStore } from './repair-store.ts'
 import { type DeletionStep, type ServerStore, type VolumeStore } from './cluster-store.ts'
 import { type CopyStore } from './copy-store.ts'
+import { type MetadataSource } from './metadata-source.ts'
 
 /** The commands of one sender. `server` 0 is the master itself, whose incarnation is its epoch's counter. */
 export interface CommitBatchRequest {
@@ -169,6 +170,7 @@ export type DecidedStore = StoreIdentity &
 
 /** All of it, for whoever opens and closes it. Everybody else takes the part that they call. */
 export interface MetadataStore extends DecidedStore, KeptAside {
+  readonly source: MetadataSource
   /** Idempotent; no other call may follow. */
   close(): Promise<void>
 }

@@ -103,7 +103,13 @@ it('keeps its log short while it is written to, by a thread and a last step of i
   const file = join(temporaryDirectory(), 'x.db')
   const connection = new Connection(openDatabase(file))
   connection.database.exec('CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT) STRICT')
-  const limits = { lookEvery: 1, framesWorthwhile: 20, framesFew: 10, framesMax: 10_000 }
+  const limits = {
+    lookEvery: 1,
+    framesWorthwhile: 20,
+    framesFew: 10,
+    framesMax: 10_000,
+    framesHeldMax: 10_000,
+  }
   const checkpointer = new Checkpointer(connection, file, limits)
   const insert = connection.database.prepare('INSERT INTO t (b) VALUES (?)')
   let commits = 0
@@ -122,7 +128,7 @@ it('fails the store when a checkpoint fails (R26)', async () => {
   const directory = temporaryDirectory()
   const connection = new Connection(openDatabase(join(directory, 'x.db')))
   connection.database.exec('CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT) STRICT')
-  const limits = { lookEvery: 1, framesWorthwhile: 1, framesFew: 0, framesMax: 10_000 }
+  const limits = { lookEvery: 1, framesWorthwhile: 1, framesFew: 0, framesMax: 10_000, framesHeldMax: 10_000 }
   mkdirSync(join(directory, 'none', 'x.db'), { recursive: true })
   writeFileSync(join(directory, 'none', 'x.db-wal'), '')
   const checkpointer = new Checkpointer(connection, join(directory, 'none', 'x.db'), limits)

@@ -4,11 +4,17 @@
  * always ahead of it, so the log could grow for ever; when little is left to copy, or the log is far too long, the
  * answering connection itself finishes and starts the log again. What looks at the log's length also keeps room ahead of it
  * (log-room.ts).
+ *
+ * While somebody reads the database file as it stands (snapshot-reader.ts) nothing starts the log again: SQLite would make the
+ * answering connection wait for that reader. So the log grows, up to a bound, and no further than half of what the disk has.
  */
+import { statfsSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { type DatabaseSync } from 'node:sqlite'
+import { assert, formatBytes } from '@dfs/core'
+import { DfsError } from '@dfs/protocol'
 import { type Connection } from './connection.ts'
-import { keepLogRoom } from './log-room.ts'
+import { FRAME_BYTES, keepLogRoom } from './log-room.ts'
 import { Query } from './query.ts'
 
 export interface CheckpointLimits {
@@ -20,6 +26,8 @@ export interface CheckpointLimits {
   readonly framesFew: number
   /** Frames in the log beyond which it must, whatever is left. */
   readonly framesMax: number
+  /** Frames in the log at which whoever reads the file as it stands has to give up. */
+  readonly framesHeldMax: number
 }
 
 export const CHECKPOINT_LIMITS: CheckpointLimits = Object.freeze({
@@ -27,6 +35,7 @@ export const CHECKPOINT_LIMITS: CheckpointLimits = Object.freeze({
   framesWorthwhile: 4096,
   framesFew: 512,
   framesMax: 131_072,
+  framesHeldMax: 262_144,
 })
 
 interface LogState {
@@ -47,6 +56,9 @@ export class Checkpointer {
   #ended: Promise<void> = Promise.resolve()
   #commitsUntilLook: number
   #isUnderWay = false
+  /** Told when the log has become too long. */
+  #holder: ((why: string) => void) | null = null
+  #waiting: PromiseWithResolvers<void>[] = []
   #isClosing = false
   #restarts = 0
 
@@ -72,12 +84,33 @@ export class Checkpointer {
     this.#commitsUntilLook = this.#limits.lookEvery
     const state = this.#look.first()!
     this.#keepRoom(state)
+    if (this.#holder !== null) {
+      this.#boundHeld(state, this.#holder)
+      return
+    }
     const isWorthwhile = state.log - state.checkpointed >= this.#limits.framesWorthwhile
     if (isWorthwhile && !this.#isUnderWay) this.#startPass()
   }
 
-  #keepRoom({ log }: LogState): void {
-    keepLogRoom(`${this.#file}-wal`, log)
+  /** How the log is now. */
+  look(): LogState {
+    return this.#look.first()!
+  }
+
+  /** Resolves after a pass, one that is under way or another. Throws UNAVAILABLE if the disk is full or the store closes. */
+  nextPass(): Promise<void> {
+    if (this.#isClosing) return Promise.reject(CLOSED)
+    if (!this.#isUnderWay) this.#startPass()
+    const waiting = Promise.withResolvers<void>()
+    this.#waiting.push(waiting)
+    return waiting.promise
+  }
+
+  /** Nothing starts the log again until this is disposed of. For one at a time; `onTooLong` is told at most once why it must end. */
+  hold(onTooLong: (why: string) => void): Disposable {
+    assert(this.#holder === null, 'one holds the log at a time')
+    this.#holder = onTooLong
+    return { [Symbol.dispose]: () => (this.#holder = null) }
   }
 
   /** Resolves when the worker has ended; a pass under way is finished first. */
@@ -85,6 +118,19 @@ export class Checkpointer {
     this.#isClosing = true
     this.#worker?.postMessage('close')
     await this.#ended
+    this.#settle(CLOSED)
+  }
+
+  #keepRoom({ log }: LogState): void {
+    keepLogRoom(`${this.#file}-wal`, log)
+  }
+
+  #boundHeld({ log }: LogState, tooLong: (why: string) => void): void {
+    const bytes = log * FRAME_BYTES
+    const { bavail, bsize } = statfsSync(this.#file)
+    if (log < this.#limits.framesHeldMax && bytes < bavail * bsize) return
+    this.#holder = () => {}
+    tooLong(`the log has grown to ${formatBytes(bytes)} meanwhile`)
   }
 
   #startPass(): void {
@@ -100,7 +146,8 @@ export class Checkpointer {
     // One that has died is not told to end any more: it may have done so long before anybody waits for it.
     this.#ended = new Promise((resolve) => {
       worker.once('exit', () => {
-        if (!this.#isClosing) this.#connection.poison(new Error('the checkpoint thread has ended'))
+        if (!this.#isClosing)
+          this.#settle(this.#connection.poison(new Error('the checkpoint thread has ended')))
         resolve()
       })
     })
@@ -109,12 +156,20 @@ export class Checkpointer {
 
   #afterPass(outcome: 'passed' | 'full'): void {
     this.#isUnderWay = false
-    // Without room the next pass is left to a later look.
-    if (this.#isClosing || outcome === 'full') return
+    this.#settle(outcome === 'full' ? FULL : null)
+    // Without room the next pass is left to a later look, and one that holds the log says itself when it needs another.
+    if (this.#isClosing || outcome === 'full' || this.#holder !== null) return
     try {
       this.#finish()
     } catch (error) {
       this.#connection.poison(error)
+    }
+  }
+
+  #settle(error: Error | null): void {
+    for (const { resolve, reject } of this.#waiting.splice(0)) {
+      if (error === null) resolve()
+      else reject(error)
     }
   }
 
@@ -128,6 +183,12 @@ export class Checkpointer {
     }
   }
 }
+
+const CLOSED = new DfsError('UNAVAILABLE', 'the metadata store is closed')
+const FULL = new DfsError(
+  'UNAVAILABLE',
+  "there is no room on the master's disk to bring its database up to date",
+)
 
 const checkpoint = (database: DatabaseSync, mode: 'NOOP' | 'RESTART'): Query<LogState> =>
   new Query(database, `PRAGMA wal_checkpoint(${mode})`)

@@ -37,6 +37,11 @@ export class Connection {
     return this.#transact('BEGIN', work)
   }
 
+  /** Throws InvariantError if the connection has failed. */
+  requireSound(): void {
+    if (this.#failure !== null) throw this.#failure
+  }
+
   /** Makes every later call fail with this reason. */
   poison(cause: unknown): InvariantError {
     this.#failure ??= new InvariantError('the metadata store has failed; the process must end', { cause })
@@ -53,7 +58,7 @@ export class Connection {
   }
 
   #transact<T>(begin: string, work: () => T): T {
-    if (this.#failure !== null) throw this.#failure
+    this.requireSound()
     try {
       this.database.exec(begin)
       const result = work()

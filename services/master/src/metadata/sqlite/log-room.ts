@@ -14,7 +14,8 @@ export const LOG_ROOM_BYTES = 16 * MIB
 /** What is left to others if the disk is nearly full already: the log's index grows too. */
 const LEFT_FREE_BYTES = MIB
 const HEADER_BYTES = 32
-const FRAME_BYTES = 4096 + 24
+/** A page in the log, with its header. */
+export const FRAME_BYTES = 4096 + 24
 const PIECE = Buffer.alloc(MIB)
 
 /**

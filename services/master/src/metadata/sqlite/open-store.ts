@@ -1,7 +1,7 @@
 /** How a store comes to be: its directory, its lock, its log looked at, and only then its database. */
 import { join } from 'node:path'
 import { type DatabaseSync } from 'node:sqlite'
-import { type Log, type Random } from '@dfs/core'
+import { type Clock, type Log, type Random } from '@dfs/core'
 import { NodeDisk } from '@dfs/node-runtime'
 import { DATABASE } from '../log/files.ts'
 import { KeptFiles } from '../log/kept-files.ts'
@@ -10,7 +10,9 @@ import { CHECKPOINT_LIMITS, Checkpointer, type CheckpointLimits } from './checkp
 import { Connection, openDatabase } from './connection.ts'
 import { LOCK, lockDirectory } from './directory-lock.ts'
 import { prepareDirectory } from './file-modes.ts'
+import { MemorySnapshots } from './memory-snapshots.ts'
 import { migrate } from './schema.ts'
+import { SnapshotReader } from './snapshot-reader.ts'
 import { SqliteEngine } from './sqlite-engine.ts'
 import { SqliteStore } from './sqlite-store.ts'
 
@@ -19,8 +21,8 @@ export interface SqliteStoreOptions {
   readonly directory: string
   readonly random: Random
   readonly log: Log
-  /** Names what is kept aside. */
-  readonly nowWallMs: number
+  /** Names what is kept aside, and paces snapshots. */
+  readonly clock: Clock
   readonly checkpointLimits?: CheckpointLimits
 }
 
@@ -30,22 +32,24 @@ export interface SqliteStoreOptions {
  * files; InvariantError if the database would not be durable.
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
-  const { directory, random, log, nowWallMs } = options
+  const { directory, random, log, clock } = options
   prepareDirectory(directory)
   const lock = lockDirectory(join(directory, LOCK))
   const file = join(directory, DATABASE)
   let database: DatabaseSync | null = null
   try {
     const disk = new NodeDisk(directory)
-    const tail = await readyLog({ disk, directory, log, nowWallMs })
+    const tail = await readyLog({ disk, directory, log, nowWallMs: clock.wallMs() })
     database = openDatabase(file, tail)
     migrate(database)
     const connection = new Connection(database)
     const engine = new SqliteEngine(connection)
     const books = engine.openBooks(random)
-    engine.keepLogShort(new Checkpointer(connection, file, options.checkpointLimits ?? CHECKPOINT_LIMITS))
+    const checkpointer = new Checkpointer(connection, file, options.checkpointLimits ?? CHECKPOINT_LIMITS)
+    engine.keepLogShort(checkpointer)
     const kept = await KeptFiles.open(disk)
-    return new SqliteStore({ engine, books, random, lock, kept })
+    const snapshots = new SnapshotReader({ file, checkpointer, clock })
+    return new SqliteStore({ engine, books, random, lock, kept, snapshots })
   } catch (error) {
     database?.close()
     lock.release()
@@ -58,5 +62,7 @@ export function openMemoryStore(random: Random): SqliteStore {
   const database = openDatabase(':memory:')
   migrate(database)
   const engine = new SqliteEngine(new Connection(database))
-  return new SqliteStore({ engine, books: engine.openBooks(random), random, lock: null, kept: null })
+  const books = engine.openBooks(random)
+  const snapshots = new MemorySnapshots(database)
+  return new SqliteStore({ engine, books, random, lock: null, kept: null, snapshots })
 }

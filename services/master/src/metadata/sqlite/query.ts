@@ -36,3 +36,11 @@ export class Query<Row = never> {
     this.#statement.run(...values)
   }
 }
+
+/** What a pragma says that says one number. */
+export function numberOf(
+  database: DatabaseSync,
+  pragma: 'page_count' | 'page_size' | 'user_version',
+): number {
+  return Number(database.prepare(`PRAGMA ${pragma}`).get()?.[pragma])
+}

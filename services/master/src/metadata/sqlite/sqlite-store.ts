@@ -7,6 +7,7 @@ import { type KeptFiles } from '../log/kept-files.ts'
 import { type MetadataStore } from '../store.ts'
 import { type DirectoryLock } from './directory-lock.ts'
 import { type SqliteEngine } from './sqlite-engine.ts'
+import { type SnapshotMaker, SqliteSource } from './sqlite-source.ts'
 
 export interface StoreParts {
   readonly engine: SqliteEngine
@@ -14,9 +15,11 @@ export interface StoreParts {
   readonly random: Random
   readonly lock: DirectoryLock | null
   readonly kept: KeptFiles | null
+  readonly snapshots: SnapshotMaker
 }
 
 export class SqliteStore extends DecidingStore implements MetadataStore {
+  readonly source: SqliteSource
   readonly #parts: StoreParts
   #closed: Promise<void> | null = null
 
@@ -24,6 +27,7 @@ export class SqliteStore extends DecidingStore implements MetadataStore {
   constructor(parts: StoreParts) {
     super(parts)
     this.#parts = parts
+    this.source = new SqliteSource(parts.engine, parts.snapshots)
   }
 
   get kept(): readonly Kept[] {
@@ -41,6 +45,7 @@ export class SqliteStore extends DecidingStore implements MetadataStore {
   reopen(random: Random): SqliteStore {
     assert(this.#parts.lock === null && this.#closed === null, 'only an open store in memory is opened again')
     this.#closed = Promise.resolve()
+    this.source.endSnapshots()
     const engine = this.#parts.engine.handOver()
     return new SqliteStore({ ...this.#parts, engine, random, books: engine.openBooks(random) })
   }
@@ -57,9 +62,11 @@ export class SqliteStore extends DecidingStore implements MetadataStore {
 
   async #close(): Promise<void> {
     const { engine, lock } = this.#parts
+    this.source.endSnapshots()
     try {
       await engine.close()
     } finally {
+      this.source.close()
       lock?.release()
     }
   }
