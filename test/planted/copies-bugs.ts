@@ -64,6 +64,14 @@ export const COPIES_BUGS: readonly PlantedBug[] = [
     test: `${TESTS}/plan-copies.test.ts`,
   },
   {
+    name: 'make no copy of what stands on disks that have failed once',
+    promise: 'lost copies are made again as long as their bytes are there',
+    file: `${COPIES}/targets.ts`,
+    oldText: '    replicas: there.filter(isWanted),',
+    newText: "    replicas: there.every(({ state }) => state === 'damaged') ? [] : there.filter(isWanted),",
+    test: `${TESTS}/plan-copies.test.ts`,
+  },
+  {
     name: 'promise the same room twice',
     promise: 'copies on their way have room (I15)',
     file: `${COPIES}/draft.ts`,

@@ -44,6 +44,20 @@ it('a server that is gone is made up for by another one', async () => {
   expect(await fleet.why()).toBe('every volume has its copies')
 })
 
+it('one that was gone before its copy was read leaves nothing to be waited for either', async () => {
+  fleet = await Fleet.start(4)
+  const order = await fleet.volume()
+  const lost = fleet.byId(order.replicas[1]!.server)
+  fleet.stop(lost)
+  await fleet.pass(SETTLE_MS + HEAL_MS)
+  const states = Object.values(await fleet.copies(order.volume))
+  expect(states.toSorted().join(' ')).toBe('inSync inSync inSync unverified')
+  expect(await fleet.why()).toBe('every volume has its copies')
+  await fleet.restart(lost)
+  await fleet.pass(10_000)
+  expect(Object.values(await fleet.copies(order.volume))).toEqual(['inSync', 'inSync', 'inSync'])
+})
+
 it('one that comes back afterwards is taken up again, and one copy too many goes', async () => {
   const { volume, lost } = await healthy(4)
   fleet.stop(lost)

@@ -29,7 +29,10 @@ const VOLUMES_PER_TURN = 2000
 /** Actions of a turn: each is a transaction. */
 const ACTIONS_PER_TURN = 32
 const BALANCE_OFF = Infinity
-/** States that time alone may end, or a heartbeat, and no row says so: such volumes are looked at each turn. */
+/**
+ * States that time alone may end, or a heartbeat, and no row says so: such volumes are looked at each turn, unless the server is silent:
+ * then it is its return that ends them.
+ */
 const PASSING: ReadonlySet<CopyState> = new Set(['copying', 'surplus', 'unverified'])
 
 type Release = CopyAction & { readonly kind: 'release' | 'surplus' | 'revoke' }
@@ -150,7 +153,7 @@ class RepairCopies {
     const isFull = actions.length >= ACTIONS_PER_TURN
     for (const volume of volumes) {
       const { id, replicas } = volume
-      const isPassing = replicas.some(({ state }) => PASSING.has(state))
+      const isPassing = replicas.some(({ state, server }) => PASSING.has(state) && alive.has(server))
       if (isFull || isPassing || waits.has(id) || undone.has(id))
         this.#dirty.add(
           id,

@@ -108,11 +108,11 @@ function hasWay(cluster: ClusterState, { replicas }: Copies, target: number): bo
     const { mode, liveness } = cluster.server(server).view
     return mode !== 'removed' && liveness !== 'dead'
   })
-  const sources = living.some(isWhole) ? living.filter(isWhole) : living.filter(isUnread)
+  const sources = living.some(isWhole)
+    ? living.filter(isWhole)
+    : living.filter(({ state }) => isReadable(state))
   return sources.some(({ server }) => (cluster.avoided(server, target)?.tries ?? 0) < cluster.limits.triesMax)
 }
-
-const isUnread = ({ state }: ReplicaView): boolean => state === 'unverified'
 
 /** Whether a copy is verified, or was when it was decided that it goes. */
 export const isWhole = ({ state }: Pick<ReplicaView, 'state'>): boolean =>

@@ -29,7 +29,8 @@ const RANKS: Readonly<Partial<Record<CopyState, number>>> = {
 
 /**
  * Unverified copies are asked only if there is no whole one: they may be those of an older disk. And not while they are being
- * verified: then there will be a whole one soon.
+ * verified: then there will be a whole one soon. Damaged ones are asked even if there are no others: all that was committed may be there,
+ * on a disk that has failed once, and each record is verified on its way.
  */
 export function sourcesOf(cluster: ClusterState, volume: VolumeView): Sources {
   const there = volume.replicas.filter(
@@ -41,10 +42,10 @@ export function sourcesOf(cluster: ClusterState, volume: VolumeView): Sources {
     return { replicas: [], none: { code: 'waiting-for-verification', servers: serversOf(unread) } }
   }
   const isWanted = ({ state }: ReplicaView): boolean => !hasWhole || state !== 'unverified'
-  // What is damaged helps out with single records; alone it is no copy.
-  const isHopeless = there.every(({ state }) => state === 'damaged')
-  const replicas = isHopeless ? [] : there.filter(isWanted)
-  return { replicas, none: { code: 'no-good-copy', servers: serversOf(volume.replicas) } }
+  return {
+    replicas: there.filter(isWanted),
+    none: { code: 'no-good-copy', servers: serversOf(volume.replicas) },
+  }
 }
 
 const isUnderCheck = (cluster: ClusterState, replica: ReplicaView): boolean =>

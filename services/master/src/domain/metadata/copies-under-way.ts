@@ -17,7 +17,6 @@ const isWhole = ({ state }: Replica): boolean => state === 'inSync' || state ===
 /** Where a copy is to come from, the best first: of equal ones the one that it was begun with. */
 function sourcesOf({ repairs }: Books, copy: Replica, there: ReadonlySet<number>): Replica[] {
   const others = copy.volume.replicas.filter(({ state, server }) => RANKS.has(state) && there.has(server))
-  if (others.every(({ state }) => state === 'damaged')) return []
   const hasWhole = others.some(isWhole)
   const first = repairs.of(copy.id)?.source
   const rank = ({ state, server }: Replica): number => RANKS.get(state)! * 2 + (server === first ? 0 : 1)

@@ -111,9 +111,9 @@ describe('sources', () => {
     expect(told).toEqual({ actions: [], waiting: ['1 waiting-for-verification 1,2,3'] })
   })
 
-  it('are never damaged ones alone', () => {
+  it('are damaged ones as well if there are no others: all of it may be there, on a disk that has failed once', () => {
     const told = plan({ servers: servers(4, { 2: dead, 3: dead }), volumes: [volume(1, '1:damaged 2 3')] })
-    expect(told).toEqual({ actions: [], waiting: ['1 no-good-copy 1,2,3'] })
+    expect(told).toEqual({ actions: ['copy 1 1>4 lost'], waiting: ['1 no-server 1,2,3'] })
   })
 
   it('may be on servers that drain', () => {
