@@ -1,9 +1,10 @@
 /** The store against a small model of what a file system is, over random histories. */
 import fc from 'fast-check'
-import { type Command, type ErrorCode, UNCONDITIONAL } from '@dfs/protocol'
+import { type ErrorCode } from '@dfs/protocol'
 import { expect, it } from 'vitest'
 import { IN_MEMORY } from '../fixture/engines.ts'
-import { path, StoreBench } from '../fixture/store-bench.ts'
+import { anyStep, commandOf, type Step } from '../fixture/random-steps.ts'
+import { StoreBench } from '../fixture/store-bench.ts'
 
 type Node = { kind: 'file'; size: number } | { kind: 'link'; target: string } | { kind: 'directory' }
 type Outcome = 'ok' | ErrorCode
@@ -105,28 +106,6 @@ class Model {
   }
 }
 
-type Step =
-  | { kind: 'write'; at: string; size: number; mustCreate: boolean }
-  | { kind: 'link' | 'makeDirectory' | 'delete'; at: string }
-  | { kind: 'deleteDirectory'; at: string; recursive: boolean }
-  | { kind: 'move'; from: string; to: string }
-
-const anyPath = fc
-  .array(fc.constantFrom('a', 'b', 'é', '\u{1F600}'), { minLength: 1, maxLength: 4 })
-  .map((segments) => `/${segments.join('/')}`)
-
-const anyStep: fc.Arbitrary<Step> = fc.oneof(
-  fc.record({
-    kind: fc.constant('write'),
-    at: anyPath,
-    size: fc.integer({ min: 0, max: 9 }),
-    mustCreate: fc.boolean(),
-  }),
-  fc.record({ kind: fc.constantFrom('link', 'makeDirectory', 'delete'), at: anyPath }),
-  fc.record({ kind: fc.constant('deleteDirectory'), at: anyPath, recursive: fc.boolean() }),
-  fc.record({ kind: fc.constant('move'), from: anyPath, to: anyPath }),
-)
-
 function expected(model: Model, step: Step): Outcome {
   switch (step.kind) {
     case 'write':
@@ -139,25 +118,6 @@ function expected(model: Model, step: Step): Outcome {
       return model.deleteDirectory(step.at, step.recursive)
     default:
       return model[step.kind](step.at)
-  }
-}
-
-function commandOf(b: StoreBench, order: Parameters<StoreBench['chunk']>[0], step: Step): Command {
-  switch (step.kind) {
-    case 'write': {
-      const precondition = { ...UNCONDITIONAL, mustCreate: step.mustCreate }
-      return b.write(step.at, step.size === 0 ? null : b.chunk(order, step.size), { precondition })
-    }
-    case 'link':
-      return b.command({ kind: 'link', path: path(step.at), target: `of ${step.at}` })
-    case 'makeDirectory':
-      return b.command({ kind: 'makeDirectory', path: path(step.at) })
-    case 'delete':
-      return b.command({ kind: 'delete', path: path(step.at), precondition: UNCONDITIONAL })
-    case 'deleteDirectory':
-      return b.command({ kind: 'deleteDirectory', path: path(step.at), recursive: step.recursive })
-    case 'move':
-      return b.command({ kind: 'move', from: path(step.from), to: path(step.to) })
   }
 }
 

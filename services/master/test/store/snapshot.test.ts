@@ -1,10 +1,27 @@
 /** Snapshots of a store in files: what they are while transactions go on, and how they end. */
-import { writeFileSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { silentLog } from '@dfs/core'
+import { seededRandom } from '@dfs/core/testing'
 import { afterEach, expect, it } from 'vitest'
-import { type ChangeSet, type Snapshot } from '../../src/metadata/metadata-source.ts'
-import { type SqliteStore } from '../../src/metadata/sqlite/sqlite-store.ts'
-import { openAt, removeTemporaryDirectories, temporaryDirectory } from '../fixture/engines.ts'
+import { type ChangeSet } from '../../src/metadata/metadata-source.ts'
+import {
+  CHECKPOINT_LIMITS,
+  Checkpointer,
+  type CheckpointLimits,
+} from '../../src/metadata/sqlite/checkpointer.ts'
+import { Connection, openDatabase } from '../../src/metadata/sqlite/connection.ts'
+import { openSqliteStore } from '../../src/metadata/sqlite/open-store.ts'
+import {
+  CLOCK,
+  copyAsCrashed,
+  everything,
+  openAt,
+  removeTemporaryDirectories,
+  temporaryDirectory,
+} from '../fixture/engines.ts'
 import { askStore, FollowedCopy, rowsOf } from '../fixture/followed-copy.ts'
 import { StoreBench } from '../fixture/store-bench.ts'
 
@@ -12,31 +29,18 @@ afterEach(removeTemporaryDirectories)
 
 const never = new AbortController().signal
 
-/** Writes a snapshot to a file, with something done after each piece. */
-async function writeOut(
-  snapshot: Snapshot,
-  between: () => Promise<unknown> = async () => {},
-): Promise<string> {
-  const pieces: Uint8Array[] = []
-  for await (const piece of snapshot.pieces()) {
-    pieces.push(piece)
-    await between()
-  }
-  expect(Buffer.concat(pieces).byteLength).toBe(snapshot.bytesTotal)
-  const file = join(temporaryDirectory(), 'copy.db')
-  writeFileSync(file, Buffer.concat(pieces))
-  return file
-}
-
-/** A store whose database takes some pieces. */
-async function large(store: SqliteStore, files = 6000): Promise<StoreBench> {
-  const b = new StoreBench(store)
+/** A store with servers. */
+async function open(
+  directory: string,
+  checkpointLimits: CheckpointLimits = CHECKPOINT_LIMITS,
+): Promise<StoreBench> {
+  const [random, log] = [seededRandom(1), silentLog]
+  const b = new StoreBench(await openSqliteStore({ directory, random, log, clock: CLOCK, checkpointLimits }))
   await b.addServers(3)
-  await write(b, files)
   return b
 }
 
-/** Small files with long names, in batches. */
+/** Small files with long names, in batches: some 450 bytes each in the database. */
 async function write(b: StoreBench, files: number): Promise<void> {
   const order = await b.volume()
   for (let left = files; left > 0; left -= 100) {
@@ -48,8 +52,12 @@ async function write(b: StoreBench, files: number): Promise<void> {
   }
 }
 
+/** Enough for some pieces. */
+const FILES = 6000
+
 it('is the database of one position, whatever is committed meanwhile, and change sets go on from there', async () => {
-  const b = await large((await openAt(temporaryDirectory())) as SqliteStore)
+  const b = await open(temporaryDirectory())
+  await write(b, FILES)
   const { source } = b.store
   const changes: ChangeSet[] = []
   source.capture((each) => changes.push(each))
@@ -57,16 +65,135 @@ it('is the database of one position, whatever is committed meanwhile, and change
   const snapshot = await source.snapshot(never)
   expect(snapshot.position).toEqual(b.store.epoch())
   expect(snapshot.bytesTotal).toBeGreaterThan(2 * 2 ** 20)
-  const file = await writeOut(snapshot, () => write(b, 150))
+  const copy = await FollowedCopy.of(snapshot, () => write(b, 150))
   expect(b.store.epoch().sequence).toBeGreaterThan(snapshot.position.sequence + 3)
-
-  const copy = new FollowedCopy(file)
-  expect(copy.position).toEqual(snapshot.position)
-  expect(copy.database.prepare('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' })
   expect(copy.rows()).toEqual(before)
   source.flush()
   const next = changes.findIndex(({ from }) => from.sequence === snapshot.position.sequence)
   for (const each of changes.slice(next)) copy.apply(each)
   expect(copy.rows()).toEqual(rowsOf(askStore(b.store)))
   await b.store.close()
+})
+
+it('begins while transactions and checkpoints are under way all the time', async () => {
+  const limits = { ...CHECKPOINT_LIMITS, lookEvery: 1, framesWorthwhile: 8, framesFew: 4 }
+  const b = await open(temporaryDirectory(), limits)
+  let isOver = false
+  const writing = (async () => {
+    while (!isOver) {
+      await write(b, 1)
+      await CLOCK.turn()
+    }
+  })()
+  for (let count = 0; count < 5; count += 1) {
+    const snapshot = await b.store.source.snapshot(never)
+    await FollowedCopy.of(snapshot)
+  }
+  isOver = true
+  await writing
+  await b.store.close()
+})
+
+it('is given up when the log has become too long, and the next one is whole', async () => {
+  const limits = { ...CHECKPOINT_LIMITS, lookEvery: 1, framesWorthwhile: 50, framesHeldMax: 400 }
+  const b = await open(temporaryDirectory(), limits)
+  await write(b, FILES)
+  const pieces = (await b.store.source.snapshot(never)).pieces()[Symbol.asyncIterator]()
+  await pieces.next()
+  await write(b, 1000)
+  await expect(pieces.next()).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+    detail: expect.stringMatching(/log has grown/),
+  })
+  await FollowedCopy.of(await b.store.source.snapshot(never))
+  await b.store.close()
+})
+
+it('keeps the log from being started again, and nobody waits for that', async () => {
+  const file = join(temporaryDirectory(), 'x.db')
+  const connection = new Connection(openDatabase(file))
+  connection.database.exec('CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT) STRICT')
+  const limits = { ...CHECKPOINT_LIMITS, lookEvery: 1, framesWorthwhile: 20, framesFew: 1000 }
+  const checkpointer = new Checkpointer(connection, file, limits)
+  const insert = connection.database.prepare('INSERT INTO t (b) VALUES (?)')
+  const commit = async (): Promise<void> => {
+    connection.write(() => insert.run('x'.repeat(5000)))
+    checkpointer.noteCommit()
+    await CLOCK.turn()
+  }
+  const hold = checkpointer.hold(() => {})
+  for (let count = 0; count < 30; count += 1) await commit()
+  await checkpointer.nextPass()
+  expect(checkpointer.restartCount).toBe(0)
+  hold[Symbol.dispose]()
+  while (checkpointer.restartCount === 0) await commit()
+  await checkpointer.close()
+  connection.finish()
+})
+
+it('is one at a time: who comes second waits, or leaves', async () => {
+  const b = await open(temporaryDirectory())
+  const first = await b.store.source.snapshot(never)
+  const leaving = new AbortController()
+  const [left, second] = [b.store.source.snapshot(leaving.signal), b.store.source.snapshot(never)]
+  leaving.abort(new Error('no more'))
+  await expect(left).rejects.toThrow('no more')
+  await b.touch('/between')
+  await first[Symbol.asyncDispose]()
+  const snapshot = await second
+  expect(snapshot.position).toEqual(b.store.epoch())
+  const copy = await FollowedCopy.of(snapshot)
+  expect(copy.rows()).toEqual(rowsOf(askStore(b.store)))
+  await b.store.close()
+})
+
+it('ends when the store is closed, and so does the wait for one', async () => {
+  const directory = temporaryDirectory()
+  const b = await open(directory)
+  await write(b, FILES)
+  const pieces = (await b.store.source.snapshot(never)).pieces()[Symbol.asyncIterator]()
+  await pieces.next()
+  const second = b.store.source.snapshot(never)
+  const refused = expect(second).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  const before = await everything(b.store)
+  await b.store.close()
+  await expect(pieces.next()).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+    detail: expect.stringMatching(/closed/),
+  })
+  await refused
+  expect(existsSync(join(directory, 'metadata.db-wal')), 'the log was copied').toBe(false)
+  const again = await openAt(directory)
+  expect(await everything(again)).toEqual(before)
+  await again.close()
+})
+
+it('costs nothing that was committed when the process is killed in the middle of it', async () => {
+  const directory = temporaryDirectory()
+  const b = await open(directory)
+  await write(b, FILES)
+  const pieces = (await b.store.source.snapshot(never)).pieces()[Symbol.asyncIterator]()
+  await pieces.next()
+  await write(b, 100)
+  const [before, crashed] = [await everything(b.store), copyAsCrashed(directory)]
+  await pieces.return?.()
+  await b.store.close()
+  const survivor = await openAt(crashed, 2)
+  expect(await everything(survivor)).toEqual(before)
+  await survivor.close()
+})
+
+it('leaves the locks of this process on its files: others who look at the database do not take its log away', async () => {
+  const directory = temporaryDirectory()
+  const b = await open(directory)
+  for (let count = 0; count < 2; count += 1) await FollowedCopy.of(await b.store.source.snapshot(never))
+  await b.touch('/a')
+  const look = `const { DatabaseSync } = require('node:sqlite'); const database = new DatabaseSync(process.argv[1])
+    database.prepare('SELECT count(*) FROM entries').get(); database.close()`
+  await promisify(execFile)(process.execPath, ['-e', look, join(directory, 'metadata.db')])
+  expect(existsSync(join(directory, 'metadata.db-wal'))).toBe(true)
+  await b.touch('/b')
+  const survivor = await openAt(copyAsCrashed(directory), 2)
+  expect(await everything(survivor)).toEqual(await everything(b.store))
+  await Promise.all([survivor.close(), b.store.close()])
 })
