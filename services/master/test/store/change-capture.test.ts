@@ -11,7 +11,7 @@ import { migrate } from '../../src/metadata/sqlite/schema.ts'
 import { type SqliteStore } from '../../src/metadata/sqlite/sqlite-store.ts'
 import { type MetadataStore } from '../../src/metadata/store.ts'
 import { copyAsCrashed, openAt, removeTemporaryDirectories, temporaryDirectory } from '../fixture/engines.ts'
-import { askStore, FollowedCopy, rowsOf } from '../fixture/followed-copy.ts'
+import { askStore, copyOf, FollowedCopy, rowsOf } from '../fixture/followed-copy.ts'
 import { anyStep, commandOf, type Step } from '../fixture/random-steps.ts'
 import { NOW, StoreBench } from '../fixture/store-bench.ts'
 
@@ -150,7 +150,20 @@ class Scene {
   readonly #reopen: (store: MetadataStore) => Promise<MetadataStore>
   #incarnations = 1
 
-  constructor(store: MetadataStore, reopen: (store: MetadataStore) => Promise<MetadataStore>) {
+  static async open(engine: 'memory' | 'file'): Promise<Scene> {
+    if (engine === 'memory') {
+      return new Scene(openMemoryStore(seededRandom(1)), async (store) =>
+        (store as SqliteStore).reopen(seededRandom(2)),
+      )
+    }
+    const directory = temporaryDirectory()
+    return new Scene(await openAt(directory), async (store) => {
+      await store.close()
+      return openAt(directory, 2)
+    })
+  }
+
+  private constructor(store: MetadataStore, reopen: (store: MetadataStore) => Promise<MetadataStore>) {
     this.b = new StoreBench(store)
     this.#reopen = reopen
     this.#follow()
@@ -190,7 +203,7 @@ class Scene {
         b.store.source.flush()
         break
       case 'snapshot':
-        this.copies.push(await FollowedCopy.of(await b.store.source.snapshot(new AbortController().signal)))
+        this.copies.push(await copyOf(await b.store.source.snapshot(new AbortController().signal)))
         break
       case 'restart':
         b.store.source.flush()
@@ -204,32 +217,21 @@ class Scene {
   }
 }
 
-/** The property, for one engine. */
-async function follow(acts: readonly Act[], scene: Scene): Promise<void> {
-  await scene.b.addServers(2)
-  for (const act of acts) await scene.act(act)
-  scene.b.store.source.flush()
-  const rows = rowsOf(askStore(scene.b.store))
-  for (const copy of scene.copies) expect(copy.rows()).toEqual(rows)
-  await scene.b.store.close()
-}
-
-it('lead from any snapshot to the same rows in every table, over restarts too (memory)', async () => {
-  const reopen = async (store: MetadataStore) => (store as SqliteStore).reopen(seededRandom(2))
-  const property = fc.asyncProperty(fc.array(anyAct, { maxLength: 25 }), (acts) =>
-    follow(acts, new Scene(openMemoryStore(seededRandom(1)), reopen)),
-  )
-  await fc.assert(property, { numRuns: 60 })
-})
-
-it('lead from any snapshot to the same rows in every table, over restarts too (file)', async () => {
-  const property = fc.asyncProperty(fc.array(anyAct, { maxLength: 25 }), async (acts) => {
-    const directory = temporaryDirectory()
-    const reopen = async (store: MetadataStore) => {
-      await store.close()
-      return openAt(directory, 2)
-    }
-    await follow(acts, new Scene(await openAt(directory), reopen))
-  })
-  await fc.assert(property, { numRuns: 6 })
-})
+it.each([
+  ['memory', 60],
+  ['file', 6],
+] as const)(
+  'lead from any snapshot to the same rows in every table, over restarts too (%s)',
+  async (engine, numRuns) => {
+    const property = fc.asyncProperty(fc.array(anyAct, { maxLength: 25 }), async (acts) => {
+      const scene = await Scene.open(engine)
+      await scene.b.addServers(2)
+      for (const act of acts) await scene.act(act)
+      scene.b.store.source.flush()
+      const rows = rowsOf(askStore(scene.b.store))
+      for (const copy of scene.copies) expect(copy.rows()).toEqual(rows)
+      await scene.b.store.close()
+    })
+    await fc.assert(property, { numRuns })
+  },
+)
