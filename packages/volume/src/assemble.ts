@@ -27,6 +27,8 @@ export interface AssembledRecord {
   /** The header is right; of blocks that nobody has, what the last copy asked has there, or zeros. */
   readonly bytes: Uint8Array
   readonly isWhole: boolean
+  /** Of the file, when it was written. */
+  readonly path: string
 }
 
 /** As {@link assembleRecord}, but null only if nobody has its header: whoever reads a part of the record may need no more. */
@@ -46,7 +48,7 @@ export async function assembleMost(
     if (missing.length === 0) break
     missing = await fillBlocks(read, missing, { header, content, at, options })
   }
-  return { bytes: record, isWhole: missing.length === 0 }
+  return { bytes: record, isWhole: missing.length === 0, path: header.path }
 }
 
 async function findHeader(

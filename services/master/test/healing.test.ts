@@ -141,7 +141,8 @@ it('a copy for which some records were found nowhere is not waited for: another 
   await fleet.pass(HEAL_MS)
   const first = others.find(({ toldToCopy }) => toldToCopy.size > 0)!
   expect((await fleet.copies(volume))[first.index]).toBe('unverified')
-  expect(await repairs()).toMatchObject([{ target: first.id, state: 'failed' }])
+  const lastError = 'no copy has 50 B of it whole: /torn'
+  expect(await repairs()).toMatchObject([{ target: first.id, state: 'failed', lastError }])
   // It has its time to be mended, as any copy that was not read to its end.
   for (const other of others) other.lacksRecords = false
   await fleet.pass(CHECK_PAUSE_MS)

@@ -1,6 +1,6 @@
 /** How it goes with copies that a chunk server is making on order: told with each heartbeat, kept nowhere but in memory. */
 import Type, { type Static } from 'typebox'
-import { COPY_SOURCES_MAX, LOST_RANGES_PER_JOB_MAX } from '../limits.ts'
+import { COPY_SOURCES_MAX, LOST_RANGES_PER_JOB_MAX, PATH_BYTES_MAX } from '../limits.ts'
 
 const Id = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
 const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
@@ -38,8 +38,18 @@ export const CopyJob = Type.Object({
   ]),
   /** Sources that have failed it, and how often in a row. One that gave right bytes since is not among them. */
   failures: Type.Array(Type.Object({ server: Id, tries: Count }), { maxItems: COPY_SOURCES_MAX }),
-  /** Records that no source has whole, the first ones, and how many bytes there are of them. */
-  lost: Type.Array(Type.Object({ at: Count, end: Count }), { maxItems: LOST_RANGES_PER_JOB_MAX }),
+  /**
+   * Records that no source has whole, the first ones, and how many bytes there are of them. `path` is that of the file when it was
+   * written, as the record says; older programs do not tell it, nor is it known of a record whose header nobody has.
+   */
+  lost: Type.Array(
+    Type.Object({
+      at: Count,
+      end: Count,
+      path: Type.Optional(Type.String({ maxLength: PATH_BYTES_MAX })),
+    }),
+    { maxItems: LOST_RANGES_PER_JOB_MAX },
+  ),
   lostBytes: Count,
 })
 export type CopyJob = Static<typeof CopyJob>

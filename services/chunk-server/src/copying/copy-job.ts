@@ -123,7 +123,9 @@ export class CopyJob {
       source: this.#source,
       lastError: this.#ownError ?? this.#sources.lastError,
       failures: this.#sources.failures,
-      lost: lost.slice(0, LOST_RANGES_PER_JOB_MAX).map(({ at, end }) => ({ at, end })),
+      lost: lost
+        .slice(0, LOST_RANGES_PER_JOB_MAX)
+        .map(({ at, end, path }) => ({ at, end, ...(path === null ? {} : { path }) })),
       lostBytes: bytesOf(lost),
     }
   }

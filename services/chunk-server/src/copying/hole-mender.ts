@@ -31,6 +31,8 @@ export interface HoleMenderOptions {
 export interface LostRecord extends Span {
   /** Every source has answered: nobody has it. Otherwise somebody may, who could not be asked. */
   readonly isSure: boolean
+  /** Of its file when it was written; null if nobody has the header. */
+  readonly path: string | null
 }
 
 interface Reader {
@@ -71,7 +73,7 @@ export class HoleMender {
         : at + most.bytes.byteLength
     if (most === null) await this.#copyAsItIs(reads, { at, end: after })
     else await write(at, most.bytes)
-    if (!isWhole) this.lost.push({ at, end: after, isSure })
+    if (!isWhole) this.lost.push({ at, end: after, isSure, path: most?.path ?? null })
     for (const { server, isSilent, refusalsLeft } of readers) {
       const isDamaged = server === wrong || refusalsLeft < REFUSALS_MAX || !isWhole
       if (isDamaged && !isSilent) this.#tell(server, { at, end: after })

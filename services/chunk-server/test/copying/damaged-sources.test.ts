@@ -85,40 +85,43 @@ describe('several damaged sources', () => {
   })
 
   it.each([
-    ['a block', 500],
-    ['the header', 20],
-  ])('that all have %s of one record wrong leave a hole there, and nowhere else', async (_what, place) => {
-    const world = await CopyWorld.open({ seed: `lost ${place}` })
-    const [at, end] = [MIXED.starts[40]!, MIXED.starts[41]!]
-    for (const source of world.sources) source.flip(at + place)
-    world.order()
-    expect(await world.until(() => world.view?.state === 'incomplete')).toBe(true)
-    expect(world.view).toMatchObject({
-      replica: REPLICA,
-      bytesDone: MIXED.bytes.byteLength - (end - at),
-      lost: [{ at, end }],
-      lostBytes: end - at,
-    })
-    expect(world.report).toMatchObject({ state: 'sealed', verifiedToBytes: at })
-    expect(world.note, 'a damaged copy like others, which is mended as they are').toMatchObject({
-      formatVersion: 1,
-      state: 'sealed',
-      verifiedToBytes: at,
-    })
-    const { stored } = world
-    expect(isSame(stored.slice(0, at), MIXED.bytes.slice(0, at))).toBe(true)
-    expect(isSame(stored.slice(end), MIXED.bytes.slice(end))).toBe(true)
-    const differing = stored.slice(at, end).filter((byte, index) => byte !== MIXED.bytes[at + index])
-    expect(differing, 'the rest of the record is there as well: a reader may need no more').toHaveLength(1)
-    const told = world.damages.map(({ server, offset }) => [server, offset])
-    expect(told).toEqual(
-      expect.arrayContaining([
-        [2, at],
-        [3, at],
-      ]),
-    )
-    expect(world.life.store.unverified().map(({ state }) => state.replica)).toEqual([REPLICA])
-  })
+    ['a block', 500, { path: '/file 40' }],
+    ['the header', 20, {}],
+  ])(
+    'that all have %s of one record wrong leave a hole there, and nowhere else',
+    async (_what, place, named) => {
+      const world = await CopyWorld.open({ seed: `lost ${place}` })
+      const [at, end] = [MIXED.starts[40]!, MIXED.starts[41]!]
+      for (const source of world.sources) source.flip(at + place)
+      world.order()
+      expect(await world.until(() => world.view?.state === 'incomplete')).toBe(true)
+      expect(world.view).toMatchObject({
+        replica: REPLICA,
+        bytesDone: MIXED.bytes.byteLength - (end - at),
+        lost: [{ at, end, ...named }],
+        lostBytes: end - at,
+      })
+      expect(world.report).toMatchObject({ state: 'sealed', verifiedToBytes: at })
+      expect(world.note, 'a damaged copy like others, which is mended as they are').toMatchObject({
+        formatVersion: 1,
+        state: 'sealed',
+        verifiedToBytes: at,
+      })
+      const { stored } = world
+      expect(isSame(stored.slice(0, at), MIXED.bytes.slice(0, at))).toBe(true)
+      expect(isSame(stored.slice(end), MIXED.bytes.slice(end))).toBe(true)
+      const differing = stored.slice(at, end).filter((byte, index) => byte !== MIXED.bytes[at + index])
+      expect(differing, 'the rest of the record is there as well: a reader may need no more').toHaveLength(1)
+      const told = world.damages.map(({ server, offset }) => [server, offset])
+      expect(told).toEqual(
+        expect.arrayContaining([
+          [2, at],
+          [3, at],
+        ]),
+      )
+      expect(world.life.store.unverified().map(({ state }) => state.replica)).toEqual([REPLICA])
+    },
+  )
 
   it('are asked again, if the one that may have the record did not answer', async () => {
     const world = await CopyWorld.open({ seed: 'silent' })
@@ -185,7 +188,7 @@ describe('a source whose disk cannot read a place', () => {
     world.order()
     expect(await world.until(() => world.view?.state === 'incomplete')).toBe(true)
     const [at, end] = [log.starts[200]!, log.starts[201]!]
-    expect(world.view!.lost).toEqual([{ at, end }])
+    expect(world.view!.lost).toEqual([{ at, end, path: '/file 200' }])
     expect(world.damages).toContainEqual({ volume: VOLUME, server: 2, offset: at, recordSize: end - at })
   })
 

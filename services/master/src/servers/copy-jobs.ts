@@ -2,7 +2,7 @@
  * How it goes with copies that servers are making, as their heartbeats say: how far each is, how fast, and between which servers copies
  * fail. All of it is of this start of the master: it is said again with the next heartbeat.
  */
-import { type Clock } from '@dfs/core'
+import { type Clock, formatBytes, formatNames } from '@dfs/core'
 import { type CopyJob, type ReplicaReport } from '@dfs/protocol'
 import { type BadPair } from '../domain/copies/view.ts'
 import { type CopyReport } from '../metadata/cluster-store.ts'
@@ -12,6 +12,8 @@ const PAIR_FIRST_MS = 5_000
 const PAIR_MOST_MS = 600_000
 /** A pair that was not heard of for so long has begun anew. */
 const PAIR_FORGOTTEN_MS = 2 * PAIR_MOST_MS
+/** Files with lost records that one text names at most. */
+const NAMED_MAX = 3
 /** A rate is that of about so long. */
 const RATE_OVER_MS = 10_000
 
@@ -69,9 +71,11 @@ export class CopyJobs {
     const job = this.#jobs.get(server)?.get(report.replica)?.job
     if (job === undefined) return report
     const tries = job.failures.reduce((sum, failure) => sum + failure.tries, 0)
-    const { lastError } = job
-    const text = lastError === null ? null : `${lastError.code}: ${lastError.message}`
-    return { ...report, job: { tries, lastError: text, isIncomplete: job.state === 'incomplete' } }
+    const isIncomplete = job.state === 'incomplete'
+    return {
+      ...report,
+      job: { tries, lastError: isIncomplete ? whatIsLost(job) : lastErrorOf(job), isIncomplete },
+    }
   }
 
   of(server: number, replica: number): JobSeen | undefined {
@@ -124,6 +128,17 @@ export class CopyJobs {
     const leftAloneMs = Math.min(PAIR_MOST_MS, PAIR_FIRST_MS * 2 ** Math.min(30, tries - 1))
     ofTarget.set(source, { tries, untilMs: nowMs + leftAloneMs, replica, toldTries })
   }
+}
+
+const lastErrorOf = ({ lastError }: CopyJob): string | null =>
+  lastError === null ? null : `${lastError.code}: ${lastError.message}`
+
+/** Which records no copy has whole, by their files; null if its server does not say. */
+function whatIsLost({ lost, lostBytes }: CopyJob): string | null {
+  if (lostBytes === 0) return null
+  const paths = new Set(lost.flatMap(({ path }) => (path === undefined ? [] : [path])))
+  const named = paths.size === 0 ? '' : `: ${formatNames([...paths], NAMED_MAX)}`
+  return `no copy has ${formatBytes(lostBytes)} of it whole${named}`
 }
 
 function keep(server: number, job: CopyJob, before: Kept | undefined, nowMs: number): Kept {
