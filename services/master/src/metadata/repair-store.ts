@@ -18,6 +18,8 @@ export interface KnownVolume {
   readonly id: number
   readonly sealedBytes: number
   readonly liveBytes: number
+  /** Copies of it were removed. */
+  readonly hadMore: boolean
   readonly copies: readonly KnownCopy[]
 }
 

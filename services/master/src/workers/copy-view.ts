@@ -89,12 +89,13 @@ export class CopyViews {
     })
   }
 
-  #volume({ id, sealedBytes, liveBytes, copies }: KnownVolume, nowMs: number): VolumeView {
+  #volume({ id, sealedBytes, liveBytes, hadMore, copies }: KnownVolume, nowMs: number): VolumeView {
     const replicas = copies.map((copy) => {
       const sinceMs = this.#look(copy, nowMs)
       return { id: copy.id, server: copy.server, state: copy.state, sinceMs }
     })
-    return { id, sealedBytes, liveBytes, wanted: this.#deps.settings.cluster.replicas, replicas }
+    const { replicas: wanted } = this.#deps.settings.cluster
+    return { id, sealedBytes, liveBytes, wanted, hadMore, replicas }
   }
 
   #look({ id, server, state, verifiedTo }: KnownVolume['copies'][number], nowMs: number): number {

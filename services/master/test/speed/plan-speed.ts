@@ -16,7 +16,7 @@ function volumeOf(id: number): VolumeView {
   const replicas = at.map((server, index) => {
     return { id: 4 * id + index, server, state: 'inSync' as const, sinceMs: 0 }
   })
-  return { id, sealedBytes: 256 * MIB, liveBytes: 200 * MIB, wanted: 3, replicas }
+  return { id, sealedBytes: 256 * MIB, liveBytes: 200 * MIB, wanted: 3, hadMore: false, replicas }
 }
 
 function serverOf(id: number, count: number, change: Partial<ServerView>): ServerView {

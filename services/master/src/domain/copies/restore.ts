@@ -94,11 +94,13 @@ function makePlace(draft: Draft, volume: VolumeDraft): boolean {
 }
 
 /** What has made the copy necessary; with several reasons the gravest. */
-function causeOf({ cluster }: Draft, { replicas }: VolumeDraft): CopyCause {
+function causeOf({ cluster }: Draft, { hadMore, replicas }: VolumeDraft): CopyCause {
   const isGone = ({ server, state }: ReplicaView): boolean =>
     state === 'lost' || !cluster.server(server).isThere
   if (replicas.some(isGone)) return 'lost'
   if (replicas.some(({ state }) => state === 'damaged')) return 'damaged'
   const isDraining = ({ server }: ReplicaView): boolean => cluster.server(server).view.mode === 'draining'
-  return replicas.some(isDraining) ? 'drain' : 'policy'
+  if (replicas.some(isDraining)) return 'drain'
+  // The one that it had in its place is removed already.
+  return hadMore ? 'lost' : 'policy'
 }

@@ -30,6 +30,8 @@ export interface VolumeView {
   readonly liveBytes: number
   /** How many copies it should have. */
   readonly wanted: number
+  /** There were more copies once, which were removed: what is missing now was lost. */
+  readonly hadMore: boolean
   readonly replicas: readonly ReplicaView[]
 }
 

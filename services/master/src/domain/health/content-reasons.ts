@@ -4,6 +4,8 @@ import { type CopyCondition, healthReason, type HealthReason } from '@dfs/protoc
 import { type Cell, type Tally } from '../../metadata/copy-store.ts'
 import { type SeenServers } from './seen-servers.ts'
 
+/** The bad copy was removed where the new one is to stand. */
+const NO_CAUSE = 'another copy is made next'
 /** Causes that one text names at most. */
 const NAMED_MAX = 3
 
@@ -28,7 +30,7 @@ export function shortReasons({ cells, wanted }: Tally, seen: SeenServers): Healt
     const [short, narrow] = [sumOf(having.filter(isShort)), sumOf(having.filter(isOnlyNarrow))]
     if (short.volumes > 0) {
       const what = copies === 0 ? 'no verified copy yet' : `${copies} of ${wanted} copies`
-      const text = `${amountOf(short)} ${have(short)} ${what}: ${causesOf(short, seen)}`
+      const text = `${amountOf(short)} ${have(short)} ${what}: ${causesOf(short, seen) || NO_CAUSE}`
       reasons.push(healthReason('files-short', { state: 'degraded', text, ...about(short, seen), copies }))
     }
     if (narrow.volumes > 0) {

@@ -65,6 +65,7 @@ export const knownVolumeOf = (volume: Volume): KnownVolume => ({
   id: volume.id,
   sealedBytes: volume.committedEnd,
   liveBytes: volume.liveBytes,
+  hadMore: volume.hasDropped,
   copies: copiesSeen(volume).map((copy, index) => ({
     ...copy,
     verifiedTo: volume.replicas[index]!.verifiedTo,

@@ -29,6 +29,11 @@ describe('a missing copy', () => {
     expect(actions[0]).toBe(action)
   })
 
+  it('is told to be lost when the one that was lost has made room for it', () => {
+    const volumes = [volume(1, '1 2', { hadMore: true })]
+    expect(plan({ servers: servers(3), volumes }).actions).toEqual(['copy 1 1,2>3 lost'])
+  })
+
   it('comes first to the volume that has the fewest whole ones, then to the one with the fewest bytes', () => {
     const volumes = [
       volume(1, '1 2 3'),

@@ -152,6 +152,13 @@ test('a disk that was replaced is told from the server that runs now', () => {
   )
 })
 
+test('a copy that was removed to make room for a new one has left no cause to name', () => {
+  const volume = wholeOn(1, 2)
+  volume.hasDropped = true
+  const { text } = reason(healthIn({ servers: three, volumes: [volume] }), 'files-short')
+  expect(text).toBe('1 file (100 B) has 2 of 3 copies: another copy is made next')
+})
+
 test('of several disks that were in one place, one is missed', () => {
   const earlier = dead(1, { silentForMs: 90_000 })
   const later = dead(1, { id: 11, silentForMs: 30_000 })
