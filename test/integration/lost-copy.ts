@@ -37,6 +37,25 @@ export async function volumesOf(cluster: RealCluster, path: string): Promise<Sto
 export const repairsOf = async (cluster: RealCluster): Promise<RepairView[]> =>
   (await askMaster<RepairsView>(cluster, '/v1/repairs')).repairs
 
+/** Of a volume; undefined if there was none. */
+export const newestRepair = async (cluster: RealCluster, volume: string): Promise<RepairView | undefined> =>
+  (await repairsOf(cluster)).find((repair) => repair.volume === volume)
+
+/** Resolves when a repair of a volume that is newer than `before` is over. */
+export async function untilRepaired(
+  cluster: RealCluster,
+  volume: string,
+  before: RepairView | undefined,
+): Promise<RepairView> {
+  const endMs = clock.monotonicMs() + PATIENCE_MS
+  for (;;) {
+    const newest = await newestRepair(cluster, volume).catch(() => undefined)
+    if (newest !== undefined && newest.id !== before?.id && newest.state !== 'running') return newest
+    if (clock.monotonicMs() > endMs) throw new Error(`the last repair is ${JSON.stringify(newest)}`)
+    await clock.sleep(100)
+  }
+}
+
 /** Resolves with the first answer that is so; rejects with the last one. */
 export async function untilHealth(
   cluster: RealCluster,
@@ -81,16 +100,27 @@ export function kill({ pids }: RealCluster, name: string): void {
   process.kill(pids.get(name)!, 'SIGKILL')
 }
 
-/** Kills a service between two moments of its life: nothing happens there while `meanwhile` runs. Resolves when it runs again. */
-export async function killFrozen(
-  cluster: RealCluster,
+/** Nothing happens in a service while `meanwhile` runs. */
+export async function whileFrozen<T>(
+  { pids }: RealCluster,
   name: string,
-  meanwhile: () => void | Promise<void>,
-): Promise<void> {
+  meanwhile: () => Promise<T>,
+): Promise<T> {
+  const pid = pids.get(name)!
+  process.kill(pid, 'SIGSTOP')
+  try {
+    return await meanwhile()
+  } finally {
+    process.kill(pid, 'SIGCONT')
+  }
+}
+
+/** The same, and then it is killed. Resolves when it was started again. */
+export async function killFrozen(cluster: RealCluster, name: string, meanwhile: () => void): Promise<void> {
   const before = cluster.pids.get(name)!
   process.kill(before, 'SIGSTOP')
   try {
-    await meanwhile()
+    meanwhile()
   } finally {
     process.kill(before, 'SIGKILL')
   }

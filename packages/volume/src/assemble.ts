@@ -29,6 +29,8 @@ export interface AssembledRecord {
   readonly isWhole: boolean
   /** Of the file, when it was written. */
   readonly path: string
+  /** Which of the copies, by index, lack some of what they were asked for: not all are asked for everything. */
+  readonly lacking: ReadonlySet<number>
 }
 
 /** As {@link assembleRecord}, but null only if nobody has its header: whoever reads a part of the record may need no more. */
@@ -39,30 +41,32 @@ export async function assembleMost(
 ): Promise<AssembledRecord | null> {
   const first = await findHeader(copies, at, options)
   if (first === null) return null
-  const { header, headerBytes } = first
+  const { header, headerBytes, index: from } = first
+  const lacking = new Set(Array.from({ length: from }, (_, index) => index))
   const record = new Uint8Array(header.headerSize + header.length)
   record.set(headerBytes)
   const content = record.subarray(header.headerSize)
   let missing = Array.from({ length: header.blockCrcs.length }, (_, index) => index)
-  for (const read of copies) {
+  for (const [index, read] of copies.entries()) {
     if (missing.length === 0) break
     missing = await fillBlocks(read, missing, { header, content, at, options })
+    if (missing.length > 0) lacking.add(index)
   }
-  return { bytes: record, isWhole: missing.length === 0, path: header.path }
+  return { bytes: record, isWhole: missing.length === 0, path: header.path, lacking }
 }
 
 async function findHeader(
   copies: readonly ReadInto[],
   at: number,
   options: ScanOptions,
-): Promise<{ header: RecordHeader; headerBytes: Uint8Array } | null> {
+): Promise<{ header: RecordHeader; headerBytes: Uint8Array; index: number } | null> {
   const buffer = new Uint8Array(Math.min(RECORD_HEADER_BYTES_MAX, options.to - at))
-  for (const read of copies) {
+  for (const [index, read] of copies.entries()) {
     const bytes = buffer.subarray(0, await read(at, buffer))
     const header = parseHeader(bytes, options)
     if (header === null || header.volume !== options.volume || header.offset !== at) continue
     if (at + header.headerSize + header.length > options.to) continue
-    return { header, headerBytes: bytes.slice(0, header.headerSize) }
+    return { header, headerBytes: bytes.slice(0, header.headerSize), index }
   }
   return null
 }

@@ -2,7 +2,14 @@
 import { crc32 as zlibCrc32 } from 'node:zlib'
 import { concatBytes } from '@dfs/core'
 import { expect, it } from 'vitest'
-import { assembleRecord, BLOCK_BYTES, frameRecord, type ReadInto, sumContent } from '../src/index.ts'
+import {
+  assembleMost,
+  assembleRecord,
+  BLOCK_BYTES,
+  frameRecord,
+  type ReadInto,
+  sumContent,
+} from '../src/index.ts'
 
 const crc32 = (bytes: Uint8Array, before = 0): number => zlibCrc32(bytes, before)
 const salt = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8)
@@ -53,4 +60,16 @@ it('finds nothing if one block is wrong everywhere', async () => {
 it('finds nothing if the record belongs elsewhere, or reaches too far', async () => {
   expect(await assembleRecord([copyWith()], 0, { ...options, volume: 8 })).toBeNull()
   expect(await assembleRecord([copyWith()], 0, { ...options, to: whole.byteLength - 1 })).toBeNull()
+})
+
+it('tells which copies lack some of it, as far as they were asked, and whose it is', async () => {
+  const copies = [copyWith(3), copyWith(blockAt(0)), copyWith(blockAt(1)), copyWith(blockAt(2))]
+  const most = await assembleMost(copies, 0, options)
+  expect(most).toMatchObject({ isWhole: true, path: '/a' })
+  expect([...most!.lacking], 'the first gave the blocks that the second has not').toEqual([0])
+  const [, second, third] = copies
+  const alone = await assembleMost([second!, third!], 0, options)
+  expect([...alone!.lacking]).toEqual([0])
+  const all = await assembleMost([second!, second!], 0, options)
+  expect([all!.isWhole, ...all!.lacking]).toEqual([false, 0, 1])
 })

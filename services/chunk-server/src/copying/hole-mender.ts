@@ -74,8 +74,9 @@ export class HoleMender {
     if (most === null) await this.#copyAsItIs(reads, { at, end: after })
     else await write(at, most.bytes)
     if (!isWhole) this.lost.push({ at, end: after, isSure, path: most?.path ?? null })
-    for (const { server, isSilent, refusalsLeft } of readers) {
-      const isDamaged = server === wrong || refusalsLeft < REFUSALS_MAX || !isWhole
+    for (const [index, { server, isSilent, refusalsLeft }] of readers.entries()) {
+      const isLacking = most === null || most.lacking.has(index)
+      const isDamaged = server === wrong || refusalsLeft < REFUSALS_MAX || isLacking
       if (isDamaged && !isSilent) this.#tell(server, { at, end: after })
     }
     return after

@@ -82,6 +82,11 @@ describe('several damaged sources', () => {
     world.order()
     expect(await world.until(() => world.isMade)).toBe(true)
     expect(isSame(world.stored, MIXED.bytes)).toBe(true)
+    const told = world.damages.map(({ server, offset }) => [server, offset])
+    expect(told.toSorted(), 'both are mended').toEqual([
+      [2, start],
+      [3, start],
+    ])
   })
 
   it.each([
