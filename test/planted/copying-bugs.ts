@@ -30,7 +30,7 @@ export const COPYING_BUGS: readonly PlantedBug[] = [
     name: 'take a record for lost because somebody did not answer',
     promise: 'what somebody may have is asked for again',
     file: `${COPYING}/hole-mender.ts`,
-    oldText: '    if (!isWhole) this.lost.push({ at, end: after, isSure })\n',
+    oldText: '    if (!isWhole) this.lost.push({ at, end: after, isSure, path: most?.path ?? null })\n',
     newText: '    if (!isWhole) this.lost.push({ at, end: after, isSure: isSure || after > at })\n',
     test: SOURCES_TEST,
   },
