@@ -31,7 +31,8 @@ export const COPYING_BUGS: readonly PlantedBug[] = [
     promise: 'what somebody may have is asked for again',
     file: `${COPYING}/hole-mender.ts`,
     oldText: '    if (!isWhole) this.lost.push({ at, end: after, isSure, path: most?.path ?? null })\n',
-    newText: '    if (!isWhole) this.lost.push({ at, end: after, isSure: isSure || after > at })\n',
+    newText:
+      '    if (!isWhole) this.lost.push({ at, end: after, isSure: isSure || after > at, path: null })\n',
     test: SOURCES_TEST,
   },
   {
