@@ -43,6 +43,18 @@ describe('the manifests', () => {
     expect(new Set(manifests.map(({ manifest }) => manifest.version)).size).toBe(1)
   })
 
+  // In a checkout a package that is missing here is found further up; in the image it is not there, and a type alone asks for it.
+  it('name everything that their sources import', () => {
+    const missing = members.flatMap(({ path, manifest }) => {
+      const sources = filesOf(['.ts'], [path.replace('package.json', 'src')])
+      const imported = new Set(sources.flatMap(({ text }) => importsOf(text)))
+      return [...imported]
+        .filter((name) => !(name in { ...manifest.dependencies }))
+        .map((name) => `${path}: ${name}`)
+    })
+    expect(missing).toEqual([])
+  })
+
   it('give every package one door', () => {
     for (const { path, manifest } of members) {
       expect(manifest.exports?.['.'], path).toBe('./src/index.ts')
@@ -52,4 +64,11 @@ describe('the manifests', () => {
 
 function isFromHere(name: string, range: string): boolean {
   return name.startsWith('@dfs/') ? range === 'workspace:*' : range.startsWith('catalog:')
+}
+
+/** Packages by name, without Node's own and without files. */
+function importsOf(source: string): string[] {
+  return [...source.matchAll(/^(?:import|export|\}).* from '([^']+)'/gm)].flatMap(([, specifier]) =>
+    /^(node:|\.)/.test(specifier!) ? [] : [/^(@[^/]+\/[^/]+|[^/]+)/.exec(specifier!)![0]],
+  )
 }
