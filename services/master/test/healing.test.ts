@@ -92,6 +92,33 @@ it('what is under way when it comes back ends, and its copy counts', async () =>
   expect(await repairs()).toMatchObject([{ state: 'cancelled', lastError: 'enough-copies' }])
 })
 
+it('what was to be made on a server that is gone is made elsewhere, and nobody is told that it goes on', async () => {
+  const { volume, lost, kept } = await healthy(5)
+  for (const server of fleet.servers) server.isSlow = true
+  fleet.stop(lost)
+  await fleet.pass(HEAL_MS)
+  const [first] = await repairs()
+  const target = fleet.byId(first!.target)
+  fleet.stop(target)
+  for (const server of fleet.servers) server.isSlow = false
+  await fleet.pass(HEAL_MS)
+  const other = fleet.servers.find((each) => each !== target && each.toldToCopy.size > 0)!
+  expect(await fleet.copies(volume)).toMatchObject(inSync([...kept, other].map(({ index }) => index)))
+  const context = openContext(fleet.bench.world.clock, 'r')
+  const { repairs: listed } = await fleet.bench.master.namespace.listRepairs(
+    { before: null, repairsMax: 10 },
+    context,
+  )
+  expect(listed.map(({ state, why }) => [state, why])).toEqual([
+    ['done', null],
+    ['running', 'its server is gone: it goes on, or is cancelled, when that is back'],
+  ])
+  expect((await fleet.bench.master.figures.repair()).copies).toBe(0)
+  await fleet.restart(target)
+  await fleet.pass(10_000)
+  expect((await repairs()).map(({ state }) => state)).toEqual(['done', 'cancelled'])
+})
+
 it('with no other server nothing is tried, and it says for whom it waits', async () => {
   const { volume, lost, kept } = await healthy(3)
   fleet.stop(lost)

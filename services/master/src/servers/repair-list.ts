@@ -11,16 +11,25 @@ export interface RepairListDeps {
   readonly jobs: Pick<CopyJobs, 'of'>
 }
 
+/** Others are made instead. */
+const WAITS_FOR_TARGET = 'its server is gone: it goes on, or is cancelled, when that is back'
+
 export async function listRepairs(
   { store, sessions, jobs }: RepairListDeps,
   { before, repairsMax }: RepairsRequest,
 ): Promise<RepairsView> {
   const page = await store.repairing.page(before ?? Number.MAX_SAFE_INTEGER, repairsMax)
-  const names = new Map(sessions.view().map(({ id, name }) => [id, name]))
+  const servers = sessions.view()
+  const names = new Map(servers.map(({ id, name }) => [id, name]))
+  const dead = new Set(servers.flatMap(({ id, liveness }) => (liveness === 'dead' ? [id] : [])))
   const nameOf = (id: number): string => names.get(id) ?? `server ${formatId(id)}`
   const last = page.at(-1)
   return {
-    repairs: page.map((repair) => viewOf(repair, nameOf, jobs)),
+    repairs: page.map((repair) => {
+      const view = viewOf(repair, nameOf, jobs)
+      const isHeld = view.state === 'running' && dead.has(repair.target)
+      return isHeld ? { ...view, why: WAITS_FOR_TARGET, bytesPerSecond: null, secondsLeft: null } : view
+    }),
     next: last === undefined || page.length < repairsMax ? null : formatId(last.id),
   }
 }

@@ -68,9 +68,11 @@ export class RepairStatus {
     this.#deps = deps
   }
 
+  /** Without those on servers that are dead: others are made instead, and they are gone on with or cancelled when those return. */
   async underWay(): Promise<RepairUnderWay[]> {
-    const { jobs, store } = this.#deps
-    const running = await store.repairing.running()
+    const { jobs, store, sessions } = this.#deps
+    const dead = new Set(sessions.view().flatMap(({ id, liveness }) => (liveness === 'dead' ? [id] : [])))
+    const running = (await store.repairing.running()).filter(({ target }) => !dead.has(target))
     return running.map((repair) => ({ repair, seen: jobs.of(repair.target, repair.replica) ?? null }))
   }
 
