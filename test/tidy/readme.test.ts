@@ -31,6 +31,6 @@ test('every command of the README is executed', () => {
     }
   }
   expect([...sections.keys()]).toEqual(
-    expect.arrayContaining(['Run it', 'With containers', 'Use it', 'Test it']),
+    expect.arrayContaining(['Run it', 'With containers', 'Use it', 'Lose a disk', 'Test it']),
   )
 })
