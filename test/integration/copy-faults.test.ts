@@ -217,7 +217,7 @@ describe.skipIf(!isRoot)('a disk that is full in the middle of a copy (needs roo
       const isWaiting = ({ code, text }: HealthView['reasons'][number]): boolean =>
         code === 'repair-waiting' && text.includes('no server has room')
       const view = await untilHealth(cluster, ({ reasons }) => reasons.some(isWaiting))
-      expect(codesOf(view).toSorted()).toEqual(['files-short', 'repair-waiting', 'server-full'])
+      expect(new Set(codesOf(view))).toEqual(new Set(['files-short', 'repair-waiting', 'server-full']))
       expect(await newestRepair(cluster, large)).toMatchObject({
         state: 'failed',
         lastError: expect.stringContaining('INSUFFICIENT_SPACE'),

@@ -100,13 +100,10 @@ it('two of three that are left: it says why there are too few copies, takes writ
   const waiting = await untilHealth(cluster, ({ reasons }) =>
     reasons.some(({ code, text }) => code === 'repair-waiting' && text.includes('no other server')),
   )
-  expect(codesOf(waiting).toSorted()).toEqual([
-    'files-narrow',
-    'files-short',
-    'repair-waiting',
-    'server-gone',
-    'too-few-servers',
-  ])
+  // Other volumes may still be waiting for the server: then there are two reasons with one code.
+  expect(new Set(codesOf(waiting))).toEqual(
+    new Set(['files-narrow', 'files-short', 'repair-waiting', 'server-gone', 'too-few-servers']),
+  )
   expect(await wrong()).toEqual([])
   expect(await ledger()).toEqual(before)
 })
