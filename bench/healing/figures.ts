@@ -21,7 +21,7 @@ export interface LossFigures {
   readonly copyingS: number | null
   readonly copies: number
   readonly copiedMib: number
-  /** CPU time of all chunk servers for each MiB that was copied, beyond what they take when nothing goes on; null with clients. */
+  /** CPU time of all chunk servers until all was restored, for each MiB that was copied; null with clients. */
   readonly cpuMsPerMib: number | null
   readonly failures: Failures
   /** Of clients while this went on; null without. */

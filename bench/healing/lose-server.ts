@@ -55,7 +55,7 @@ export async function loseServer(
   await sleep(CALM_MS, undefined, { signal })
   const { lost, writes, dead } = await kill(options)
   if (pace === null) await traffic.setPace(NOBODY)
-  const { idle, copying, restored } = await untilRestored(options, begun)
+  const { copying, restored } = await untilRestored(options, begun)
   const copies = copiesSeen(await begun(), lost.wallMs)
 
   if (pace !== null) await sleep(CALM_MS, undefined, { signal })
@@ -74,7 +74,7 @@ export async function loseServer(
     deadMs: sinceLostMs(dead),
     restoredMs: sinceLostMs(restored),
     copies,
-    cpuMs: pace === null && restored !== null ? cpuBeyondIdle(idle, copying, restored) : null,
+    cpuMs: pace === null && restored !== null ? restored.cpuMs - copying.cpuMs : null,
     failures: report.failures,
     phases: pace === null ? null : report.phases,
   }
@@ -102,12 +102,11 @@ async function kill({
   }
 }
 
-/** `idle` is when nobody asked for anything any more, `copying` when the first copy was begun; `restored` is null if it takes too long. */
+/** `copying` is when the first copy was begun; `restored` is null if it takes too long. */
 async function untilRestored(
   { cluster, signal }: LoseOptions,
   begun: () => Promise<RepairView[]>,
-): Promise<{ idle: Moment; copying: Moment; restored: Moment | null }> {
-  const idle = moment(cluster)
+): Promise<{ copying: Moment; restored: Moment | null }> {
   const begins = { ...patient(signal), withinMs: BEGINS_WITHIN_MS }
   await until(async () => ((await begun()).length > 0 ? true : null), begins)
   const copying = moment(cluster)
@@ -115,7 +114,7 @@ async function untilRestored(
     async () => (hasAllCopies(await cluster.health()) ? moment(cluster) : null),
     patient(signal),
   )
-  return { idle, copying, restored }
+  return { copying, restored }
 }
 
 const patient = (signal: AbortSignal): UntilOptions => ({
@@ -129,10 +128,3 @@ const moment = (cluster: HealingCluster): Moment => ({
   monotonicMs: performance.now(),
   cpuMs: cluster.chunkServersCpuMs(),
 })
-
-/** Between the last two moments; what servers take when nothing goes on is seen between the first two. */
-function cpuBeyondIdle(idle: Moment, from: Moment, to: Moment): number {
-  const idleMs = from.monotonicMs - idle.monotonicMs
-  const share = idleMs > 0 ? (from.cpuMs - idle.cpuMs) / idleMs : 0
-  return Math.max(0, to.cpuMs - from.cpuMs - share * (to.monotonicMs - from.monotonicMs))
-}
