@@ -7,6 +7,7 @@ import { DROP_BUGS } from './drop-bugs.ts'
 import { HEALTH_BUGS } from './health-bugs.ts'
 import { MASTER_BUGS } from './master-bugs.ts'
 import { MEMBERSHIP_BUGS } from './membership-bugs.ts'
+import { METADATA_COPY_BUGS } from './metadata-copy-bugs.ts'
 import { type PlantedBug } from './planted-bug.ts'
 import { READING_BUGS } from './reading-bugs.ts'
 import { REPLICATION_BUGS } from './replication-bugs.ts'
@@ -24,6 +25,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...COPYING_BUGS,
   ...HEALTH_BUGS,
   ...DELETION_BUGS,
+  ...METADATA_COPY_BUGS,
 ]
 
 /** Why the edit cannot be made in `text`, the present content of its file; null where it can. */

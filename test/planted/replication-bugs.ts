@@ -17,7 +17,7 @@ export const REPLICATION_BUGS: readonly PlantedBug[] = [
     name: 'wait for a start that has taken the registration',
     promise: 'a server that lost an answer finds its way back',
     file: 'services/chunk-server/src/master/master-session.ts',
-    oldText: ' || this.#answers.isOfNewStart',
+    oldText: ' || this.answers.isOfNewStart',
     newText: '',
     test: 'test/simulation/lost-registration.test.ts',
   },

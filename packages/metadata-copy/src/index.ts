@@ -18,6 +18,7 @@ export {
   parseFrameHeader,
   writeFrameHeader,
 } from './frame.ts'
+export { copyFileName, type CopyFileKind, METADATA_COPIES_DIRECTORY, parseCopyFileName } from './names.ts'
 export { chooseNewest, findTwoHistories, type PlacedCopy, rankCopies } from './newest.ts'
 export { areTwoHistories, comparePositions, describePosition, isSamePosition } from './position.ts'
 export { type CopyEnd, type CopyPart, follows, readCopy, type ReadCopyOptions } from './read-copy.ts'

@@ -133,6 +133,7 @@ export async function startChunkServer(
       await session.stop()
       await witness.stop()
       await served.close()
+      await storage.metadataCopies.close()
       await store.close()
     },
   }

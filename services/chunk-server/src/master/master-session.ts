@@ -80,14 +80,15 @@ export class MasterSession {
   #lastAnswerMs: number | null = null
   #reportsNumber = 0
   #refusal: string | null = null
-  readonly #answers: CurrentAnswers
+  /** Which of what a master says counts. */
+  readonly answers: CurrentAnswers
 
   constructor(deps: MasterSessionDeps) {
     this.#deps = deps
     this.#pause = new Pause(deps.runtime.clock)
-    this.#answers = new CurrentAnswers(deps)
+    this.answers = new CurrentAnswers(deps)
     // The next heartbeat, which registers with it, should not wait.
-    this.#answers.newStart.add(() => this.nudge())
+    this.answers.newStart.add(() => this.nudge())
   }
 
   /** Registers, trying until it works, and keeps the session from then on. Rejects only for fatal answers or {@link stop}. */
@@ -139,13 +140,13 @@ export class MasterSession {
     options: MethodCallOptions,
   ): Promise<R> {
     const reply = await this.call(method, request, options)
-    await this.#answers.require(reply.epoch)
+    await this.answers.require(reply.epoch)
     return reply
   }
 
   /** The master says how far it is; durable when it resolves. Throws TransportError if it does not count. */
   async hear(epoch: Epoch): Promise<void> {
-    await this.#answers.require(epoch)
+    await this.answers.require(epoch)
     await this.#deps.witness.writeDown()
   }
 
@@ -188,10 +189,10 @@ export class MasterSession {
       { timeoutMs },
     )
     await this.#forgetWhereLeftOut(reply.epoch)
-    await this.#answers.requireOfRegistration(reply.epoch)
+    await this.answers.requireOfRegistration(reply.epoch)
     await identity.bind(reply.clusterId, reply.serverId)
     directory.configure(reply.settings, { ...reply.master, internalAddress: this.#deps.masterAddress })
-    this.#answers.noteRegistered()
+    this.answers.noteRegistered()
     this.#accept(reply)
     this.#deps.runtime.log.info(
       { server: reply.serverId, cluster: reply.clusterId },
@@ -272,7 +273,7 @@ export class MasterSession {
    * knows: the master may have taken a registration whose answer was lost, and then it never says so.
    */
   #mustRegister(error: unknown): boolean {
-    return (error instanceof DfsError && error.code === 'UNKNOWN_SERVER') || this.#answers.isOfNewStart
+    return (error instanceof DfsError && error.code === 'UNKNOWN_SERVER') || this.answers.isOfNewStart
   }
 
   /** Nothing is waited for here: the next heartbeat is due in a second, whatever was ordered. */

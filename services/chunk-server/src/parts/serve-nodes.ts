@@ -4,6 +4,7 @@ import { type FileService, methodHandler, servedStreams, type VolumeOrder } from
 import { type Crc32 } from '@dfs/volume'
 import { type CopyFigures } from '../copying/copy-figures.ts'
 import { recoveryMethods } from '../master/recovery-methods.ts'
+import { metadataCopyMethods } from '../metadata-copies/metadata-copy-methods.ts'
 import { peerMethods } from '../replication/peer-methods.ts'
 import { passedWrites } from '../writing/passed-writes.ts'
 import { type MasterLink } from './master-link.ts'
@@ -33,6 +34,12 @@ export function serveNodes(
       onGiven: (bytes) => copyFigures.noteGiven(bytes),
       onOrder: (order) => meetServers(order, link),
       hear: (epoch) => session.hear(epoch),
+    }),
+    ...metadataCopyMethods({
+      identity,
+      copies: storage.metadataCopies,
+      crc32,
+      requireCurrent: (epoch) => session.answers.require(epoch),
     }),
     ...recoveryMethods({ clock, name, identity, store, directory, session }),
   ]

@@ -1,10 +1,11 @@
-/** What this server has on its disk: who it is, how much room there is, its copies of volumes. */
+/** What this server has on its disk: who it is, how much room there is, its copies of volumes and of the metadata. */
 import { Listeners, type Runtime, type SpaceWatch } from '@dfs/core'
-import { type Crc32 } from '@dfs/volume'
+import { type Crc32, type Witness } from '@dfs/volume'
 import { ClientLoad } from '../copying/client-load.ts'
 import { watchSpace } from '../disk-space.ts'
 import { ServerIdentity } from '../identity/identity.ts'
 import { WitnessKeeper } from '../identity/witness-keeper.ts'
+import { MetadataCopies } from '../metadata-copies/metadata-copies.ts'
 import { type Tuning } from '../tuning.ts'
 import { AppendGuard } from '../volume/append-guard.ts'
 import { VolumeStore } from '../volume/volume-store.ts'
@@ -24,6 +25,7 @@ export interface Storage {
   /** The disk has become full, or has room again. */
   readonly spaceChanged: Listeners
   readonly store: VolumeStore
+  readonly metadataCopies: MetadataCopies
   /** What clients ask of the disk; what is stored is noted already. */
   readonly clientLoad: ClientLoad
 }
@@ -39,6 +41,8 @@ export async function openStorage(
   const space = await watchSpace({ disk, floorBytes, onChange: () => spaceChanged.call() })
   const clientLoad = new ClientLoad(clock)
   const { openFilesMax, lookAgainMs } = tuning
+  const guard = new AppendGuard({ space, witness, clientLoad })
+  const keepWitness = (found: Witness | null) => identity.writeDownSeen(found)
   const store = await VolumeStore.open({
     clock,
     disk,
@@ -46,9 +50,14 @@ export async function openStorage(
     log,
     openFilesMax,
     lookAgainMs,
-    guard: new AppendGuard({ space, witness, clientLoad }),
-    keepWitness: (inRecord) => identity.writeDownSeen(inRecord),
+    guard,
+    keepWitness,
   })
+  const metadataCopies = await MetadataCopies.open(
+    { disk, crc32, log, guard, keepWitness },
+    identity.clusterId,
+  )
   await identity.adopt(store.witness)
-  return { identity, witness, space, spaceChanged, store, clientLoad }
+  await identity.adopt(metadataCopies.witness)
+  return { identity, witness, space, spaceChanged, store, metadataCopies, clientLoad }
 }

@@ -9,14 +9,17 @@ import { isFull, requireRoom } from '../disk-space.ts'
 import { type ClientLoad } from '../copying/client-load.ts'
 import { type WitnessKeeper } from '../identity/witness-keeper.ts'
 
-/** Records that are appended together. */
-export interface Batch {
+/** Bytes that a start reads again, and what they say of the master; null if they say nothing. */
+export interface SaidBytes {
+  readonly byteLength: number
+  readonly witness: Witness | null
+}
+
+/** Records that are appended together. `witness` is what the last of them says. */
+export interface Batch extends SaidBytes {
   /** Where they start: the synced length of the copy. */
   readonly offset: number
   readonly pieces: readonly Uint8Array[]
-  readonly byteLength: number
-  /** What its last record says of the master; null if it says nothing. */
-  readonly witness: Witness | null
 }
 
 export interface AppendGuardDeps {
@@ -47,6 +50,14 @@ export class AppendGuard {
     const result = await this.#saysFull(() => clientLoad?.during(appending) ?? appending())
     space.noteAppended(byteLength)
     return result
+  }
+
+  /** Writes what a copy of the metadata is told by the master; what it says of it is on the disk when it resolves. */
+  async appendFrames({ byteLength, witness }: SaidBytes, write: () => Promise<void>): Promise<void> {
+    const { space } = this.#deps
+    requireRoom(space, byteLength)
+    await this.#saysFull(() => this.#deps.witness.appending(witness, write))
+    space.noteAppended(byteLength)
   }
 
   /** Writes bytes of a copy that is made from others; they say nothing of the master before they count. */
