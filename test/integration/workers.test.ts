@@ -20,7 +20,7 @@ it('shows the workers of every node through any of them', async () => {
     expect(servers).toHaveLength(cluster.serverUrls.length)
     for (const { error, workers } of servers) {
       expect(error).toBeNull()
-      const onDisk = ['look-again', 'verify-copies', 'full-check']
+      const onDisk = ['look-again', 'verify-copies', 'full-check', 'check-metadata-copy']
       const ordered = ['seal-copies', 'check-records', 'drop-copies']
       const copying = ['copy-volumes', 'copy-volumes-2', 'counted-copies']
       expect(workers.map(({ name }) => name)).toEqual([...onDisk, ...ordered, ...copying])

@@ -24,6 +24,7 @@ import { openVolumes } from './parts/open-volumes.ts'
 import { serveNodes } from './parts/serve-nodes.ts'
 import { openStorage } from './parts/storage.ts'
 import { DEFAULT_TUNING, type Tuning } from './tuning.ts'
+import { CheckMetadataCopy } from './workers/check-metadata-copy.ts'
 import { chunkServerWorkers } from './workers/chunk-server-workers.ts'
 import { copyVolumes } from './workers/copy-volumes.ts'
 import { countedCopies } from './workers/counted-copies.ts'
@@ -111,6 +112,7 @@ export async function startChunkServer(
     ],
     copyJobs,
     fullCheck,
+    alsoReading: [new CheckMetadataCopy({ log, crc32, copies: storage.metadataCopies })],
     otherCopies: (copy) => otherCopies(copy, sources),
   })
   const background = new AbortController()

@@ -1,5 +1,6 @@
 /** What a server remembers about itself and of the master when its disk does not take it, or loses it. */
 import { fromUtf8, readWhole, silentLog, utf8, writeDurably } from '@dfs/core'
+import { METADATA_COPIES_DIRECTORY } from '@dfs/metadata-copy'
 import { crc32 } from '@dfs/node-runtime'
 import { type Epoch } from '@dfs/protocol'
 import { SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
@@ -95,13 +96,16 @@ it('does not become another server if both files are lost', async () => {
   await expect(restart('power')).rejects.toMatchObject({ code: 'WRONG_CLUSTER' })
 })
 
-it('is no new server on a disk with copies, if both files are missing', async () => {
+it.each([
+  [VOLUMES_DIRECTORY, '1.json'],
+  [METADATA_COPIES_DIRECTORY, '1-0123456789abcdef-7.snapshot'],
+])('is no new server on a disk with copies in %s, if both files are missing', async (directory, name) => {
   await opened()
   await simulation.complete(async () => {
     const { disk } = node.runtime
-    await disk.makeDirectory(VOLUMES_DIRECTORY)
-    await (await disk.open(`${VOLUMES_DIRECTORY}/1.json`, 'create')).close()
-    for (const name of IDENTITY_FILES) await disk.remove(name)
+    await disk.makeDirectory(directory)
+    await (await disk.open(`${directory}/${name}`, 'create')).close()
+    for (const file of IDENTITY_FILES) await disk.remove(file)
     await expect(ServerIdentity.open({ disk, crc32, log: silentLog }, node.runtime.random)).rejects.toThrow(
       'are missing',
     )

@@ -3,6 +3,7 @@
  * newer of the two is all that was ever relied on, and either of them may be lost to the disk.
  */
 import { type Disk, DiskError, type Log, readWhole, type Sum, writeEssential } from '@dfs/core'
+import { METADATA_COPIES_DIRECTORY } from '@dfs/metadata-copy'
 import { DfsError } from '@dfs/protocol'
 import {
   encodeIdentity,
@@ -57,16 +58,18 @@ export async function loadIdentity(deps: IdentityFilesDeps): Promise<StoredIdent
 
 /** A disk with copies on it belongs to a server: whoever started on it under another name could serve none of them. */
 async function requireUnused(disk: Disk): Promise<void> {
-  const names = await disk.list(VOLUMES_DIRECTORY).catch((error: unknown) => {
-    if (error instanceof DiskError && error.kind === 'missing') return []
-    throw error
-  })
-  if (names.length === 0) return
-  const files = IDENTITY_FILES.join(' and ')
-  throw new DfsError(
-    'WRONG_CLUSTER',
-    `${files} are missing, and there are copies of volumes: put one of the two back, or empty the directory`,
-  )
+  for (const directory of [VOLUMES_DIRECTORY, METADATA_COPIES_DIRECTORY]) {
+    const names = await disk.list(directory).catch((error: unknown) => {
+      if (error instanceof DiskError && error.kind === 'missing') return []
+      throw error
+    })
+    if (names.length === 0) continue
+    const files = IDENTITY_FILES.join(' and ')
+    throw new DfsError(
+      'WRONG_CLUSTER',
+      `${files} are missing, and there are copies in ${directory}/: put one of the two back, or empty the directory`,
+    )
+  }
 }
 
 async function loadOne({ disk, crc32 }: IdentityFilesDeps, name: string): Promise<StoredIdentity | null> {

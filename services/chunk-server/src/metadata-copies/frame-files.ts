@@ -184,9 +184,10 @@ export class FrameFiles {
     return this.#deps.disk.syncDirectory(METADATA_COPIES_DIRECTORY)
   }
 
-  /** Gives the file another name, which nobody takes for a copy. Throws DiskError. */
+  /** Gives the file another name, for good, which nobody takes for a copy. Throws DiskError. */
   async setAside(name: string): Promise<void> {
     await this.#deps.disk.rename(pathOf(name), pathOf(name + SET_ASIDE))
+    await this.syncNames()
   }
 
   /** Whether it is gone. Never throws: whoever looks next removes it. */

@@ -30,12 +30,14 @@ export interface ChunkServerWorkersOptions {
   readonly copying: readonly BackgroundWorker[]
   readonly copyJobs: DropCopiesDeps['copyJobs']
   readonly fullCheck: FullCheck
+  /** What else reads large files: of the same lane. */
+  readonly alsoReading?: readonly BackgroundWorker[]
   readonly otherCopies: (copy: VolumeCopy) => Promise<ReadInto[]>
 }
 
 export function chunkServerWorkers(options: ChunkServerWorkersOptions): Runner {
   const { clock, orders, store, fullCheck, copying } = options
-  const disk = [lookAgain(store), new Verifier(options), fullCheck]
+  const disk = [lookAgain(store), new Verifier(options), fullCheck, ...(options.alsoReading ?? [])]
   const quick = [sealCopies(options), checkRecords(options), dropCopies(options)]
   const lanes = [disk, quick, ...copying.map((worker) => [worker])].map((workers) => ({
     workers,

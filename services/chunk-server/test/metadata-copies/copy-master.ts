@@ -2,7 +2,7 @@
  * A server's disk that holds a metadata copy, and what a master would bring it: a database of some bytes at transaction 10, change
  * sets behind it, later a newer snapshot. Positions are numbers of transactions here, all of one start.
  */
-import { concatBytes, utf8 } from '@dfs/core'
+import { concatBytes, type DiskErrorKind, utf8 } from '@dfs/core'
 import {
   type CopyEnd,
   type CopyPart,
@@ -184,7 +184,7 @@ export class HolderWorld {
   }
 
   /** Lets operations of the disk fail that the filter names. */
-  failing(error: 'io' | 'full', isMeant: (operation: DiskOperation) => boolean): void {
+  failing(error: DiskErrorKind, isMeant: (operation: DiskOperation) => boolean): void {
     this.node.disk.faultHook = (operation) => (isMeant(operation) ? { kind: 'error', error } : null)
   }
 
