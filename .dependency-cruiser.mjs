@@ -13,7 +13,7 @@ const MAY_IMPORT = {
   linearizability: ['core'],
   protocol: ['core'],
   client: ['core', 'protocol'],
-  fsck: ['core', 'protocol', 'volume'],
+  fsck: ['core', 'metadata-copy', 'protocol', 'volume'],
   cli: ['core', 'protocol', 'client', 'fsck', 'metadata-copy', 'node-runtime', 'volume', 'wal'],
   'node-runtime': ['core', 'protocol'],
   'sim-runtime': ['core', 'protocol'],

@@ -3,6 +3,7 @@ import {
   closeSync,
   cpSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   openSync,
   readdirSync,
@@ -17,7 +18,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { decodeCheckedJson, encodeCheckedJson } from '@dfs/core'
-import { crc32 } from '@dfs/node-runtime'
+import {
+  copyFileName,
+  encodeSnapshotEnd,
+  encodeSnapshotPiece,
+  METADATA_COPIES_DIRECTORY,
+} from '@dfs/metadata-copy'
+import { crc32, zstd } from '@dfs/node-runtime'
 import { type CopyCheck } from '@dfs/protocol'
 import { type FindingKind, FINDINGS, type Report } from '@dfs/fsck'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -58,11 +65,13 @@ const check = (directory: string): Promise<Report> =>
 
 const kindsIn = ({ findings }: Report): FindingKind[] => [...new Set(findings.map(({ kind }) => kind))].sort()
 
+type Plant = (directory: string) => void | Promise<void>
+
 /** A copy of the cluster's directory, in which `plant` does harm. */
-async function checkAfter(plant: (directory: string) => void): Promise<Report> {
+async function checkAfter(plant: Plant): Promise<Report> {
   const directory = mkdtempSync(join(scratch, 'planted-'))
   cpSync(cluster.dataDirectory, directory, { recursive: true })
-  plant(directory)
+  await plant(directory)
   return await check(directory)
 }
 
@@ -137,8 +146,21 @@ function breakIndex(directory: string): void {
   flipBit(path, pageAt + cellAt + page[cellAt]!)
 }
 
+/** A server holds a snapshot of the metadata, complete as its end says, in which a byte is wrong. */
+async function plantMetadataCopy(directory: string): Promise<void> {
+  const position = { counter: 1, nonce: '0123456789abcdef', sequence: 10 }
+  const origin = { clusterId: '00'.repeat(16), schema: 11, position, fileBytes: 5000 }
+  const codec = { crc32, compression: zstd }
+  const part = await encodeSnapshotPiece({ ...origin, offset: 0, raw: new Uint8Array(5000).fill(7) }, codec)
+  part[130]! ^= 1
+  const copies = join(directory, 'chunk-server-1', METADATA_COPIES_DIRECTORY)
+  mkdirSync(copies, { recursive: true })
+  const bytes = Buffer.concat([part, await encodeSnapshotEnd(origin, codec)])
+  writeFileSync(join(copies, copyFileName('snapshot', position)), bytes)
+}
+
 /** What each kind of fault looks like; `may` come with it. */
-const FAULTS: Record<FindingKind, { plant: (directory: string) => void; may?: FindingKind[] }> = {
+const FAULTS: Record<FindingKind, { plant: Plant; may?: FindingKind[] }> = {
   'log-damaged': { plant: inLog(2) },
   // The row of a copy is not found by the index any more.
   'metadata-damaged': { plant: breakIndex, may: ['copy-unknown'] },
@@ -184,6 +206,7 @@ const FAULTS: Record<FindingKind, { plant: (directory: string) => void; may?: Fi
   'record-damaged': { plant: (directory) => flipBit(copiesOf(directory)[0]!.log, 5000) },
   'record-foreign': { plant: inMetadata('UPDATE versions SET request_number = request_number + 1') },
   'identity-damaged': { plant: (directory) => flipBit(join(directory, 'chunk-server-3', 'server.json'), 50) },
+  'metadata-copy-damaged': { plant: plantMetadataCopy },
   'server-missing': { plant: (directory) => rmSync(join(directory, 'chunk-server-3'), { recursive: true }) },
   'volume-books': {
     plant: inMetadata('UPDATE volumes SET committed_end = 10 WHERE committed_end > 10'),
@@ -311,7 +334,7 @@ describe('when the cluster is stopped', () => {
   it('says what it found to people, and ends with 1', async () => {
     const directory = mkdtempSync(join(scratch, 'people-'))
     cpSync(cluster.dataDirectory, directory, { recursive: true })
-    FAULTS['record-damaged'].plant(directory)
+    await FAULTS['record-damaged'].plant(directory)
     const { code: exitCode, stdout } = await cluster.dfs(['fsck', '--offline', directory])
     expect(exitCode).toBe(1)
     expect(stdout.toString()).toContain('record-damaged: volume')

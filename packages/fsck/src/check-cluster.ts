@@ -22,6 +22,7 @@ import { checkVolume, type FoundCopy } from './copies.ts'
 import { Cursor } from './cursor.ts'
 import { readOrNothing } from './disk-reads.ts'
 import { Findings, type Report } from './findings.ts'
+import { checkMetadataCopies } from './metadata-copies.ts'
 import { type Chunk, type MetadataDump, type Replica, type Volume } from './metadata.ts'
 import { Past } from './past.ts'
 
@@ -68,6 +69,15 @@ export async function checkCluster(cluster: ClusterAtRest): Promise<Report> {
   for (const server of [...servers.values(), ...strangers]) {
     cluster.signal?.throwIfAborted()
     await checkCopiesOn(server, known, { findings, beyond, crc32 })
+    const { onBytes = () => {}, signal } = cluster
+    await checkMetadataCopies({
+      serverName: server.name,
+      disk: server.disk,
+      crc32,
+      findings,
+      onBytes,
+      signal,
+    })
   }
   beyond.report(findings)
   return findings.report()

@@ -19,6 +19,8 @@ export const FINDINGS = Object.freeze({
   'record-foreign': 'a valid record is not the one that the file refers to',
   'identity-damaged':
     'one of the two notes of a server about itself cannot be read; its next start writes it again',
+  'metadata-copy-damaged':
+    'a copy of the metadata on a chunk server is damaged; the running master brings a new one, but nobody should recover from this one if there is another',
   'server-missing': 'a chunk server of the cluster has no data directory here',
   'volume-books': 'what the rows of a volume say of it contradicts itself or its chunks',
   'chunk-without-volume': 'a chunk lies in a volume that is not there, or is being deleted',
