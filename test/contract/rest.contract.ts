@@ -11,6 +11,7 @@ import {
   HEADERS,
   HealthView,
   ServerListView,
+  RecoveryView,
   RepairsView,
   WeakFiles,
 } from '@dfs/protocol'
@@ -271,6 +272,7 @@ function nodesContract(make: () => RestCaller): void {
     await ask('/v1/health', HealthView)
     await ask('/v1/explain?state=lost', WeakFiles)
     await ask('/v1/repairs?limit=5', RepairsView)
+    await ask('/v1/recovery?limit=5', RecoveryView)
     await ask('/v1/explain?state=short&limit=1', WeakFiles)
     expect((await caller.say('GET', '/healthz', { isMaster })).status).toBe(200)
     expect(await caller.say('GET', '/readyz', { isMaster })).toMatchObject({

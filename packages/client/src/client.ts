@@ -2,18 +2,14 @@
  * The client: one method for each operation of the REST contract. It asks a node for the chunk servers and talks to them
  * directly; how often, and what a lost answer means, is the caller's business ({@link Caller}).
  */
-import { assert, type Clock } from '@dfs/core'
+import { type Clock } from '@dfs/core'
 import {
   type ClusterStatusView,
-  type CopyCheck,
-  type CopyCheckView,
   directoriesUrl,
   DfsError,
   type DirectoryListing,
   entriesUrl,
   type EntryView,
-  type Explanation,
-  explainUrl,
   filesUrl,
   type HealthView,
   LIST_PAGE_ENTRIES_MAX,
@@ -24,11 +20,6 @@ import {
   parseFilePath,
   type ServerListView,
   type ServerView,
-  WEAK_FILES_MAX,
-  REPAIRS_LIMIT_DEFAULT,
-  type RepairsView,
-  type WeakFiles,
-  type WeakState,
 } from '@dfs/protocol'
 import { changedAs, readJson, writtenAs } from './answers.ts'
 import { type Answer, type Call, Caller } from './caller.ts'
@@ -36,7 +27,6 @@ import {
   type CallOptions,
   type ChangeResult,
   type DfsClient,
-  type ExplainOptions,
   type GetOptions,
   type ListOptions,
   type PutOptions,
@@ -46,10 +36,10 @@ import {
   type WriteOptions,
   type NodeWorkers,
 } from './contract.ts'
+import { ClusterOperations } from './cluster-operations.ts'
 import { type Download, downloadOf, type Resume } from './download.ts'
 import { healthFrom } from './health.ts'
 import { HttpConnections } from './http.ts'
-import { pages } from './pages.ts'
 import { workersOfAll } from './node-workers.ts'
 import { CLIENT_LIMITS, type ClientLimits, type ClientOptions, patienceMs } from './options.ts'
 import { Questions } from './questions.ts'
@@ -68,7 +58,7 @@ export function createClient(options: ClientOptions): DfsClient {
 const read = { isContent: false, isChange: false } as const
 const change = { isContent: false, isChange: true } as const
 
-class HttpClient implements DfsClient {
+class HttpClient extends ClusterOperations implements DfsClient {
   readonly #clock: Clock
   readonly #entryUrl: string
   readonly #limits: ClientLimits
@@ -77,27 +67,16 @@ class HttpClient implements DfsClient {
   readonly #servers: ServerDirectory
   readonly #caller: Caller
 
-  constructor({ url, clock, random, ...limits }: ClientOptions) {
-    this.#clock = clock
-    this.#entryUrl = new URL(url).origin
-    this.#limits = { ...CLIENT_LIMITS, ...limits }
-    this.#connections = new HttpConnections(this.#limits)
-    this.#questions = new Questions(clock, this.#limits)
-    this.#servers = new ServerDirectory({
-      clock,
-      entryUrl: this.#entryUrl,
-      freshMs: this.#limits.serversFreshMs,
-      avoidMs: this.#limits.avoidServerMs,
-      ask: (origin, signal) => this.#questions.serversOf(origin, signal),
-    })
-    this.#caller = new Caller({
-      clock,
-      random,
-      limits: this.#limits,
-      connections: this.#connections,
-      servers: this.#servers,
-      isAlive: (origin, signal) => this.#questions.isAlive(origin, signal),
-    })
+  constructor(options: ClientOptions) {
+    const parts = partsOf(options)
+    super(parts.caller)
+    this.#clock = options.clock
+    this.#entryUrl = parts.entryUrl
+    this.#limits = parts.limits
+    this.#connections = parts.connections
+    this.#questions = parts.questions
+    this.#servers = parts.servers
+    this.#caller = parts.caller
   }
 
   async put(path: string, source: PutSource, options: PutOptions = {}): Promise<PutResult> {
@@ -155,7 +134,7 @@ class HttpClient implements DfsClient {
   }
 
   async stat(path: string, options: CallOptions = {}): Promise<EntryView> {
-    return await this.#read(entriesUrl(parseDirectoryPath(path)), options)
+    return await this.read(entriesUrl(parseDirectoryPath(path)), options)
   }
 
   async *list(path: string, options: ListOptions = {}): AsyncGenerator<ListedEntry> {
@@ -163,7 +142,7 @@ class HttpClient implements DfsClient {
     const query = new URLSearchParams({ limit: String(options.pageEntries ?? LIST_PAGE_ENTRIES_MAX) })
     if (options.recursive === true) query.set('recursive', 'true')
     while (true) {
-      const page: DirectoryListing = await this.#read(`${target}?${query.toString()}`, options)
+      const page: DirectoryListing = await this.read(`${target}?${query.toString()}`, options)
       yield* page.entries
       if (page.next === null) return
       query.set('after', page.next)
@@ -214,38 +193,23 @@ class HttpClient implements DfsClient {
   }
 
   async readLink(path: string, options: CallOptions = {}): Promise<LinkView> {
-    return await this.#read(linksUrl(parseFilePath(path)), options)
+    return await this.read(linksUrl(parseFilePath(path)), options)
   }
 
   async status(options: CallOptions = {}): Promise<ClusterStatusView> {
-    return await this.#read('/v1/cluster', options)
+    return await this.read('/v1/cluster', options)
   }
 
   async servers(options: CallOptions = {}): Promise<readonly ServerView[]> {
-    const { servers } = await this.#read<ServerListView>('/v1/servers', options)
+    const { servers } = await this.read<ServerListView>('/v1/servers', options)
     return servers
   }
 
   async health(options: CallOptions = {}): Promise<HealthView> {
     return await healthFrom(
-      () => this.#read<HealthView>('/v1/health', options),
+      () => this.read<HealthView>('/v1/health', options),
       () => this.#clock.wallMs(),
     )
-  }
-
-  async explain(path: string, options: ExplainOptions = {}): Promise<Explanation> {
-    const query = options.from === undefined ? '' : `?from=${options.from}`
-    return await this.#read(explainUrl(parseFilePath(path)) + query, options)
-  }
-
-  weakFiles(state: WeakState, options: CallOptions = {}): AsyncIterable<WeakFiles> {
-    const query = new URLSearchParams({ state, limit: String(WEAK_FILES_MAX) })
-    return pages(query, 'after', () => this.#read(`/v1/explain?${query.toString()}`, options))
-  }
-
-  repairs(options: CallOptions = {}): AsyncIterable<RepairsView> {
-    const query = new URLSearchParams({ limit: String(REPAIRS_LIMIT_DEFAULT) })
-    return pages(query, 'before', () => this.#read(`/v1/repairs?${query.toString()}`, options))
   }
 
   async workers(options: CallOptions = {}): Promise<readonly NodeWorkers[]> {
@@ -261,21 +225,6 @@ class HttpClient implements DfsClient {
     return missing ?? null
   }
 
-  async startCheck({ signal }: CallOptions = {}): Promise<CopyCheck> {
-    const call: Call = { ...change, method: 'POST', target: '/v1/checks', signal }
-    const headers = { 'content-length': '0' }
-    const { check } = await this.#caller.run({ ...call, headers }, (answer) =>
-      readJson<CopyCheckView>(answer),
-    )
-    assert(check !== null, 'a check that was started is there')
-    return check
-  }
-
-  async check(options: CallOptions = {}): Promise<CopyCheck | null> {
-    const { check } = await this.#read<CopyCheckView>('/v1/checks', options)
-    return check
-  }
-
   async close(): Promise<void> {
     await Promise.all([this.#connections.close(), this.#questions.close()])
   }
@@ -284,11 +233,24 @@ class HttpClient implements DfsClient {
     await this.close()
   }
 
-  async #read<T>(target: string, { signal }: CallOptions): Promise<T> {
-    return await this.#caller.run({ ...read, method: 'GET', target, signal }, (answer) => readJson<T>(answer))
-  }
-
   async #change(call: Call): Promise<ChangeResult> {
     return await this.#caller.run(call, changedAs)
   }
+}
+
+function partsOf({ url, clock, random, ...given }: ClientOptions) {
+  const entryUrl = new URL(url).origin
+  const limits: ClientLimits = { ...CLIENT_LIMITS, ...given }
+  const connections = new HttpConnections(limits)
+  const questions = new Questions(clock, limits)
+  const servers = new ServerDirectory({
+    clock,
+    entryUrl,
+    freshMs: limits.serversFreshMs,
+    avoidMs: limits.avoidServerMs,
+    ask: (origin, signal) => questions.serversOf(origin, signal),
+  })
+  const isAlive = (origin: string, signal: AbortSignal): Promise<boolean> => questions.isAlive(origin, signal)
+  const caller = new Caller({ clock, random, limits, connections, servers, isAlive })
+  return { entryUrl, limits, connections, questions, servers, caller }
 }

@@ -9,6 +9,7 @@ import {
   type ListedEntry,
   type LinkView,
   type ServerView,
+  type RecoveryView,
   type RepairsView,
   type WeakFiles,
   type WeakState,
@@ -134,6 +135,10 @@ export interface DfsClient extends AsyncDisposable {
   weakFiles(state: WeakState, options?: CallOptions): AsyncIterable<WeakFiles>
   /** Copies that are made again, the newest first, page by page. */
   repairs(options?: CallOptions): AsyncIterable<RepairsView>
+  /** The last new history of the metadata, and what became of the writes that it found, the newest first, page by page. */
+  recovery(options?: CallOptions): AsyncIterable<RecoveryView>
+  /** It is the one to keep: things may be deleted again. UNAVAILABLE while writes that were found have no name. */
+  confirmRecovery(options?: CallOptions): Promise<RecoveryView>
   /** What every node does in the background: the master first, then the chunk servers; those that do not answer with the reason. */
   workers(options?: CallOptions): Promise<readonly NodeWorkers[]>
   /** Resolves if a node is ready, to what is missing all the same or null. UNAVAILABLE with the reason if none is. */

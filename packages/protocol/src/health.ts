@@ -38,6 +38,9 @@ export const HEALTH_CODES = Object.freeze({
   'metadata-full': "Free space on the master's disk. Reading goes on.",
   'backup-refused':
     'Stop the master and put the newest copy of its data directory back; see docs/operating.md.',
+  salvaging: 'Nothing: it goes on by itself. `dfs recover --report` names each.',
+  'recovery-unconfirmed':
+    'See `dfs recover --report`, and whether everything is there; then `dfs recover --confirm`.',
   'master-unreachable': 'Start the master, or look at its log and at the network.',
   'program-outdated': 'Start the newest program on every node.',
 })

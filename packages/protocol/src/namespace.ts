@@ -6,6 +6,7 @@ import { type Clock } from '@dfs/core'
 import { DfsError } from './errors.ts'
 import { type Explanation, type ExplainRequest, type WeakFiles, type WeakFilesRequest } from './explain.ts'
 import { type HealthView } from './health.ts'
+import { type RecoveryRequest, type RecoveryView } from './recovery.ts'
 import { type RepairsRequest, type RepairsView } from './repairs.ts'
 import { REQUEST_DEADLINE_MS } from './limits.ts'
 import { type ClusterView, type CopyCheck } from './nodes/membership.ts'
@@ -77,4 +78,8 @@ export interface Namespace {
   listWeakFiles(request: WeakFilesRequest, context: RequestContext): Promise<WeakFiles>
   /** Copies that are made again, the newest first. */
   listRepairs(request: RepairsRequest, context: RequestContext): Promise<RepairsView>
+  /** The last new history, with a page of what became of the writes that it found. */
+  viewRecovery(request: RecoveryRequest, context: RequestContext): Promise<RecoveryView>
+  /** It is the one to keep. UNAVAILABLE while writes that were found have no name. */
+  confirmRecovery(context: RequestContext): Promise<RecoveryView>
 }

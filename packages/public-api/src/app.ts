@@ -22,6 +22,7 @@ import { addOpenApi, addOpenApiDocument } from './openapi.ts'
 import { addDirectoryRoutes } from './directories.ts'
 import { addEntryRoutes } from './entries.ts'
 import { addHealthViewRoutes } from './health.ts'
+import { addRecoveryRoutes } from './recovery.ts'
 import { addRepairRoutes } from './repairs.ts'
 import { addHomePage } from './home/home-page.ts'
 import { addLinkRoutes } from './links.ts'
@@ -48,6 +49,7 @@ export async function buildPublicApp(options: PublicAppOptions): Promise<Fastify
   addClusterRoutes(typed, { namespace, addresses })
   addHealthViewRoutes(typed, { namespace, clock })
   addRepairRoutes(typed, namespace)
+  addRecoveryRoutes(typed, namespace)
   addWorkerRoutes(typed, options.node, addresses)
   // The one node that knows the whole.
   if (options.content.kind === 'pass-on') addHomePage(app, { namespace, readiness: options.readiness, clock })

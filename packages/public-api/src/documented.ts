@@ -19,6 +19,7 @@ import {
   HealthView,
   Explanation,
   WeakFiles,
+  RecoveryView,
   RepairsView,
 } from '@dfs/protocol'
 import Type, { type Static, type TSchema } from 'typebox'
@@ -39,6 +40,7 @@ export const COMPONENTS = Object.freeze({
   HealthView: named('HealthView', HealthView),
   Explanation: named('Explanation', Explanation),
   WeakFiles: named('WeakFiles', WeakFiles),
+  RecoveryView: named('RecoveryView', RecoveryView),
   RepairsView: named('RepairsView', RepairsView),
   Problem: named('Problem', Problem),
 })

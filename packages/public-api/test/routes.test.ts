@@ -37,6 +37,21 @@ test('GET /v1/health is 200 whatever it says, and unknown where nobody can be as
   expect((await send('POST', '/v1/health')).statusCode).toBe(405)
 })
 
+test('GET /v1/recovery tells of the last new history, page by page, and a POST confirms it', async () => {
+  const first = (await send('GET', '/v1/recovery?limit=1')).json<{ next: string }>()
+  expect(first).toMatchObject({
+    recovery: { copy: { transaction: 81_204 }, seen: { transaction: 81_209 }, confirmedMs: null },
+    writes: [{ placed: '/lost+found/a/long one', gap: expect.any(String) }],
+  })
+  const rest = (await send('GET', `/v1/recovery?before=${first.next}`)).json<object>()
+  expect(rest).toMatchObject({ writes: [{ placed: null }], next: null })
+  for (const query of ['?limit=0', '?limit=1001', '?before=x', '?other=1']) {
+    expect((await send('GET', `/v1/recovery${query}`)).statusCode, query).toBe(400)
+  }
+  const confirmed = await send('POST', '/v1/recovery/confirmations')
+  expect(confirmed.json<object>()).toMatchObject({ recovery: { confirmedMs: 9 } })
+})
+
 test('GET /v1/repairs lists copies that are made again, page by page', async () => {
   const first = (await send('GET', '/v1/repairs?limit=1')).json<{ next: string }>()
   expect(first).toMatchObject({ repairs: [{ volume: '100000004', state: 'running', secondsLeft: 8 }] })

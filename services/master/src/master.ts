@@ -22,6 +22,7 @@ import { type Figures } from './metrics.ts'
 import { MasterReadiness } from './readiness.ts'
 import { checkSettings, type MasterSettings } from './settings.ts'
 import { assemble, Failure, type Parts } from './parts.ts'
+import { confirmHistory, viewHistory } from './servers/recovery-report.ts'
 import { listRepairs } from './servers/repair-list.ts'
 import { servedMethods } from './served-methods.ts'
 
@@ -157,7 +158,7 @@ class RunningMaster implements Master {
   }
 
   #makeNamespace(): Namespace {
-    const { store, groups, membership, checks, health, ownWitness, sessions, jobs } = this.#parts
+    const { store, groups, membership, checks, health, ownWitness, sessions, jobs, time } = this.#parts
     const own = new OwnCommands(groups, store.epoch().counter)
     const serving = <T>(work: () => Promise<T>): Promise<T> => this.#serving(work)
     const current = <T>(work: () => Promise<T>): Promise<T> => this.#current(work)
@@ -176,6 +177,8 @@ class RunningMaster implements Master {
       explain: (request) => current(() => health.explain(request)),
       listWeakFiles: (request) => current(() => health.weakFiles(request)),
       listRepairs: (request) => current(() => listRepairs({ store, sessions, jobs }, request)),
+      viewRecovery: (request) => current(() => viewHistory(store, request)),
+      confirmRecovery: () => current(() => confirmHistory(store, time.now().wallMs)),
     }
   }
 }

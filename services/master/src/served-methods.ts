@@ -5,6 +5,7 @@ import {
   type CommitReply,
   type CommitRequest,
   commits,
+  confirmRecovery,
   explainFile,
   findCopies,
   heartbeat,
@@ -20,14 +21,17 @@ import {
   serveMethod,
   viewCluster,
   viewHealth,
+  viewRecovery,
 } from '@dfs/protocol'
 import { reporting } from './metadata/groups.ts'
+import { confirmHistory, viewHistory } from './servers/recovery-report.ts'
 import { listRepairs as repairsIn } from './servers/repair-list.ts'
 import { type Parts } from './parts.ts'
 
 export function servedMethods({
   store,
   sessions,
+  time,
   groups,
   membership,
   allocation,
@@ -116,6 +120,14 @@ export function servedMethods({
     serveMethod(
       listRepairs,
       current((request) => repairsIn({ store, sessions, jobs }, request)),
+    ),
+    serveMethod(
+      viewRecovery,
+      current((request) => viewHistory(store, request)),
+    ),
+    serveMethod(
+      confirmRecovery,
+      current(() => confirmHistory(store, time.now().wallMs)),
     ),
     serveMethod(commits, commit),
     serveMethod(lookups, async (requests) => {

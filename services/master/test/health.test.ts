@@ -121,7 +121,7 @@ class Store {
 const healthOver = (store: Store, clock: Clock): ClusterHealth =>
   new ClusterHealth({
     clock,
-    store: { tally: (view: CopyView) => store.tally(view), kept: [] },
+    store: { tally: (view: CopyView) => store.tally(view), kept: [], recovering: { view: () => null } },
     sessions: { seen: () => [], attendance: { hasMajority: true, hasEveryone: true, silent: [] } },
     settings: DEFAULT_SETTINGS,
     space: { isFull: false },

@@ -19,6 +19,10 @@ interface Scene {
   readonly hasTorn?: boolean
   readonly mayRemove?: boolean
   readonly emptyVolumes?: number
+  /** Of a new history that nobody has confirmed. */
+  readonly isUnconfirmed?: boolean
+  /** Writes that it has found and that have no name. */
+  readonly unnamed?: number
 }
 
 /** What was done within 3.5 s, and what the workers say then. */
@@ -31,7 +35,18 @@ async function watch(scene: Scene): Promise<{ done: string[]; statuses: WorkerSt
   }
   let empty = scene.emptyVolumes ?? 0
   let open = Array.from({ length: scene.deadVolumes ?? 0 }, (_, index) => ({ volume: index + 1 }))
+  let unnamed = scene.unnamed ?? 0
   const store = {
+    recovering: {
+      mayDelete: () => scene.isUnconfirmed !== true,
+      view: () => ({ pending: unnamed }),
+      salvage: async (countMax: number) => {
+        const count = Math.min(countMax, unnamed)
+        unnamed -= count
+        await note(`name ${count}`)
+        return Array.from({ length: count }, (_, index) => ({ placed: `/lost+found/${index}` }))
+      },
+    },
     openVolumesOf: async () => open,
     sealVolumes: async (volumes: readonly number[]) => {
       open = open.filter(({ volume }) => !volumes.includes(volume))
@@ -107,6 +122,7 @@ it('goes round once each second', async () => {
     'watch-space': 'the disk has room',
     'count-deleted': 'all is counted',
     'delete-empty': 'no sealed volume is empty that nobody may ask for',
+    salvage: 'nothing that was found waits for a name',
     'repair-copies': 'servers have 22 s more to register after the start',
     'forget-keys': 'no key is past its time',
     'keep-time': 'the time is written down each minute at least',
@@ -142,6 +158,7 @@ it('deletes what is empty in bounded steps', async () => {
 
 it.each<[string, Scene]>([
   ['it waits for servers: a restored backup shows when they register', { mayRemove: false }],
+  ['the new history of the metadata is not confirmed (dfs recover --confirm)', { isUnconfirmed: true }],
   ['the copy of a torn transaction is kept until every server has registered', { hasTorn: true }],
 ])('deletes nothing, since %s', async (why, scene) => {
   const { done, statuses } = await watch({ ...scene, emptyVolumes: 1 })
@@ -149,8 +166,15 @@ it.each<[string, Scene]>([
   expect(whyOf(statuses)).toMatchObject({ 'delete-empty': why })
 })
 
+it('gives a name to what was found, in bounded steps, and not on a full disk', async () => {
+  const { done, statuses } = await watch({ unnamed: 45 })
+  expect(done.filter((what) => what.startsWith('name'))).toEqual(['name 20', 'name 20', 'name 5'])
+  expect(statuses.find(({ name }) => name === 'salvage')).toMatchObject({ did: 45 })
+  expect((await watch({ unnamed: 1, isFull: true })).done).not.toContain('name 1')
+})
+
 it('decides nothing by metadata that nobody obeys', async () => {
-  const { done, statuses } = await watch({ backupReason: 'restored', deadVolumes: 1 })
+  const { done, statuses } = await watch({ backupReason: 'restored', deadVolumes: 1, unnamed: 1 })
   expect(done).toEqual([])
   const deciding = statuses.filter(({ name }) => name !== 'watch-health')
   expect(new Set(deciding.map(({ why }) => why)).size).toBe(1)
@@ -172,6 +196,7 @@ it('is what the master says that it does', async () => {
     'count-deleted',
     'delete-empty',
     'repair-copies',
+    'salvage',
     'forget-keys',
     'keep-time',
     'watch-health',

@@ -16,6 +16,7 @@ import {
   HEADERS,
   type HealthView,
   problemOf,
+  type RecoveryView,
   type RepairView,
   type ServerView,
 } from '@dfs/protocol'
@@ -37,6 +38,8 @@ export class FakeCluster implements AsyncDisposable {
   health: HealthView = WELL
   /** One page; the next one is empty. */
   repairs: readonly RepairView[] = []
+  recovery: RecoveryView['recovery'] = null
+  salvaged: RecoveryView['writes'] = []
   readonly seen: SeenRequest[] = []
   mishap: (request: SeenRequest) => Mishap | null
   /** Chunk servers that the master has given up, by number. */

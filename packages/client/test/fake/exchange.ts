@@ -1,6 +1,6 @@
 /** Requests and answers of the fake cluster, and what its routes need of it. */
 import { type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
-import { DfsError, type HealthView, type RepairView, type ServerView } from '@dfs/protocol'
+import { DfsError, type HealthView, type RecoveryView, type RepairView, type ServerView } from '@dfs/protocol'
 import { type Mishap } from './mishap.ts'
 import { type FakeTree } from './tree.ts'
 
@@ -17,6 +17,8 @@ export interface FakeRequest {
 export interface FakeNodes {
   readonly health: HealthView
   readonly repairs: readonly RepairView[]
+  readonly recovery: RecoveryView['recovery']
+  readonly salvaged: RecoveryView['writes']
   readonly tree: FakeTree
   urlOf(server: number): string
   servers(): ServerView[]

@@ -36,6 +36,10 @@ export async function answer(nodes: FakeNodes, fake: FakeRequest): Promise<FakeR
       return json(200, workersOn(nodes, fake))
     case '/v1/repairs?limit=100':
       return json(200, { repairs: nodes.repairs, next: nodes.repairs.at(-1)?.id ?? null })
+    case '/v1/recovery?limit=100':
+      return json(200, { recovery: nodes.recovery, writes: nodes.salvaged, next: null })
+    case '/v1/recovery/confirmations':
+      return json(200, { recovery: nodes.recovery, writes: nodes.salvaged, next: null })
     case '/v1/checks':
       return json(200, { check: null })
     default:
@@ -71,6 +75,8 @@ async function onPath(nodes: FakeNodes, fake: FakeRequest, target: Target): Prom
       return removed(tree)
     case 'GET explain':
       return json(200, path === ROOT ? weakIn(tree, query) : explanationOf(tree, path))
+    case 'GET recovery':
+      return json(200, { recovery: null, writes: [], next: null })
     case 'GET repairs':
       return json(200, { repairs: [], next: null })
     case 'GET entries':

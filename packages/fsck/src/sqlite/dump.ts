@@ -44,7 +44,7 @@ const CHUNKS_BY_VOLUME = `
   ) v ON v.content_id = c.content_id ORDER BY c.volume, c."offset"`
 const SPANNING = 'SELECT content_id, volume FROM spanning_contents ORDER BY content_id, volume'
 const CONTENTS_IN_USE = `SELECT content_id FROM versions WHERE content_id IS NOT NULL
-  UNION SELECT content_id FROM uploads UNION SELECT content_id FROM garbage ORDER BY content_id`
+  UNION SELECT content_id FROM uploads UNION SELECT content_id FROM garbage`
 const VERSIONS = 'SELECT file_id, id, size, content_id FROM versions'
 const ENTRIES = 'SELECT parent_id, name, kind, id, version, size FROM entries'
 
@@ -84,7 +84,7 @@ export const sqliteDump = (query: Query): MetadataDump => ({
           return { content: integer(row, 'content_id'), volume: integer(row, 'volume') }
         })
       : null,
-  contentsInUse: () => rowsOf(query(CONTENTS_IN_USE), (row) => integer(row, 'content_id')),
+  contentsInUse: () => rowsOf(query(contentsInUse(query)), (row) => integer(row, 'content_id')),
   versions: () => rowsOf(query(`${VERSIONS} ORDER BY file_id, id`), versionOf),
   versionsByContent: () => rowsOf(query(`${VERSIONS} ORDER BY content_id`), versionOf),
   entries: () => rowsOf(query(`${ENTRIES} ORDER BY parent_id, name`), entryOf),
@@ -114,6 +114,12 @@ const volumesQuery = (query: Query): string => {
     ? `${VOLUME_COLUMNS}, ${LIVE_COLUMNS}`
     : VOLUME_COLUMNS
   return `SELECT ${columns} FROM volumes ORDER BY id`
+}
+
+/** With those that a new history has found and that have no name yet. */
+const contentsInUse = (query: Query): string => {
+  const found = tablesOf(query).has('salvage') ? ' UNION SELECT id FROM salvage' : ''
+  return `${CONTENTS_IN_USE}${found} ORDER BY content_id`
 }
 
 /** A database of an earlier program has fewer. */

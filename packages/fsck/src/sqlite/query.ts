@@ -6,4 +6,4 @@ export type Row = Readonly<Record<string, unknown>>
 export type Query = (sql: string, ...parameters: readonly (number | string)[]) => Iterable<Row>
 
 /** The schema that the statements here are written for. */
-export const SCHEMA_VERSIONS_KNOWN = Object.freeze({ first: 1, last: 11 })
+export const SCHEMA_VERSIONS_KNOWN = Object.freeze({ first: 1, last: 12 })

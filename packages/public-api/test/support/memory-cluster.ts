@@ -29,11 +29,14 @@ import {
   segmentsOf,
   type WriteReply,
   type WriteRequest,
+  type RecoveryRequest,
+  type RecoveryView,
   type RepairsRequest,
   type RepairsView,
   type WeakFiles,
   type WeakFilesRequest,
 } from '@dfs/protocol'
+import { recoveryPage } from './memory-recovery.ts'
 import { repairsPage } from './memory-repairs.ts'
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
@@ -160,6 +163,14 @@ export class MemoryCluster implements Namespace, FileService {
 
   listRepairs(request: RepairsRequest): Promise<RepairsView> {
     return this.#answer(() => repairsPage(request))
+  }
+
+  viewRecovery(request: RecoveryRequest): Promise<RecoveryView> {
+    return this.#answer(() => recoveryPage(request))
+  }
+
+  confirmRecovery(): Promise<RecoveryView> {
+    return this.#answer(() => recoveryPage({ before: null, writesMax: 100 }, 9))
   }
 
   async write(request: WriteRequest, body: BodySource): Promise<WriteReply> {

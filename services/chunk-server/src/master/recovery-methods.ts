@@ -83,7 +83,11 @@ function held(store: VolumeStore, after: number): { copies: HeldCopy[]; next: nu
     const { volume, kind, salt, primary } = order
     const isSealed = state.state === 'sealed'
     return {
-      ...{ volume, replica, kind, salt, primary },
+      volume,
+      replica,
+      kind,
+      salt,
+      primary,
       sealedLength: isSealed ? sealedLengthBytes : null,
       isBeingMade: isBeingCopied(state),
     }
@@ -136,7 +140,14 @@ async function find(
 const foundAt = (offset: number, header: RecordHeader): FoundRecord => {
   const { volume, path, start, length, server, incarnation, requestNumber: number } = header
   return {
-    ...{ volume, offset, path, start, length, server, incarnation, number },
+    volume,
+    offset,
+    path,
+    start,
+    length,
+    server,
+    incarnation,
+    number,
     size: header.headerSize + length,
     crc32: combineBlocks(header.blockCrcs, length),
   }

@@ -5,6 +5,7 @@ import {
   type ClusterView,
   type CommandBody,
   type CommandSuccess,
+  confirmRecovery,
   type CopyCheck,
   DfsError,
   explainFile,
@@ -20,6 +21,8 @@ import {
   type LookupResult,
   type MethodCallOptions,
   type Namespace,
+  type RecoveryRequest,
+  type RecoveryView,
   type RepairsRequest,
   type RepairsView,
   type RequestContext,
@@ -27,6 +30,7 @@ import {
   unseenHealth,
   viewCluster,
   viewHealth,
+  viewRecovery,
   type WeakFiles,
   type WeakFilesRequest,
 } from '@dfs/protocol'
@@ -97,6 +101,14 @@ export class RemoteNamespace implements Namespace {
 
   listRepairs(request: RepairsRequest, context: RequestContext): Promise<RepairsView> {
     return this.#ask((options) => this.#deps.session.call(listRepairs, request, options), context)
+  }
+
+  viewRecovery(request: RecoveryRequest, context: RequestContext): Promise<RecoveryView> {
+    return this.#ask((options) => this.#deps.session.call(viewRecovery, request, options), context)
+  }
+
+  confirmRecovery(context: RequestContext): Promise<RecoveryView> {
+    return this.#ask((options) => this.#deps.session.call(confirmRecovery, {}, options), context)
   }
 
   #unseen({ code, detail }: DfsError): HealthView {

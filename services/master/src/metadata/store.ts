@@ -24,6 +24,7 @@ import {
   type LookupResult,
 } from '@dfs/protocol'
 import { type HolderStore } from './holder-store.ts'
+import { type RecoveryStore } from './recovery-store.ts'
 import { type RepairStore } from './repair-store.ts'
 import { type DeletionStep, type ServerStore, type VolumeStore } from './cluster-store.ts'
 import { type CopyStore } from './copy-store.ts'
@@ -156,6 +157,11 @@ export interface Holding {
   readonly holding: HolderStore
 }
 
+/** What becomes of a new history that was begun on purpose. */
+export interface Recovering {
+  readonly recovering: RecoveryStore
+}
+
 /** What is decided in the same way over every engine (domain/metadata). */
 export type DecidedStore = StoreIdentity &
   CommitStore &
@@ -163,6 +169,7 @@ export type DecidedStore = StoreIdentity &
   ServerStore &
   VolumeStore &
   Repairing &
+  Recovering &
   Holding &
   TimeStore &
   CopyStore &

@@ -14,19 +14,24 @@ import {
   type WeakFilesRequest,
 } from '@dfs/protocol'
 import { FirstSeen } from '../domain/health/first-seen.ts'
-import { type RepairFacts } from '../domain/health/facts.ts'
+import { type RecoveryFacts, type RepairFacts } from '../domain/health/facts.ts'
 import { healthOf } from '../domain/health/health.ts'
 import { SeenServers } from '../domain/health/seen-servers.ts'
 import { type CopyStore, type CopyView, type Tally } from '../metadata/copy-store.ts'
+import { type RecoveryStore } from '../metadata/recovery-store.ts'
 import { type KeptAside } from '../metadata/store.ts'
 import { type MasterSettings } from '../settings.ts'
 import { type RepairStatus } from './repair-status.ts'
 import { type RestoredBackup } from './restored-backup.ts'
 import { type Sessions } from './sessions.ts'
 
+interface Recovered {
+  readonly recovering: Pick<RecoveryStore, 'view'>
+}
+
 export interface ClusterHealthDeps {
   readonly clock: Clock
-  readonly store: CopyStore & Pick<KeptAside, 'kept'>
+  readonly store: CopyStore & Pick<KeptAside, 'kept'> & Recovered
   readonly sessions: Pick<Sessions, 'seen' | 'attendance'>
   readonly repairStatus: Pick<RepairStatus, 'facts'>
   readonly settings: Pick<MasterSettings, 'cluster' | 'liveness'>
@@ -123,6 +128,7 @@ export class ClusterHealth {
       backupRefused: backup.reason,
       isMetadataFull: space.isFull,
       kept: store.kept.map(({ prefix, reason }) => ({ reason, files: `${prefix}*` })),
+      recovery: recoveryOf(store),
       nowWallMs: clock.wallMs(),
     })
   }
@@ -131,4 +137,11 @@ export class ClusterHealth {
     const { sessions, settings } = this.#deps
     return { servers: sessions.seen(), wanted: settings.cluster.replicas }
   }
+}
+
+function recoveryOf({ recovering }: Recovered): RecoveryFacts | null {
+  const recovery = recovering.view()
+  if (recovery === null) return null
+  const { pending, begunWallMs, confirmedWallMs } = recovery
+  return { pending, begunWallMs, isConfirmed: confirmedWallMs !== null }
 }

@@ -23,7 +23,13 @@ import { type CopyChecks } from './copy-checks.ts'
 import { type CopyJobs } from './copy-jobs.ts'
 import { type DamageReports } from './damage-reports.ts'
 import { type Placement, type Registration, type ServerStore } from '../metadata/cluster-store.ts'
-import { type KeptAside, type LookupStore, type Repairing, type StoreIdentity } from '../metadata/store.ts'
+import {
+  type KeptAside,
+  type LookupStore,
+  type Recovering,
+  type Repairing,
+  type StoreIdentity,
+} from '../metadata/store.ts'
 import { type RestoredBackup } from './restored-backup.ts'
 import { type Beginning } from './roll.ts'
 import { type Sessions } from './sessions.ts'
@@ -33,7 +39,12 @@ import { type TakenIn, TakingIn, type Tally } from './taking-in.ts'
 
 export interface MembershipOptions {
   readonly runtime: Runtime
-  readonly store: StoreIdentity & ServerStore & KeptAside & Repairing & Pick<LookupStore, 'totals'>
+  readonly store: StoreIdentity &
+    ServerStore &
+    KeptAside &
+    Repairing &
+    Recovering &
+    Pick<LookupStore, 'totals'>
   readonly sessions: Sessions
   readonly settings: MasterSettings
   readonly damages: DamageReports
@@ -206,7 +217,8 @@ export class Membership {
   async #ordersFor(server: number): Promise<Order[]> {
     const checks = this.#damages.ordersFor(server, CHECKS_PER_REPLY_MAX)
     const knowsDrop = this.#sessions.featureLevelOf(server) >= MESSAGES.dropOrder
-    const others = await this.#store.orders(server, ORDERS_PER_REPLY_MAX - checks.length, knowsDrop)
+    const mayDrop = knowsDrop && this.#store.recovering.mayDelete()
+    const others = await this.#store.orders(server, ORDERS_PER_REPLY_MAX - checks.length, mayDrop)
     const [seals, drops] = [others.filter(isSeal), others.filter((order) => !isSeal(order))]
     const orders = [...seals, ...checks, ...drops]
     if (this.#sessions.featureLevelOf(server) < MESSAGES.copyOrder) return orders

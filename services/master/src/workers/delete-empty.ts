@@ -5,7 +5,7 @@
 import { type BackgroundWorker, type Runtime, type SpaceWatch } from '@dfs/core'
 import { formatId } from '@dfs/protocol'
 import { type ClusterTime } from '../metadata/cluster-time.ts'
-import { type KeptAside, type Upkeep } from '../metadata/store.ts'
+import { type KeptAside, type Recovering, type Upkeep } from '../metadata/store.ts'
 import { type Sessions } from '../servers/sessions.ts'
 
 /** Volumes that one log line names at most. */
@@ -13,7 +13,7 @@ const LOGGED_VOLUMES_MAX = 20
 
 export interface DeleteEmptyDeps {
   readonly runtime: Pick<Runtime, 'log'>
-  readonly store: Pick<Upkeep, 'deleteEmptyVolumes'> & Pick<KeptAside, 'kept'>
+  readonly store: Pick<Upkeep, 'deleteEmptyVolumes'> & Pick<KeptAside, 'kept'> & Recovering
   readonly sessions: Pick<Sessions, 'mayRemove'>
   readonly time: Pick<ClusterTime, 'now'>
   readonly space: Pick<SpaceWatch, 'isFull'>
@@ -54,6 +54,8 @@ function whyNot({
   space,
 }: Pick<DeleteEmptyDeps, 'store' | 'sessions' | 'space'>): string | null {
   if (space.isFull) return 'the disk is full'
+  if (!store.recovering.mayDelete())
+    return 'the new history of the metadata is not confirmed (dfs recover --confirm)'
   if (!sessions.mayRemove) return 'it waits for servers: a restored backup shows when they register'
   // What a start has forgotten may be missed by a server that is not back yet, and the copy of it be put back.
   return store.kept.some(({ reason }) => reason === 'torn')

@@ -2,7 +2,7 @@
 import { type BackgroundWorker, Runner, type Runtime, type SpaceWatch } from '@dfs/core'
 import { type ClusterTime } from '../metadata/cluster-time.ts'
 import { type VolumeStore } from '../metadata/cluster-store.ts'
-import { type KeptAside, type Repairing, type Upkeep } from '../metadata/store.ts'
+import { type KeptAside, type Recovering, type Repairing, type Upkeep } from '../metadata/store.ts'
 import { type CopyJobs } from '../servers/copy-jobs.ts'
 import { type RepairStatus } from '../servers/repair-status.ts'
 import { type RestoredBackup } from '../servers/restored-backup.ts'
@@ -13,6 +13,7 @@ import { deleteEmpty } from './delete-empty.ts'
 import { forgetKeys } from './forget-keys.ts'
 import { keepTime } from './keep-time.ts'
 import { repairCopies } from './repair-copies.ts'
+import { salvage } from './salvage.ts'
 import { sealDead } from './seal-dead.ts'
 import { type ClusterHealth } from '../servers/cluster-health.ts'
 import { watchHealth } from './watch-health.ts'
@@ -26,6 +27,7 @@ export interface MasterWorkersOptions {
   readonly store: Upkeep &
     KeptAside &
     Repairing &
+    Recovering &
     Pick<VolumeStore, 'openVolumesOf' | 'openVolumeLoads' | 'sealVolumes'>
   readonly sessions: Sessions
   readonly settings: MasterSettings
@@ -47,6 +49,7 @@ export function masterWorkers(options: MasterWorkersOptions): Runner {
     countDeleted,
     deleteEmpty,
     repairCopies,
+    salvage,
     forgetKeys,
     keepTime,
   ].map((make) => onlyWhereObeyed(make(options), backup, everyMs))

@@ -16,7 +16,7 @@ import {
   type VolumeView,
 } from '../domain/copies/view.ts'
 import { type ClusterTime } from '../metadata/cluster-time.ts'
-import { type Repairing } from '../metadata/store.ts'
+import { type Recovering, type Repairing } from '../metadata/store.ts'
 import { type VolumeStore } from '../metadata/cluster-store.ts'
 import { type CopyJobs } from '../servers/copy-jobs.ts'
 import { type RepairStatus } from '../servers/repair-status.ts'
@@ -39,7 +39,7 @@ type Release = CopyAction & { readonly kind: 'release' | 'surplus' | 'revoke' }
 
 export interface RepairCopiesDeps {
   readonly runtime: Pick<Runtime, 'clock' | 'log'>
-  readonly store: Repairing & Pick<VolumeStore, 'openVolumeLoads'>
+  readonly store: Repairing & Recovering & Pick<VolumeStore, 'openVolumeLoads'>
   readonly sessions: SessionsSeen
   readonly settings: MasterSettings
   readonly jobs: CopyJobs
@@ -122,6 +122,11 @@ class RepairCopies {
     const { replicas: wanted, minReplicas } = settings.cluster
     const undone = new Set<number>()
     for (const action of actions) {
+      // What this history does not need, a better one may.
+      if (action.kind === 'release' && !store.recovering.mayDelete()) {
+        undone.add(action.volume)
+        continue
+      }
       // Who has died since the plan was made is not up any more.
       const alive = new Set(sessions.view().flatMap(({ id, liveness }) => (liveness === 'alive' ? [id] : [])))
       const up = new Set(servers.flatMap(({ id, mode }) => (mode === 'active' && alive.has(id) ? [id] : [])))

@@ -19,6 +19,14 @@ export interface RepairFacts {
   readonly waiting: readonly RepairWaiting[]
 }
 
+/** A new history that was begun on purpose, as far as somebody has to know of it. */
+export interface RecoveryFacts {
+  /** Writes that were found and have no name yet. */
+  readonly pending: number
+  readonly isConfirmed: boolean
+  readonly begunWallMs: number
+}
+
 /** All that the master knows of itself and its cluster. */
 export interface ClusterFacts {
   readonly tally: Tally
@@ -34,5 +42,7 @@ export interface ClusterFacts {
   readonly backupRefused: string | null
   readonly isMetadataFull: boolean
   readonly kept: readonly KeptFiles[]
+  /** Null if there was none. */
+  readonly recovery: RecoveryFacts | null
   readonly nowWallMs: number
 }

@@ -19,6 +19,7 @@ export function healthOf(facts: ClusterFacts): HealthView {
   const { tally, nowWallMs: atMs } = facts
   const reasons = [
     ...metadataReasons(facts),
+    ...recoveryReasons(facts),
     ...shortReasons(tally, facts.seen),
     ...serverReasons(facts),
     ...repairReasons(facts),
@@ -64,6 +65,17 @@ function copyReasons({ tally, seen }: ClusterFacts): HealthReason[] {
     reasons.push(healthReason('copies-damaged', { state: 'degraded', text, ...damaged }))
   }
   return reasons
+}
+
+function recoveryReasons({ recovery }: ClusterFacts): HealthReason[] {
+  if (recovery === null || recovery.isConfirmed) return []
+  const { pending: count, begunWallMs: sinceMs } = recovery
+  const text = 'the metadata was recovered: nothing is deleted from any disk until that is confirmed'
+  const unconfirmed = healthReason('recovery-unconfirmed', { state: 'degraded', text, sinceMs })
+  if (count === 0) return [unconfirmed]
+  const wait = count === 1 ? 'waits' : 'wait'
+  const about = `${formatAmount(count, 'write')} that ${count === 1 ? 'was' : 'were'} found in the volumes ${wait} for a name`
+  return [healthReason('salvaging', { state: 'degraded', text: about, count, sinceMs }), unconfirmed]
 }
 
 function metadataReasons({ backupRefused, isMetadataFull, kept }: ClusterFacts): HealthReason[] {

@@ -10,6 +10,7 @@ import { Holders } from './holders.ts'
 import { IdempotencyKeys } from './idempotency-keys.ts'
 import { Reach } from './reach.ts'
 import { Results } from './results.ts'
+import { Recoveries } from './recoveries.ts'
 import { Repairs } from './repairs.ts'
 import { type Rows } from './rows.ts'
 import { Servers } from './servers.ts'
@@ -30,6 +31,7 @@ export interface Books {
   readonly states: VolumeStates
   readonly spanning: Spanning
   readonly repairs: Repairs
+  readonly recoveries: Recoveries
   readonly grants: Grants
   readonly tree: Tree
   readonly reach: Reach
@@ -75,6 +77,7 @@ export function openBooks(rows: Rows, { random, digest, cached = CACHED_MAX }: B
     states,
     spanning: new Spanning(rows.spanning),
     repairs: new Repairs(rows.repairs),
+    recoveries: new Recoveries(rows.recovery),
     grants: new Grants(rows.grants),
     tree: new Tree(rows.entries, reach, cached.directories),
     reach,

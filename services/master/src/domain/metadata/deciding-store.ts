@@ -36,6 +36,7 @@ import {
   type VolumeAllocation,
 } from '../../metadata/cluster-store.ts'
 import { type HolderStore } from '../../metadata/holder-store.ts'
+import { type RecoveryStore } from '../../metadata/recovery-store.ts'
 import { type RepairStore } from '../../metadata/repair-store.ts'
 import {
   type CommitBatchReply,
@@ -56,6 +57,7 @@ import { answerLookup, readsOfLookup } from './lookup.ts'
 import { measureStep } from './measure.ts'
 import { once, together } from './reads.ts'
 import { DecidingHolders } from './deciding-holders.ts'
+import { DecidingRecovery } from './deciding-recovery.ts'
 import { DecidingRepairs } from './deciding-repairs.ts'
 import { finishRegistration, register, report } from './reports.ts'
 import { copiesOf } from './volume.ts'
@@ -77,6 +79,7 @@ export interface DecidingStoreParts {
 export class DecidingStore implements DecidedStore {
   readonly repairing: RepairStore
   readonly holding: HolderStore
+  readonly recovering: RecoveryStore
   readonly #engine: Engine
   readonly #books: Books
   readonly #random: Random
@@ -90,6 +93,7 @@ export class DecidingStore implements DecidedStore {
     const change = <T>(work: Work<T | Unchanged<T>>): Promise<T> => this.#change(work)
     this.repairing = new DecidingRepairs({ engine, books, change })
     this.holding = new DecidingHolders({ books, change })
+    this.recovering = new DecidingRecovery({ engine, books, change })
   }
 
   get clusterId(): string {

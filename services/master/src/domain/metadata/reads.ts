@@ -44,6 +44,8 @@ export type Named =
       readonly countMax: number
     }
   | { readonly kind: 'uncounted' }
+  | { readonly kind: 'salvage'; readonly countMax: number }
+  | { readonly kind: 'salvaged'; readonly before: number; readonly countMax: number }
 
 /** Names one round after the other; when it goes on, the rows that it has named are there. */
 export type Rounds<T = void> = Generator<readonly Named[], T, void>

@@ -17,6 +17,7 @@ import {
   type StateRows,
   type VolumeRows,
 } from './cluster-rows.ts'
+import { type RecoveryRows } from './recovery-rows.ts'
 
 /** All of it. */
 export interface Rows {
@@ -27,6 +28,7 @@ export interface Rows {
   readonly grants: GrantRows
   readonly volumes: VolumeRows
   readonly repairs: RepairRows
+  readonly recovery: RecoveryRows
   readonly entries: EntryRows
   readonly pages: PageRows
   readonly trash: TrashRows

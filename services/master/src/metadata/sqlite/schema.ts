@@ -10,7 +10,7 @@
  * the content of abandoned uploads is named in `garbage` for the cleaner.
  */
 import { type DatabaseSync } from 'node:sqlite'
-import { HISTORY_TABLES } from '@dfs/fsck'
+import { HISTORY_TABLES, RECOVERY_TABLES } from '@dfs/fsck'
 import { DfsError } from '@dfs/protocol'
 import { DELETION, METADATA_HOLDERS, REPAIRS, SPANNING } from './steps-of-copies.ts'
 
@@ -225,6 +225,7 @@ export const MIGRATIONS: readonly string[] = [
   SPANNING,
   REPAIRS,
   METADATA_HOLDERS,
+  RECOVERY_TABLES,
 ]
 
 /** Takes the steps that are missing, each in a transaction of its own. Throws UNAVAILABLE on a schema of a newer program. */

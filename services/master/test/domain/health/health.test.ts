@@ -31,6 +31,7 @@ function healthIn({ servers, volumes = [], wanted = 3, ...facts }: Situation): H
     backupRefused: null,
     isMetadataFull: false,
     kept: [],
+    recovery: null,
     repair: NOTHING_TO_REPAIR,
     nowWallMs: NOW_MS,
     ...facts,
@@ -329,4 +330,16 @@ describe('copies that are made again', () => {
       },
     ])
   })
+})
+
+test('a new history is said to be one until it is confirmed, and what waits for a name beside it', () => {
+  const recovery = { pending: 3, isConfirmed: false, begunWallMs: NOW_MS - 5000 }
+  const view = healthIn({ servers: three, volumes: [stored()], recovery })
+  expect(view.state).toBe('degraded')
+  expect(reason(view, 'salvaging')).toMatchObject({ count: 3, sinceMs: NOW_MS - 5000 })
+  expect(reason(view, 'recovery-unconfirmed').text).toContain('nothing is deleted')
+  const named = healthIn({ servers: three, volumes: [stored()], recovery: { ...recovery, pending: 0 } })
+  expect(codesOf(named)).toEqual(['recovery-unconfirmed'])
+  const kept = healthIn({ servers: three, volumes: [stored()], recovery: { ...recovery, isConfirmed: true } })
+  expect(kept.state).toBe('healthy')
 })

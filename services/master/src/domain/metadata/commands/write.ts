@@ -97,7 +97,8 @@ function store(
   return { ok: true, operation: version, entry: file, decidedMs: nowWallMs, created, ...receipt }
 }
 
-function putEntry(
+/** What stands at the place from now on is this file, or its new version. */
+export function putEntry(
   context: CommandContext,
   place: Place,
   { file, version, size }: { file: number; version: number; size: number },
@@ -137,7 +138,7 @@ export function addChunk(
 }
 
 /** A version is made of a content that lies in these volumes, each named once. */
-function countFile(
+export function countFile(
   { volumes, spanning }: Books,
   content: number,
   places: readonly { readonly volume: number }[],

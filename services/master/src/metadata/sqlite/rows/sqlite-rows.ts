@@ -5,6 +5,7 @@ import { SqliteChunks, SqliteSpanning, SqliteUploads, SqliteVersions } from './c
 import { SqliteEntries, SqlitePages, SqliteTrash } from './entries.ts'
 import { SqliteHolders } from './holders.ts'
 import { SqliteKeys } from './keys.ts'
+import { SqliteRecovery } from './recovery.ts'
 import { SqliteRepairs } from './repairs.ts'
 import { SqliteSenders, SqliteServers } from './servers.ts'
 import { SqliteState } from './state.ts'
@@ -18,6 +19,7 @@ export const sqliteRows = (database: DatabaseSync): Rows => ({
   grants: new SqliteGrants(database),
   volumes: new SqliteVolumes(database),
   repairs: new SqliteRepairs(database),
+  recovery: new SqliteRecovery(database),
   entries: new SqliteEntries(database),
   pages: new SqlitePages(database),
   trash: new SqliteTrash(database),

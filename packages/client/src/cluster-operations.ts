@@ -1,0 +1,78 @@
+/** What is asked of the cluster as a whole, and not of a file in it: how copies are, what is made again, what a new history has found. */
+import { assert } from '@dfs/core'
+import {
+  type CopyCheck,
+  type CopyCheckView,
+  type Explanation,
+  explainUrl,
+  parseFilePath,
+  type RecoveryView,
+  REPAIRS_LIMIT_DEFAULT,
+  type RepairsView,
+  SALVAGED_LIMIT_DEFAULT,
+  WEAK_FILES_MAX,
+  type WeakFiles,
+  type WeakState,
+} from '@dfs/protocol'
+import { readJson } from './answers.ts'
+import { type Caller } from './caller.ts'
+import { type CallOptions, type ExplainOptions } from './contract.ts'
+import { pages } from './pages.ts'
+
+const read = { isContent: false, isChange: false } as const
+const change = { isContent: false, isChange: true } as const
+
+export class ClusterOperations {
+  readonly #caller: Caller
+
+  constructor(caller: Caller) {
+    this.#caller = caller
+  }
+
+  async explain(path: string, options: ExplainOptions = {}): Promise<Explanation> {
+    const query = options.from === undefined ? '' : `?from=${options.from}`
+    return await this.read(explainUrl(parseFilePath(path)) + query, options)
+  }
+
+  weakFiles(state: WeakState, options: CallOptions = {}): AsyncIterable<WeakFiles> {
+    const query = new URLSearchParams({ state, limit: String(WEAK_FILES_MAX) })
+    return pages(query, 'after', () => this.read(`/v1/explain?${query.toString()}`, options))
+  }
+
+  repairs(options: CallOptions = {}): AsyncIterable<RepairsView> {
+    const query = new URLSearchParams({ limit: String(REPAIRS_LIMIT_DEFAULT) })
+    return pages(query, 'before', () => this.read(`/v1/repairs?${query.toString()}`, options))
+  }
+
+  recovery(options: CallOptions = {}): AsyncIterable<RecoveryView> {
+    const query = new URLSearchParams({ limit: String(SALVAGED_LIMIT_DEFAULT) })
+    return pages(query, 'before', () => this.read(`/v1/recovery?${query.toString()}`, options))
+  }
+
+  async confirmRecovery(options: CallOptions = {}): Promise<RecoveryView> {
+    return await this.#order('/v1/recovery/confirmations', options)
+  }
+
+  async startCheck(options: CallOptions = {}): Promise<CopyCheck> {
+    const { check } = await this.#order<CopyCheckView>('/v1/checks', options)
+    assert(check !== null, 'a check that was started is there')
+    return check
+  }
+
+  async check(options: CallOptions = {}): Promise<CopyCheck | null> {
+    const { check } = await this.read<CopyCheckView>('/v1/checks', options)
+    return check
+  }
+
+  protected async read<T>(target: string, { signal }: CallOptions): Promise<T> {
+    return await this.#caller.run({ ...read, method: 'GET', target, signal }, (answer) => readJson<T>(answer))
+  }
+
+  /** A change that is named by its target alone. */
+  async #order<T>(target: string, { signal }: CallOptions): Promise<T> {
+    const headers = { 'content-length': '0' }
+    return await this.#caller.run({ ...change, method: 'POST', target, signal, headers }, (answer) =>
+      readJson<T>(answer),
+    )
+  }
+}
