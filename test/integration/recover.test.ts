@@ -35,6 +35,16 @@ describe('a new history of the metadata', { timeout: WITHIN_MS }, () => {
   }
   const recover = (...args: readonly string[]): Promise<ProgramEnd> =>
     run([process.execPath, DFS, 'recover', masterDirectory(), ...args])
+  const dfs = (...args: readonly string[]): Promise<ProgramEnd> =>
+    run([process.execPath, DFS, ...args], { DFS_URL: cluster.masterUrl })
+  const untilSalvaged = async (): Promise<void> => {
+    const endMs = clock.monotonicMs() + PATIENCE_MS
+    for (;;) {
+      const { stdout } = await dfs('recover', '--report')
+      if (stdout.includes('all have a name') || clock.monotonicMs() > endMs) return
+      await clock.sleep(500)
+    }
+  }
   /** Until the refusal is not for a master that was heard lately. */
   const recoverOnceSilent = async (...args: readonly string[]): Promise<ProgramEnd> => {
     const endMs = clock.monotonicMs() + PATIENCE_MS
@@ -84,6 +94,7 @@ describe('a new history of the metadata', { timeout: WITHIN_MS }, () => {
     expect(begun, begun.stderr).toMatchObject({ code: 0 })
     for (let n = 0; n < 5; n += 1) expect(begun.stdout).toContain(`/after/${n}`)
     expect(begun.stdout).toContain('/before/0')
+    expect(begun.stdout).toContain('6 writes in the volumes that the metadata does not know')
     expect(begun.stdout).toMatch(/At least \d+ transactions that servers have seen are missing/)
     expect(existsSync(join(masterDirectory(), 'recover.tmp'))).toBe(false)
   })
@@ -95,6 +106,11 @@ describe('a new history of the metadata', { timeout: WITHIN_MS }, () => {
       for (let n = 0; n < 20; n += 1) expect(await read(url, `/before/${n}`)).toBe(`before ${n}`)
       expect(await read(url, '/after/0')).toBe('404')
     }
+    await untilSalvaged()
+    for (const url of cluster.serverUrls.slice(0, 2)) {
+      for (let n = 0; n < 5; n += 1) expect(await read(url, `/lost+found/after/${n}`)).toBe(`after ${n}`)
+      expect(await read(url, '/lost+found/before/0')).toBe('overwritten')
+    }
     await write('/new', 'of the new history')
     expect(await read(cluster.serverUrls[1]!, '/new')).toBe('of the new history')
   })
@@ -104,8 +120,17 @@ describe('a new history of the metadata', { timeout: WITHIN_MS }, () => {
     await cluster.untilReady()
     expect(await read(cluster.serverUrls[2]!, '/before/1')).toBe('before 1')
     expect(await read(cluster.serverUrls[2]!, '/new')).toBe('of the new history')
-    const check = await run([process.execPath, DFS, 'fsck'], { DFS_URL: cluster.masterUrl })
+    const check = await dfs('fsck')
     expect(check, check.stdout + check.stderr).toMatchObject({ code: 0 })
+  })
+
+  it('says what became of each write, and keeps everything until somebody has confirmed it', async () => {
+    expect((await dfs('status')).stdout).toContain('recovery-unconfirmed')
+    const report = await dfs('recover', '--report')
+    expect(report.stdout).toMatch(/6 writes were found that the metadata did not know; all have a name/)
+    expect(report.stdout).toMatch(/^\/before\/0 +\/lost\+found\/before\/0 +11 B +2 +-$/m)
+    expect(await dfs('recover', '--confirm')).toMatchObject({ code: 0 })
+    expect((await dfs('status')).stdout).not.toContain('recovery-unconfirmed')
   })
 
   it('refuses the old master for good', async () => {

@@ -83,7 +83,7 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
     file: 'packages/cli/src/recover/history.ts',
     oldText: 'testimony.masterSilentMs < MASTER_SILENT_MS)',
     newText: 'testimony.masterSilentMs < 0)',
-    test: 'packages/cli/test/recover-history.test.ts',
+    test: 'packages/cli/test/recover/history.test.ts',
   },
   {
     name: 'begin a new history on an old consent',
@@ -91,7 +91,7 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
     file: 'packages/cli/src/recover/history.ts',
     oldText: 'a?.sequence === b?.sequence',
     newText: 'a?.nonce === b?.nonce',
-    test: 'packages/cli/test/recover-history.test.ts',
+    test: 'packages/cli/test/recover/history.test.ts',
   },
   {
     name: 'forget servers that joined after the copy',
@@ -99,7 +99,7 @@ export const MASTER_BUGS: readonly PlantedBug[] = [
     file: 'packages/cli/src/recover/servers.ts',
     oldText: 'silent: [...silent, ...unknown]',
     newText: 'silent',
-    test: 'packages/cli/test/recover-servers.test.ts',
+    test: 'packages/cli/test/recover/servers.test.ts',
   },
   {
     name: 'believe what a server that was given up has verified',

@@ -5,7 +5,6 @@
 import {
   DfsError,
   type Epoch,
-  type FoundRecord,
   HISTORY_STARTS,
   HISTORY_TRANSACTIONS,
   MASTER_SILENT_MS,
@@ -92,6 +91,20 @@ export function planHistory({ clusterId, own, answered, silent, lost }: Inquiry)
   }
 }
 
+/**
+ * A backup is older than what servers have seen, or its start is at least one that they know. One of a later start is of servers that
+ * are not these, or that stand on older disks: what it names would be missing. Throws UNAVAILABLE.
+ */
+export function requireNoNewer(own: Epoch, answered: readonly Answered[]): void {
+  const seen = answered.flatMap(({ testimony }) => testimony.seenEpoch ?? []).toSorted(byAge)
+  const newest = seen.at(-1)
+  if (newest === undefined || newest.counter >= own.counter) return
+  throw new DfsError(
+    'UNAVAILABLE',
+    `the backup is of transaction ${own.sequence} of start ${own.counter}, and no server has seen more than transaction ${newest.sequence} of start ${newest.counter}: they stand on older disks, or are those of another time. Start them with their newest disks. If there are none, put the backup into MASTER_DIR as metadata.db and leave out --backup: what they lack is then lost`,
+  )
+}
+
 /** Two masters must not live: if one has answered anybody lately, it is the one to go on with. */
 function requireSilence(answered: readonly Answered[]): void {
   const heard = answered.filter(({ testimony }) => testimony.masterSilentMs < MASTER_SILENT_MS)
@@ -133,35 +146,3 @@ const isBeyond = (seen: Epoch, own: Epoch): boolean =>
   (seen.counter === own.counter && seen.nonce !== own.nonce)
 
 const byAge = (a: Epoch, b: Epoch): number => a.counter - b.counter || a.sequence - b.sequence
-
-/** A write whose records no metadata knows: it may have been acknowledged, or given up before. */
-export interface UnknownWrite {
-  readonly path: string
-  /** Bytes of it that were found; of a long file perhaps not all. */
-  readonly size: number
-  readonly copies: number
-}
-
-/** Writes out of the records that servers found, each once, in the order of their paths. */
-export function writesOf(found: readonly (readonly FoundRecord[])[]): UnknownWrite[] {
-  const writes = new Map<
-    string,
-    { path: string; bytesOf: Map<number, number>; copies: Map<number, number> }
-  >()
-  for (const records of found) {
-    for (const { path, server, incarnation, number, start, length } of records) {
-      const key = `${server}.${incarnation}.${number}`
-      const write = writes.get(key) ?? { path, bytesOf: new Map(), copies: new Map() }
-      writes.set(key, write)
-      write.bytesOf.set(start, length)
-      write.copies.set(start, (write.copies.get(start) ?? 0) + 1)
-    }
-  }
-  return [...writes.values()]
-    .map(({ path, bytesOf, copies }) => ({
-      path,
-      size: [...bytesOf.values()].reduce((sum, length) => sum + length, 0),
-      copies: Math.min(...copies.values()),
-    }))
-    .toSorted((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
-}

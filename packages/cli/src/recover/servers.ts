@@ -1,35 +1,36 @@
 /** The chunk servers of a cluster without a master, asked one by one at their internal addresses. */
 import { TransportError, type Transport } from '@dfs/core'
-import {
-  beginHistory,
-  callMethod,
-  DfsError,
-  type Epoch,
-  findRecords,
-  type FoundRecord,
-  testify,
-} from '@dfs/protocol'
+import { beginHistory, callMethod, DfsError, type Epoch, testify } from '@dfs/protocol'
 import { type Answered, type KnownServer } from './history.ts'
 
 const TIMEOUT_MS = 5000
-const FIND_TIMEOUT_MS = 60_000
-/** Records that are looked at for the report; more only make it longer. */
-const RECORDS_MAX = 100_000
 
 export interface Asked {
   readonly answered: readonly Answered[]
   readonly silent: readonly KnownServer[]
 }
 
+/** A server of which nothing but its address is known. */
+export const namedServer = (internalAddress: string): KnownServer => ({
+  id: null,
+  name: internalAddress,
+  diskUid: null,
+  internalAddress,
+})
+
 /**
- * Asks all servers that the metadata knows, and then those that they know. An address may have another disk than the
- * metadata says: then the server there is one of its own, and the disk that was expected has not answered.
+ * Asks all servers that the metadata knows, those `also` named, and then those that they know. An address may have another disk
+ * than the metadata says: then the server there is one of its own, and the disk that was expected has not answered.
  */
-export async function askAll(transport: Transport, known: readonly KnownServer[]): Promise<Asked> {
+export async function askAll(
+  transport: Transport,
+  known: readonly KnownServer[],
+  also: readonly KnownServer[] = [],
+): Promise<Asked> {
   const answered = new Map<string, Answered>()
   const asked = new Set<string>()
   const unanswered = new Map<string, KnownServer>()
-  for (let next = known; next.length > 0;) {
+  for (let next = [...known, ...also]; next.length > 0;) {
     const addresses = [...new Set(next.map(({ internalAddress }) => internalAddress))].filter(
       (address) => !asked.has(address),
     )
@@ -77,43 +78,30 @@ async function ask(
     return { address, testimony }
   } catch (error) {
     if (error instanceof TransportError) return null
-    if (error instanceof DfsError && error.code === 'ROUTE_NOT_FOUND') {
-      throw new DfsError(
+    throw tooOld(error, address) ?? strange(error, address)
+  }
+}
+
+/** What to say of a server that does not know the question; null if it is something else. */
+export const tooOld = (error: unknown, address: string): DfsError | null =>
+  error instanceof DfsError && error.code === 'ROUTE_NOT_FOUND'
+    ? new DfsError(
         'UNAVAILABLE',
-        `the program at ${address} is too old to be asked: start a newer one there`,
+        `the program at ${address} is too old to be asked: start a newer one there. Or it is the address for clients: name the one for other nodes`,
+        { cause: error },
+      )
+    : null
+
+const strange = (error: unknown, address: string): unknown =>
+  error instanceof DfsError && error.code === 'ACCESS_DENIED'
+    ? new DfsError(
+        'ACCESS_DENIED',
+        `${address}: ${error.detail}: name the key of its cluster by --key FILE`,
         {
           cause: error,
         },
       )
-    }
-    throw error
-  }
-}
-
-type Place = { readonly volume: number; readonly offset: number } | null
-
-/** Records of one server beyond the committed ends; at most RECORDS_MAX of them. */
-export async function findUnknownRecords(
-  transport: Transport,
-  { server }: Answered,
-  ends: readonly { readonly volume: number; readonly end: number }[],
-): Promise<FoundRecord[]> {
-  const records: FoundRecord[] = []
-  let from: Place = null
-  do {
-    const request = { ends: [...ends], from: from as Place }
-    const page: { records: FoundRecord[]; next: Place } = await callMethod(
-      transport,
-      server.internalAddress,
-      findRecords,
-      request,
-      { timeoutMs: FIND_TIMEOUT_MS },
-    )
-    records.push(...page.records)
-    from = page.next
-  } while (from !== null && records.length < RECORDS_MAX)
-  return records
-}
+    : error
 
 /**
  * Every server takes note of the new history, durably. A new disk that belongs to no cluster yet has seen nothing of the old

@@ -6,9 +6,9 @@ import {
   type Inquiry,
   type KnownServer,
   planHistory,
+  requireNoNewer,
   requireUnchanged,
-  writesOf,
-} from '../src/recover/history.ts'
+} from '../../src/recover/history.ts'
 
 const CLUSTER = 'c1'
 const OWN: Epoch = { counter: 3, nonce: 'aa', sequence: 100 }
@@ -105,26 +105,17 @@ describe('requireUnchanged', () => {
   })
 })
 
-it('joins the chunks of a write and its copies, whoever found them', () => {
-  const record = {
-    volume: 7,
-    offset: 0,
-    path: '/long',
-    start: 0,
-    length: 10,
-    server: 1,
-    incarnation: 5,
-    number: 8,
-  }
-  const second = { ...record, offset: 20, start: 10, length: 4 }
-  const other = { ...record, path: '/other', number: 9, length: 1 }
-  expect(
-    writesOf([
-      [record, second, other],
-      [record, second],
-    ]),
-  ).toEqual([
-    { path: '/long', size: 14, copies: 2 },
-    { path: '/other', size: 1, copies: 1 },
-  ])
+describe('requireNoNewer', () => {
+  const seen = (counter: number, sequence: number): Answered =>
+    answer(1, { seenEpoch: { counter, nonce: 'aa', sequence } })
+
+  it('takes a backup of a start that a server knows, also one that was made in the moment before the end', () => {
+    expect(() => requireNoNewer(OWN, [seen(OWN.counter, OWN.sequence - 1)])).not.toThrow()
+    expect(() => requireNoNewer(OWN, [seen(OWN.counter + 1, OWN.sequence)])).not.toThrow()
+  })
+
+  it('refuses one of a start that no server has seen, and says both', () => {
+    const behind = [seen(OWN.counter - 1, 7), answer(2, { seenEpoch: null })]
+    expect(() => requireNoNewer(OWN, behind)).toThrow(/transaction 100 of start 3.*transaction 7 of start 2/)
+  })
 })

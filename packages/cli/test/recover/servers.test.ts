@@ -11,8 +11,8 @@ import {
   type Testimony,
 } from '@dfs/protocol'
 import { describe, expect, it } from 'vitest'
-import { type KnownServer } from '../src/recover/history.ts'
-import { announce, askAll } from '../src/recover/servers.ts'
+import { type KnownServer } from '../../src/recover/history.ts'
+import { announce, askAll } from '../../src/recover/servers.ts'
 
 const CLUSTER = 'c1'
 const EPOCH: Epoch = { counter: 1003, nonce: 'bb'.repeat(8), sequence: 2 ** 40 }
