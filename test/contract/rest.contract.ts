@@ -10,6 +10,7 @@ import {
   Explanation,
   HEADERS,
   HealthView,
+  parsePosition,
   ServerListView,
   RecoveryView,
   RepairsView,
@@ -290,6 +291,22 @@ function nodesContract(make: () => RestCaller): void {
     expect(await caller.refusal('GET', '/v1/explain/explained/none')).toBe('404 FILE_NOT_FOUND')
     expect(await caller.refusal('GET', '/v1/explain/explained')).toBe('409 IS_A_DIRECTORY')
     expect(await caller.refusal('GET', '/v1/explain?state=none')).toBe('400 INVALID_REQUEST')
+  })
+
+  it('a backup comes from the master, with what it is; others send their callers there', async () => {
+    const caller = make()
+    const sent = await caller.say('GET', '/v1/backup')
+    expect(sent.status).toBe(307)
+    const followed = await fetch(sent.headers.get('location')!)
+    const bytes = Buffer.from(await followed.arrayBuffer())
+    expect(bytes.subarray(0, 15).toString()).toBe('SQLite format 3')
+    const { headers } = followed
+    expect(headers.get('content-type')).toBe('application/vnd.sqlite3')
+    expect(headers.get(HEADERS.size)).toBe(String(bytes.byteLength))
+    expect(headers.get(HEADERS.clusterId)).toMatch(/^[0-9a-f]{32}$/)
+    expect(parsePosition(headers.get(HEADERS.position)!)).not.toBeNull()
+    expect(headers.get(HEADERS.schema)).toMatch(/^\d+$/)
+    expect(headers.get('trailer')).toBe(HEADERS.crc32)
   })
 
   it('the id of a request comes back with its answer, and with its refusal', async () => {

@@ -1,5 +1,6 @@
 /** The table of commands, in the order in which help shows them. */
 import { type Command } from './command.ts'
+import { backup } from './commands/backup.ts'
 import { fsck } from './commands/fsck.ts'
 import { get } from './commands/get.ts'
 import { line } from './commands/line.ts'
@@ -30,6 +31,7 @@ export const COMMANDS: readonly Command[] = [
   workers,
   logs,
   fsck,
+  backup,
   recover,
   line,
 ]

@@ -31,6 +31,8 @@ export interface Call {
   readonly isChange: boolean
   /** A refusal is the answer that was asked for: no second attempt. */
   readonly isOnce?: boolean
+  /** The only node that can answer: it is waited for, since nobody else can be asked instead. */
+  readonly origin?: string
   readonly signal?: AbortSignal | undefined
 }
 
@@ -112,7 +114,8 @@ export class Caller {
       const pauseMs = Math.max(outcome.retryAfterMs, backoffMs(attempt, BACKOFF, random))
       // A long upload that breaks near its end has used its time with progress; it gets another attempt all the same.
       const spentMs = Math.min(clock.monotonicMs() - startedMs, attempt * limits.attemptTimeoutMs)
-      const deadlineMs = servers.hasAnswered ? limits.deadlineMs : limits.firstContactMs
+      const hasAnswered = call.origin !== undefined || servers.hasAnswered
+      const deadlineMs = hasAnswered ? limits.deadlineMs : limits.firstContactMs
       const isOver = !outcome.mayRetry || call.isOnce === true
       const isLate = spentMs + pauseMs >= deadlineMs || attempt >= limits.attemptsMax
       const isHopeless = LASTING.has(outcome.error.code) && attempt >= LASTING_FAILURE_ATTEMPTS_MAX
@@ -139,8 +142,9 @@ export class Caller {
     const lifeSign = call.isChange ? { everyMs: limits.silenceMs, isAlive } : undefined
     const watchdog = new Watchdog({ clock, signal: call.signal, lifeSign })
     try {
-      watchdog.start(call.isChange ? limits.attemptTimeoutMs : patienceMs(limits, attempt))
-      const [best] = await servers.candidates(!call.isContent)
+      const isPatient = call.isChange || call.origin !== undefined
+      watchdog.start(isPatient ? limits.attemptTimeoutMs : patienceMs(limits, attempt))
+      const [best] = call.origin === undefined ? await servers.candidates(!call.isContent) : [call.origin]
       // If every server is dead, the node that the user named knows what that means for a reader.
       origin = best ?? (call.isChange ? null : servers.entryUrl)
       if (origin === null) throw noServer()

@@ -22,8 +22,10 @@ import {
   type ServerView,
 } from '@dfs/protocol'
 import { changedAs, readJson, writtenAs } from './answers.ts'
+import { openBackup } from './backup.ts'
 import { type Answer, type Call, Caller } from './caller.ts'
 import {
+  type BackupDownload,
   type CallOptions,
   type ChangeResult,
   type DfsClient,
@@ -154,13 +156,7 @@ class HttpClient extends ClusterOperations implements DfsClient {
       options.ifMatch === undefined ? {} : { 'if-match': options.ifMatch }
     const target = filesUrl(parseFilePath(path))
     const { signal } = options
-    return await this.#change({
-      ...change,
-      method: 'DELETE',
-      target,
-      headers,
-      signal,
-    })
+    return await this.#change({ ...change, method: 'DELETE', target, headers, signal })
   }
 
   async removeDirectory(path: string, options: RemoveDirectoryOptions = {}): Promise<ChangeResult> {
@@ -216,6 +212,13 @@ class HttpClient extends ClusterOperations implements DfsClient {
     const servers = (await this.servers(options)).map(({ name, url }) => ({ node: name, url }))
     return await workersOfAll({ node: 'entry', url: this.#entryUrl }, servers, (node) =>
       this.#questions.workersOf(node, options.signal),
+    )
+  }
+
+  async backup(options: CallOptions = {}): Promise<BackupDownload> {
+    return await openBackup(
+      { caller: this.#caller, questions: this.#questions, nodes: this.#servers },
+      options,
     )
   }
 

@@ -1,5 +1,6 @@
 /** What a client can do, for those who use it and for those who stand in for it. */
 import {
+  type BackupInfo,
   type ClusterStatusView,
   type CopyCheck,
   type EntryView,
@@ -79,6 +80,12 @@ export interface ChangeResult {
   readonly operation: string | null
 }
 
+export interface BackupDownload extends AsyncDisposable {
+  readonly info: BackupInfo
+  /** A database file of SQLite. Rejects with UNAVAILABLE if not all of it comes, or other bytes than were sent. To be read once. */
+  readonly body: AsyncIterable<Uint8Array>
+}
+
 /** A node and its workers, or why they are not known. */
 export interface NodeWorkers {
   readonly node: string
@@ -141,6 +148,8 @@ export interface DfsClient extends AsyncDisposable {
   confirmRecovery(options?: CallOptions): Promise<RecoveryView>
   /** What every node does in the background: the master first, then the chunk servers; those that do not answer with the reason. */
   workers(options?: CallOptions): Promise<readonly NodeWorkers[]>
+  /** A consistent copy of all metadata, from the master; one at a time in a cluster. TOO_BUSY, UNAVAILABLE. */
+  backup(options?: CallOptions): Promise<BackupDownload>
   /** Resolves if a node is ready, to what is missing all the same or null. UNAVAILABLE with the reason if none is. */
   readiness(options?: CallOptions): Promise<string | null>
   /** Has every server read every block that it has, unless that is under way. */

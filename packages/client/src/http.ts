@@ -22,6 +22,8 @@ export interface HttpReply {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: AsyncIterable<Uint8Array> & { destroy(): void }
+  /** What came behind the body, once it was read to its end. */
+  readonly trailers: Readonly<Record<string, string>>
 }
 
 /** No answer, or half of one. `wasSent: false` is a promise that the server never saw the request. */
@@ -79,7 +81,8 @@ export class HttpConnections {
       // Whoever reads the body is told of its end. One that is given up unread, by its reader or by the signal, has nobody
       // who could be told, and without a listener that would end the process.
       reply.body.on('error', nobodyReads)
-      return { origin, status: reply.statusCode, headers: singleValues(reply.headers), body: reply.body }
+      const { statusCode: status, headers: many, trailers, body: content } = reply
+      return { origin, status, headers: singleValues(many), body: content, trailers }
     } catch (error) {
       throw signal.aborted ? signal.reason : connectionError(origin, error)
     }

@@ -1,5 +1,6 @@
 export { createClient } from './client.ts'
 export {
+  type BackupDownload,
   type CallOptions,
   type ChangeResult,
   type DfsClient,

@@ -65,8 +65,18 @@ export function checkEpoch(seen: Epoch | null, next: Epoch): void {
   if (isSameStart || isLaterStart) return
   throw new DfsError(
     'STALE_EPOCH',
-    `this master is at ${formatEpoch(next)}, but ${formatEpoch(seen)} was seen before`,
+    `this master is at ${formatPosition(next)}, but ${formatPosition(seen)} was seen before`,
   )
 }
 
-const formatEpoch = (epoch: Epoch): string => `${epoch.counter}/${epoch.nonce}/${epoch.sequence}`
+/** `3/0123456789abcdef/81204`: start, nonce, transactions. */
+export const formatPosition = ({ counter, nonce, sequence }: Epoch): string =>
+  `${counter}/${nonce}/${sequence}`
+
+/** Parses what {@link formatPosition} wrote, or returns null. */
+export function parsePosition(text: string): Epoch | null {
+  const [, counter, nonce, sequence] = /^([0-9]{1,16})\/([0-9a-f]{16})\/([0-9]{1,16})$/.exec(text) ?? []
+  if (nonce === undefined) return null
+  const position = { counter: Number(counter), nonce, sequence: Number(sequence) }
+  return Number.isSafeInteger(position.counter) && Number.isSafeInteger(position.sequence) ? position : null
+}

@@ -1,3 +1,4 @@
+export * from './backup.ts'
 export * from './body-pace.ts'
 export * from './errors.ts'
 export * from './explain.ts'

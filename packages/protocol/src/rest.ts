@@ -26,6 +26,16 @@ export const HEADERS = Object.freeze({
    * first chunks of a long file: `copies=3;first-chunks=64, …`.
    */
   durability: 'durability',
+  /** Of a backup: whose it is, 32 hexadecimal digits. */
+  clusterId: 'dfs-cluster-id',
+  /** Of a backup: the last transaction that is in it, `3/0123456789abcdef/81204`. */
+  position: 'dfs-position',
+  /** Of a backup: the version of its tables. */
+  schema: 'dfs-schema',
+  /** Of a backup: its bytes. */
+  size: 'dfs-size',
+  /** Of a backup: a trailer, eight hexadecimal digits. */
+  crc32: 'dfs-crc32',
 })
 
 export const filesUrl = (path: FilePath): string => `/v1/files/${encodePath(path)}`

@@ -8,6 +8,7 @@ import { type FastifyInstance } from 'fastify'
 import { Addresses } from './addresses.ts'
 import { addAdmission } from './admission.ts'
 import { type App } from './app-type.ts'
+import { addBackupRoute } from './backup.ts'
 import { addBodyRouting, type Bodies } from './body-routing.ts'
 import { addClusterRoutes } from './cluster.ts'
 import { addContexts } from './context.ts'
@@ -51,8 +52,11 @@ export async function buildPublicApp(options: PublicAppOptions): Promise<Fastify
   addRepairRoutes(typed, namespace)
   addRecoveryRoutes(typed, namespace)
   addWorkerRoutes(typed, options.node, addresses)
+  const { content, node } = options
+  const open = content.kind === 'pass-on' ? content.backup : null
+  addBackupRoute(typed, { open, node, addresses, clock, log, onFatal })
   // The one node that knows the whole.
-  if (options.content.kind === 'pass-on') addHomePage(app, { namespace, readiness: options.readiness, clock })
+  if (content.kind === 'pass-on') addHomePage(app, { namespace, readiness: options.readiness, clock })
   addHealthRoutes(app, options.readiness, metrics)
   if (metrics !== undefined) {
     addWorkerMetrics(metrics, options.node.workers)

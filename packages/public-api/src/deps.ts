@@ -1,6 +1,6 @@
 /** What the public application is made of; every group of routes takes what it needs of it. */
 import { type Clock, type Log, type Random } from '@dfs/core'
-import { type FileService, type Namespace, type Readiness } from '@dfs/protocol'
+import { type FileService, type Namespace, type OpenBackup, type Readiness } from '@dfs/protocol'
 import { type Metrics } from '@dfs/service-kit'
 import { type Endpoints } from './addresses.ts'
 import { type RedirectTarget } from './file-redirects.ts'
@@ -8,10 +8,15 @@ import { type OwnNode } from './workers.ts'
 
 /**
  * How this node answers requests for a file's bytes: it has them itself; or it sends readers to a chunk server (`target`
- * names one, or null if none is alive) and passes on what is written.
+ * names one, or null if none is alive) and passes on what is written. That one is the master, which has the metadata.
  */
 export type Content =
-  | { readonly kind: 'pass-on'; readonly target: RedirectTarget; readonly write: FileService['write'] }
+  | {
+      readonly kind: 'pass-on'
+      readonly target: RedirectTarget
+      readonly write: FileService['write']
+      readonly backup: OpenBackup
+    }
   | { readonly kind: 'serve'; readonly files: FileService }
 
 export interface PublicAppOptions {

@@ -4,8 +4,7 @@
  * A request with a body is never redirected (file-writes.ts).
  */
 import { DfsError, type FileInfo, type Namespace } from '@dfs/protocol'
-import { type FastifyReply, type FastifyRequest } from 'fastify'
-import Type, { type Static } from 'typebox'
+import { type FastifyRequest } from 'fastify'
 import { type Addresses, type PublicEndpoint } from './addresses.ts'
 import { type App } from './app-type.ts'
 import { evaluateRead } from './conditions.ts'
@@ -18,17 +17,10 @@ import {
   setFileHeaders,
   VersionQuery,
 } from './files.ts'
+import { redirected, RedirectView } from './redirect.ts'
 import { filePathIn } from './target.ts'
 
-const HINT = 'A chunk server has the bytes: send the same request to this location. curl does so with -L.'
-
-const RedirectView = Type.Object(
-  {
-    location: Type.String({ examples: ['http://localhost:7071/v1/files/docs/hello.txt'] }),
-    hint: Type.String({ examples: [HINT] }),
-  },
-  { description: 'A chunk server has the bytes; `Location` says where' },
-)
+const REDIRECT = { ...RedirectView, description: 'A chunk server has the bytes; `Location` says where' }
 
 const REDIRECT_DESCRIPTION =
   'The master has no bytes to read: it answers 307, and the same request goes to the chunk server in `Location`. Browsers and `curl -L` do that by themselves.'
@@ -55,7 +47,7 @@ export function addFileRedirects(app: App, { namespace, addresses, target }: Fil
         description: `${READ_DESCRIPTION}\n\n${REDIRECT_DESCRIPTION}`,
         headers: ReadHeaders,
         querystring: VersionQuery,
-        response: { 307: RedirectView, ...READ_RESPONSES },
+        response: { 307: REDIRECT, ...READ_RESPONSES },
       },
     },
     async (request, reply) => {
@@ -66,15 +58,10 @@ export function addFileRedirects(app: App, { namespace, addresses, target }: Fil
       }
       const endpoint = await target()
       if (endpoint === null) throw await whyNobodyHasIt(namespace, request, found.info)
-      return redirected(reply, `${addresses.originOf(endpoint, request.hostName)}${request.url}`)
+      const location = `${addresses.originOf(endpoint, request.hostName)}${request.url}`
+      return redirected(reply, location, 'A chunk server has the bytes')
     },
   )
-}
-
-/** `location` was checked to be printable ASCII: the target starts with a slash, and the host is one of ours. */
-function redirected(reply: FastifyReply, location: string): Static<typeof RedirectView> {
-  reply.code(307).header('location', location).header('cache-control', 'no-store')
-  return { location, hint: HINT }
 }
 
 /** Servers that are only silent may be back in a moment. If all are dead, nobody has the bytes of any file. */

@@ -34,7 +34,7 @@ export async function sendFile(request: FastifyRequest, reply: FastifyReply, bod
       sent += step.value.byteLength
       request.sentBytes = sent
       assert(sent <= body.size, 'a file stream has exactly the bytes that were asked for')
-      if (!(await write(response, step.value, sent === body.size))) return
+      if (!(await writePiece(response, step.value, sent === body.size))) return
       if (sent === body.size) return
     }
     assert(sent === body.size, 'a file stream has exactly the bytes that were asked for')
@@ -52,7 +52,7 @@ export async function sendFile(request: FastifyRequest, reply: FastifyReply, bod
 }
 
 /** Resolves to whether the piece has left; false if the connection is gone. */
-function write(response: ServerResponse, piece: Uint8Array, isLast: boolean): Promise<boolean> {
+export function writePiece(response: ServerResponse, piece: Uint8Array, isLast: boolean): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>()
   if (response.destroyed) return Promise.resolve(false)
   const onClose = (): void => resolve(response.writableFinished)

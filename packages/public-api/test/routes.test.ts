@@ -271,7 +271,7 @@ describe('the master', () => {
       [null, 503],
     ] as const) {
       const write = () => Promise.reject(new Error('nothing is written'))
-      const content = { kind: 'pass-on', target: () => target, write } as const
+      const content = { kind: 'pass-on', target: () => target, write, backup: write } as const
       const { app, memory } = await buildTestApp('pass-on', { content })
       memory.store('/f', Buffer.from('content'))
       const reply = await app.inject({ url: '/v1/files/f' })
@@ -284,7 +284,7 @@ describe('the master', () => {
 
   test('says that a file is lost if every chunk server is dead, and does not ask for another try', async () => {
     const write = () => Promise.reject(new Error('nothing is written'))
-    const content = { kind: 'pass-on', target: () => null, write } as const
+    const content = { kind: 'pass-on', target: () => null, write, backup: write } as const
     const { app, memory } = await buildTestApp('pass-on', { content })
     memory.store('/f', Buffer.from('content'))
     memory.store('/empty', Buffer.alloc(0))

@@ -84,6 +84,7 @@ async function start({
       kind: 'pass-on',
       target: () => master.redirectTarget(),
       write: (...asked) => master.write(...asked),
+      backup: (context) => master.backup(context),
     },
     cluster: { endpoints: () => [own, ...master.servers()] },
     node: { name: 'master', workers: () => master.workers(), master: () => own },

@@ -6,6 +6,7 @@ import { type Clock, type Runner, type Runtime, type TransportServer, type Worke
 import {
   type BodySource,
   DfsError,
+  type MetadataBackup,
   methodHandler,
   type Namespace,
   type Readiness,
@@ -48,6 +49,8 @@ export interface Master {
   redirectTarget(): Promise<ServerInfo | null>
   /** Has a chunk server carry out a client's write: `FileService.write`, through here. */
   write(request: WriteRequest, body: BodySource, context: RequestContext): Promise<WriteReply>
+  /** A copy of all metadata as it is at some moment after the call. */
+  backup(context: RequestContext): Promise<MetadataBackup>
   /** The coordinator to name when asked for one. Null if no server is alive. */
   preferredCoordinator(): ServerInfo | null
   /** All chunk servers that ever registered, with their addresses. */
@@ -119,6 +122,10 @@ class RunningMaster implements Master {
 
   write(request: WriteRequest, body: BodySource, context: RequestContext): Promise<WriteReply> {
     return this.#current(() => this.#parts.passOn.write(request, body, context))
+  }
+
+  backup(context: RequestContext): Promise<MetadataBackup> {
+    return this.#serving(() => this.#parts.backups.open(context))
   }
 
   preferredCoordinator(): ServerInfo | null {

@@ -1,6 +1,7 @@
 /** What the master is made of, put together once: each part gets what it calls, and nothing else. */
 import { type Runtime, type SpaceWatch } from '@dfs/core'
 import { watchSpace } from './disk-space.ts'
+import { Backups } from './metadata/backups.ts'
 import { ClusterTime } from './metadata/cluster-time.ts'
 import { Groups } from './metadata/groups.ts'
 import { OwnWitness } from './metadata/own-witness.ts'
@@ -55,6 +56,7 @@ export interface Parts {
   readonly coordinators: Coordinators
   readonly passOn: PassOn
   readonly backup: RestoredBackup
+  readonly backups: Backups
   readonly health: ClusterHealth
   readonly ownWitness: OwnWitness
   readonly failure: Failure
@@ -83,7 +85,9 @@ export async function assemble(
   const ownWitness = new OwnWitness(shared)
   const repairStatus = new RepairStatus({ sessions, jobs, store })
   const health = new ClusterHealth({ ...shared, clock, backup, repairStatus })
+  const backups = new Backups({ clock, store })
   const workers = {
+    backups,
     membership,
     allocation,
     damages,

@@ -20,6 +20,7 @@ import {
   type RepairView,
   type ServerView,
 } from '@dfs/protocol'
+import { FakeBackup } from './backup.ts'
 import { type Mishap, type SeenRequest } from './mishap.ts'
 import { bodyBytes, type FakeReply, type FakeRequest } from './exchange.ts'
 import { WELL } from './health.ts'
@@ -40,6 +41,7 @@ export class FakeCluster implements AsyncDisposable {
   repairs: readonly RepairView[] = []
   recovery: RecoveryView['recovery'] = null
   salvaged: RecoveryView['writes'] = []
+  readonly backup = new FakeBackup()
   readonly seen: SeenRequest[] = []
   mishap: (request: SeenRequest) => Mishap | null
   /** Chunk servers that the master has given up, by number. */
@@ -151,6 +153,7 @@ export class FakeCluster implements AsyncDisposable {
         return
       }
       response.writeHead(reply.status, reply.headers)
+      if (reply.trailers !== undefined) response.addTrailers(reply.trailers)
       await sendBody(response, reply.body, mishap)
     } catch (error) {
       if (!(error instanceof DfsError)) throw error

@@ -1,6 +1,7 @@
 /** Requests and answers of the fake cluster, and what its routes need of it. */
 import { type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
 import { DfsError, type HealthView, type RecoveryView, type RepairView, type ServerView } from '@dfs/protocol'
+import { type FakeBackup } from './backup.ts'
 import { type Mishap } from './mishap.ts'
 import { type FakeTree } from './tree.ts'
 
@@ -20,6 +21,7 @@ export interface FakeNodes {
   readonly recovery: RecoveryView['recovery']
   readonly salvaged: RecoveryView['writes']
   readonly tree: FakeTree
+  readonly backup: FakeBackup
   urlOf(server: number): string
   servers(): ServerView[]
 }
@@ -29,6 +31,7 @@ export interface FakeReply {
   readonly headers: OutgoingHttpHeaders
   /** Bytes; or what is told as a problem, under headers of its own. */
   readonly body: Uint8Array | DfsError
+  readonly trailers?: Readonly<Record<string, string>>
 }
 
 export const json = (status: number, value: unknown): FakeReply => ({

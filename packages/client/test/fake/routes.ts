@@ -12,6 +12,7 @@ import {
 } from '@dfs/protocol'
 import { checkPreconditions, create, get, put } from './content.ts'
 import { explanationOf, weakFilesOf } from './health.ts'
+import { backupReply } from './backup.ts'
 import { bodyJson, type FakeNodes, type FakeReply, type FakeRequest, json } from './exchange.ts'
 import { type FakeTree } from './tree.ts'
 
@@ -40,6 +41,8 @@ export async function answer(nodes: FakeNodes, fake: FakeRequest): Promise<FakeR
       return json(200, { recovery: nodes.recovery, writes: nodes.salvaged, next: null })
     case '/v1/recovery/confirmations':
       return json(200, { recovery: nodes.recovery, writes: nodes.salvaged, next: null })
+    case '/v1/backup':
+      return backupReply(nodes, fake)
     case '/v1/checks':
       return json(200, { check: null })
     default:

@@ -35,7 +35,7 @@ export const CLUSTER_ERRORS = {
     'STORAGE_ERROR',
     'no',
     'The metadata is damaged',
-    'The master does not start: see docs/operating.md, and its log for what is damaged.',
+    'See docs/operating.md. What is damaged is said here, or in the log of a master that does not start.',
   ),
   TOO_BUSY: entry(
     503,

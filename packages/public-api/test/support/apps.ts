@@ -2,6 +2,7 @@
 import { type LogFields, type Random, type WorkerStatus } from '@dfs/core'
 import { buildPublicApp, type Content, type PublicAppOptions } from '../../src/index.ts'
 import { ManualClock } from '@dfs/core/testing'
+import { MemoryBackups } from './memory-backup.ts'
 import { MemoryCluster } from './memory-cluster.ts'
 
 const zeroRandom: Random = {
@@ -29,6 +30,7 @@ export const WORKER: WorkerStatus = {
 
 export async function buildTestApp(kind: Content['kind'], options: Partial<PublicAppOptions> = {}) {
   const memory = new MemoryCluster()
+  const backups = new MemoryBackups()
   const clock = new ManualClock()
   const lines: LogFields[] = []
   const note = (fields: LogFields): void => void lines.push(fields)
@@ -41,6 +43,7 @@ export async function buildTestApp(kind: Content['kind'], options: Partial<Publi
             kind,
             target: () => ({ publicPort: 7071, advertisedUrl: null }),
             write: (request, body) => memory.write(request, body),
+            backup: () => backups.open(),
           },
     cluster: { endpoints: () => ENDPOINTS },
     node: {
@@ -56,7 +59,7 @@ export async function buildTestApp(kind: Content['kind'], options: Partial<Publi
     hasDocs: false,
     ...options,
   })
-  return { app, memory, clock, lines }
+  return { app, memory, backups, clock, lines }
 }
 
 export type TestApp = Awaited<ReturnType<typeof buildTestApp>>
