@@ -113,6 +113,8 @@ export class CopyJob {
   view(): CopyJobView {
     const { volume, replica, sealedLengthBytes } = this.order
     const { lost } = this.#making
+    // That it failed before any byte came is to be held against these two servers as well.
+    const expected = this.#outcome === 'failed' ? (this.order.sources[0]?.server ?? null) : null
     return {
       volume,
       replica,
@@ -120,7 +122,7 @@ export class CopyJob {
       why: this.#why,
       bytesDone: this.#making.bytesDone,
       bytesTotal: sealedLengthBytes,
-      source: this.#source,
+      source: this.#source ?? expected,
       lastError: this.#ownError ?? this.#sources.lastError,
       failures: this.#sources.failures,
       lost: lost

@@ -213,6 +213,7 @@ describe('a disk without room', () => {
     world.order()
     expect(await world.until(() => world.view?.state === 'failed')).toBe(true)
     expect(world.report).toBeNull()
+    expect(world.view, 'whom not to try it from again at once').toMatchObject({ source: 2, failures: [] })
     expect(world.life.store.takeChangedReports()).toMatchObject([
       { volume: VOLUME, replica: REPLICA, state: 'failed' },
     ])
