@@ -10,6 +10,7 @@ import { MEMBERSHIP_BUGS } from './membership-bugs.ts'
 import { METADATA_COPY_BUGS } from './metadata-copy-bugs.ts'
 import { type PlantedBug } from './planted-bug.ts'
 import { READING_BUGS } from './reading-bugs.ts'
+import { RECOVERY_BUGS } from './recovery-bugs.ts'
 import { REPLICATION_BUGS } from './replication-bugs.ts'
 import { STORAGE_BUGS } from './storage-bugs.ts'
 
@@ -26,6 +27,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...HEALTH_BUGS,
   ...DELETION_BUGS,
   ...METADATA_COPY_BUGS,
+  ...RECOVERY_BUGS,
 ]
 
 /** Why the edit cannot be made in `text`, the present content of its file; null where it can. */
