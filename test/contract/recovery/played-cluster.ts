@@ -141,7 +141,9 @@ export class PlayedCluster implements AsyncDisposable {
       clock,
       random: seededRandom(this.#programs),
       signal: new AbortController().signal,
-      ...{ stdin, stdout, stderr },
+      stdin,
+      stdout,
+      stderr,
     })
     void ended.finally(() => {
       stdout.end()
@@ -209,7 +211,11 @@ export class PlayedCluster implements AsyncDisposable {
         played.beforeTestimony()
         const { name, diskUid, clusterId, seen: seenEpoch, masterSilentMs, serverId } = played
         return {
-          ...{ name, diskUid, clusterId, seenEpoch, masterSilentMs },
+          name,
+          diskUid,
+          clusterId,
+          seenEpoch,
+          masterSilentMs,
           ...(serverId === null ? {} : { server: { id: serverId, incarnation: 5 } }),
           servers: this.servers.flatMap(({ serverId: id, name: other, address }) =>
             id === null ? [] : [{ id, name: other, internalAddress: address }],
