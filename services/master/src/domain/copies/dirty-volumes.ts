@@ -8,6 +8,8 @@ import { type VolumeView } from './view.ts'
 
 /** Nothing is missing: surplus copies, moves. */
 const LEAST_URGENT = 8
+/** Of a turn, what each urgency gets at the least: some wait without an end, thousands that are lost for instance, and come again each turn. */
+const SHARE = 1 / 16
 
 export class DirtyVolumes {
   /** By urgency; a set keeps the order in which they came. */
@@ -28,12 +30,15 @@ export class DirtyVolumes {
     this.#queues[urgency]!.add(volume)
   }
 
-  /** Takes out at most so many, the most urgent first. */
+  /** Takes out at most so many, the most urgent first; of each urgency some. */
   take(countMax: number): number[] {
     const taken: number[] = []
-    for (const queue of this.#queues) {
+    const shares = this.#queues.map(({ size }) => Math.min(size, Math.floor(countMax * SHARE)))
+    let forOthers = shares.reduce((sum, share) => sum + share, 0)
+    for (const [urgency, queue] of this.#queues.entries()) {
+      forOthers -= shares[urgency]!
       for (const volume of queue) {
-        if (taken.length >= countMax) return taken
+        if (taken.length >= countMax - forOthers) break
         queue.delete(volume)
         this.#urgencies.delete(volume)
         taken.push(volume)

@@ -94,6 +94,22 @@ describe('dirty volumes', () => {
     expect(dirty.take(9)).toEqual([3, 1, 2])
   })
 
+  it('keep nobody from his turn, however many wait without an end: those that are lost come again each turn', () => {
+    const dirty = new DirtyVolumes()
+    const urgencies = [...Array.from({ length: 500 }, () => 0), ...Array.from({ length: 500 }, () => 2), 1, 8]
+    const taken = new Set<number>()
+    for (const [id, urgency] of urgencies.entries()) dirty.add(id, urgency)
+    for (let turn = 0; turn < 100; turn += 1) {
+      const ids = dirty.take(100)
+      expect(ids).toHaveLength(100)
+      for (const id of ids) {
+        taken.add(id)
+        dirty.add(id, urgencies[id]!)
+      }
+    }
+    expect(taken.size).toBe(urgencies.length)
+  })
+
   it('are as urgent as they have whole copies on living servers', () => {
     const of = (copies: string): number => urgencyOf(volume(1, copies), (id) => id < 4)
     expect([of('1:lost 4'), of('1 4'), of('1:surplus 2'), of('1 2 3'), of('1 2 3 4')]).toEqual([
