@@ -3,7 +3,8 @@
  *
  * A session remembers which rows were touched, and only when a change set is taken reads what they have become: net changes, so what
  * every transaction touches (the state, committed ends) is there once. It costs the write path a look into a hash table for
- * each row, and the taking some microseconds a row; therefore it is taken in portions, before they make a turn of the loop long.
+ * each row, some 2 µs a small write, and the taking 0.16 ms and 2.5 µs a small write; therefore it is taken in portions, before they
+ * make a turn of the loop long.
  *
  * Nobody has to take part. What was changed before somebody does is kept up to one portion, and then no more.
  */
@@ -13,8 +14,8 @@ import { type Epoch } from '@dfs/protocol'
 import { type ChangeSet, NOWHERE } from '../metadata-source.ts'
 import { Query } from './query.ts'
 
-/** Touched rows that are worth a change set: those of some hundred commands, and about a millisecond of the loop. */
-export const ROWS_PER_CHANGE_SET = 512
+/** Touched rows that are worth a change set: those of some 500 small writes, and a millisecond and a half of the loop. */
+export const ROWS_PER_CHANGE_SET = 1536
 
 export class ChangeCapture {
   readonly #database: DatabaseSync
