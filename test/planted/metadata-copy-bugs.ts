@@ -119,4 +119,12 @@ export const METADATA_COPY_BUGS: readonly PlantedBug[] = [
     newText: "if (found !== null) return found !== 'none'",
     test: `${TESTS}/append.test.ts`,
   },
+  {
+    name: 'believe what a failed append of the metadata has left',
+    promise: WHOLE,
+    file: `${SERVER}/src/metadata-copies/find-held.ts`,
+    oldText: 'isBefore(segment.from, from) && isBefore(from, segment.to)',
+    newText: 'isBefore(segment.from, from) && isBefore(segment.to, segment.from)',
+    test: `${TESTS}/start.test.ts`,
+  },
 ]

@@ -18,7 +18,7 @@ import {
 } from '@dfs/metadata-copy'
 import { type Epoch, MIB } from '@dfs/protocol'
 import { type FrameFiles } from './frame-files.ts'
-import { type HeldSegment, type HeldSnapshot, type Holdings } from './holdings.ts'
+import { type HeldSegment, type HeldSnapshot, type Holdings, segmentName } from './holdings.ts'
 
 const PIECE_BYTES = MIB
 
@@ -36,7 +36,7 @@ export interface Found {
   readonly damage: string | null
   /** The newest that any frame says of the master. */
   readonly newest: Epoch | null
-  /** Files that could not be read: they may yet be. */
+  /** Files that could not be read: they may yet be, and what they mean for others is not known. */
   readonly unread: ReadonlySet<string>
 }
 
@@ -82,8 +82,41 @@ export async function findHeld(deps: FindHeldDeps): Promise<Found> {
       deps.log.error({ file: file.name, err: error }, 'a metadata copy cannot be read')
     }
   }
-  return { holdings: { snapshots, segments }, damage, newest, unread }
+  const held = await cutOverlaps(segments, unread, deps)
+  return { holdings: { snapshots, segments: held }, damage, newest, unread }
 }
+
+/**
+ * A segment begins where the one before it ends. If it begins within that, it was begun when an append to the other one had
+ * failed: of what failed some has come through, and nobody was told that it is there.
+ */
+async function cutOverlaps(
+  segments: readonly HeldSegment[],
+  unread: Set<string>,
+  { files, log }: FindHeldDeps,
+): Promise<HeldSegment[]> {
+  const held: HeldSegment[] = []
+  for (const segment of segments) {
+    const [next] = segments
+      .filter(({ from }) => isBefore(segment.from, from) && isBefore(from, segment.to))
+      .toSorted((one, other) => comparePositions(one.from, other.from))
+    const name = segmentName(segment)
+    try {
+      const size = next === undefined ? null : await files.placeOf(name, segment.size, next.from)
+      if (size === null) held.push(segment)
+      else {
+        log.warn({ file: name, cut: segment.size - size }, 'what a failed append has left is left out')
+        held.push({ ...segment, to: next!.from, size })
+      }
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      unread.add(name)
+    }
+  }
+  return held
+}
+
+const isBefore = (one: Epoch, other: Epoch): boolean => comparePositions(one, other) < 0
 
 /** The process that made a name may have ended before it was safe. */
 async function namesOf({ files, log }: FindHeldDeps): Promise<FileName[]> {

@@ -8,10 +8,12 @@ import {
   type Frame,
   FRAME_HEADER_BYTES,
   type FrameHeader,
+  isSamePosition,
   METADATA_COPIES_DIRECTORY,
   parseCopyFileName,
   parseFrameHeader,
 } from '@dfs/metadata-copy'
+import { type Epoch } from '@dfs/protocol'
 
 /** Behind the name of a file that nothing can be read of, or nothing that follows. People may want to look at it. */
 const SET_ASIDE = '.damaged'
@@ -28,6 +30,12 @@ export interface FrameFilesDeps {
 interface Anchor {
   readonly key: number
   readonly at: number
+}
+
+interface FoundHeader {
+  readonly at: number
+  readonly header: FrameHeader
+  readonly bytes: Uint8Array
 }
 
 const pathOf = (name: string): string => `${METADATA_COPIES_DIRECTORY}/${name}`
@@ -121,29 +129,15 @@ export class FrameFiles {
    * DiskError.
    */
   async compare(name: string, size: number, frame: Frame): Promise<'same' | 'other' | 'none'> {
-    const wanted = keyOf(frame.header)
-    const header = frame.bytes.subarray(0, FRAME_HEADER_BYTES)
-    let at = this.#anchors.get(name)?.findLast(({ key }) => key <= wanted)?.at ?? 0
-    return await this.#with(name, async (file) => {
-      const piece = new Uint8Array(ANCHOR_BYTES)
-      while (at < size) {
-        const count = await file.readInto(at, piece)
-        let from = 0
-        while (from + FRAME_HEADER_BYTES <= count) {
-          const found = piece.subarray(from, from + FRAME_HEADER_BYTES)
-          const parsed = parseFrameHeader(found, this.#deps.crc32)
-          // Damage, and nothing was found so far.
-          if (parsed === null || keyOf(parsed) > wanted) return 'none'
-          if (keyOf(parsed) === wanted) {
-            return found.every((byte, index) => byte === header[index]) ? 'same' : 'other'
-          }
-          from += FRAME_HEADER_BYTES + parsed.storedBytes
-        }
-        if (from === 0) return 'none'
-        at += from
-      }
-      return 'none'
-    })
+    const found = await this.#find(name, size, keyOf(frame.header))
+    if (found === null) return 'none'
+    return found.bytes.every((byte, index) => byte === frame.bytes[index]) ? 'same' : 'other'
+  }
+
+  /** Where in a segment the frame begins that leads on from this position; null if none does. Throws DiskError. */
+  async placeOf(name: string, size: number, from: Epoch): Promise<number | null> {
+    const found = await this.#find(name, size, from.sequence)
+    return found !== null && isSamePosition(found.header.from, from) ? found.at : null
   }
 
   /** Fills `buffer` from `at`; resolves to how much of it there is. Throws DiskError. */
@@ -205,6 +199,29 @@ export class FrameFiles {
       return false
     }
     return true
+  }
+
+  /** The header of the frame with this key; null if there is none. */
+  async #find(name: string, size: number, wanted: number): Promise<FoundHeader | null> {
+    let at = this.#anchors.get(name)?.findLast(({ key }) => key <= wanted)?.at ?? 0
+    return await this.#with(name, async (file) => {
+      const piece = new Uint8Array(ANCHOR_BYTES)
+      while (at < size) {
+        const count = await file.readInto(at, piece)
+        let from = 0
+        while (from + FRAME_HEADER_BYTES <= count && at + from < size) {
+          const bytes = piece.subarray(from, from + FRAME_HEADER_BYTES)
+          const header = parseFrameHeader(bytes, this.#deps.crc32)
+          // Damage, and nothing was found so far.
+          if (header === null || keyOf(header) > wanted) return null
+          if (keyOf(header) === wanted) return { at: at + from, header, bytes }
+          from += FRAME_HEADER_BYTES + header.storedBytes
+        }
+        if (from === 0) return null
+        at += from
+      }
+      return null
+    })
   }
 
   /** One that an earlier start of the server has begun. */

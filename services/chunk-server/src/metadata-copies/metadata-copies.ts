@@ -52,7 +52,7 @@ export class MetadataCopies {
     const files = new FrameFiles(deps)
     const found = await findHeld({ ...deps, files, clusterId })
     const copy = new HeldCopy({ ...deps, files }, found)
-    await copy.removeOthers((name) => found.unread.has(name) || isSetAside(name))
+    if (found.unread.size === 0) await copy.removeOthers(isSetAside)
     return new MetadataCopies(deps, files, copy, found.newest)
   }
 

@@ -24,6 +24,7 @@ import {
   Simulation,
   uncompressed,
 } from '@dfs/sim-runtime'
+import { expect } from 'vitest'
 import { MetadataCopies, type MetadataCopiesDeps } from '../../src/metadata-copies/metadata-copies.ts'
 import { NO_GUARD } from '../store-deps.ts'
 
@@ -191,6 +192,20 @@ export class HolderWorld {
   heal(): void {
     this.node.disk.faultHook = null
   }
+}
+
+/** What is held is a whole copy, from a database file on, up to at least there. */
+export async function expectWhole(world: HolderWorld, acknowledged: number): Promise<void> {
+  const { snapshot: begins, position } = await world.view()
+  expect(position?.sequence ?? 0, 'what was acknowledged is there').toBeGreaterThanOrEqual(acknowledged)
+  if (begins === null || position === null) return
+  const { file, texts, end } = await world.readBack()
+  expect(end).toMatchObject({ reason: 'whole', position })
+  expect(file).toEqual(fileAt(begins.sequence))
+  const steps = texts.map((text) => /^changes from (\d+) to (\d+)$/.exec(text)!.slice(1).map(Number))
+  const path = [begins.sequence, ...steps.map(([, to]) => to)]
+  expect(steps.map(([from]) => from)).toEqual(path.slice(0, -1))
+  expect(path.at(-1)).toBe(position.sequence)
 }
 
 export const pathOf = (name: string): string => `${METADATA_COPIES_DIRECTORY}/${name}`

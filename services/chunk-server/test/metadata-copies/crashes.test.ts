@@ -5,7 +5,7 @@
 import { type Frame } from '@dfs/metadata-copy'
 import { type CrashKind } from '@dfs/sim-runtime'
 import { describe, expect, it } from 'vitest'
-import { at, changes, fileAt, HolderWorld, snapshot } from './copy-master.ts'
+import { at, changes, expectWhole, HolderWorld, snapshot } from './copy-master.ts'
 
 /** What the master asks for, call by call. */
 async function calls(): Promise<Frame[][]> {
@@ -57,20 +57,6 @@ class CrashAt {
     this.#world.node.restart()
     await this.#world.begin()
   }
-}
-
-/** What is held is a whole copy, from a database file on, up to at least there. */
-async function expectWhole(world: HolderWorld, acknowledged: number): Promise<void> {
-  const { snapshot: begins, position } = await world.view()
-  expect(position?.sequence ?? 0, 'what was acknowledged is there').toBeGreaterThanOrEqual(acknowledged)
-  if (begins === null || position === null) return
-  const { file, texts, end } = await world.readBack()
-  expect(end).toMatchObject({ reason: 'whole', position })
-  expect(file).toEqual(fileAt(begins.sequence))
-  const steps = texts.map((text) => /^changes from (\d+) to (\d+)$/.exec(text)!.slice(1).map(Number))
-  const path = [begins.sequence, ...steps.map(([, to]) => to)]
-  expect(steps.map(([from]) => from)).toEqual(path.slice(0, -1))
-  expect(path.at(-1)).toBe(position.sequence)
 }
 
 describe.each<CrashKind>(['power', 'process'])('the end by %s', (kind) => {

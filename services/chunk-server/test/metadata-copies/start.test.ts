@@ -50,6 +50,39 @@ test('a torn tail is cut, and what follows then is appended as ever', async () =
   }
 })
 
+test('what an append has left that failed counts for nothing once its frames came again', async () => {
+  const world = await HolderWorld.open('failed append')
+  await world.append(...(await snapshot(10)), await changes(10, 11))
+  const written = sizeOf([await changes(10, 11)])
+  const left = [await changes(11, 12), await changes(12, 13)]
+  world.failing('io', ({ kind }) => kind === 'append')
+  await expect(world.append(...left)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  world.heal()
+  // Cut in other places this time.
+  await world.append(await changes(11, 13), await changes(13, 14))
+  // All of what failed comes through a power cut, and what cut it off does not.
+  await change(world, changesFile(10), written, Buffer.concat(left.map(({ bytes }) => bytes)))
+  await world.restart()
+  expect(await world.view()).toMatchObject({ position: at(14), end: at(14), damage: null })
+  const texts = ['changes from 10 to 11', 'changes from 11 to 13', 'changes from 13 to 14']
+  expect((await world.readBack()).texts).toEqual(texts)
+  expect((await world.append(await changes(14, 15))).state).toMatchObject({ position: at(15) })
+  // A disk that cannot tell where they meet is asked by the next start again.
+  world.node.crash('process')
+  world.node.restart()
+  const reads = new Map<string, number>()
+  world.failing('io', ({ kind, name }) => {
+    if (kind !== 'read') return false
+    reads.set(name, (reads.get(name) ?? 0) + 1)
+    return name === pathOf(changesFile(10)) && reads.get(name)! > 2
+  })
+  await world.begin()
+  expect((await world.view()).position).toEqual(at(10))
+  world.heal()
+  await world.restart('process')
+  expect((await world.readBack()).texts).toEqual([...texts, 'changes from 14 to 15'])
+})
+
 test('zeros behind the last frame are a torn tail', async () => {
   const world = await copyTo13('zeros')
   await change(world, changesFile(10), Infinity, new Uint8Array(700))
