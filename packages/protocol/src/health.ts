@@ -25,6 +25,8 @@ export const HEALTH_CODES = Object.freeze({
   'server-gone': 'Start it again with its disk. Its log says why it ended.',
   'server-silent': 'Wait a moment. If it stays silent, look at its log and at the network.',
   'server-not-heard': 'Wait a moment. If it does not report, start it and look at its log.',
+  'disk-cloned':
+    'Stop the one that should not run, and empty its data directory: it then joins as another server.',
   'address-shared': 'Give each its own internal address (DFS_INTERNAL_ADVERTISED) and restart it.',
   'too-few-servers': 'Start the servers that are down, or add one.',
   'server-full': 'Free space on that disk, or add a server.',

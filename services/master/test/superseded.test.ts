@@ -91,6 +91,7 @@ it('two servers at one address stay alive, do not take turns, and are named', as
   await registerInItsPlace({ incarnation: 2 })
   expect(await liveness(first!)).toBe('alive')
 
+  await b.pass(5000, first!, other!)
   await b.register(9, { internalAddress: '127.0.0.1:7999', incarnation: 3 })
   const after = await b.master.namespace.viewHealth(context())
   expect(after.reasons.map(({ code }) => code)).not.toContain('address-shared')

@@ -24,6 +24,8 @@ export interface SeenServer {
   readonly isHeard: boolean
   /** Whether another server that is there says that it has the same internal address. */
   readonly isSharing: boolean
+  /** Where a process is that has a copy of its disk and is not let in; null if there is none. */
+  readonly cloneAddress: string | null
   /** Whether it has no room for another volume. */
   readonly isFull: boolean
   /** Since it was last heard, or since the master started. */

@@ -22,7 +22,12 @@ import {
 import { type CopyChecks } from './copy-checks.ts'
 import { type CopyJobs } from './copy-jobs.ts'
 import { type DamageReports } from './damage-reports.ts'
-import { type Placement, type Registration, type ServerStore } from '../metadata/cluster-store.ts'
+import {
+  type Placement,
+  type RegisteredServer,
+  type Registration,
+  type ServerStore,
+} from '../metadata/cluster-store.ts'
 import {
   type KeptAside,
   type LookupStore,
@@ -92,7 +97,7 @@ export class Membership {
 
   /**
    * Throws WRONG_CLUSTER, STALE_INCARNATION, OUTDATED_PROGRAM, STALE_EPOCH if the server has seen more than this database knows,
-   * and UNAVAILABLE if not all of its pages are here.
+   * and UNAVAILABLE if not all of its pages are here, or another process runs with its disk.
    */
   async register(request: RegisterRequest): Promise<RegisterReply> {
     const { clusterId } = this.#store
@@ -104,11 +109,25 @@ export class Membership {
     const { featureLevel = FEATURE_LEVEL_UNSAID } = request
     const who = { diskUid, name, incarnation, internalAddress, publicPort, advertisedUrl, zone, featureLevel }
     const known = this.#sessions.withDisk(diskUid)
+    if (known !== undefined) this.#requireAlone({ id: known.id, ...who }, known.internalAddress)
     const isNews = known === undefined || this.#sessions.isNews(known.id, incarnation, request.number)
     const server = isNews ? await this.#takeIn(who, request) : known.id
     const reply = await this.#sessionReply(server)
     const { cluster, publicAddress } = this.#settings
     return { ...reply, clusterId, serverId: server, settings: cluster, master: publicAddress }
+  }
+
+  /** Throws UNAVAILABLE if its disk is in use elsewhere. */
+  #requireAlone(server: RegisteredServer, there: string): void {
+    if (!this.#sessions.isElsewhere(server)) return
+    const { id, name, internalAddress: address } = server
+    if (this.#sessions.noteRefused(server))
+      this.#runtime.log.warn(
+        { server: id, name, there, address },
+        'a process elsewhere has the same disk: it waits',
+      )
+    const text = `${name} runs at ${there} with the same disk: this one waits until that one has ended`
+    throw new DfsError('UNAVAILABLE', text)
   }
 
   /** The server's id. */

@@ -6,6 +6,7 @@
 import { type Clock } from '@dfs/core'
 import { DfsError, type Liveness } from '@dfs/protocol'
 import { type Attendance, attendanceOf, mayRemove } from '../domain/attendance.ts'
+import { ClonedDisks } from '../domain/cloned-disks.ts'
 import { type Hearing, type LivenessLimits, livenessOf } from '../domain/liveness.ts'
 import { Places } from '../domain/places.ts'
 import { type RegisteredServer } from '../metadata/cluster-store.ts'
@@ -44,6 +45,7 @@ export class Roll {
   readonly #registered = new Map<number, RegisteredServer>()
   readonly #sessions = new Map<number, Session>()
   readonly #places = new Places()
+  readonly #clones = new ClonedDisks()
   #attendance: Attendance
 
   constructor(clock: Clock, limits: LivenessLimits, known: readonly RegisteredServer[]) {
@@ -61,12 +63,41 @@ export class Roll {
     this.#places.prune(internalAddress, (other) => this.isThere(other))
     const isSameProcess = this.#sessions.get(id)?.incarnation === incarnation
     const isShared = this.#places.noteRegistered(id, internalAddress, isSameProcess)
+    this.#clones.noteLetIn(id)
     this.#registered.set(id, server)
     this.#spreadLevel(server)
     this.#hear(id, incarnation, presence)
     this.#attendance = this.#count()
     const sharing = isShared ? others.filter((other) => this.isSharing(other)) : []
     return { superseded: others.filter((other) => this.livenessOf(other) === 'dead'), sharing }
+  }
+
+  /**
+   * Whether another process runs with this disk, at another address, and was heard a moment ago: then this one is not let in. One
+   * that was started again in its place is: two cannot be there.
+   */
+  isElsewhere({ id, internalAddress, incarnation }: RegisteredServer): boolean {
+    const session = this.#sessions.get(id)
+    const isOther = session !== undefined && session.incarnation !== incarnation
+    return (
+      isOther &&
+      this.#registered.get(id)?.internalAddress !== internalAddress &&
+      this.livenessOf(id) === 'alive'
+    )
+  }
+
+  /** A process was not let in since another one runs with its disk; whether that is news. */
+  noteRefused({ id, internalAddress }: RegisteredServer): boolean {
+    return this.#clones.noteRefused(id, internalAddress, this.#clock.monotonicMs())
+  }
+
+  /** Where another process is that has a copy of its disk and is not let in; null if there is none. */
+  cloneOf(server: number): string | null {
+    const session = this.#sessions.get(server)
+    if (session === undefined) return null
+    const { heardAtMs } = session
+    const momentMs = this.#limits.suspectAfterMs
+    return this.#clones.addressOf(server, { heardAtMs, nowMs: this.#clock.monotonicMs(), momentMs })
   }
 
   /** Those that are there as far as is known, and say that they have the address of this one. */

@@ -38,6 +38,7 @@ export class Sessions extends Roll {
       ...server,
       isHeard: this.sessions.has(server.id),
       isSharing: this.isSharing(server.id),
+      cloneAddress: this.cloneOf(server.id),
       // What open volumes may still take, they can take.
       isFull: this.sessions.has(server.id) && !hasRoom({ ...server, promisedBytes: 0 }, limits),
     }))

@@ -25,6 +25,7 @@ function viewOf(
     liveness: dead.includes(index) ? 'dead' : unheard.includes(index) ? 'suspect' : 'alive',
     isHeard: !unheard.includes(index),
     isSharing: false,
+    cloneAddress: null,
     isFull: false,
     silentForMs: 0,
   }))

@@ -28,7 +28,7 @@ export function serverReasons(facts: ClusterFacts): HealthReason[] {
     const state = facts.hasMajority ? 'degraded' : 'unknown'
     reasons.push(healthReason('server-not-heard', { state, text, ...about(notHeard) }))
   }
-  return [...reasons, ...sharedAddresses(facts)]
+  return [...reasons, ...sharedAddresses(facts), ...clonedDisks(facts)]
 }
 
 /** Servers that say they are at one address: what is sent there reaches only one of them. */
@@ -45,6 +45,18 @@ function sharedAddresses({ seen }: ClusterFacts): HealthReason[] {
       const about = { count: servers.length, servers: servers.map(({ name }) => name) }
       return healthReason('address-shared', { state: 'degraded', text, ...about })
     })
+}
+
+/** Servers of whose disk somebody runs a copy. */
+function clonedDisks({ seen }: ClusterFacts): HealthReason[] {
+  const cloned = seen.all.filter(({ cloneAddress }) => cloneAddress !== null)
+  if (cloned.length === 0) return []
+  const texts = cloned.map(({ name, internalAddress, cloneAddress }) => {
+    const both = `${name} runs at ${internalAddress}, and ${cloneAddress} says that it has the same disk`
+    return `${both}: that one is not let in`
+  })
+  const about = { count: cloned.length, servers: cloned.map(({ name }) => name) }
+  return [healthReason('disk-cloned', { state: 'degraded', text: formatNames(texts, NAMED_MAX), ...about })]
 }
 
 /** Whether new files get their copies. */

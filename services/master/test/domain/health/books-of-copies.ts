@@ -54,6 +54,7 @@ export function server(id: number, changes: Partial<SeenServer> = {}): SeenServe
     liveness: 'alive',
     isHeard: true,
     isSharing: false,
+    cloneAddress: null,
     isFull: false,
     silentForMs: 300,
   }
