@@ -39,7 +39,7 @@ export class SimCluster {
   readonly simulation: Simulation
   readonly network: SimNetwork
   readonly masterNode: SimNode
-  readonly chunkNodes: readonly SimNode[]
+  readonly #chunkNodes: SimNode[]
   readonly #options: SimClusterOptions
   /** What the master is given of its store each time it starts: by default the store itself. */
   wrapStore: (store: MetadataStore) => MetadataStore = (store) => store
@@ -49,6 +49,8 @@ export class SimCluster {
   mayEnd: (node: SimNode, error: Error) => boolean = () => false
   readonly #chunkServers = new Map<string, ChunkServer>()
   readonly #gone = new Set<SimNode>()
+  /** Of every start of a chunk server. */
+  readonly #figures: ChunkServer['figures'][] = []
   /** In memory, and kept over crashes of the master: what it has committed is what a synced database would hold. */
   #store: SqliteStore | null = null
   #master: Master | null = null
@@ -58,7 +60,7 @@ export class SimCluster {
     this.simulation = new Simulation(options.seed)
     this.network = new SimNetwork(this.simulation)
     this.masterNode = simNode(this.network, MASTER, options.diskBytes)
-    this.chunkNodes = Array.from({ length: options.chunkServers }, (_, index) =>
+    this.#chunkNodes = Array.from({ length: options.chunkServers }, (_, index) =>
       simNode(this.network, `chunk-server-${index + 1}`, options.diskBytes),
     )
   }
@@ -98,6 +100,7 @@ export class SimCluster {
       tuning: this.#options.tuning ?? DEFAULT_TUNING,
     })
     this.#chunkServers.set(node.name, server)
+    this.#figures.push(server.figures)
   }
 
   /** Ends a chunk server at once, and begins its next life on the same disk. */
@@ -119,8 +122,30 @@ export class SimCluster {
     this.#gone.add(node)
   }
 
+  /** A server that was not there before, on an empty disk; it is down. */
+  addChunkNode(): SimNode {
+    const { diskBytes } = this.#options
+    const node = simNode(this.network, `chunk-server-${this.#chunkNodes.length + 1}`, diskBytes)
+    node.crash('process')
+    this.#chunkNodes.push(node)
+    return node
+  }
+
   isGone(node: SimNode): boolean {
     return this.#gone.has(node)
+  }
+
+  get chunkNodes(): readonly SimNode[] {
+    return this.#chunkNodes
+  }
+
+  /** Records that servers had wrong when copies were made from them. */
+  get damagedRecordsCount(): number {
+    return this.#figures.reduce((sum, { copies }) => sum + copies.damagedRecords, 0)
+  }
+
+  get minReplicas(): number {
+    return this.#options.minReplicas ?? DEFAULT_SETTINGS.cluster.minReplicas
   }
 
   /** The chunk servers that are not gone for good, whether they run or not. */
@@ -174,8 +199,8 @@ export class SimCluster {
     const { volumeSizeBytes = 512 * KIB, chunkSizeBytes = 64 * KIB } = this.#options
     const { replicas = DEFAULT_SETTINGS.cluster.replicas, liveness = DEFAULT_SETTINGS.liveness } =
       this.#options
-    const { minReplicas = DEFAULT_SETTINGS.cluster.minReplicas } = this.#options
     const { freeSpaceFloorBytes = FREE_SPACE_FLOOR_BYTES } = this.#options
+    const { minReplicas } = this
     const cluster = { ...DEFAULT_SETTINGS.cluster, replicas, minReplicas, volumeSizeBytes, chunkSizeBytes }
     return { ...DEFAULT_SETTINGS, ...this.#options.transactions, cluster, liveness, freeSpaceFloorBytes }
   }

@@ -4,7 +4,18 @@ import { FAULT_KINDS } from '../faults/draw-plan.ts'
 import { type RunReport } from '../run/report.ts'
 import { Summary } from './summary.ts'
 
-const COUNTS = { heldPieces: 1, deletions: 1, drops: 1, turnedUp: 1 }
+const COPIES = {
+  made: 1,
+  resumed: 1,
+  ordersRepeated: 1,
+  cancelled: 1,
+  failed: 1,
+  incomplete: 1,
+  released: 1,
+  wrongAtSources: 1,
+  mended: 1,
+}
+const COUNTS = { heldPieces: 1, deletions: 1, drops: 1, turnedUp: 1, copies: COPIES }
 
 function summaryOf(seeds: number, kinds: readonly string[], counts = COUNTS): Summary {
   const summary = new Summary()
@@ -32,6 +43,21 @@ test.each([
   ['turnedUp', 'no copy of a deleted volume has turned up'],
 ])('asks for %s', (name, why) => {
   expect(summaryOf(100, FAULT_KINDS, { ...COUNTS, [name]: 0 }).whyTooLittle()).toContain(why)
+})
+
+test.each([
+  ['made', 'no copy was made again'],
+  ['resumed', 'no copy was gone on with'],
+  ['ordersRepeated', 'no start of the master has repeated'],
+  ['cancelled', 'was cancelled'],
+  ['failed', 'no server has given up a copy'],
+  ['incomplete', 'for which something was found nowhere'],
+  ['released', 'no copy was let go'],
+  ['wrongAtSources', 'wrong where it came from'],
+  ['mended', 'no copy was mended'],
+])('asks for copies that were %s', (name, why) => {
+  const copies = { ...COPIES, [name]: 0 }
+  expect(summaryOf(100, FAULT_KINDS, { ...COUNTS, copies }).whyTooLittle()).toContain(why)
 })
 
 test('asks for every kind in many seeds only', () => {

@@ -11,6 +11,21 @@ const EXERCISED: readonly { readonly count: (report: RunReport) => number; reado
   { count: ({ deletions }) => deletions, why: 'no volume was deleted' },
   { count: ({ drops }) => drops, why: 'no copy was dropped' },
   { count: ({ turnedUp }) => turnedUp, why: 'no copy of a deleted volume has turned up' },
+  { count: ({ copies }) => copies.made, why: 'no copy was made again' },
+  { count: ({ copies }) => copies.resumed, why: 'no copy was gone on with after a start of its server' },
+  {
+    count: ({ copies }) => copies.ordersRepeated,
+    why: 'no start of the master has repeated an order to copy',
+  },
+  { count: ({ copies }) => copies.cancelled, why: 'no copy that was being made was cancelled' },
+  { count: ({ copies }) => copies.failed, why: 'no server has given up a copy' },
+  { count: ({ copies }) => copies.incomplete, why: 'no copy was made for which something was found nowhere' },
+  { count: ({ copies }) => copies.released, why: 'no copy was let go because others were enough' },
+  {
+    count: ({ copies }) => copies.wrongAtSources,
+    why: 'nothing that was copied was wrong where it came from',
+  },
+  { count: ({ copies }) => copies.mended, why: 'no copy was mended of a volume that was copied' },
 ]
 
 export class Summary {
@@ -40,6 +55,7 @@ export class Summary {
       `${reports.length} seeds, ${hours.toFixed(1)} simulated hours in ${(tookMs / 1000).toFixed(0)} s`,
       `${(reports.length / minutes).toFixed(0)} seeds and ${(hours / minutes).toFixed(1)} simulated hours a minute`,
       `operations: ${counts(reports.map(({ operations }) => operations))}`,
+      `copies: ${counts(reports.map(({ copies }) => ({ ...copies })))}`,
       `faults: ${counts(reports.map(({ faults }) => faults))}; ${sum(reports, ({ diskHits }) => diskHits)} disk operations hit`,
       [
         `${sum(reports, ({ acknowledgedWrites }) => acknowledgedWrites)} acknowledged writes`,

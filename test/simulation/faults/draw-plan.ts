@@ -3,6 +3,7 @@
  * time is never damaged) then have runs without each other.
  */
 import { type DiskOperation, type SimRandom } from '@dfs/sim-runtime'
+import { drawLate, LATE_KINDS } from './draw-late.ts'
 import { type Fault, type FaultKind, type Harm, type NodeNumber, type Way } from './fault-plan.ts'
 
 export interface PlanOptions {
@@ -20,7 +21,12 @@ interface Recipe<Kind extends FaultKind = FaultKind> {
 
 type HarmOf<Kind extends FaultKind> = Harm & { readonly kind: Kind }
 
-export function drawPlan(random: SimRandom, { chunkServers, faultsCount, overMs }: PlanOptions): Fault[] {
+export function drawPlan(random: SimRandom, options: PlanOptions): Fault[] {
+  const { chunkServers, faultsCount: firstId, overMs: fromMs } = options
+  return [...drawUsual(random, options), ...drawLate(random.fork('late'), { chunkServers, fromMs, firstId })]
+}
+
+function drawUsual(random: SimRandom, { chunkServers, faultsCount, overMs }: PlanOptions): Fault[] {
   const all: Recipe[] = Object.values(RECIPES)
   const chosen = all.filter(() => random.chance(0.6))
   const recipes = chosen.length > 0 ? chosen : all
@@ -124,8 +130,8 @@ function drawDiskErrors(random: SimRandom, servers: number): HarmOf<'disk errors
   }
 }
 
-/** Every kind has one: the compiler asks for it. */
-const RECIPES: { readonly [Kind in FaultKind]: Recipe<Kind> } = {
+/** Every kind has one that is not drawn apart: the compiler asks for it. */
+const RECIPES: { readonly [Kind in Exclude<FaultKind, (typeof LATE_KINDS)[number]>]: Recipe<Kind> } = {
   crash: {
     weight: 4,
     draw: (random, servers) => {
@@ -280,7 +286,7 @@ const RECIPES: { readonly [Kind in FaultKind]: Recipe<Kind> } = {
   },
 }
 
-export const FAULT_KINDS = Object.keys(RECIPES) as readonly FaultKind[]
+export const FAULT_KINDS = [...Object.keys(RECIPES), ...LATE_KINDS] as readonly FaultKind[]
 
 function pickWeighted(recipes: readonly Recipe[], random: SimRandom): Recipe {
   let draw = random.int(recipes.reduce((sum, { weight }) => sum + weight, 0))

@@ -60,6 +60,24 @@ export type Harm =
   | { readonly kind: 'gone for good'; readonly node: NodeNumber }
   /** When the fault ends a server goes down, and comes back with its disk as it was when the fault began: someone has restored a backup. */
   | { readonly kind: 'older disk'; readonly node: NodeNumber; readonly downMs: number }
+  /** A server that was not there before, on an empty disk. */
+  | { readonly kind: 'server added' }
+  /** The next copy that is made takes a while, and in the middle of it somebody who has to do with it goes down. */
+  | {
+      readonly kind: 'crash during a copy'
+      readonly who: 'target' | 'source' | 'master'
+      readonly power: boolean
+      readonly slowMs: number
+      /** Between the first byte of the copy and the crash. */
+      readonly afterMs: number
+    }
+  /** A server goes down, and comes back in the middle of the next copy that is made. */
+  | {
+      readonly kind: 'return during a copy'
+      readonly node: NodeNumber
+      readonly slowMs: number
+      readonly afterMs: number
+    }
   | { readonly kind: 'clock jump'; readonly node: NodeNumber; readonly byMs: number }
   /** `rate` is how many milliseconds a node's clocks go on in one. */
   | { readonly kind: 'clock drift'; readonly node: NodeNumber; readonly rate: number }

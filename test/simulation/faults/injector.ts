@@ -8,6 +8,7 @@ import { type Invariants } from '../invariants/check-invariants.ts'
 import { type Knobs } from '../run/knobs.ts'
 import { diskUidOf } from '../ledger/disk-uid.ts'
 import { type SimCluster } from '../sim-cluster.ts'
+import { CopyFaults } from './copy-faults.ts'
 import { Damage } from './damage.ts'
 import { DiskFaults, isAbout } from './disk-faults.ts'
 import { type Fault, type FaultKind, type NodeNumber } from './fault-plan.ts'
@@ -35,6 +36,7 @@ export class FaultInjector {
   readonly #options: FaultInjectorOptions
   readonly #network: NetworkFaults
   readonly #damage: Damage
+  readonly #copies: CopyFaults
   /** They count to numbers that were used already. */
   readonly #olderDisks = new Set<SimDisk>()
   #isOver = false
@@ -46,6 +48,7 @@ export class FaultInjector {
     this.nodes = new NodeFaults(cluster)
     this.#network = new NetworkFaults(cluster)
     this.#damage = new Damage(invariants.ledger, invariants.atlas)
+    this.#copies = new CopyFaults({ cluster, invariants, nodes: this.nodes, disks: this.disks })
     // As often as it takes: each start of such a server counts on.
     cluster.mayEnd = ({ disk }, error) =>
       this.#olderDisks.has(disk) && error instanceof DfsError && error.code === 'STALE_INCARNATION'
@@ -74,6 +77,7 @@ export class FaultInjector {
   endAll(): void {
     this.#isOver = true
     this.#network.endAll()
+    this.#copies.endAll()
     this.disks.endAll()
     this.nodes.endAll()
   }
@@ -85,6 +89,11 @@ export class FaultInjector {
         return this.#crash(fault, count)
       case 'older disk':
         return this.#bringBack(fault, count)
+      case 'crash during a copy':
+        this.#copies.crash(fault, count)
+        return () => {}
+      case 'return during a copy':
+        return this.#comeBack(fault, count)
       case 'cut':
         return this.#network.begin({ ways: fault.ways, change: { isCut: true } }, count)
       case 'loss':
@@ -126,6 +135,8 @@ export class FaultInjector {
         return this.#emptyDisk(this.#node(fault.node), fault.id)
       case 'gone for good':
         return this.#lose(this.#node(fault.node))
+      case 'server added':
+        return this.#addServer()
       case 'clock jump':
         return this.#jump(this.#node(fault.node), fault.byMs)
       case 'clock drift':
@@ -200,6 +211,21 @@ export class FaultInjector {
     return () => {}
   }
 
+  #comeBack(fault: Fault & { readonly kind: 'return during a copy' }, count: () => void): End {
+    const node = this.#node(fault.node)
+    if (this.#options.cluster.isGone(node)) return null
+    this.#copies.comeBack(node, fault, count)
+    return () => {}
+  }
+
+  #addServer(): End {
+    const { cluster, invariants } = this.#options
+    const node = cluster.addChunkNode()
+    invariants.watch(node.disk)
+    this.nodes.bringUp(node)
+    return () => {}
+  }
+
   #bringBack({ node: number, downMs }: Extract<Fault, { kind: 'older disk' }>, count: () => void): End {
     const { cluster } = this.#options
     const node = this.#node(number)
@@ -250,4 +276,7 @@ type DiskHarm = Extract<
   { kind: 'disk errors' | 'slow disk' | 'wrong reads' | 'lost writes' | 'misdirected writes' }
 >
 type LinkHarm = Extract<Fault, { kind: 'cut' | 'loss' | 'duplicates' | 'reordering' | 'slow links' }>
-type InstantHarm = Exclude<Fault, DiskHarm | LinkHarm | { kind: 'crash' | 'older disk' }>
+type InstantHarm = Exclude<
+  Fault,
+  DiskHarm | LinkHarm | { kind: 'crash' | 'older disk' | 'crash during a copy' | 'return during a copy' }
+>

@@ -66,6 +66,11 @@ export class NodeFaults {
     return end
   }
 
+  /** For a node that has never run. */
+  bringUp(node: SimNode): void {
+    this.#start(node)
+  }
+
   loseForGood(node: SimNode): void {
     this.#cluster.loseForGood(node)
     this.#paused.delete(node)

@@ -4,7 +4,8 @@
  */
 import { InvariantError } from '@dfs/core'
 import { MIB } from '@dfs/protocol'
-import { type SimNetwork, type SimNode } from '@dfs/sim-runtime'
+import { type SimNode } from '@dfs/sim-runtime'
+import { type SimCluster } from '../sim-cluster.ts'
 import { expectPromise } from './broken-promise.ts'
 
 const BOUNDED = 'what is under way is bounded'
@@ -15,18 +16,17 @@ const CALLS_MAX = 256
 const BYTES_MAX = 32 * MIB
 
 export class Bounds {
-  readonly #network: SimNetwork
-  readonly #nodes: readonly SimNode[]
+  readonly #cluster: SimCluster
   readonly #linesSeen = new Map<SimNode, number>()
 
-  constructor(network: SimNetwork, nodes: readonly SimNode[]) {
-    this.#network = network
-    this.#nodes = nodes
+  constructor(cluster: SimCluster) {
+    this.#cluster = cluster
   }
 
   check(): void {
-    for (const node of this.#nodes) {
-      const { calls, bytes } = this.#network.inFlightFrom(node.name)
+    const { network, masterNode, chunkNodes } = this.#cluster
+    for (const node of [masterNode, ...chunkNodes]) {
+      const { calls, bytes } = network.inFlightFrom(node.name)
       expectPromise(
         calls <= CALLS_MAX && bytes <= BYTES_MAX,
         BOUNDED,

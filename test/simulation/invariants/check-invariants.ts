@@ -6,6 +6,7 @@ import { assert } from '@dfs/core'
 import {
   type ChunkPlacement,
   type CommandSuccess,
+  type CopyOrder,
   type Epoch,
   type FileInfo,
   type VolumeOrder,
@@ -26,6 +27,7 @@ import { CommitRules } from './commits.ts'
 import { DeletionRules } from './deletions.ts'
 import { type Acknowledgement, DurabilityRules } from './durability.ts'
 import { type LogWriteRules, watchLogs } from './log-writes.ts'
+import { PromisedCopies } from './promised-copies.ts'
 import { type ReadResult, ReadRules } from './reads.ts'
 import { ReplicaRules } from './replicas.ts'
 import { VerificationRules } from './verification.ts'
@@ -46,6 +48,11 @@ export class Invariants implements StoreObserver {
   readonly #deletions: DeletionRules
   readonly #logs: LogWriteRules[] = []
   readonly #bounds: Bounds
+  readonly promised: PromisedCopies
+  /** When anything was last decided of a copy, in virtual time. */
+  lastActedMs = 0
+  /** Told of each copy that is to be made. */
+  onCopyOrdered: (copy: CopyAction & { readonly kind: 'copy' }) => void = () => undefined
   #checksCount = 0
   #replaysCount = 0
   #turnedUpCount = 0
@@ -65,7 +72,14 @@ export class Invariants implements StoreObserver {
     this.#replicas = new ReplicaRules({ ledger: this.ledger, atlas: this.atlas, isBeyondTolerance })
     this.#verification = new VerificationRules(this.ledger, this.atlas)
     this.#deletions = new DeletionRules(this.ledger, this.atlas)
-    this.#bounds = new Bounds(cluster.network, [cluster.masterNode, ...cluster.chunkNodes])
+    this.promised = new PromisedCopies({
+      ledger: this.ledger,
+      atlas: this.atlas,
+      wanted: replicas,
+      minReplicas: cluster.minReplicas,
+      disks: () => new Set(cluster.remainingNodes.map(({ disk }) => disk)),
+    })
+    this.#bounds = new Bounds(cluster)
     for (const { disk } of cluster.chunkNodes) this.watch(disk)
   }
 
@@ -170,7 +184,9 @@ export class Invariants implements StoreObserver {
   reported(server: number, reports: Reports): void {
     for (const report of reports) {
       this.#verify(() => this.#verification.checkReport(server, report))
-      this.ledger.noteReport(server, report)
+      const isIncomplete = this.ledger.noteReport(server, report)
+      const disk = this.ledger.diskOf(server)
+      if (isIncomplete && disk !== null) this.atlas.noteHarm(disk, report.volume)
     }
   }
 
@@ -187,12 +203,22 @@ export class Invariants implements StoreObserver {
 
   acted(action: CopyAction, made: number | null): void {
     this.ledger.act(action, made)
+    this.lastActedMs = this.#cluster.simulation.nowMs
     if (action.kind !== 'copy') {
       this.#verify(() => this.#replicas.checkReleased(action.volume))
       return
     }
     const disk = this.ledger.diskOf(action.target)
     if (disk !== null) this.atlas.noteNewCopy(disk, action.volume)
+    this.onCopyOrdered(action)
+  }
+
+  toldToCopy(orders: readonly CopyOrder[]): void {
+    this.ledger.copying.noteOrders(orders, this.ledger.epochCounter)
+  }
+
+  repairs(repairs: Parameters<StoreObserver['repairs']>[0]): void {
+    this.#verify(() => this.promised.checkDone(repairs))
   }
 
   turnedUp(count: number): void {

@@ -13,6 +13,8 @@ import {
   type VolumeOrder,
 } from '@dfs/protocol'
 import { type SimDisk } from '@dfs/sim-runtime'
+import { copyLogName } from '@dfs/volume'
+import { CopyingCounts } from './copying-counts.ts'
 
 export interface LedgerVolume {
   readonly order: VolumeOrder
@@ -23,6 +25,8 @@ export interface LedgerVolume {
   isSealed: boolean
   /** Servers whose copy was reported to have failed, or to be absent. */
   readonly failedOn: Set<number>
+  /** Whether another copy of it was made, or is. */
+  isCopied: boolean
 }
 
 export type CopyAction = Parameters<MetadataStore['repairing']['carryOut']>[0]
@@ -42,6 +46,7 @@ export interface LedgerVersion {
 }
 
 type CommandId = Command['id']
+type Report = Parameters<MetadataStore['noteReports']>[1][number]
 
 /** What servers last said of their copies: by server, then by volume. */
 type ReportBook = Map<number, Map<number, ReplicaReport>>
@@ -52,7 +57,7 @@ export class Ledger {
   readonly deleted = new Map<number, LedgerVolume>()
   /** Copies of other volumes that are to be dropped, or were, by their own ids, which are never used twice. */
   readonly released = new Set<number>()
-  copiesMade = 0
+  readonly copying = new CopyingCounts()
   /** By operation, which is the version's id. */
   readonly versions = new Map<number, LedgerVersion>()
   readonly #uploads = new Map<string, ChunkPlacement[]>()
@@ -72,6 +77,7 @@ export class Ledger {
         committedEnd: 0,
         isSealed: false,
         failedOn: new Set(),
+        isCopied: false,
       })
     }
   }
@@ -89,22 +95,46 @@ export class Ledger {
   /** A server has registered; what it said in earlier incarnations is over. */
   noteServer(server: number, incarnation: number, disk: SimDisk): void {
     this.#disks.set(server, disk)
-    if (this.#incarnations.get(server) !== incarnation) this.#reports.delete(server)
+    if (this.#incarnations.get(server) !== incarnation) {
+      this.#reports.delete(server)
+      this.#noteInterrupted(server, disk)
+    }
     this.#incarnations.set(server, incarnation)
   }
 
-  noteReport(server: number, report: ReplicaReport): void {
+  /** Whether it says of a copy that was being made that nobody has the rest. */
+  noteReport(server: number, report: Report): boolean {
     const reports = this.#reports.get(server) ?? new Map<number, ReplicaReport>()
     this.#reports.set(server, reports.set(report.volume, report))
     const volume = this.volumes.get(report.volume)
     const copy = volume?.copies.get(server)
-    if (volume === undefined || copy?.replica !== report.replica) return
+    if (volume === undefined || copy?.replica !== report.replica) return false
+    const isWhole = report.state === 'sealed' && report.verifiedToBytes === volume.committedEnd
+    const { replica } = copy
     if (copy.state !== 'copying') {
       if (report.state === 'failed') volume.failedOn.add(server)
-    } else if (report.state === 'failed') this.#release(volume, copy)
-    else if (report.state === 'sealed' && report.verifiedToBytes === volume.committedEnd) {
+      const isDamaged = report.isFoundDamaged === true
+      if (volume.isCopied) this.copying.noteCondition(replica, { isWhole, isDamaged })
+    } else if (report.state === 'failed') {
+      this.copying.figures.failed += 1
+      this.#release(volume, copy)
+    } else if (isWhole) {
       copy.state = 'there'
-      this.copiesMade += 1
+      this.copying.noteMade(replica)
+    } else if (report.job?.isIncomplete === true) {
+      copy.state = 'there'
+      this.copying.figures.incomplete += 1
+      return true
+    }
+    return false
+  }
+
+  /** Copies of which a part is on the disk of a server that starts again. */
+  #noteInterrupted(server: number, disk: SimDisk): void {
+    for (const [id, { copies }] of this.volumes) {
+      const copy = copies.get(server)
+      const bytes = copy?.state === 'copying' ? disk.peek(copyLogName(id)) : null
+      if (bytes !== null && bytes.byteLength > 0) this.copying.noteInterrupted(copy!.replica)
     }
   }
 
@@ -119,14 +149,18 @@ export class Ledger {
       const incarnation = this.#incarnations.get(server)!
       volume.copies.set(server, { replica: made!, server, incarnation, state: 'copying' })
       volume.failedOn.delete(server)
+      volume.isCopied = true
+      this.copying.figures.ordered += 1
       const replaced = of(replaces)
       if (replaced !== undefined) replaced.state = 'surplus'
       return
     }
     const copy = of(action.replica)
     if (copy === undefined) return
-    if (action.kind === 'cancel' || action.kind === 'release') this.#release(volume, copy)
-    else copy.state = action.kind === 'surplus' ? 'surplus' : 'there'
+    if (action.kind === 'cancel' || action.kind === 'release') {
+      this.copying.figures[action.kind === 'cancel' ? 'cancelled' : 'released'] += 1
+      this.#release(volume, copy)
+    } else copy.state = action.kind === 'surplus' ? 'surplus' : 'there'
   }
 
   #release(volume: LedgerVolume, { server, replica }: LedgerCopy): void {

@@ -3,13 +3,16 @@
  * before anybody is answered. The store itself is the real one and knows nothing of it.
  */
 import { type MetadataStore } from '@dfs/master'
-import { type CommandResult, type Epoch, type VolumeOrder } from '@dfs/protocol'
+import { type CommandResult, type CopyOrder, type Epoch, type VolumeOrder } from '@dfs/protocol'
 
 import { type CopyAction } from './ledger.ts'
 
 type CommitRequest = Parameters<MetadataStore['commitBatch']>[0][number]
 export type Registration = Parameters<MetadataStore['registerServer']>[0]
 export type Reports = Parameters<MetadataStore['noteReports']>[1]
+
+/** More than are made at a time. */
+const REPAIRS_LOOKED_AT = 50
 
 /** One sender's commands and what became of them. */
 export interface Decision {
@@ -29,6 +32,10 @@ export interface StoreObserver {
   deleted(volumes: readonly number[]): void
   /** A copy is to be made, to go, or to stay after all; `made` is the new one's own id. */
   acted(action: CopyAction, made: number | null): void
+  /** Copies that a server is told to make. */
+  toldToCopy(orders: readonly CopyOrder[]): void
+  /** What the ledger of repairs says now of the newest ones. */
+  repairs(repairs: Awaited<ReturnType<MetadataStore['repairing']['page']>>): void
   /** So many copies of deleted volumes have turned up. */
   turnedUp(count: number): void
   /** What the store says of the lengths of sealed volumes. */
@@ -57,6 +64,7 @@ export function observeStore(store: MetadataStore, observer: StoreObserver): Met
       observer.sealed(outcome.sealedVolumes)
       observer.turnedUp(outcome.strays.length)
       observer.reported(from.server, reports)
+      if (outcome.unknown.length < reports.length) observer.repairs(await newestRepairs(store))
       return outcome
     },
     sealVolumes: async (volumes, reason, nowWallMs) => {
@@ -87,9 +95,17 @@ export function observeStore(store: MetadataStore, observer: StoreObserver): Met
   return instead(store, observed)
 }
 
+const newestRepairs = (store: MetadataStore): ReturnType<MetadataStore['repairing']['page']> =>
+  store.repairing.page(Number.MAX_SAFE_INTEGER, REPAIRS_LOOKED_AT)
+
 function observeRepairs(store: MetadataStore, observer: StoreObserver): MetadataStore['repairing'] {
   const { repairing } = store
   return instead(repairing, {
+    copyOrders: async (...asked) => {
+      const orders = await repairing.copyOrders(...asked)
+      observer.toldToCopy(orders)
+      return orders
+    },
     carryOut: async (action, ground) => {
       const isDone = await repairing.carryOut(action, ground)
       if (!isDone) return false

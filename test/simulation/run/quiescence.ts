@@ -22,6 +22,12 @@ export const SETTLE_MS = 10_000
 /** Longer than any deadline, and than the time after which short volumes are replaced. */
 export const QUIESCE_MS = 120_000
 
+/** For copies to be made of all that is missing: what is not verified is waited for, and copies are let go a few at a time. */
+const REST_WITHIN_MS = 1_800_000
+/** Some turns of whoever decides about copies. */
+const REST_FOR_MS = 10_000
+const LOOK_EVERY_MS = 5000
+
 /** Time for an order to be given, carried out and reported. */
 const ORDERS_SETTLE_MS = 5000
 
@@ -31,6 +37,8 @@ const LISTING = 'a listing has the names that can be read'
 const TOTALS = 'the totals count what is there'
 const UNUSED = 'no volumes stay open that nobody uses'
 const ORDERS = 'every order is carried out'
+const PROMISED =
+  'when all is quiet every volume has the copies that were promised, and nothing is done to copies any more'
 
 export interface QuietCluster {
   readonly cluster: SimCluster
@@ -61,6 +69,23 @@ export async function checkAnswers(quiet: QuietCluster): Promise<void> {
   // Reads may have found damage in open volumes, which are sealed because of it.
   await quiet.cluster.masterNode.runtime.clock.sleep(ORDERS_SETTLE_MS)
 }
+
+/** Resolves when nothing more is to be done to copies. */
+export async function untilAtRest({ cluster, invariants }: QuietCluster): Promise<void> {
+  const { simulation, store } = cluster
+  const endMs = simulation.nowMs + REST_WITHIN_MS
+  for (;;) {
+    const left = invariants.promised.whatIsLeft(await store.repairing.running())
+    const restsForMs = simulation.nowMs - invariants.lastActedMs
+    if (left === null && restsForMs >= REST_FOR_MS) return
+    expectPromise(simulation.nowMs < endMs, PROMISED, () => `${left ?? 'it does not end'}; ${whyOf(cluster)}`)
+    await cluster.masterNode.runtime.clock.sleep(LOOK_EVERY_MS)
+  }
+}
+
+/** What the master says that it waits for. */
+const whyOf = ({ master }: SimCluster): string =>
+  `${master.workers().find(({ name }) => name === 'repair-copies')!.why}`
 
 /** For when nobody has asked for anything for a while: nothing is left to be done. */
 export async function checkSettled(quiet: QuietCluster): Promise<void> {
@@ -118,9 +143,9 @@ async function checkTotals({ cluster, invariants }: QuietCluster): Promise<void>
 }
 
 /** Each server needs one for short writes and its spare ones of each kind; one may be about to be sealed. */
-function checkOpen({ invariants, knobs }: QuietCluster): void {
+function checkOpen({ cluster, invariants, knobs }: QuietCluster): void {
   const open = [...invariants.ledger.volumes.values()].filter(({ isSealed }) => !isSealed).length
-  const openMax = (2 + 2 * knobs.tuning.spareVolumes) * knobs.chunkServers
+  const openMax = (2 + 2 * knobs.tuning.spareVolumes) * cluster.chunkNodes.length
   expectPromise(open <= openMax, UNUSED, () => `${open} are open`)
 }
 

@@ -1,5 +1,6 @@
 /** What one run did: plain data, which workers hand over and the summary adds up. */
 import { type History, type Outcome } from '@dfs/linearizability'
+import { type CopyingFigures } from '../ledger/copying-counts.ts'
 import { GAVE_UP } from './recording-client.ts'
 
 export interface RunReport {
@@ -22,6 +23,11 @@ export interface RunReport {
   readonly drops: number
   /** Copies of deleted volumes that servers have said they have. */
   readonly turnedUp: number
+  /** What was done to copies of volumes that stay. */
+  readonly copies: CopyingFigures & {
+    /** Records that a server of which a copy was made had wrong. */
+    readonly wrongAtSources: number
+  }
   readonly restarts: number
   readonly repeatedRequests: number
   /** Writes that were answered with what an earlier one under their idempotency key has done. */

@@ -5,6 +5,7 @@
 import { assert } from '@dfs/core'
 import { checkHistory, type History, HistoryRecorder } from '@dfs/linearizability'
 import { simNode, SimRandom } from '@dfs/sim-runtime'
+import { isLate, LATE_MS } from '../faults/draw-late.ts'
 import { drawPlan } from '../faults/draw-plan.ts'
 import { type Fault } from '../faults/fault-plan.ts'
 import { FaultInjector } from '../faults/injector.ts'
@@ -13,7 +14,15 @@ import { Invariants } from '../invariants/check-invariants.ts'
 import { observeStore } from '../ledger/observed-store.ts'
 import { SimCluster } from '../sim-cluster.ts'
 import { drawKnobs, FAULTS_OVER_MS, type Knobs } from './knobs.ts'
-import { checkAnswers, checkServing, checkSettled, HEAL_MS, QUIESCE_MS, SETTLE_MS } from './quiescence.ts'
+import {
+  checkAnswers,
+  checkServing,
+  checkSettled,
+  HEAL_MS,
+  QUIESCE_MS,
+  SETTLE_MS,
+  untilAtRest,
+} from './quiescence.ts'
 import { type ReadingCounts } from './reading.ts'
 import { RecordingClient } from './recording-client.ts'
 import { countAcknowledgedWrites, countOperations, type RunReport } from './report.ts'
@@ -87,7 +96,9 @@ async function runOn(cluster: SimCluster, { seed, knobs, faults }: SeedPlan): Pr
     ),
   )
   isWorking = false
-  await simulation.run({ untilMs: Math.max(simulation.nowMs, FAULTS_OVER_MS) })
+  const hasLate = faults.some((fault) => isLate(fault, FAULTS_OVER_MS))
+  const overMs = FAULTS_OVER_MS + (hasLate ? LATE_MS : 0)
+  await simulation.run({ untilMs: Math.max(simulation.nowMs, overMs) })
   injector.endAll()
   await simulation.run({ untilMs: simulation.nowMs + HEAL_MS })
   const quiet = { cluster, invariants, knobs, client: client('reader', 0) }
@@ -96,6 +107,7 @@ async function runOn(cluster: SimCluster, { seed, knobs, faults }: SeedPlan): Pr
   await simulation.run({ untilMs: simulation.nowMs + QUIESCE_MS })
   await simulation.complete(() => checkAnswers(quiet))
   await simulation.run({ untilMs: simulation.nowMs + SETTLE_MS })
+  await simulation.complete(() => untilAtRest(quiet))
   await simulation.complete(() => checkSettled(quiet))
   const history = recorder.history()
   checkLinearizable(history)
@@ -115,6 +127,7 @@ async function runOn(cluster: SimCluster, { seed, knobs, faults }: SeedPlan): Pr
     deletions: ledger.deleted.size,
     drops: invariants.droppedCount,
     turnedUp: invariants.turnedUpCount,
+    copies: { ...ledger.copying.figures, wrongAtSources: cluster.damagedRecordsCount },
     restarts: injector.nodes.restartsCount,
     repeatedRequests: invariants.repeatedRequestsCount,
     replays: invariants.replaysCount,
