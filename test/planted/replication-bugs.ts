@@ -64,7 +64,7 @@ export const REPLICATION_BUGS: readonly PlantedBug[] = [
     name: 'say that nothing happened if nobody knows',
     promise: 'an error without "unknown" means no effect (R14)',
     file: 'services/chunk-server/src/master/pending-command.ts',
-    oldText: '    this.fail(noAnswer(this.mayHaveLeft || this.isUnderWay))\n',
+    oldText: '    this.fail(noAnswer(this.mayHaveLeft || this.isUnderWay, this.refusal))\n',
     newText: '    this.fail(noAnswer(false))\n',
     test: 'services/chunk-server/test/request-deadline.test.ts',
   },

@@ -47,16 +47,19 @@ test('an answer of a new start of the master counts once that start is written d
 
 test('what was committed is known after a power cut of all servers, so that an older backup of the master shows (R6)', async () => {
   const cluster = new SimCluster({ seed: 'sequence written', chunkServers: 3 })
-  const { simulation, chunkNodes } = cluster
+  const { simulation, chunkNodes, masterNode } = cluster
   await simulation.complete(() => cluster.start())
   await simulation.run({ untilMs: simulation.nowMs + 5000 })
   const server = cluster.server(chunkNodes[0]!)
   await simulation.complete(() => putFile(server, '/a', content))
   const { sequence } = cluster.store.epoch()
   await simulation.run({ untilMs: simulation.nowMs + 15_000 })
+  cluster.crash(masterNode, 'power')
   for (const node of chunkNodes) {
     cluster.crash(node, 'power')
-    node.restart()
+    // In its own file, or in what else it has of the master: with what it finds there it goes on.
+    void cluster.restart(node)
+    await simulation.run({ untilMs: simulation.nowMs + 1000 })
     const seen = await simulation.complete(() => writtenEpoch(node))
     expect(seen.sequence, node.name).toBeGreaterThanOrEqual(sequence)
   }

@@ -15,7 +15,7 @@ import {
 } from '@dfs/master'
 import { crc32, createHasher } from '@dfs/node-runtime'
 import { FREE_SPACE_FLOOR_BYTES, KIB } from '@dfs/protocol'
-import { type CrashKind, SimNetwork, simNode, type SimNode, Simulation } from '@dfs/sim-runtime'
+import { type CrashKind, SimNetwork, simNode, type SimNode, Simulation, uncompressed } from '@dfs/sim-runtime'
 
 export interface SimClusterOptions {
   readonly seed: string
@@ -79,6 +79,7 @@ export class SimCluster {
     this.#master = await startMaster(runtime, {
       store,
       settings: this.#settings(),
+      codec: { crc32, compression: uncompressed },
       onFatal: this.#failOn(this.masterNode),
     })
   }

@@ -38,6 +38,12 @@ export const HEALTH_CODES = Object.freeze({
     'Damage is mended from other copies by itself. If it stays, look at the log and the disk of that server.',
   'metadata-kept': "Look at the disk and the memory of the master's machine; see docs/operating.md.",
   'metadata-full': "Free space on the master's disk. Reading goes on.",
+  'metadata-copies-few':
+    'Start the chunk servers that are down, or add one: the metadata is to have copies on three.',
+  'metadata-copies-behind':
+    'Wait a moment. If it stays so, look at the logs and the disks of the chunk servers that it names.',
+  'metadata-fenced':
+    'Start the chunk servers that hold copies of the metadata, or mend the network to them; see docs/operating.md.',
   'backup-refused':
     'Stop the master and put the newest copy of its data directory back; see docs/operating.md.',
   salvaging: 'Nothing: it goes on by itself. `dfs recover --report` names each.',

@@ -18,6 +18,7 @@ export {
   parseLine,
   type ParsedLine,
 } from './line/requests.ts'
+export * from './metadata-copies-view.ts'
 export * from './namespace.ts'
 export * from './nodes/commands.ts'
 export * from './nodes/commits.ts'

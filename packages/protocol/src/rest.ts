@@ -3,6 +3,7 @@
  * these schemas, `/openapi.json` is generated from them, and the client's types are theirs.
  */
 import Type, { type Static } from 'typebox'
+import { MetadataCopiesView } from './metadata-copies-view.ts'
 import { ERRORS, type ErrorCode } from './errors.ts'
 import { LINK_TARGET_BYTES_MAX } from './limits.ts'
 import { ClusterSettings, CopyCheck, EpochSchema, KeptFiles, Liveness } from './nodes/membership.ts'
@@ -212,6 +213,7 @@ export const ClusterStatusView = Type.Object({
     description:
       'Files beside the metadata that starts of the master have put aside for people to look at: before a bit of the log was turned back (`mended`), before a transaction that was not whole was forgotten (`torn`), or before somebody let it go on without damaged ones (`damaged`).',
   }),
+  metadataCopies: Type.Optional(MetadataCopiesView),
 })
 export type ClusterStatusView = Static<typeof ClusterStatusView>
 

@@ -98,4 +98,5 @@ export const clusterStatusView = (cluster: ClusterView, caller: Caller): Cluster
   servers: serverViews(cluster, caller),
   totals: cluster.totals,
   kept: cluster.kept,
+  ...(cluster.metadataCopies === undefined ? null : { metadataCopies: cluster.metadataCopies }),
 })

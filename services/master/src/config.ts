@@ -22,6 +22,11 @@ export const MasterConfig = Type.Object({
     REPLICAS_MIN_DEFAULT,
     'Copies that a write needs at least; not more than `DFS_REPLICAS`.',
   ),
+  metadataAck: Type.Enum(['master', 'copies'], {
+    default: 'master',
+    description:
+      'When a change is acknowledged: when the master has it (`master`), or when most of the chunk servers that hold copies of the metadata have it too (`copies`).',
+  }),
 })
 export type MasterConfig = Static<typeof MasterConfig>
 

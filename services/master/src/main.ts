@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The process: configuration, the real world, the master, its public API, and the order in which they stop. */
-import { ensureClusterKey, NodeClock, nodeRuntime, NodeRandom } from '@dfs/node-runtime'
+import { crc32, ensureClusterKey, NodeClock, nodeRuntime, NodeRandom, zstd } from '@dfs/node-runtime'
 import { DfsError, MIB } from '@dfs/protocol'
 import { buildPublicApp } from '@dfs/public-api'
 import { addNodeMetrics, RefusalError, runService, type ServiceContext } from '@dfs/service-kit'
@@ -71,9 +71,10 @@ async function start({
     publicAddress,
     freeSpaceFloorBytes: config.freeSpaceFloorMib * MIB,
     cluster: { ...DEFAULT_SETTINGS.cluster, replicas, minReplicas },
+    metadataCopies: { ...DEFAULT_SETTINGS.metadataCopies, isAwaited: config.metadataAck === 'copies' },
   }
   const master = await lifecycle.step('answer the other nodes', () =>
-    startMaster(runtime, { store, settings, onFatal }),
+    startMaster(runtime, { store, settings, codec: { crc32, compression: zstd }, onFatal }),
   )
   lifecycle.onStop('stores', 'master', () => master.stop())
   addNodeMetrics(metrics, runtime)

@@ -16,25 +16,22 @@ import {
   type WriteRequest,
 } from '@dfs/protocol'
 import { reporting } from './metadata/groups.ts'
-import { type MetadataStore } from './metadata/store.ts'
 import { masterWorkers } from './workers/master-workers.ts'
 import { OwnCommands } from './metadata/own-commands.ts'
 import { type Figures } from './metrics.ts'
 import { MasterReadiness } from './readiness.ts'
-import { checkSettings, type MasterSettings } from './settings.ts'
-import { assemble, Failure, type Parts } from './parts.ts'
+import { checkSettings } from './settings.ts'
+import { assemble, Failure, type Made, type Parts } from './parts.ts'
 import { confirmHistory, viewHistory } from './servers/recovery-report.ts'
 import { listRepairs } from './servers/repair-list.ts'
 import { servedMethods } from './served-methods.ts'
 
-export interface MasterOptions {
-  /** Owned by the master from now on: `stop` closes it. */
-  readonly store: MetadataStore
-  readonly settings: MasterSettings
+export interface MasterOptions extends Made {
   /** The store has failed, what it holds is unknown: the process must end without a further answer (R26). */
   readonly onFatal: (error: Error) => void
 }
 
+/** The store of its options is owned by the master: `stop` closes it. */
 export interface Master {
   /** The deadlines of requests are moments of this clock. */
   readonly clock: Clock
@@ -90,7 +87,7 @@ class RunningMaster implements Master {
     this.#server = server
     this.#readiness = new MasterReadiness({ clock: runtime.clock, ...parts })
     this.namespace = this.#makeNamespace()
-    const { groups, space, store, sessions, repairStatus, health } = parts
+    const { groups, space, store, sessions, repairStatus, health, shipping } = parts
     this.figures = {
       groups: groups.figures,
       space,
@@ -99,8 +96,14 @@ class RunningMaster implements Master {
       copyCounts: async () => (await health.look()).counts,
       servers: () => sessions.view(),
       repair: () => repairStatus.facts(),
+      copies: () => shipping.facts(),
     }
-    this.#workers = masterWorkers({ runtime, ...parts, everyMs: parts.settings.workersEveryMs })
+    this.#workers = masterWorkers({
+      runtime,
+      ...parts,
+      copies: parts.shipping,
+      everyMs: parts.settings.workersEveryMs,
+    })
     this.#working = this.#workers.run(this.#background.signal).catch(parts.failure.report)
   }
 
@@ -148,6 +151,7 @@ class RunningMaster implements Master {
     await this.#server.close()
     await this.#working
     await this.#parts.ownWitness.stop()
+    await this.#parts.shipping.stop()
     await this.#parts.store.close()
   }
 
@@ -165,10 +169,18 @@ class RunningMaster implements Master {
   }
 
   #makeNamespace(): Namespace {
-    const { store, groups, membership, checks, health, ownWitness, sessions, jobs, time } = this.#parts
+    const { store, groups, membership, checks, health, ownWitness, sessions, jobs, time, shipping } =
+      this.#parts
     const own = new OwnCommands(groups, store.epoch().counter)
     const serving = <T>(work: () => Promise<T>): Promise<T> => this.#serving(work)
     const current = <T>(work: () => Promise<T>): Promise<T> => this.#current(work)
+    /** What was read leaves when copies have all that it may rest on. */
+    const read = <T>(work: () => Promise<T>): Promise<T> =>
+      current(async () => {
+        const answer = await work()
+        await shipping.passed(store.epoch().sequence)
+        return answer
+      })
     const execute: Namespace['execute'] = async (command) => {
       const success = await own.execute(command)
       ownWitness.noteAcknowledged()
@@ -176,13 +188,13 @@ class RunningMaster implements Master {
     }
     return {
       lookup: (lookup) => current(async () => (await groups.lookup([lookup]))[0]!),
-      list: (request) => current(() => store.list(request)),
+      list: (request) => read(() => store.list(request)),
       execute: (command, context) => current(() => execute(command, context)),
       viewCluster: () => serving(() => membership.viewCluster()),
       checkCopies: ({ start }) => serving(async () => (start ? checks.start() : checks.view())),
       viewHealth: () => serving(() => health.look()),
-      explain: (request) => current(() => health.explain(request)),
-      listWeakFiles: (request) => current(() => health.weakFiles(request)),
+      explain: (request) => read(() => health.explain(request)),
+      listWeakFiles: (request) => read(() => health.weakFiles(request)),
       listRepairs: (request) => current(() => listRepairs({ store, sessions, jobs }, request)),
       viewRecovery: (request) => current(() => viewHistory(store, request)),
       confirmRecovery: () => current(() => confirmHistory(store, time.now().wallMs)),

@@ -6,6 +6,7 @@ import { type SpaceWatch } from '@dfs/core'
 import { type CopyCounts, type Liveness, type ServerInfo } from '@dfs/protocol'
 import { type Metrics, type Sample, timingSamples } from '@dfs/service-kit'
 import { type RepairFacts } from './domain/health/facts.ts'
+import { type CopiesFacts } from './domain/shipping/copies-facts.ts'
 import { type GroupFigures } from './metadata/group-figures.ts'
 import { type Totals } from './metadata/store.ts'
 
@@ -22,6 +23,7 @@ export interface Figures {
   readonly copyCounts: () => Promise<CopyCounts | null>
   readonly servers: () => readonly ServerInfo[]
   readonly repair: () => Promise<RepairFacts>
+  readonly copies: () => CopiesFacts
 }
 
 export function addMasterMetrics(metrics: Metrics, figures: Figures): void {
@@ -30,6 +32,7 @@ export function addMasterMetrics(metrics: Metrics, figures: Figures): void {
   addServerMetrics(metrics, figures)
   addRepairMetrics(metrics, figures)
   addTransactionMetrics(metrics, figures)
+  addMetadataCopyMetrics(metrics, figures)
   metrics.gauge('dfs_disk_full', 'Whether the disk is so full that nothing more is stored.', () =>
     Number(figures.space.isFull),
   )
@@ -126,5 +129,40 @@ function addTransactionMetrics(metrics: Metrics, { groups }: Figures): void {
     'dfs_transaction_duration_seconds',
     'Transactions of the metadata: commits with their sync, and look-ups.',
     () => timingSamples(groups.durations, 'kind', 'outcome'),
+  )
+}
+
+/** Copies of the metadata on chunk servers. */
+function addMetadataCopyMetrics(metrics: Metrics, { copies }: Figures): void {
+  metrics.gauge(
+    'dfs_metadata_copies',
+    'Chunk servers that hold a whole copy of the metadata.',
+    () => copies().holders.filter(({ isWhole }) => isWhole).length,
+  )
+  metrics.gauge(
+    'dfs_metadata_copies_age_seconds',
+    'For how long there has been something that most of the copies lack.',
+    () => {
+      const { ageMs } = copies()
+      return ageMs === null ? [] : ageMs / 1000
+    },
+  )
+  metrics.gauge(
+    'dfs_metadata_copies_behind_bytes',
+    'What most of the copies have not confirmed.',
+    () => copies().bytesBehind,
+  )
+  metrics.gauge('dfs_metadata_fenced', 'Whether changes are refused for want of copies.', () =>
+    Number(copies().fenced !== null),
+  )
+  metrics.counter(
+    'dfs_metadata_copies_sent_bytes_total',
+    'Sent to chunk servers that hold copies of the metadata.',
+    () => copies().bytesSent,
+  )
+  metrics.counter(
+    'dfs_metadata_snapshots_total',
+    'Snapshots of the metadata that were sent.',
+    () => copies().snapshots,
   )
 }

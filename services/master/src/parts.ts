@@ -1,5 +1,6 @@
 /** What the master is made of, put together once: each part gets what it calls, and nothing else. */
 import { type Runtime, type SpaceWatch } from '@dfs/core'
+import { type FrameCodec } from '@dfs/metadata-copy'
 import { watchSpace } from './disk-space.ts'
 import { Backups } from './metadata/backups.ts'
 import { ClusterTime } from './metadata/cluster-time.ts'
@@ -19,6 +20,7 @@ import { RepairStatus } from './servers/repair-status.ts'
 import { RestoredBackup } from './servers/restored-backup.ts'
 import { Sessions } from './servers/sessions.ts'
 import { type MasterSettings } from './settings.ts'
+import { Shipping } from './shipping/shipping.ts'
 
 /** The first failure that the process must not survive. */
 export class Failure {
@@ -47,6 +49,7 @@ export interface Parts {
   readonly time: ClusterTime
   readonly space: SpaceWatch
   readonly groups: Groups
+  readonly shipping: Shipping
   readonly membership: Membership
   readonly allocation: Allocation
   readonly damages: DamageReports
@@ -62,9 +65,17 @@ export interface Parts {
   readonly failure: Failure
 }
 
+/** Made before the master. */
+export interface Made {
+  readonly store: MetadataStore
+  readonly settings: MasterSettings
+  /** For copies of the metadata. */
+  readonly codec: FrameCodec
+}
+
 export async function assemble(
   runtime: Runtime,
-  { store, settings }: { readonly store: MetadataStore; readonly settings: MasterSettings },
+  { store, settings, codec }: Made,
   failure: Failure,
 ): Promise<Parts> {
   const sessions = new Sessions(runtime.clock, settings, await store.servers())
@@ -72,19 +83,29 @@ export async function assemble(
   const space = await watchSpace(runtime.disk, settings.freeSpaceFloorBytes, runtime.log)
   const shared = { runtime, store, sessions, settings, time, space }
   const passed = new PassedWrites(store.epoch().counter)
-  const groups = new Groups({ ...shared, passed, onFatal: failure.report })
   const { clock, log, transport } = runtime
+  const graceMs = settings.liveness.deadAfterMs
+  const backup = new RestoredBackup({ clock, log, graceMs })
+  const shipping = new Shipping({
+    ...shared,
+    ...settings.metadataCopies,
+    source: store.source,
+    codec,
+    backup,
+    graceMs,
+    onFatal: failure.report,
+  })
+  const groups = new Groups({ ...shared, passed, copies: shipping, onFatal: failure.report })
   const coordinators = new Coordinators(sessions, transport)
   const passOn = new PassOn({ clock, log, transport, coordinators, passed })
   const damages = new DamageReports(shared)
   const checks = new CopyChecks({ clock: runtime.clock, sessions, epoch: store.epoch().counter })
-  const backup = new RestoredBackup({ ...runtime, graceMs: settings.liveness.deadAfterMs })
   const jobs = new CopyJobs(clock)
-  const membership = new Membership({ ...shared, damages, checks, backup, jobs })
+  const membership = new Membership({ ...shared, damages, checks, backup, jobs, copies: shipping })
   const allocation = new Allocation(shared)
   const ownWitness = new OwnWitness(shared)
   const repairStatus = new RepairStatus({ sessions, jobs, store })
-  const health = new ClusterHealth({ ...shared, clock, backup, repairStatus })
+  const health = new ClusterHealth({ ...shared, clock, backup, repairStatus, copies: shipping })
   const backups = new Backups({ clock, store })
   const workers = {
     backups,
@@ -100,5 +121,5 @@ export async function assemble(
     health,
     ownWitness,
   }
-  return { ...shared, groups, ...workers, failure }
+  return { ...shared, groups, shipping, ...workers, failure }
 }

@@ -41,6 +41,7 @@ export function servedMethods({
   backup,
   health,
   failure,
+  shipping,
 }: Parts): ServedMethod[] {
   const guarded =
     <Q, P>(answer: (request: Q) => Promise<P>) =>
@@ -50,6 +51,13 @@ export function servedMethods({
     guarded(async (request) => {
       backup.requireNone()
       return await answer(request)
+    })
+  /** For what was read of the metadata: it leaves when copies have all that it may rest on. */
+  const read = <Q, P>(answer: (request: Q) => Promise<P>): ((request: Q) => Promise<P>) =>
+    current(async (request) => {
+      const reply = await answer(request)
+      await shipping.passed(store.epoch().sequence)
+      return reply
     })
   const commit = async (request: CommitRequest): Promise<CommitReply> => {
     backup.requireNone()
@@ -79,11 +87,11 @@ export function servedMethods({
     ),
     serveMethod(
       explainFile,
-      current((request) => health.explain(request)),
+      read((request) => health.explain(request)),
     ),
     serveMethod(
       listWeakFiles,
-      current((request) => health.weakFiles(request)),
+      read((request) => health.weakFiles(request)),
     ),
     serveMethod(
       allocateVolumes,
@@ -137,7 +145,7 @@ export function servedMethods({
     }),
     serveMethod(
       listDirectory,
-      current(async (request) => {
+      read(async (request) => {
         const page = await store.list(request)
         return { epoch: store.epoch(), ...page }
       }),

@@ -6,6 +6,7 @@ import {
   DEAD_AFTER_MS,
   FREE_SPACE_FLOOR_BYTES,
   HEARTBEAT_MS,
+  MIB,
   type PublicAddress,
   REPLICAS_DEFAULT,
   REPLICAS_MIN_DEFAULT,
@@ -27,6 +28,16 @@ export interface MasterSettings {
   /** Requests, and their commands, that share a transaction. One request always does, however many commands it has. */
   readonly requestsPerTransactionMax: number
   readonly commandsPerTransactionMax: number
+  readonly metadataCopies: MetadataCopiesSettings
+}
+
+export interface MetadataCopiesSettings {
+  /** Time between two pieces that are sent to the holders of copies. */
+  readonly everyMs: number
+  /** Change sets of a copy that are kept, however small the database is, before it begins anew with a snapshot. */
+  readonly changesKeptBytes: number
+  /** Whether results and look-ups wait until most holders have all that they rest on. */
+  readonly isAwaited: boolean
 }
 
 export const DEFAULT_SETTINGS: MasterSettings = Object.freeze({
@@ -43,6 +54,7 @@ export const DEFAULT_SETTINGS: MasterSettings = Object.freeze({
   // About 20 ms of work.
   requestsPerTransactionMax: 256,
   commandsPerTransactionMax: 512,
+  metadataCopies: Object.freeze({ everyMs: 250, changesKeptBytes: 16 * MIB, isAwaited: false }),
 })
 
 /** Commit requests and look-up requests that wait at most; beyond it the answer is TOO_BUSY. */

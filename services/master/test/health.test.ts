@@ -13,6 +13,7 @@ import { expect, it } from 'vitest'
 import { type CopyView, type Tally } from '../src/metadata/copy-store.ts'
 import { openMemoryStore } from '../src/metadata/sqlite/open-store.ts'
 import { ClusterHealth, type ClusterHealthDeps } from '../src/servers/cluster-health.ts'
+import { type CopiesFacts } from '../src/domain/shipping/copies-facts.ts'
 import { DEFAULT_SETTINGS } from '../src/settings.ts'
 import { watchHealth } from '../src/workers/watch-health.ts'
 import { MasterBench } from './fixture/master-bench.ts'
@@ -52,7 +53,10 @@ it('is well while every server is there, and says what is short when one is gone
   expect(codes(await look(bench))).toEqual(['server-silent', 'too-few-servers'])
   await bench.pass(20_000, ids[0]!, ids[1]!)
   const gone = await look(bench)
-  expect([gone.state, codes(gone)]).toEqual(['degraded', ['files-short', 'server-gone', 'too-few-servers']])
+  expect([gone.state, codes(gone)]).toEqual([
+    'degraded',
+    ['files-short', 'server-gone', 'too-few-servers', 'metadata-copies-few'],
+  ])
   expect(gone.reasons[0]).toMatchObject({ count: 1, bytes: 100, copies: 2, servers: ['chunk-2'] })
   expect(gone.reasons[1]!.sinceMs).toBe(bench.world.clock.wallMs() - 25_000)
   await bench.master.stop()
@@ -69,7 +73,8 @@ it('names files that have no copy left, explains them, and lists them', async ()
   await bench.pass(1000, ...replaced.map(({ serverId }) => serverId))
   const { state, reasons, counts } = await look(bench)
   expect(state).toBe('unavailable')
-  expect(reasons.map(({ code, text }) => `${code}: ${text}`)).toEqual([
+  expect(reasons.slice(1).map(({ code }) => code)).toEqual(['metadata-fenced', 'metadata-copies-few'])
+  expect(reasons.slice(0, 1).map(({ code, text }) => `${code}: ${text}`)).toEqual([
     'files-lost: 1 file (100 B) has no good copy: an earlier disk of chunk-0 is gone, an earlier disk of chunk-1 is gone and an earlier disk of chunk-2 is gone',
   ])
   expect(counts?.byCopies).toEqual([{ copies: 0, volumes: 1, files: 1, bytes: 100 }])
@@ -118,6 +123,16 @@ class Store {
   }
 }
 
+const NO_COPIES: CopiesFacts = {
+  holders: [],
+  fewForMs: 0,
+  ageMs: null,
+  bytesBehind: 0,
+  fenced: null,
+  bytesSent: 0,
+  snapshots: 0,
+}
+
 const healthOver = (store: Store, clock: Clock): ClusterHealth =>
   new ClusterHealth({
     clock,
@@ -126,6 +141,7 @@ const healthOver = (store: Store, clock: Clock): ClusterHealth =>
     settings: DEFAULT_SETTINGS,
     space: { isFull: false },
     backup: { reason: null },
+    copies: { facts: () => NO_COPIES },
     repairStatus: { facts: async () => ({ copies: 0, bytesLeft: 0, bytesPerSecond: 0, waiting: [] }) },
   } as unknown as ClusterHealthDeps)
 

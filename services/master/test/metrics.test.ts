@@ -16,6 +16,18 @@ const TOTALS = {
   volumesDeleting: 0,
 }
 
+const COPIES = {
+  holders: [true, true, false].map((isWhole, index) => {
+    return { server: index, name: `chunk-${index}`, isWhole, ageMs: null, bytesBehind: null }
+  }),
+  fewForMs: 0,
+  ageMs: 1500,
+  bytesBehind: 700,
+  fenced: null,
+  bytesSent: 9000,
+  snapshots: 2,
+}
+
 const server = (liveness: ServerInfo['liveness'], isFull = false): ServerInfo => ({
   id: 1,
   name: 'chunk-1',
@@ -52,6 +64,7 @@ test('a transaction is noted with its size, its time and its end', async () => {
       ],
     }),
     servers: () => servers,
+    copies: () => COPIES,
     repair: async () => ({
       copies: 2,
       bytesLeft: 500,
@@ -106,6 +119,12 @@ test('a transaction is noted with its size, its time and its end', async () => {
     'dfs_transaction_duration_seconds_count{kind="commit",outcome="failed"} 1',
     'dfs_transaction_duration_seconds_sum{kind="lookup",outcome="ok"} 0',
     'dfs_transaction_duration_seconds_count{kind="lookup",outcome="ok"} 1',
+    'dfs_metadata_copies 2',
+    'dfs_metadata_copies_age_seconds 1.5',
+    'dfs_metadata_copies_behind_bytes 700',
+    'dfs_metadata_fenced 0',
+    'dfs_metadata_copies_sent_bytes_total 9000',
+    'dfs_metadata_snapshots_total 2',
     'dfs_disk_full 0',
   ])
 })

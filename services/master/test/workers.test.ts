@@ -23,6 +23,7 @@ interface Scene {
   readonly isUnconfirmed?: boolean
   /** Writes that it has found and that have no name. */
   readonly unnamed?: number
+  readonly fenced?: string
 }
 
 /** What was done within 3.5 s, and what the workers say then. */
@@ -91,6 +92,7 @@ async function watch(scene: Scene): Promise<{ done: string[]; statuses: WorkerSt
     sessions: sessions as unknown as MasterWorkersOptions['sessions'],
     settings: DEFAULT_SETTINGS,
     jobs,
+    copies: { whyFenced: () => scene.fenced ?? null },
     repairStatus: new RepairStatus({ sessions, jobs, store: store as unknown as MetadataStore }),
     time: {
       keep: () => note('keep'),
@@ -159,6 +161,7 @@ it('deletes what is empty in bounded steps', async () => {
 it.each<[string, Scene]>([
   ['it waits for servers: a restored backup shows when they register', { mayRemove: false }],
   ['the new history of the metadata is not confirmed (dfs recover --confirm)', { isUnconfirmed: true }],
+  ['most holders of copies are silent', { fenced: 'most holders of copies are silent' }],
   ['the copy of a torn transaction is kept until every server has registered', { hasTorn: true }],
 ])('deletes nothing, since %s', async (why, scene) => {
   const { done, statuses } = await watch({ ...scene, emptyVolumes: 1 })

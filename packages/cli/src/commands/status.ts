@@ -8,6 +8,8 @@ import { columns, formatBytes, formatCount, type Shown } from '../text.ts'
 const EXITS: Readonly<Record<HealthState, number>> = { healthy: 0, degraded: 1, unavailable: 2, unknown: 2 }
 const COULD_NOT_ASK = 2
 const WATCH_EVERY_MS = 2000
+/** Copies are brought what they lack several times a second. */
+const CURRENT_WITHIN_MS = 1000
 
 export const status: Command = {
   name: 'status',
@@ -75,8 +77,24 @@ function summaryOf(view: ClusterStatusView, shown: Shown): string {
     `cluster ${clusterId}, ${settings.replicas} copies (at least ${settings.minReplicas} to accept a write)`,
     `${formatCount(totals.files, 'file')}, ${formatBytes(totals.fileBytes)}; directories ${totals.directories}, links ${totals.links}; volumes ${totals.volumesOpen} open, ${totals.volumesSealed} sealed${beingDeleted(totals)}`,
     levelOf(view, shown),
+    ...metadataCopiesOf(view, shown),
     ...kept.map(({ reason, files }) => `metadata: ${KEPT[reason]} ${files} (docs/operating.md)`),
   ].join('\n')
+}
+
+/** How many copies chunk servers hold of the metadata, and how old they are. A master that is older than those says nothing. */
+function metadataCopiesOf({ metadataCopies }: ClusterStatusView, shown: Shown): string[] {
+  if (metadataCopies === undefined) return []
+  const { wanted, holders, ageMs, bytesBehind } = metadataCopies
+  const whole = holders.filter(({ isWhole }) => isWhole)
+  const names = whole.length === 0 ? '' : ` (${whole.map(({ name }) => shown(name)).join(', ')})`
+  const age =
+    ageMs === null
+      ? ''
+      : ageMs < CURRENT_WITHIN_MS
+        ? ', up to date'
+        : `, ${Math.floor(ageMs / 1000)} s and ${formatBytes(bytesBehind)} behind`
+  return [`metadata: ${whole.length} of ${wanted} copies on chunk servers${names}${age}`]
 }
 
 /** They hold nothing, and go with the last copy: with one on a server that is away, when that is back. */

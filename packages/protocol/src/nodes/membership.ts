@@ -1,5 +1,6 @@
 /** How chunk servers join, stay, and get their orders: messages between them and the master. */
 import Type, { type Static } from 'typebox'
+import { MetadataCopiesView } from '../metadata-copies-view.ts'
 import { COPY_JOBS_PER_HEARTBEAT_MAX, DROPPED_PER_HEARTBEAT_MAX, REPORTS_PER_PAGE_MAX } from '../limits.ts'
 import { CopyJob } from './copy-jobs.ts'
 import { jsonMethod } from './method.ts'
@@ -229,6 +230,7 @@ export const ClusterView = Type.Object({
     volumesDeleting: Type.Optional(Count),
   }),
   kept: Type.Array(KeptFiles),
+  metadataCopies: Type.Optional(MetadataCopiesView),
 })
 export type ClusterView = Static<typeof ClusterView>
 

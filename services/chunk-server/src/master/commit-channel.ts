@@ -28,7 +28,7 @@ import {
 } from '@dfs/protocol'
 import { type BatchFigures } from '../batch-figures.ts'
 import { type Tuning } from '../tuning.ts'
-import { encodedBytesMax, isWorthRetrying, noAnswer, PendingCommand } from './pending-command.ts'
+import { encodedBytesMax, isRefusal, isWorthRetrying, noAnswer, PendingCommand } from './pending-command.ts'
 import { Settlement } from './settlement.ts'
 
 const QUEUE_MAX = 16_384
@@ -172,10 +172,11 @@ export class CommitChannel {
 
 function noteFailure(pending: PendingCommand, error: unknown): void {
   const isLost = isWorthRetrying(error)
-  pending.mayHaveLeft ||= isLost && (!(error instanceof TransportError) || error.wasSent)
+  if (isRefusal(error)) pending.refusal = error.detail
+  else pending.mayHaveLeft ||= isLost && (!(error instanceof TransportError) || error.wasSent)
   if (!isLost) pending.fail(pending.mayHaveLeft ? noAnswer(true) : error)
   // It was the only attempt, and it surely did not leave: what is being settled was never there.
-  else if (pending.isSettling && !pending.mayHaveLeft) pending.fail(noAnswer(false))
+  else if (pending.isSettling && !pending.mayHaveLeft) pending.fail(noAnswer(false, pending.refusal))
 }
 
 /** A batch is known by its first request, and by how many more it carries. */

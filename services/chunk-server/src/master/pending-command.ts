@@ -22,6 +22,8 @@ export class PendingCommand {
   readonly context: RequestContext
   /** An attempt may have reached the master: only its word is definite (R14). */
   mayHaveLeft = false
+  /** Why the master takes nothing, as it has said last: nothing of that attempt was done. */
+  refusal: string | null = null
   /** An attempt is under way now. */
   isUnderWay = false
   /** The master is asked what has become of it; it is sent no more. */
@@ -73,7 +75,7 @@ export class PendingCommand {
 
   /** The time is over. */
   giveUp(): void {
-    this.fail(noAnswer(this.mayHaveLeft || this.isUnderWay))
+    this.fail(noAnswer(this.mayHaveLeft || this.isUnderWay, this.refusal))
   }
 
   /** Whether this answer is the first. */
@@ -118,7 +120,14 @@ function definite(result: CommandResult, mayHaveLeft: boolean): CommandResult {
   return failure(code, `${detail} (${result.detail})`)
 }
 
-export const noAnswer = (mayHaveLeft: boolean): DfsError =>
+/** Whether the master has refused a whole batch before it did anything with it. */
+export const isRefusal = (error: unknown): error is DfsError =>
+  error instanceof DfsError && error.code === 'UNAVAILABLE'
+
+export const noAnswer = (mayHaveLeft: boolean, refusal: string | null = null): DfsError =>
   mayHaveLeft
     ? new DfsError('TIMEOUT_ERROR', 'the master did not confirm the change in time')
-    : new DfsError('UNAVAILABLE', 'the master took no change from here; nothing was changed')
+    : new DfsError(
+        'UNAVAILABLE',
+        `the master took no change from here; nothing was changed${refusal === null ? '' : `: ${refusal}`}`,
+      )

@@ -21,19 +21,35 @@ import {
   type LookupStore,
   MEASURE_STEPS_MAX,
   type Renaming,
+  type StoreIdentity,
 } from './store.ts'
 import { type Sessions } from '../servers/sessions.ts'
 import { type PassedWrites } from '../passing/passed-writes.ts'
 import { COMMIT_QUEUE_MAX, LOOKUP_QUEUE_MAX, type MasterSettings } from '../settings.ts'
 
+/** What copies of the metadata elsewhere have a say in. */
+export interface CopiesGate {
+  /** Throws UNAVAILABLE, with why, if nothing may be acknowledged now; TOO_BUSY. */
+  require(): void
+  /** Resolves when an answer may leave that rests on a transaction. Throws TIMEOUT_ERROR: what was changed stays so, as far as is known. */
+  passed(sequence: number): Promise<void>
+}
+
+/** An answer, and the last transaction that it rests on. */
+interface Resting<T> {
+  readonly answer: T
+  readonly sequence: number
+}
+
 export interface GroupsOptions {
   readonly runtime: Runtime
-  readonly store: CommitStore & Pick<LookupStore, 'lookupBatch'>
+  readonly store: CommitStore & Pick<LookupStore, 'lookupBatch'> & Pick<StoreIdentity, 'epoch'>
   readonly sessions: Sessions
   readonly settings: MasterSettings
   readonly time: ClusterTime
   readonly space: SpaceWatch
   readonly passed: PassedWrites
+  readonly copies: CopiesGate
   /** Told once of a failure that the process must not survive. */
   readonly onFatal: (error: Error) => void
 }
@@ -43,8 +59,8 @@ export class Groups {
   readonly #its: GroupsOptions
   /** One rename after the other: a walk stands for the store's time and memory. */
   readonly #measuring = new Semaphore(1, COMMIT_QUEUE_MAX)
-  readonly #commits: Batcher<CommitBatchRequest, readonly CommandResult[]>
-  readonly #lookups: Batcher<readonly Lookup[], LookupResult[]>
+  readonly #commits: Batcher<CommitBatchRequest, Resting<readonly CommandResult[]>>
+  readonly #lookups: Batcher<readonly Lookup[], Resting<LookupResult[]>>
 
   constructor(options: GroupsOptions) {
     const { runtime, store, sessions, settings, time, space, onFatal } = options
@@ -53,39 +69,52 @@ export class Groups {
     const shared = { gather: () => clock.turn(), inFlightMax: 1, itemsMax, weightMax }
     this.#its = options
     this.figures = new GroupFigures(clock)
-    this.#commits = new Batcher<CommitBatchRequest, readonly CommandResult[]>({
+    const resting = <T>(answers: readonly T[]): Resting<T>[] => {
+      const { sequence } = store.epoch()
+      return answers.map((answer) => ({ answer, sequence }))
+    }
+    this.#commits = new Batcher<CommitBatchRequest, Resting<readonly CommandResult[]>>({
       ...shared,
       run: (requests) =>
         reporting(onFatal, async () => {
-          if (space.isFull) return [...(await store.answerKnown(requests))]
+          if (space.isFull) return resting(await store.answerKnown(requests))
           const now = { ...time.now(), dead: new Set(sessions.dead()) }
           const commit = () => store.commitBatch(requests, now)
           const size = requests.reduce((sum, { commands }) => sum + commands.length, 0)
-          return [...(await this.figures.note('commit', size, commit)).results]
+          return resting((await this.figures.note('commit', size, commit)).results)
         }),
       queueMax: COMMIT_QUEUE_MAX,
       weigh: (request) => request.commands.length,
     })
-    this.#lookups = new Batcher<readonly Lookup[], LookupResult[]>({
+    this.#lookups = new Batcher<readonly Lookup[], Resting<LookupResult[]>>({
       ...shared,
-      run: (requests) => {
+      run: async (requests) => {
         const size = requests.reduce((sum, lookups) => sum + lookups.length, 0)
         const look = () => lookupAll(store, requests, sessions.there())
-        return this.figures.note('lookup', size, () => reporting(onFatal, look))
+        return resting(await this.figures.note('lookup', size, () => reporting(onFatal, look)))
       },
       queueMax: LOOKUP_QUEUE_MAX,
       weigh: (lookups) => lookups.length,
     })
   }
 
-  /** The results, durable. Throws TOO_BUSY, and INVALID_REQUEST for a batch that is too long. */
+  /**
+   * The results, durable. Throws TOO_BUSY, INVALID_REQUEST for a batch that is too long, UNAVAILABLE while nothing may be
+   * acknowledged; TIMEOUT_ERROR if it may have been made and copies that were to have it have not confirmed it.
+   */
   async commit(request: CommitBatchRequest): Promise<readonly CommandResult[]> {
     requireAtMost(request.commands.length, COMMIT_BATCH_COMMANDS_MAX)
+    const { copies } = this.#its
+    copies.require()
     for (const command of request.commands) {
       if (command.kind !== 'move' || !(await this.#measureStep(command, false))) continue
       await busyIfFull(() => this.#measuring.run(() => this.#measure(command)))
     }
-    const add = (allowed: CommitBatchRequest) => busyIfFull(() => this.#commits.add(allowed))
+    const add = async (allowed: CommitBatchRequest): Promise<readonly CommandResult[]> => {
+      const { answer, sequence } = await busyIfFull(() => this.#commits.add(allowed))
+      await copies.passed(sequence)
+      return answer
+    }
     return this.#its.passed.guard(request, add)
   }
 
@@ -106,8 +135,9 @@ export class Groups {
   /** The committed state as of some moment after the call; servers that are dead come last among locations. */
   async lookup(lookups: readonly Lookup[]): Promise<LookupResult[]> {
     requireAtMost(lookups.length, LOOKUP_BATCH_MAX)
-    const results = await busyIfFull(() => this.#lookups.add(lookups))
-    return results.map((result) => (result.kind === 'file' ? this.#located(result) : result))
+    const { answer, sequence } = await busyIfFull(() => this.#lookups.add(lookups))
+    await this.#its.copies.passed(sequence)
+    return answer.map((result) => (result.kind === 'file' ? this.#located(result) : result))
   }
 
   #located(file: FoundFile): FoundFile {

@@ -47,8 +47,10 @@ export interface MetadataSource {
   /**
    * A snapshot of some moment after the call; one at a time, and whoever comes second waits. What was committed before its position
    * has been handed over when this resolves, and a change set ends exactly there. Throws UNAVAILABLE, and the signal's reason.
+   * `onMoment` is called at the moment itself, when that change set was handed over and nothing newer: later than that it may
+   * have been.
    */
-  snapshot(signal: AbortSignal): Promise<Snapshot>
+  snapshot(signal: AbortSignal, onMoment?: (position: Epoch) => void): Promise<Snapshot>
   /** Bytes of the database. */
   sizeBytes(): number
 }

@@ -105,7 +105,7 @@ export class PassedWrites {
       return results
     } catch (error) {
       // A refusal of the batch says that none of it was done; anything else, nothing.
-      if (!(error instanceof DfsError))
+      if (!(error instanceof DfsError) || error.code === 'TIMEOUT_ERROR')
         for (const attempt of attempts) if (attempt !== null) attempt.isUnknown = true
       throw error
     } finally {

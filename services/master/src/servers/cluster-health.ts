@@ -24,6 +24,7 @@ import { type MasterSettings } from '../settings.ts'
 import { type RepairStatus } from './repair-status.ts'
 import { type RestoredBackup } from './restored-backup.ts'
 import { type Sessions } from './sessions.ts'
+import { type Shipping } from '../shipping/shipping.ts'
 
 interface Recovered {
   readonly recovering: Pick<RecoveryStore, 'view'>
@@ -37,6 +38,7 @@ export interface ClusterHealthDeps {
   readonly settings: Pick<MasterSettings, 'cluster' | 'liveness'>
   readonly space: Pick<SpaceWatch, 'isFull'>
   readonly backup: Pick<RestoredBackup, 'reason'>
+  readonly copies: Pick<Shipping, 'facts'>
   /** Volumes that are counted in one turn. Default {@link VOLUMES_PER_TURN}. */
   readonly volumesPerTurn?: number
 }
@@ -117,7 +119,7 @@ export class ClusterHealth {
   }
 
   #healthOf(view: CopyView, tally: Tally, repair: RepairFacts): HealthView {
-    const { clock, sessions, settings, space, backup, store } = this.#deps
+    const { clock, sessions, settings, space, backup, store, copies } = this.#deps
     return healthOf({
       tally,
       repair,
@@ -127,6 +129,7 @@ export class ClusterHealth {
       isInGrace: clock.monotonicMs() - this.#startedAtMs < settings.liveness.deadAfterMs,
       backupRefused: backup.reason,
       isMetadataFull: space.isFull,
+      copies: copies.facts(),
       kept: store.kept.map(({ prefix, reason }) => ({ reason, files: `${prefix}*` })),
       recovery: recoveryOf(store),
       nowWallMs: clock.wallMs(),

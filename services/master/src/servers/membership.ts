@@ -37,8 +37,11 @@ import {
 } from '../metadata/store.ts'
 import { type RestoredBackup } from './restored-backup.ts'
 import { type Beginning } from './roll.ts'
+import { viewOfCopies } from '../domain/shipping/copies-facts.ts'
+import { HOLDERS_WANTED } from '../domain/shipping/quorum.ts'
 import { type Sessions } from './sessions.ts'
 import { type MasterSettings } from '../settings.ts'
+import { type Shipping } from '../shipping/shipping.ts'
 import { StagedReports } from './staged-reports.ts'
 import { type TakenIn, TakingIn, type Tally } from './taking-in.ts'
 
@@ -56,6 +59,7 @@ export interface MembershipOptions {
   readonly checks: CopyChecks
   readonly backup: RestoredBackup
   readonly jobs: CopyJobs
+  readonly copies: Pick<Shipping, 'facts'>
 }
 
 /** Volumes that one log line names at most. */
@@ -74,10 +78,12 @@ export class Membership {
   readonly #checks: CopyChecks
   readonly #backup: RestoredBackup
   readonly #jobs: CopyJobs
+  readonly #copies: MembershipOptions['copies']
   readonly #staged: StagedReports
   readonly #takingIn: TakingIn
 
-  constructor({ runtime, store, sessions, settings, damages, checks, backup, jobs }: MembershipOptions) {
+  constructor(options: MembershipOptions) {
+    const { runtime, store, sessions, settings, damages, checks, backup, jobs, copies } = options
     this.#runtime = runtime
     this.#store = store
     this.#sessions = sessions
@@ -86,6 +92,7 @@ export class Membership {
     this.#checks = checks
     this.#backup = backup
     this.#jobs = jobs
+    this.#copies = copies
     this.#staged = new StagedReports(runtime.clock)
     this.#takingIn = new TakingIn({ clock: runtime.clock, store })
   }
@@ -194,6 +201,7 @@ export class Membership {
       preferred: this.#sessions.preferred(),
       totals: await this.#store.totals(),
       kept: this.#store.kept.map(({ prefix, reason }) => ({ reason, files: `${prefix}*` })),
+      metadataCopies: viewOfCopies(this.#copies.facts(), HOLDERS_WANTED),
     }
   }
 

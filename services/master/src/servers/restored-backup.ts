@@ -52,7 +52,12 @@ export class RestoredBackup {
   }
 
   /** Never returns: throws STALE_EPOCH. */
-  refuse({ server, seen, own, torn }: Lack): never {
+  refuse(lack: Lack): never {
+    throw new DfsError('STALE_EPOCH', this.noteLack(lack))
+  }
+
+  /** What is missing, and what to do. */
+  noteLack({ server, seen, own, torn }: Lack): string {
     const why =
       torn === null
         ? 'The metadata is a restored backup: stop the master, and put the newest copy of its data directory back, or give up what is missing (dfs recover)'
@@ -66,6 +71,6 @@ export class RestoredBackup {
       this.#logged.add(server)
       this.#log.error({ server, seen, own, isServing: this.#reason === null }, reason)
     }
-    throw new DfsError('STALE_EPOCH', reason)
+    return reason
   }
 }

@@ -11,12 +11,19 @@ import { type Sessions } from '../servers/sessions.ts'
 /** Volumes that one log line names at most. */
 const LOGGED_VOLUMES_MAX = 20
 
+/** Whether this master may be one that others have replaced: then nothing goes. */
+export interface Fence {
+  /** Why, for people; null if it is not so. */
+  whyFenced(): string | null
+}
+
 export interface DeleteEmptyDeps {
   readonly runtime: Pick<Runtime, 'log'>
   readonly store: Pick<Upkeep, 'deleteEmptyVolumes'> & Pick<KeptAside, 'kept'> & Recovering
   readonly sessions: Pick<Sessions, 'mayRemove'>
   readonly time: Pick<ClusterTime, 'now'>
   readonly space: Pick<SpaceWatch, 'isFull'>
+  readonly copies: Fence
   readonly everyMs: number
 }
 
@@ -26,6 +33,7 @@ export const deleteEmpty = ({
   sessions,
   time,
   space,
+  copies,
   everyMs,
 }: DeleteEmptyDeps): BackgroundWorker => ({
   name: 'delete-empty',
@@ -33,7 +41,7 @@ export const deleteEmpty = ({
   unit: 'items',
   progress: () => null,
   async step(budget) {
-    const why = whyNot({ store, sessions, space })
+    const why = whyNot({ store, sessions, space, copies })
     if (why !== null) return { idleMs: everyMs, why }
     const { deleted, notEmpty, isMoreLeft } = await store.deleteEmptyVolumes(budget, time.now().clusterMs)
     if (deleted.length > 0) log.info(shown(deleted), 'empty volumes are deleted')
@@ -52,10 +60,13 @@ function whyNot({
   store,
   sessions,
   space,
-}: Pick<DeleteEmptyDeps, 'store' | 'sessions' | 'space'>): string | null {
+  copies,
+}: Pick<DeleteEmptyDeps, 'store' | 'sessions' | 'space' | 'copies'>): string | null {
   if (space.isFull) return 'the disk is full'
   if (!store.recovering.mayDelete())
     return 'the new history of the metadata is not confirmed (dfs recover --confirm)'
+  const fenced = copies.whyFenced()
+  if (fenced !== null) return fenced
   if (!sessions.mayRemove) return 'it waits for servers: a restored backup shows when they register'
   // What a start has forgotten may be missed by a server that is not back yet, and the copy of it be put back.
   return store.kept.some(({ reason }) => reason === 'torn')

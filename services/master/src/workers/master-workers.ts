@@ -9,7 +9,7 @@ import { type RestoredBackup } from '../servers/restored-backup.ts'
 import { type Sessions } from '../servers/sessions.ts'
 import { type MasterSettings } from '../settings.ts'
 import { countDeleted } from './count-deleted.ts'
-import { deleteEmpty } from './delete-empty.ts'
+import { deleteEmpty, type Fence } from './delete-empty.ts'
 import { forgetKeys } from './forget-keys.ts'
 import { keepTime } from './keep-time.ts'
 import { repairCopies } from './repair-copies.ts'
@@ -37,6 +37,7 @@ export interface MasterWorkersOptions {
   readonly space: SpaceWatch
   readonly backup: Pick<RestoredBackup, 'reason'>
   readonly health: Pick<ClusterHealth, 'look'>
+  readonly copies: Fence
   /** Time between two steps of each, and before the first ones: until then most servers have registered. */
   readonly everyMs: number
 }

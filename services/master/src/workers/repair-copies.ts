@@ -22,6 +22,7 @@ import { type CopyJobs } from '../servers/copy-jobs.ts'
 import { type RepairStatus } from '../servers/repair-status.ts'
 import { ServerHistory } from '../servers/server-history.ts'
 import { type MasterSettings } from '../settings.ts'
+import { type Fence } from './delete-empty.ts'
 import { CopyViews, type SessionsSeen } from './copy-view.ts'
 
 /** Volumes that are planned in one turn. */
@@ -46,6 +47,7 @@ export interface RepairCopiesDeps {
   readonly time: Pick<ClusterTime, 'now'>
   readonly space: Pick<SpaceWatch, 'isFull'>
   readonly repairStatus: RepairStatus
+  readonly copies: Fence
   readonly everyMs: number
 }
 
@@ -121,9 +123,10 @@ class RepairCopies {
     const { store, settings, sessions } = this.#deps
     const { replicas: wanted, minReplicas } = settings.cluster
     const undone = new Set<number>()
+    const isFenced = this.#deps.copies.whyFenced() !== null
     for (const action of actions) {
       // What this history does not need, a better one may.
-      if (action.kind === 'release' && !store.recovering.mayDelete()) {
+      if (action.kind === 'release' && (isFenced || !store.recovering.mayDelete())) {
         undone.add(action.volume)
         continue
       }

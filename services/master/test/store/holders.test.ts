@@ -1,4 +1,4 @@
-/** The servers that hold copies of the metadata, over every engine and over starts. */
+/** The servers that hold copies of the metadata (R25), over every engine and over starts. */
 import { afterEach, describe, expect, it } from 'vitest'
 import { IN_MEMORY, openAt, removeTemporaryDirectories, temporaryDirectory } from '../fixture/engines.ts'
 

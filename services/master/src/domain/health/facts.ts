@@ -1,6 +1,7 @@
 /** What health is decided from. */
 import { type KeptFiles } from '@dfs/protocol'
 import { type Tally } from '../../metadata/copy-store.ts'
+import { type CopiesFacts } from '../shipping/copies-facts.ts'
 import { type SeenServers } from './seen-servers.ts'
 
 /** Volumes that are not as they should be, and wait. */
@@ -41,6 +42,7 @@ export interface ClusterFacts {
   /** Why this database is not obeyed; null if it is. */
   readonly backupRefused: string | null
   readonly isMetadataFull: boolean
+  readonly copies: CopiesFacts
   readonly kept: readonly KeptFiles[]
   /** Null if there was none. */
   readonly recovery: RecoveryFacts | null

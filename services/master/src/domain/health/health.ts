@@ -10,6 +10,7 @@ import { healthReason, type HealthReason, healthView, type HealthView } from '@d
 import { shortReasons } from './content-reasons.ts'
 import { type CopiesByServer } from '../../metadata/copy-store.ts'
 import { copyCountsOf } from './copy-tally.ts'
+import { copiesOfMetadataReasons } from './metadata-reasons.ts'
 import { roomReasons, serverReasons } from './server-reasons.ts'
 import { type ClusterFacts } from './facts.ts'
 
@@ -25,6 +26,7 @@ export function healthOf(facts: ClusterFacts): HealthView {
     ...repairReasons(facts),
     ...roomReasons(facts),
     ...copyReasons(facts),
+    ...copiesOfMetadataReasons(facts),
   ]
   return healthView(reasons, { counts: copyCountsOf(tally, !facts.seen.areComplete), atMs })
 }

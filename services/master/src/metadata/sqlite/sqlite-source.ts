@@ -39,6 +39,8 @@ export interface SnapshotMaker {
   close(): void
 }
 
+type OnMoment = (position: Epoch) => void
+
 export class SqliteSource implements MetadataSource {
   readonly schema: number
   readonly #engine: CapturedEngine
@@ -70,7 +72,7 @@ export class SqliteSource implements MetadataSource {
     return numberOf(database, 'page_count') * numberOf(database, 'page_size')
   }
 
-  async snapshot(signal: AbortSignal): Promise<Snapshot> {
+  async snapshot(signal: AbortSignal, onMoment: OnMoment = () => {}): Promise<Snapshot> {
     await this.#takeTurn(signal)
     const end = new SnapshotEnd()
     end.needs(() => this.#turns.release())
@@ -78,7 +80,7 @@ export class SqliteSource implements MetadataSource {
     try {
       if (this.#isClosed) end.giveUp(CLOSED)
       end.requireNone()
-      const standing = await this.#maker.make({ atMoment: () => this.#moment(end), end, signal })
+      const standing = await this.#maker.make({ atMoment: () => this.#moment(end, onMoment), end, signal })
       end.requireNone()
       return snapshotOf(standing, end)
     } catch (error) {
@@ -98,10 +100,12 @@ export class SqliteSource implements MetadataSource {
     this.#maker.close()
   }
 
-  #moment(end: SnapshotEnd): Epoch {
+  #moment(end: SnapshotEnd, onMoment: OnMoment): Epoch {
     end.requireNone()
     this.flush()
-    return this.position()
+    const position = this.position()
+    onMoment(position)
+    return position
   }
 
   async #takeTurn(signal: AbortSignal): Promise<void> {

@@ -6,6 +6,7 @@ import { type Volume } from '../../../src/domain/metadata/volume.ts'
 import { type ClusterFacts } from '../../../src/domain/health/facts.ts'
 import { FirstSeen } from '../../../src/domain/health/first-seen.ts'
 import { healthOf } from '../../../src/domain/health/health.ts'
+import { type CopiesFacts } from '../../../src/domain/shipping/copies-facts.ts'
 import { SeenServers } from '../../../src/domain/health/seen-servers.ts'
 import { type SeenServer } from '../../../src/metadata/copy-store.ts'
 import { type Copy, dead, INCARNATION, notHeard, server, volumeWith, wholeOn } from './books-of-copies.ts'
@@ -33,11 +34,25 @@ function healthIn({ servers, volumes = [], wanted = 3, ...facts }: Situation): H
     kept: [],
     recovery: null,
     repair: NOTHING_TO_REPAIR,
+    copies: COPIES,
     nowWallMs: NOW_MS,
     ...facts,
   })
 }
 
+const holder = (id: number, ageMs: number | null = 0) => {
+  return { server: id, name: `chunk-${id}`, isWhole: ageMs !== null, ageMs, bytesBehind: 0 }
+}
+/** Of the metadata, as they should be. */
+const COPIES: CopiesFacts = {
+  holders: [holder(1), holder(2), holder(3)],
+  fewForMs: 0,
+  ageMs: 0,
+  bytesBehind: 0,
+  fenced: null,
+  bytesSent: 0,
+  snapshots: 1,
+}
 const NOTHING_TO_REPAIR = { copies: 0, bytesLeft: 0, bytesPerSecond: 0, waiting: [] }
 const three = [server(1), server(2), server(3)]
 /** 7 files on three servers. */
