@@ -17,7 +17,8 @@ export type HealthState = Static<typeof HealthState>
 
 /** Every code with what to do next. */
 export const HEALTH_CODES = Object.freeze({
-  'files-lost': 'Bring back the servers or disks that are gone; `dfs why --lost` names the files.',
+  'files-lost':
+    'Bring back the servers or disks that are gone; what is damaged everywhere has to come from elsewhere. `dfs why --lost` names the files.',
   'files-not-seen': 'Wait until the servers that have not reported do, or start them.',
   'files-short':
     'Bring back what is gone. Until then do not stop another server; `dfs why --short` names the files.',

@@ -86,6 +86,24 @@ it('names files that have no copy left, explains them, and lists them', async ()
   await bench.master.stop()
 })
 
+it('says of a file with damaged copies only that it can be read but for what is wrong in all of them', async () => {
+  const bench = await MasterBench.start()
+  const { ids, volume } = await withFile(bench)
+  for (const id of ids) {
+    const failed = { ...openCopy(volume, id), state: 'failed' } as const
+    await bench.heartbeat(id, { replicas: [failed] })
+  }
+  expect(await bench.call(explainFile, { path: '/f', fromByte: 0 })).toMatchObject({
+    condition: 'lost',
+    says: expect.stringMatching(/^Some part has damaged copies only: it can be read unless /) as string,
+  })
+  await bench.pass(30_000)
+  expect(await bench.call(explainFile, { path: '/f', fromByte: 0 })).toMatchObject({
+    says: 'It cannot be read: some part has no good copy.',
+  })
+  await bench.master.stop()
+})
+
 it('knows nothing after a start of the master, and is sure again when all have registered', async () => {
   const world = makeWorld()
   const store = openMemoryStore(seededRandom(1))

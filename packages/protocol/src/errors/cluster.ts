@@ -21,7 +21,7 @@ export const CLUSTER_ERRORS = {
     'STORAGE_ERROR',
     'yes',
     'No intact copy can be reached now',
-    'Start the servers that the detail names, each with the disk that it had: the bytes can be read when one of them is back. `dfs why` tells of each copy, as GET /v1/explain/{path} does.',
+    'Start the servers that the detail names, each with the disk that it had: the bytes can be read when one of them is back. Bytes that are wrong on every server have to come from elsewhere. `dfs why` tells of each copy, as GET /v1/explain/{path} does.',
   ),
   UNAVAILABLE: entry(
     503,

@@ -16,7 +16,8 @@ export function shortReasons({ cells, wanted }: Tally, seen: SeenServers): Healt
   const [lost, notSeen] = [having('lost'), having('not-seen')]
   const reasons: HealthReason[] = []
   if (lost.volumes > 0) {
-    const text = `${amountOf(lost)} ${have(lost)} no good copy: ${causesOf(lost, seen)}`
+    const rest = isPartlyThere(lost, seen) ? '; of damaged copies the rest can be read' : ''
+    const text = `${amountOf(lost)} ${have(lost)} no good copy: ${causesOf(lost, seen)}${rest}`
     reasons.push(healthReason('files-lost', { state: 'unavailable', text, ...about(lost, seen), copies: 0 }))
   }
   if (notSeen.volumes > 0) {
@@ -69,6 +70,10 @@ function sumOf(cells: readonly Cell[]): Sum {
   }
   return { ...sum, causes }
 }
+
+/** Of a damaged copy most is right, and is read: only what no copy has is lost. */
+const isPartlyThere = ({ causes }: Sum, seen: SeenServers): boolean =>
+  [...causes].some(([id, conditions]) => conditions.has('damaged') && seen.isThere(id))
 
 /** A part of a content that lies in several volumes is counted with the weakest of them: there may be bytes and no file. */
 const amountOf = ({ files, bytes }: Sum): string =>

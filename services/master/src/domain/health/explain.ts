@@ -42,7 +42,7 @@ export function explainFile(
     wanted,
     condition,
     good,
-    says: sentenceOf(explained.length, weakest, wanted),
+    says: sentenceOf(explained, weakest, wanted, seen),
     parts: explained.map(({ part }) => part),
     next: chunks.length === EXPLAINED_CHUNKS_MAX && end < info.size ? end : null,
   }
@@ -72,11 +72,16 @@ function runsOf(chunks: readonly ChunkRow[]): Run[] {
   return runs
 }
 
+interface Explained {
+  readonly part: ExplainedPart
+  readonly grade: Grade
+}
+
 function explainPart(
   run: Run,
   volume: Volume,
   { seen, wanted }: { readonly seen: SeenServers; readonly wanted: number },
-): { readonly part: ExplainedPart; readonly grade: Grade } {
+): Explained {
   const copies = volume.replicas.map((copy) => explainCopy(volume, copy, seen))
   const grade = gradeOfVolume(volume, seen, wanted)
   const { good, condition } = grade
@@ -130,8 +135,21 @@ function wordsOf(condition: CopyCondition, server: string, isOpen: boolean): rea
   }
 }
 
-function sentenceOf(partsCount: number, { good, condition }: Grade, wanted: number): string {
-  if (partsCount === 0) return 'It has no bytes, and needs no copy.'
+/** Whether each part that is lost has a damaged copy on a server that is there: of that all is read that is right. */
+const isPartlyThere = (explained: readonly Explained[], seen: SeenServers): boolean =>
+  explained
+    .filter(({ grade }) => grade.condition === 'lost')
+    .every(({ part }) =>
+      part.copies.some(({ condition, serverId }) => condition === 'damaged' && seen.isThere(serverId)),
+    )
+
+function sentenceOf(
+  explained: readonly Explained[],
+  { good, condition }: Grade,
+  wanted: number,
+  seen: SeenServers,
+): string {
+  if (explained.length === 0) return 'It has no bytes, and needs no copy.'
   switch (condition) {
     case 'whole':
       return `It has all ${formatAmount(wanted, 'copy', 'copies')}.`
@@ -142,6 +160,8 @@ function sentenceOf(partsCount: number, { good, condition }: Grade, wanted: numb
     case 'not-seen':
       return 'Not known: no server with a copy of some part has reported since the master started.'
     case 'lost':
-      return 'It cannot be read: some part has no good copy.'
+      return isPartlyThere(explained, seen)
+        ? 'Some part has damaged copies only: it can be read unless all of them are wrong in the same place of it.'
+        : 'It cannot be read: some part has no good copy.'
   }
 }

@@ -79,6 +79,20 @@ test('with every copy on living servers it is healthy, and nothing is said', () 
   })
 })
 
+test('of what has damaged copies only, on servers that are there, the rest is said to be readable', () => {
+  const [damaged, lost] = [stored('damaged'), stored('lost')]
+  const textOf = (servers: readonly SeenServer[], ...volumes: readonly Volume[]): string =>
+    reason(healthIn({ servers, volumes }), 'files-lost').text
+  expect(textOf(three, damaged)).toMatch(/are damaged; of damaged copies the rest can be read$/)
+  expect(textOf(three, lost)).not.toContain('can be read')
+  expect(
+    textOf(
+      [1, 2, 3].map((id) => dead(id)),
+      damaged,
+    ),
+  ).not.toContain('can be read')
+})
+
 /** Disks that are gone, each by itself or with an empty one in its place. */
 const GONE: { gone: number[]; state: HealthView['state']; codes: string[]; copies: number }[] = [
   { gone: [], state: 'healthy', codes: [], copies: 3 },
