@@ -10,10 +10,17 @@ import { NodeClock, NodeRandom } from '@dfs/node-runtime'
 import { type ServerListView } from '@dfs/protocol'
 import { LogFile } from '../../scripts/cluster/log-file.ts'
 import { ManagedService } from '../../scripts/cluster/managed-service.ts'
-import { planCluster, type ServicePlan, type ServicePrograms } from '../../scripts/cluster/plan.ts'
+import {
+  INTERNAL_PORT_DISTANCE,
+  planCluster,
+  type ServicePlan,
+  type ServicePrograms,
+} from '../../scripts/cluster/plan.ts'
 import { type ReservedPorts, reservePorts } from '../integration/reserved-ports.ts'
 
 const CHUNK_SERVERS = 3
+/** From the ports of the master to those of the one that takes its place elsewhere: nobody of the cluster has them. */
+const ELSEWHERE = 9
 const STOP_WITHIN_MS = 30_000
 const READY_WITHIN_MS = 120_000
 const POLL_MS = 100
@@ -34,6 +41,8 @@ export class MixedCluster {
   readonly #running = new Map<string, Running>()
   #plans: readonly ServicePlan[] = []
   #failure: Error | null = null
+  /** Where the master is, if it is not in its usual place. */
+  #masterDirectory: string | null = null
 
   private constructor(ports: ReservedPorts) {
     this.#ports = ports
@@ -89,6 +98,18 @@ export class MixedCluster {
     if (plan === undefined) throw new Error(`there is no service ${name}`)
     this.#failure = null
     this.#launch(plan)
+  }
+
+  /** From now on the master runs on this directory and other ports, and the servers that start look for it there. */
+  moveMaster(directory: string, programs: ServicePrograms): void {
+    this.#masterDirectory = directory
+    this.#plans = this.#planned(programs)
+  }
+
+  /** Where other nodes reach a server. */
+  internalAddress(name: string): string {
+    const { env } = this.#plans.find((plan) => plan.name === name)!
+    return `127.0.0.1:${env['DFS_INTERNAL_PORT']}`
   }
 
   /** SIGKILL; resolves when the process is gone, and nobody starts it again. */
@@ -148,7 +169,9 @@ export class MixedCluster {
   #planned(programs: ServicePrograms): readonly ServicePlan[] {
     const { dataDirectory } = this
     const input = { dataDirectory, chunkServers: CHUNK_SERVERS, portOffset: this.#ports.offset }
-    return planCluster({ ...input, programs, environment: {} }).services
+    const { services } = planCluster({ ...input, programs, environment: {} })
+    const directory = this.#masterDirectory
+    return directory === null ? services : services.map((plan) => withMasterIn(directory, plan))
   }
 
   #launch(plan: ServicePlan): void {
@@ -200,4 +223,17 @@ export class MixedCluster {
   #urlOf(name: string): string {
     return `http://127.0.0.1:${this.#plans.find((plan) => plan.name === name)!.port}`
   }
+}
+
+function withMasterIn(directory: string, plan: ServicePlan): ServicePlan {
+  const { env, kind } = plan
+  if (kind === 'chunk-server') {
+    const [host, port] = env['DFS_MASTER_ADDRESS']!.split(':')
+    return { ...plan, env: { ...env, DFS_MASTER_ADDRESS: `${host}:${Number(port) + ELSEWHERE}` } }
+  }
+  if (kind !== 'master') return plan
+  const port = plan.port + ELSEWHERE
+  const ports = [port, port + INTERNAL_PORT_DISTANCE]
+  const [DFS_PORT, DFS_INTERNAL_PORT] = ports.map(String) as [string, string]
+  return { ...plan, port, ports, env: { ...env, DFS_PORT, DFS_INTERNAL_PORT, DFS_DATA_DIR: directory } }
 }

@@ -74,7 +74,8 @@ function differenceOf(header: RecordHeader, chunk: Chunk, volume: Volume): strin
   const { server, incarnation, requestNumber } = header
   if (server !== volume.primaryServer || incarnation !== volume.primaryIncarnation)
     return `written by server ${server} in incarnation ${incarnation}`
-  if (header.start !== chunk.start) return `the bytes from ${header.start} of a file, not from ${chunk.start}`
+  if (header.start !== chunk.startInFile)
+    return `the bytes from ${header.start} of a file, not from ${chunk.startInFile}`
   if (chunk.requestNumber !== null && requestNumber !== chunk.requestNumber)
     return `of request ${requestNumber}, not ${chunk.requestNumber}`
   return null

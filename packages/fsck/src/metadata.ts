@@ -93,6 +93,8 @@ export interface Chunk {
   readonly volume: number
   readonly content: number
   readonly start: number
+  /** Where it begins in the file as its record says: later, if the content is the end of a write of which the beginning is lost. */
+  readonly startInFile: number
   readonly offset: number
   readonly recordSize: number
   readonly length: number

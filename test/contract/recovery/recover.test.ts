@@ -279,12 +279,14 @@ describe('what servers have and the metadata does not know', () => {
   })
 
   /** A file that is there, in an open volume of all servers; resolves to the volume and its copies. */
-  async function writeOne(): Promise<{ volume: number; replicas: number[] }> {
+  async function writeOne(
+    kind: 'small' | 'large' = 'small',
+  ): Promise<{ volume: number; replicas: number[] }> {
     const made: { volume: number; replicas: number[] }[] = []
     await cluster.change(async (store) => {
       const set = cluster.servers.map(({ serverId }) => ({ server: serverId!, incarnation: 5 }))
       const [primary] = set as [(typeof set)[number]]
-      const [order] = await store.allocateVolumes({ primary, kind: 'small', number: 1, sets: [set] }, NOW)
+      const [order] = await store.allocateVolumes({ primary, kind, number: 1, sets: [set] }, NOW)
       const { volume, replicas } = order!
       const chunk = { volume, offset: 0, recordSize: 100, length: 10, crc32: 5, copies: 3 }
       const write = { kind: 'write', path: '/there', precondition: UNCONDITIONAL, contentType: 'text/plain' }
@@ -316,17 +318,21 @@ describe('what servers have and the metadata does not know', () => {
     stranger.serverId = volume + 2000
     stranger.seen = cluster.servers[0]!.seen
     for (const [index, played] of cluster.servers.entries()) {
-      if (index < 3) played.copies = [held(volume, replicas[index]!), held(unknown, unknown + 1 + index)]
+      if (index < 3)
+        played.copies = [
+          held(volume, replicas[index]!),
+          held(unknown, unknown + 1 + index, { kind: 'large' }),
+        ]
       const known = { server: cluster.servers[0]!.serverId!, number: 50, path: '/there' }
       played.records = [
         record({ volume, offset: 100, number: 2, path: '/lost/small' }),
         // The same write as the file that is there, stored a second time.
         record({ volume, offset: 200, ...known }),
         record({ volume: unknown, number: 3, path: '/lost/other' }),
-        record({ volume: unknown, offset: 100, number: 3, start: 10, path: '/lost/other' }),
+        record({ volume: unknown, offset: 100, number: 4, start: 10, path: '/lost/other' }),
       ]
     }
-    stranger.copies = [held(unknown, unknown + 9)]
+    stranger.copies = [held(unknown, unknown + 9, { kind: 'large' })]
     const ended = await cluster.recover(fromBackup(backup, '--yes', '--relink'))
     expect(ended, ended.stdout + ended.stderr).toMatchObject({ code: 0 })
     expect(ended.stdout).toContain('2 writes in the volumes that the metadata does not know')
@@ -350,14 +356,14 @@ describe('what servers have and the metadata does not know', () => {
     const store = await cluster.openStore('new/master', 9)
     const before = await store.totals()
     const named = await store.recovering.salvage(10, NOW)
-    expect(named.map(({ placed }) => placed)).toEqual(['/lost/small', '/lost/other'])
+    expect(named.map(({ placed }) => placed)).toEqual(['/lost/small', '/lost+found/lost/other'])
     expect((await store.totals()).files).toBe(before.files + 2)
     await store.close()
     expect(faults(file)).toEqual([])
   })
 
   it('is gone on with: a long write of which the beginning is known', async () => {
-    const { volume, replicas } = await writeOne()
+    const { volume, replicas } = await writeOne('large')
     const upload = { server: cluster.servers[0]!.serverId!, incarnation: 5, number: 70 }
     await cluster.change(async (store) => {
       const chunk = { volume, offset: 100, recordSize: 100, length: 10, crc32: 5, copies: 3 }
@@ -368,17 +374,18 @@ describe('what servers have and the metadata does not know', () => {
     })
     for (const [index, played] of cluster.servers.entries()) {
       played.copies = [held(volume, replicas[index]!)]
+      // Each chunk is stored by a request of its own.
       const of = { ...upload, path: '/long', volume }
       played.records = [
-        record({ ...of, offset: 100 }),
-        record({ ...of, offset: 200, start: 10 }),
-        record({ ...of, offset: 300, start: 40 }),
+        record({ ...of, offset: 100, number: 72 }),
+        record({ ...of, offset: 200, start: 10, number: 73 }),
+        record({ ...of, offset: 300, start: 40, number: 74 }),
       ]
     }
     const ended = await cluster.recover(fromBackup(cluster.backup(), '--yes'))
     expect(ended, ended.stdout + ended.stderr).toMatchObject({ code: 0 })
-    expect(ended.stdout).toMatch(/\/long +20 B +3 copies +bytes 20 to 39 were not found/)
-    expect(ended.stdout).toMatch(/\/long\.from-40 +10 B +3 copies +bytes 20 to 39 were not found/)
+    expect(ended.stdout).toMatch(/\/long +20 B +3 copies +no record says whether more follows byte 19/)
+    expect(ended.stdout).toMatch(/\/long\.from-40 +10 B +3 copies +bytes 0 to 39 were not found/)
     const file = join(target, 'metadata.db')
     expect(faults(file)).toEqual([])
     const store = await cluster.openStore('new/master', 9)

@@ -166,6 +166,7 @@ function writeSalvage(database: DatabaseSync, { epoch, salvage }: NewHistory): v
         )
       : null,
     upload: database.prepare('DELETE FROM uploads WHERE content_id = ?'),
+    partial: database.prepare('INSERT INTO partial_contents (content_id, from_byte) VALUES (?, ?)'),
     uploadVolumes: database.prepare('DELETE FROM upload_volumes WHERE content_id = ?'),
     salvage: database.prepare(
       `INSERT INTO salvage (id, path, in_place, size, crc32, copies, zones, volumes, gap,
@@ -182,6 +183,7 @@ function writeSalvage(database: DatabaseSync, { epoch, salvage }: NewHistory): v
       rows.upload.run(id)
       rows.uploadVolumes.run(id)
     }
+    if (from > 0) rows.partial.run(id, from)
     for (const chunk of chunks) {
       if (chunk.isStaged) continue
       const { start, volume, offset, length } = chunk

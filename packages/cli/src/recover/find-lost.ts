@@ -75,14 +75,16 @@ export async function findLost(
   const zonesOf = (servers: readonly number[]): number =>
     new Set(servers.map((id) => zones.get(id) ?? `server ${id}`)).size
   const { sealedAt } = strangers
-  const writes = lostWrites({ found, sealedAt, known, uploads, zonesOf })
+  const small = smallVolumes(facts, strangers)
+  const isLong = (volume: number): boolean => !small.has(volume)
+  const writes = lostWrites({ found, sealedAt, known, uploads, isLong, zonesOf })
   return {
     salvage: {
       servers: newServers(facts, members),
       volumes: strangers.volumes,
       replicas: strangers.replicas,
       ends: endsOf({ found, sealedAt }),
-      toName: namesFor(writes, isRelinked ? smallVolumes(facts, strangers) : new Set()),
+      toName: namesFor(writes, isRelinked ? small : new Set()),
     },
     knownCount: known.size,
     leftOut: found.leftOut,
@@ -200,7 +202,7 @@ async function pathOf(
     const request = { ends: [{ volume, end: offset }], from: null, recordsMax: 1 }
     const { records } = await findPage(transport, member, request)
     const [record] = records
-    if (record?.offset === offset && keyOf(record) === keyOf(upload)) return record.path
+    if (record?.offset === offset && record.start === first.start) return record.path
   }
   return null
 }

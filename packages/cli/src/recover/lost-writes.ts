@@ -1,13 +1,15 @@
 /**
  * From records that no row names to writes that can be given a name again. Pure.
  *
- * A record names the request of its write, its path and where in the file it begins, and nothing says how long the file was: of a
- * write in several chunks what stands without a gap is taken together, and each gap is named. What the metadata knows of by the same
- * request is no loss: its content was stored twice, because a volume ended under it. Of the same chunk found at two places one is taken.
+ * A record names its request, its path and where in the file it begins. A short write is one record, of the request that was to make
+ * the version: if the metadata knows that request it is no loss, but a second record of the same. Of a long write each chunk has a
+ * request of its own (long-writes.ts), and nothing says how long the file was: what stands without a gap is taken together, and each
+ * gap is named.
  */
 import { type FoundRecord } from '@dfs/protocol'
 import { combineCrc32 } from '@dfs/volume'
 import { type StagedUpload } from '../local/metadata-facts.ts'
+import { joinChunks, LongWrite, type NumberedChunk } from './long-writes.ts'
 
 /** Records that are held at once; more are counted, and not salvaged. */
 export const RECORDS_MAX = 4_000_000
@@ -72,8 +74,15 @@ export interface LostWrite {
   /** Null if no record that can be read says it. */
   readonly path: string | null
   readonly chunks: readonly LostChunk[]
+  /** Whether it may have had more chunks than were found. */
+  readonly isLong: boolean
   /** What its staged chunks are filed under; null if there are none. */
   readonly content: number | null
+}
+
+/** A long write that was under way, with the path that its first record says; null if that cannot be read. */
+export interface ReadUpload extends StagedUpload {
+  readonly path: string | null
 }
 
 export interface Finding {
@@ -82,48 +91,73 @@ export interface Finding {
   readonly sealedAt: ReadonlyMap<number, number>
   /** Requests that have made a version. */
   readonly known: ReadonlySet<string>
-  readonly uploads: readonly (StagedUpload & { readonly path: string | null })[]
+  readonly uploads: readonly ReadUpload[]
+  /** Whether a volume has chunks of long writes. */
+  readonly isLong: (volume: number) => boolean
   readonly zonesOf: (servers: readonly number[]) => number
 }
 
 /** The writes, in the order of their requests. */
-export function lostWrites({ found, sealedAt, known, uploads, zonesOf }: Finding): LostWrite[] {
-  const writes = new Map<string, { write: Omit<LostWrite, 'chunks'>; chunks: Map<number, LostChunk> }>()
-  for (const { chunks, content, path, server, incarnation, number } of uploads) {
-    const staged = chunks.map((chunk) => ({
+export function lostWrites(finding: Finding): LostWrite[] {
+  const { found, sealedAt, known, isLong } = finding
+  const short = new Map<string, LostWrite>()
+  const long = new Map<string, Placed[]>()
+  for (const placed of found.all()) {
+    const { record } = placed
+    const { volume, offset, size, path, server, incarnation, number } = record
+    if (offset + size > (sealedAt.get(volume) ?? Infinity)) continue
+    const key = keyOf(record)
+    if (isLong(volume)) {
+      const writer = `${server}.${incarnation} ${path}`
+      long.set(writer, [...(long.get(writer) ?? []), placed])
+      continue
+    }
+    const chunk = chunkOf(placed, finding)
+    const before = short.get(key)?.chunks[0]
+    if (known.has(key) || (before !== undefined && before.copies >= chunk.copies)) continue
+    short.set(key, { server, incarnation, number, path, content: null, isLong: false, chunks: [chunk] })
+  }
+  return [...short.values(), ...longWrites(finding, long)].toSorted(
+    (a, b) => a.server - b.server || a.incarnation - b.incarnation || a.number - b.number,
+  )
+}
+
+const chunkOf = ({ record, servers }: Placed, { zonesOf }: Finding): NumberedChunk => {
+  const { start, volume, offset, size, length, crc32, number } = record
+  const [copies, zones] = [servers.length, zonesOf(servers)]
+  return { start, volume, offset, size, length, crc32, number, copies, zones, isStaged: false }
+}
+
+function longWrites(finding: Finding, found: ReadonlyMap<string, readonly Placed[]>): LostWrite[] {
+  const uploads = finding.uploads.filter(({ chunks }) => chunks.length > 0)
+  const writerOf = ({ server, incarnation, path }: ReadUpload): string => `${server}.${incarnation} ${path}`
+  const underWay = Map.groupBy(uploads, writerOf)
+  return [...new Set([...underWay.keys(), ...found.keys()])].flatMap((writer) => {
+    const staged = new Map((underWay.get(writer) ?? []).map((upload) => [stagedOf(upload), upload]))
+    const placed = found.get(writer) ?? []
+    const chunks = placed.map((one) => chunkOf(one, finding))
+    return joinChunks([...staged.keys()], chunks).map((write) => {
+      const upload = staged.get(write)
+      const { server, incarnation, path } = upload ?? placed[0]!.record
+      const [first] = write.chunks as [NumberedChunk]
+      const number = upload?.number ?? first.number
+      const content = upload?.content ?? null
+      return { server, incarnation, number, path, isLong: true, content, chunks: write.chunks }
+    })
+  })
+}
+
+/** Its chunks are named by rows: whatever number they have, they come before all that are found. */
+const stagedOf = ({ chunks }: ReadUpload): LongWrite =>
+  new LongWrite(
+    chunks.map((chunk) => ({
       ...chunk,
       size: 0,
+      number: 0,
       zones: Math.min(1, chunk.copies),
       isStaged: true,
-    }))
-    writes.set(keyOf({ server, incarnation, number }), {
-      write: { server, incarnation, number, path, content },
-      chunks: new Map(staged.map((chunk) => [chunk.start, chunk])),
-    })
-  }
-  for (const { record, servers } of found.all()) {
-    const { volume, offset, size, start, length, crc32, path, server, incarnation, number } = record
-    const key = keyOf(record)
-    if (known.has(key) || offset + size > (sealedAt.get(volume) ?? Infinity)) continue
-    const lost = writes.get(key) ?? {
-      write: { server, incarnation, number, path, content: null },
-      chunks: new Map<number, LostChunk>(),
-    }
-    writes.set(key, lost)
-    const before = lost.chunks.get(start)
-    const [copies, zones] = [servers.length, zonesOf(servers)]
-    if (before !== undefined && (before.isStaged || before.copies >= copies)) continue
-    lost.chunks.set(start, { start, volume, offset, size, length, crc32, copies, zones, isStaged: false })
-    if (lost.write.path === null) lost.write = { ...lost.write, path }
-  }
-  return [...writes.values()]
-    .map(({ write, chunks }) => ({
-      ...write,
-      chunks: [...chunks.values()].toSorted((a, b) => a.start - b.start),
-    }))
-    .filter(({ chunks }) => chunks.length > 0)
-    .toSorted((a, b) => a.server - b.server || a.incarnation - b.incarnation || a.number - b.number)
-}
+    })),
+  )
 
 /** Up to where each volume holds whole records that count, those that are known by another place included. */
 export function endsOf({ found, sealedAt }: Pick<Finding, 'found' | 'sealedAt'>): Map<number, number> {
@@ -166,6 +200,7 @@ export function contentsOf(write: LostWrite): LostContent[] {
     const gaps = [
       ...(from > before ? [`bytes ${before} to ${from - 1} were not found`] : []),
       ...(next === undefined ? [] : [`bytes ${end} to ${next - 1} were not found`]),
+      ...(next === undefined && write.isLong ? [`no record says whether more follows byte ${end - 1}`] : []),
     ]
     return {
       write,

@@ -29,7 +29,9 @@ const finding = (of: readonly (readonly [number, FoundRecord])[], change: Partia
   const found = new FoundRecords()
   for (const [server, each] of of) found.add(server, each)
   const zonesOf = (servers: readonly number[]): number => servers.length
-  return { found, sealedAt: new Map(), known: new Set(), uploads: [], zonesOf, ...change }
+  // Volumes from 100 on have long writes.
+  const isLong = (volume: number): boolean => volume >= 100
+  return { found, sealedAt: new Map(), known: new Set(), uploads: [], isLong, zonesOf, ...change }
 }
 
 const writesIn = (
@@ -37,23 +39,18 @@ const writesIn = (
   change: Partial<Finding> = {},
 ): LostWrite[] => lostWrites(finding(of, change))
 
-describe('writes', () => {
-  it('are joined from their records and the copies of each', () => {
-    const second = record({ offset: 110, start: 10, length: 4, size: 104, crc32: 6 })
-    const [write, ...more] = writesIn([
+describe('short writes', () => {
+  it('are one record each, with the copies of it', () => {
+    const writes = writesIn([
       [1, record()],
       [2, record()],
-      [1, second],
       [3, record({ path: '/other', number: 9, offset: 300 })],
     ])
-    expect(write).toMatchObject({
-      path: '/f',
-      chunks: [
-        { start: 0, copies: 2, zones: 2 },
-        { start: 10, copies: 1 },
-      ],
-    })
-    expect(more).toMatchObject([{ path: '/other', number: 9 }])
+    expect(writes).toMatchObject([
+      { path: '/f', isLong: false, chunks: [{ start: 0, copies: 2, zones: 2 }] },
+      { path: '/other', number: 9, chunks: [{ copies: 1 }] },
+    ])
+    expect(contentsOf(writes[0]!)).toMatchObject([{ size: 10, crc32: 5, gap: null, copies: 2 }])
   })
 
   it('are none where the metadata knows the request', () => {
@@ -73,55 +70,18 @@ describe('writes', () => {
     expect(endsOf(found)).toEqual(new Map([[7, 110]]))
   })
 
-  it('take of one chunk at two places the one with more copies', () => {
+  it('take of two records of one request that with more copies, and of two at one place that of most servers', () => {
     const again = record({ volume: 9 })
-    expect(
-      writesIn([
-        [1, record()],
-        [1, again],
-        [2, again],
-      ])[0]!.chunks,
-    ).toMatchObject([{ volume: 9, copies: 2 }])
-  })
-
-  it('take of two records at one place the one that most servers have', () => {
     const bad = record({ crc32: 1, number: 99 })
-    expect(
-      writesIn([
-        [1, bad],
-        [2, record()],
-        [3, record()],
-      ]),
-    ).toMatchObject([{ number: 8 }])
-  })
-
-  it('go on from what was staged of a long one, and keep what a row names', () => {
-    const staged = [
-      { start: 0, volume: 3, offset: 50, length: 10, crc32: 5, copies: 3 },
-      { start: 10, volume: 3, offset: 160, length: 10, crc32: 5, copies: 3 },
-    ]
-    const upload = { server: 1, incarnation: 4, number: 8, content: 77, chunks: staged, path: '/long' }
-    const [write] = writesIn(
-      [
-        [1, record({ start: 20, offset: 400, path: '/long' })],
-        [1, record({ start: 10, offset: 900, path: '/long' })],
-      ],
-      { uploads: [upload] },
-    )
-    expect(write).toMatchObject({
-      content: 77,
-      path: '/long',
-      chunks: [{ isStaged: true }, { isStaged: true, offset: 160 }, { isStaged: false, offset: 400 }],
-    })
-    expect(contentsOf(write!)).toMatchObject([{ size: 30, gap: null, copies: 1 }])
-  })
-
-  it('have the path that a later record says if the first cannot be read', () => {
-    const chunk = { start: 0, volume: 3, offset: 50, length: 20, crc32: 5, copies: 3 }
-    const upload = { server: 1, incarnation: 4, number: 8, content: 77, chunks: [chunk], path: null }
-    const later = record({ start: 20, offset: 400, path: '/long' })
-    expect(writesIn([[1, later]], { uploads: [upload] })).toMatchObject([{ path: '/long' }])
-    expect(writesIn([], { uploads: [upload] })).toMatchObject([{ path: null }])
+    const writes = writesIn([
+      [1, bad],
+      [2, record()],
+      [3, record()],
+      [1, again],
+      [2, again],
+      [3, again],
+    ])
+    expect(writes).toMatchObject([{ number: 8, chunks: [{ volume: 9, copies: 3 }] }])
   })
 
   it('cannot be made of records of a program that does not say how to refer to them: they are counted', () => {
@@ -132,24 +92,115 @@ describe('writes', () => {
   })
 })
 
-describe('contents', () => {
-  const write = (...starts: readonly number[]): LostWrite => {
-    const [only] = writesIn(
-      starts.map((start) => [1, record({ start, offset: 200 * start, crc32: start + 1 })] as const),
-    )
-    return only!
-  }
+describe('long writes', () => {
+  /** The chunk at `start`, of ten bytes, stored by request `number` in a volume of long writes. */
+  const chunk = (
+    start: number,
+    number: number,
+    change: Partial<FoundRecord> = {},
+  ): readonly [number, FoundRecord] => [
+    1,
+    record({ volume: 100, offset: 1000 * number, start, number, path: '/long', ...change }),
+  ]
+  const startsOf = (writes: readonly LostWrite[]): number[][] =>
+    writes.map(({ chunks }) => chunks.map(({ start }) => start))
 
-  it('have the sum of all their bytes', () => {
-    const [content] = contentsOf(write(0, 10, 20))
-    const sum = combineCrc32(combineCrc32(1, 11, 10), 21, 10)
-    expect(content).toMatchObject({ from: 0, size: 30, crc32: sum, gap: null })
+  it('are joined from chunks that go on with each other, each of a request of its own', () => {
+    const writes = writesIn([chunk(20, 9), chunk(0, 5), chunk(10, 7), chunk(0, 6, { path: '/b' })])
+    expect(startsOf(writes)).toEqual([[0, 10, 20], [0]])
+    expect(writes).toMatchObject([
+      { path: '/long', number: 5, isLong: true },
+      { path: '/b', number: 6 },
+    ])
+    expect(contentsOf(writes[0]!)).toMatchObject([
+      { size: 30, gap: 'no record says whether more follows byte 29' },
+    ])
   })
 
-  it('are one for each run without a gap, and each names the bytes that are missing around it', () => {
-    expect(contentsOf(write(10, 20, 50))).toMatchObject([
-      { from: 10, size: 20, gap: 'bytes 0 to 9 were not found, bytes 30 to 49 were not found' },
-      { from: 50, size: 10, gap: 'bytes 30 to 49 were not found' },
+  it('go on in another volume when theirs ends, with chunks that were stored again', () => {
+    const on = { volume: 101 }
+    const writes = writesIn([
+      chunk(0, 1),
+      chunk(10, 2),
+      chunk(20, 3),
+      chunk(20, 5, on),
+      chunk(10, 6, on),
+      chunk(30, 7, on),
     ])
+    expect(startsOf(writes)).toEqual([[0, 10, 20, 30]])
+    expect(writes[0]!.chunks.map(({ volume }) => volume)).toEqual([100, 101, 101, 101])
+  })
+
+  it('find what follows whatever was stored again first', () => {
+    const on = { volume: 101 }
+    expect(startsOf(writesIn([chunk(0, 1), chunk(20, 4, on), chunk(10, 5, on)]))).toEqual([[0, 10, 20]])
+  })
+
+  it('of one path are told apart by their volumes', () => {
+    const other = { volume: 102 }
+    const writes = writesIn([chunk(0, 1), chunk(0, 2, other), chunk(10, 3), chunk(10, 4, other)])
+    expect(startsOf(writes)).toEqual([
+      [0, 10],
+      [0, 10],
+    ])
+    expect(writes.map(({ chunks }) => chunks.map(({ volume }) => volume))).toEqual([
+      [100, 100],
+      [102, 102],
+    ])
+  })
+
+  it('are never mixed: a chunk that fits two is a piece of its own', () => {
+    expect(startsOf(writesIn([chunk(0, 1), chunk(0, 2), chunk(10, 3)]))).toEqual([[0], [0], [10]])
+  })
+
+  it('of two servers are two', () => {
+    expect(startsOf(writesIn([chunk(0, 1), chunk(10, 2, { server: 2 })]))).toEqual([[0], [10]])
+  })
+
+  it('go on from what was under way, and keep what a row names', () => {
+    const staged = [
+      { start: 0, volume: 100, offset: 50, length: 10, crc32: 5, copies: 3 },
+      { start: 10, volume: 100, offset: 160, length: 10, crc32: 5, copies: 3 },
+    ]
+    const upload = { server: 1, incarnation: 4, number: 8, content: 77, chunks: staged, path: '/long' }
+    const [write, ...more] = writesIn([chunk(20, 20), chunk(10, 19, { volume: 101 })], { uploads: [upload] })
+    expect(more).toEqual([])
+    expect(write).toMatchObject({
+      content: 77,
+      number: 8,
+      chunks: [{ isStaged: true }, { isStaged: true, offset: 160 }, { isStaged: false, offset: 20_000 }],
+    })
+    expect(contentsOf(write!)).toMatchObject([{ size: 30, copies: 1 }])
+  })
+
+  it('that were under way are there also if nothing more is found, and the path is not known', () => {
+    const staged = { start: 0, volume: 100, offset: 50, length: 20, crc32: 5, copies: 3 }
+    const upload = { server: 1, incarnation: 4, number: 8, content: 77, chunks: [staged], path: null }
+    expect(writesIn([], { uploads: [upload] })).toMatchObject([{ path: null, content: 77 }])
+  })
+
+  it('have a content for each run without a gap, which names the bytes that are missing around it', () => {
+    const write: LostWrite = {
+      ...writesIn([chunk(0, 1)])[0]!,
+      chunks: writesIn([chunk(10, 1), chunk(20, 2), chunk(50, 3)]).flatMap(({ chunks }) => chunks),
+    }
+    expect(contentsOf(write)).toMatchObject([
+      { from: 10, size: 20, gap: 'bytes 0 to 9 were not found, bytes 30 to 49 were not found' },
+      {
+        from: 50,
+        size: 10,
+        gap: 'bytes 30 to 49 were not found, no record says whether more follows byte 59',
+      },
+    ])
+  })
+
+  it('have the sum of all their bytes', () => {
+    const [write] = writesIn([
+      chunk(0, 1, { crc32: 1 }),
+      chunk(10, 2, { crc32: 11 }),
+      chunk(20, 3, { crc32: 21 }),
+    ])
+    const sum = combineCrc32(combineCrc32(1, 11, 10), 21, 10)
+    expect(contentsOf(write!)).toMatchObject([{ from: 0, size: 30, crc32: sum }])
   })
 })

@@ -35,13 +35,19 @@ const REPLICA_STATES: readonly (Replica['state'] | null)[] = [
 const VOLUME_COLUMNS = 'id, state, primary_server, primary_incarnation, committed_end, sealed_length, salt'
 const LIVE_COLUMNS = 'live_bytes, live_chunks, live_files'
 /** Versions have no index by their content: one is made for the statement, and it is one statement for all volumes. */
-const CHUNKS_BY_VOLUME = `
-  SELECT c.content_id, c.start, c.volume, c."offset", c.record_size, c.length, c.crc32, v.request_number,
+const chunksByVolume = (query: Query): string => {
+  const hasPartial = tablesOf(query).has('partial_contents')
+  const [from, join] = hasPartial
+    ? ['ifnull(p.from_byte, 0)', 'LEFT JOIN partial_contents p ON p.content_id = c.content_id']
+    : ['0', '']
+  return `
+  SELECT c.content_id, c.start, c.start + ${from} AS start_in_file, c.volume, c."offset", c.record_size, c.length, c.crc32, v.request_number,
     v.content_id IS NOT NULL AS is_of_version
   FROM chunks c LEFT JOIN (
     SELECT content_id, min(CASE WHEN content_id = id THEN request_number END) AS request_number
     FROM versions WHERE content_id IS NOT NULL GROUP BY content_id
-  ) v ON v.content_id = c.content_id ORDER BY c.volume, c."offset"`
+  ) v ON v.content_id = c.content_id ${join} ORDER BY c.volume, c."offset"`
+}
 const SPANNING = 'SELECT content_id, volume FROM spanning_contents ORDER BY content_id, volume'
 const CONTENTS_IN_USE = `SELECT content_id FROM versions WHERE content_id IS NOT NULL
   UNION SELECT content_id FROM uploads UNION SELECT content_id FROM garbage`
@@ -72,7 +78,7 @@ export const sqliteDump = (query: Query): MetadataDump => ({
     tablesOf(query).has('repairs')
       ? rowsOf(query('SELECT replica FROM repairs WHERE state = 1'), (row) => integer(row, 'replica'))
       : null,
-  chunksByVolume: () => rowsOf(query(CHUNKS_BY_VOLUME), chunkOf),
+  chunksByVolume: () => rowsOf(query(chunksByVolume(query)), chunkOf),
   chunks: () =>
     rowsOf(
       query('SELECT content_id, start, length, volume FROM chunks ORDER BY content_id, start'),
@@ -178,6 +184,7 @@ const chunkOf = (row: Row): Chunk => ({
   volume: integer(row, 'volume'),
   content: integer(row, 'content_id'),
   start: integer(row, 'start'),
+  startInFile: integer(row, 'start_in_file'),
   offset: integer(row, 'offset'),
   recordSize: integer(row, 'record_size'),
   length: integer(row, 'length'),

@@ -17,7 +17,8 @@ CREATE TABLE IF NOT EXISTS given_up_servers (server INTEGER PRIMARY KEY) STRICT;
 /**
  * What a new history was begun from and what it found (docs/adr/0021). `recovery` has one row, of the last one. `salvage` has the
  * contents that are to be given a name, each with its chunks in place; `id` is the content. `volumes` is an array of the volumes
- * that it lies in, as JSON. `salvaged` has what became of them.
+ * that it lies in, as JSON. `salvaged` has what became of them. `partial_contents` names those that begin in the middle of a write, and
+ * where: what their records say of their place in the file is later by so many bytes.
  */
 export const RECOVERY_TABLES = `
 CREATE TABLE IF NOT EXISTS recovery (
@@ -53,5 +54,9 @@ CREATE TABLE IF NOT EXISTS salvaged (
   copies INTEGER NOT NULL,
   gap TEXT,
   at_ms INTEGER NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS partial_contents (
+  content_id INTEGER PRIMARY KEY,
+  from_byte INTEGER NOT NULL
 ) STRICT;
 `
