@@ -1,8 +1,6 @@
 /** The backup that the fake master hands out: a database with the row by which a backup is known, and some pages. */
 import { DatabaseSync } from 'node:sqlite'
-import { type BackupInfo, formatPosition, HEADERS } from '@dfs/protocol'
-import { crc32, formatCrc32 } from '../../src/checksum.ts'
-import { type FakeNodes, type FakeReply, type FakeRequest, json } from './exchange.ts'
+import { type BackupInfo } from '@dfs/protocol'
 
 export class FakeBackup {
   /** What is said of it. */
@@ -25,26 +23,4 @@ function databaseOf({ clusterId, position, schema }: FakeBackup['info']): Buffer
   const bytes = Buffer.from(database.serialize())
   database.close()
   return bytes
-}
-
-export function backupReply(nodes: FakeNodes, { isMaster, target }: FakeRequest): FakeReply {
-  if (!isMaster) {
-    const location = `${nodes.urlOf(0)}${target}`
-    const reply = json(307, { location, hint: 'The master has it' })
-    return { ...reply, headers: { ...reply.headers, location } }
-  }
-  const { info, bytes } = nodes.backup
-  return {
-    status: 200,
-    headers: {
-      'content-type': 'application/vnd.sqlite3',
-      trailer: HEADERS.crc32,
-      [HEADERS.clusterId]: info.clusterId,
-      [HEADERS.position]: formatPosition(info.position),
-      [HEADERS.schema]: String(info.schema),
-      [HEADERS.size]: String(bytes.byteLength),
-    },
-    body: bytes,
-    trailers: { [HEADERS.crc32]: formatCrc32(crc32(bytes)) },
-  }
 }

@@ -12,7 +12,7 @@ import {
 } from '@dfs/protocol'
 import { checkPreconditions, create, get, put } from './content.ts'
 import { explanationOf, weakFilesOf } from './health.ts'
-import { backupReply } from './backup.ts'
+import { backupReply } from './backup-reply.ts'
 import { bodyJson, type FakeNodes, type FakeReply, type FakeRequest, json } from './exchange.ts'
 import { type FakeTree } from './tree.ts'
 
