@@ -66,7 +66,7 @@ async function watch(scene: Scene): Promise<{ done: string[]; statuses: WorkerSt
     repairing: {
       takeTouched: async () => [],
       knownVolumes: async () => [],
-      volumesOn: async () => [],
+      touchOn: async () => undefined,
       copyLoads: async () => new Map(),
     },
   }

@@ -67,8 +67,8 @@ export const REPAIRS_PAGE_MAX = 1000
 export interface RepairStore {
   /** Volumes of whose copies something was heard or changed since they were last taken; after a start all that there are. */
   takeTouched(countMax: number): Promise<readonly number[]>
-  /** Volumes with a copy on a server. */
-  volumesOn(server: number): Promise<readonly number[]>
+  /** From now on each volume with a copy on this server is among them. */
+  touchOn(server: number): Promise<void>
   /** Those of these volumes that are sealed and there to stay. */
   knownVolumes(ids: readonly number[]): Promise<readonly KnownVolume[]>
   /**

@@ -27,6 +27,10 @@ import { CopyViews, type SessionsSeen } from './copy-view.ts'
 
 /** Volumes that are planned in one turn. */
 const VOLUMES_PER_TURN = 2000
+/** Volumes of which the state is looked up at once, so that others have their turn: a death touches all that the server had. */
+const LOOKED_UP_MAX = 500
+/** Volumes that are looked up before the next plan. */
+const TOUCHED_PER_TURN = 200_000
 /** Actions of a turn: each is a transaction. */
 const ACTIONS_PER_TURN = 32
 const BALANCE_OFF = Infinity
@@ -96,16 +100,24 @@ class RepairCopies {
 
   /** What has changed since the last turn. */
   async #gather(nowMs: number): Promise<void> {
-    const { store, sessions } = this.#deps
+    const { store, sessions, runtime } = this.#deps
     const servers = sessions.view()
     const alive = new Set(servers.filter(({ liveness }) => liveness === 'alive').map(({ id }) => id))
-    const ids = new Set(await store.repairing.takeTouched(VOLUMES_PER_TURN))
     for (const server of servers) {
-      if (!this.#history.look(server.id, server, nowMs)) continue
-      for (const id of await store.repairing.volumesOn(server.id)) ids.add(id)
+      if (this.#history.look(server.id, server, nowMs)) await store.repairing.touchOn(server.id)
     }
-    const { replicas: wanted } = this.#deps.settings.cluster
-    for (const { id, copies } of await store.repairing.knownVolumes([...ids])) {
+    for (let looked = 0; looked < TOUCHED_PER_TURN; looked += LOOKED_UP_MAX) {
+      const ids = await store.repairing.takeTouched(LOOKED_UP_MAX)
+      await this.#noteDirty(ids, alive)
+      if (ids.length < LOOKED_UP_MAX) return
+      await runtime.clock.turn()
+    }
+  }
+
+  async #noteDirty(ids: readonly number[], alive: ReadonlySet<number>): Promise<void> {
+    const { store, settings } = this.#deps
+    const { replicas: wanted } = settings.cluster
+    for (const { id, copies } of await store.repairing.knownVolumes(ids)) {
       const replicas = copies.map((copy) => ({ ...copy, sinceMs: 0 }))
       this.#dirty.add(
         id,

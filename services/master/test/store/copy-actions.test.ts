@@ -119,6 +119,33 @@ describeStores('a copy that is made again', (bench) => {
     expect((await s.copies())[3]).toBe('inSync')
   })
 
+  it('is counted for its server from the order on, and one that is not needed is not', async () => {
+    const s = await sealed(bench(), { verified: 2 })
+    const used = async (): Promise<number[]> => {
+      const loads = await s.b.store.repairing.copyLoads(new Set(), new Set())
+      return [0, 1, 2, 3].map((index) => loads.get(s.id(index))?.usedBytes ?? 0)
+    }
+    const open = await s.b.volume(0, 1)
+    await s.b.outcome(s.b.write('/open', s.b.chunk(open, 10)))
+    expect(await used(), 'an open volume is promised, not used').toEqual([LENGTH, LENGTH, LENGTH, 0])
+    await s.report(1, { ...whole(open.volume, open.replicas[1]!.replica), state: 'failed' })
+    expect(await used(), 'sealed, with a copy that had failed before').toEqual([
+      2 * LENGTH,
+      2 * LENGTH,
+      LENGTH,
+      0,
+    ])
+    await s.copyTo(3)
+    expect(await used()).toEqual([2 * LENGTH, 2 * LENGTH, LENGTH, LENGTH])
+    await s.report(3, whole(s.volume, await s.replicaOn(3)))
+    await s.do({ kind: 'surplus', replica: await s.replicaOn(2) })
+    expect(await used()).toEqual([2 * LENGTH, 2 * LENGTH, 0, LENGTH])
+    await s.b.register(3, 2)
+    expect(await used(), 'lost').toEqual([2 * LENGTH, 2 * LENGTH, 0, 0])
+    const again = await s.b.store.repairing.copyLoads(new Set(), new Set())
+    expect([...again.values()].every(({ usedBytes }) => usedBytes >= 0)).toBe(true)
+  })
+
   it('is ordered from who is there, first from the one that it was begun with, and again until it is there', async () => {
     const s = await sealed(bench())
     await s.copyTo(3, { from: 2 })

@@ -6,8 +6,13 @@ import { type Replica } from './volume.ts'
 /** Orders to drop that a reply has room for, however much there is to seal. */
 const DROPS_MIN = 16
 
+const UNUSED: ReadonlySet<Replica['state']> = new Set(['lost', 'surplus', 'dropping'])
+
 export class CopiesOnServer {
   readonly #all: Replica[] = []
+  /** By place, what each counts for in {@link usedBytes}. */
+  readonly #used: number[] = []
+  #usedBytes = 0
   /** By copy, as are the others. */
   readonly #toSeal = new Map<number, Replica>()
   readonly #toDrop = new Map<number, Replica>()
@@ -17,14 +22,18 @@ export class CopiesOnServer {
 
   /** To be called when a copy is there, and when anything has changed that orders for it follow from. */
   sort(copy: Replica): void {
-    if (copy.place < 0) copy.place = this.#all.push(copy) - 1
+    if (copy.place < 0) {
+      copy.place = this.#all.push(copy) - 1
+      this.#used.push(0)
+    }
+    this.#use(copy.place, usedBytesOf(copy))
     put(this.#toSeal, copy, copy.awaitsSeal && copy.volume.state === 'sealed')
     put(this.#toDrop, copy, copy.state === 'dropping')
     put(this.#toMake, copy, copy.state === 'copying')
   }
 
-  /** In no order. Copies may be removed meanwhile, none added. */
-  *all(): Generator<Replica> {
+  /** In no order. Copies may be removed meanwhile; those that are added are left out. */
+  *all(): Generator<Replica, undefined> {
     for (let place = this.#all.length - 1; place >= 0; place -= 1) {
       const copy = this.#all[place]
       if (copy !== undefined) yield copy
@@ -32,13 +41,23 @@ export class CopiesOnServer {
   }
 
   remove(copy: Replica): void {
+    this.#use(copy.place, 0)
     const last = this.#all.pop()!
-    if (last !== copy) this.#all[copy.place] = last
+    const used = this.#used.pop()!
+    if (last !== copy) {
+      this.#all[copy.place] = last
+      this.#used[copy.place] = used
+    }
     last.place = copy.place
     copy.place = -1
     this.#toSeal.delete(copy.id)
     this.#toDrop.delete(copy.id)
     this.#toMake.delete(copy.id)
+  }
+
+  /** Sealed bytes of all its copies but those that are lost, surplus or to be dropped. Kept, since a walk over all copies takes too long for one turn. */
+  get usedBytes(): number {
+    return this.#usedBytes
   }
 
   /** Copies that are being made there. */
@@ -83,6 +102,11 @@ export class CopiesOnServer {
     return knowsDrop ? [...seals, ...this.#takeDrops(countMax - seals.length)] : seals
   }
 
+  #use(place: number, bytes: number): void {
+    this.#usedBytes += bytes - this.#used[place]!
+    this.#used[place] = bytes
+  }
+
   #takeDrops(countMax: number): DropOrder[] {
     const known = inTurn(this.#toDrop, countMax)
     const strays = inTurn(this.#strays, countMax - known.length)
@@ -90,6 +114,9 @@ export class CopiesOnServer {
     return copies.map((copy) => ({ kind: 'drop', ...copy }))
   }
 }
+
+const usedBytesOf = ({ state, volume }: Replica): number =>
+  volume.state === 'open' || UNUSED.has(state) ? 0 : volume.committedEnd
 
 function put(copies: Map<number, Replica>, copy: Replica, isIn: boolean): void {
   if (!isIn) copies.delete(copy.id)

@@ -72,9 +72,7 @@ export const knownVolumeOf = (volume: Volume): KnownVolume => ({
   })),
 })
 
-const UNUSED: ReadonlySet<Replica['state']> = new Set(['lost', 'surplus', 'dropping'])
-
-/** See `RepairStore.copyLoads`. A walk over all copies: some milliseconds for a hundred thousand. */
+/** See `RepairStore.copyLoads`. */
 export function copyLoads(
   books: Books,
   there: ReadonlySet<number>,
@@ -91,8 +89,7 @@ export function copyLoads(
   }
   for (const [server, copies] of books.volumes.serversWithCopies) {
     const load = loadOf(server)
-    for (const { state, volume } of copies.all())
-      if (!UNUSED.has(state)) load.usedBytes += volume.committedEnd
+    load.usedBytes = copies.usedBytes
     load.incomingBytes = copies.incomingBytes
     for (const copy of copies.incoming) {
       if (idle.has(copy.id)) continue

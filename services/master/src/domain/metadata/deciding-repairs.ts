@@ -38,11 +38,8 @@ export class DecidingRepairs implements RepairStore {
     return this.#engine.read(plain(() => this.#books.volumes.takeTouched(countMax)))
   }
 
-  async volumesOn(server: number): Promise<readonly number[]> {
-    const { volumes } = this.#books
-    return this.#engine.read(
-      plain(() => Array.from(volumes.onServer(server).all(), ({ volume }) => volume.id)),
-    )
+  async touchOn(server: number): Promise<void> {
+    return this.#engine.read(plain(() => this.#books.volumes.touchOn(server)))
   }
 
   async knownVolumes(ids: readonly number[]): Promise<readonly KnownVolume[]> {

@@ -34,6 +34,8 @@ export class Volumes {
   readonly #placements = new Map<number, Map<number, Placement>>()
   /** See {@link takeTouched}. */
   readonly #touched = new Set<number>()
+  /** See {@link touchOn}. */
+  readonly #walks: Generator<Replica, undefined>[] = []
   #deletingCount = 0
 
   constructor(rows: VolumeRows) {
@@ -200,6 +202,7 @@ export class Volumes {
   noteSealed(volume: Volume): void {
     this.#open.delete(volume)
     this.#touched.add(volume.id)
+    for (const copy of volume.replicas) this.onServer(copy.server).sort(copy)
     if (volume.liveChunks === 0) this.#empty.add(volume)
   }
 
@@ -215,7 +218,12 @@ export class Volumes {
     this.#touched.add(copy.volume.id)
   }
 
-  /** Volumes of whose copies something was heard since they were last taken; at first all that there are. */
+  /** As if something had been heard of each copy of a server. They are met when they are taken: to note them takes too long for one turn. */
+  touchOn(server: number): void {
+    this.#walks.push(this.onServer(server).all())
+  }
+
+  /** Volumes of whose copies something was heard since they were last taken; at first all that there are. Some may be named again. */
   takeTouched(countMax: number): number[] {
     const taken: number[] = []
     for (const id of this.#touched) {
@@ -223,6 +231,11 @@ export class Volumes {
       taken.push(id)
     }
     for (const id of taken) this.#touched.delete(id)
+    while (taken.length < countMax && this.#walks.length > 0) {
+      const { value: copy } = this.#walks[0]!.next()
+      if (copy === undefined) this.#walks.shift()
+      else taken.push(copy.volume.id)
+    }
     return taken
   }
 
