@@ -3,7 +3,7 @@
  * remember what was acknowledged; and what a recovered cluster has of it.
  */
 import { type DfsClient } from '@dfs/client'
-import { MIB } from '@dfs/protocol'
+import { DfsError, MIB } from '@dfs/protocol'
 import { contentOf, valueOf } from '../workload/self-describing.ts'
 
 const WRITERS = 6
@@ -16,6 +16,8 @@ export interface Wanted {
   readonly value: string
   /** Where it is, and where it was before it was renamed. */
   readonly paths: readonly string[]
+  /** Whether all of that was acknowledged. */
+  readonly isSettled: boolean
 }
 
 export class MetadataLoad {
@@ -23,6 +25,8 @@ export class MetadataLoad {
   #awaited: { readonly count: number; readonly reached: () => void } | null = null
   /** From here on what fails is no surprise. */
   #isLost = false
+  /** Paths of which the removal was acknowledged. */
+  readonly removed = new Set<string>()
   readonly #client: DfsClient
   readonly #wanted = new Map<string, Wanted>()
   readonly #stop = new AbortController()
@@ -79,7 +83,7 @@ export class MetadataLoad {
     // Until it is acknowledged, neither the one before nor this one is wanted for certain.
     this.#wanted.delete(path)
     await this.#client.put(path, contentOf(value, size), { signal })
-    this.#wanted.set(path, { value, paths: [path] })
+    this.#wanted.set(path, { value, paths: [path], isSettled: true })
     this.#acknowledged += 1
     if (this.#awaited !== null && this.#acknowledged >= this.#awaited.count) this.#awaited.reached()
   }
@@ -87,21 +91,25 @@ export class MetadataLoad {
   async #rename(path: string, to: string): Promise<void> {
     const wanted = this.#wanted.get(path)
     this.#wanted.delete(path)
-    const both = { value: wanted!.value, paths: [to, path] }
+    const both = { value: wanted!.value, paths: [to, path], isSettled: false }
     // Renamed or not, it is wanted at one of the two.
     this.#wanted.set(to, both)
     await this.#client.move(path, to, { signal: this.#stop.signal })
+    this.#wanted.set(to, { ...both, isSettled: true })
   }
 
   async #remove(path: string): Promise<void> {
     this.#wanted.delete(path)
     await this.#client.remove(path, { signal: this.#stop.signal })
+    this.removed.add(path)
   }
 }
 
 export interface Found {
   /** At one of the paths that it ever had. */
   readonly inPlace: number
+  /** Of those, at the path that was acknowledged last, and nowhere else. */
+  readonly exact: number
   /** Below /lost+found, and named in the report by the path that it was written to. */
   readonly salvaged: number
   readonly missing: readonly string[]
@@ -122,14 +130,32 @@ export async function findWanted(client: DfsClient, wanted: readonly Wanted[]): 
     pathsOf.set(value, [...(pathsOf.get(value) ?? []), `/${path}`])
   }
   const missing: string[] = []
-  let [inPlace, salvaged] = [0, 0]
-  for (const { value, paths } of wanted) {
+  let [inPlace, exact, salvaged] = [0, 0, 0]
+  for (const { value, paths, isSettled } of wanted) {
     const at = pathsOf.get(value) ?? []
+    const places = at.filter((path) => !placed.has(path))
+    if (!isSettled || (places.length === 1 && places[0] === paths[0])) exact += 1
     if (at.some((path) => paths.includes(path))) inPlace += 1
     else if (at.some((path) => paths.includes(placed.get(path) ?? ''))) salvaged += 1
     else missing.push(`${value} of ${paths.join(', before ')}`)
   }
-  return { inPlace, salvaged, missing }
+  return { inPlace, exact, salvaged, missing }
+}
+
+/** Those of some paths at which something is. */
+export async function thereOf(client: DfsClient, paths: Iterable<string>): Promise<string[]> {
+  const there: string[] = []
+  for (const path of paths) {
+    const isThere = await client.stat(path).then(
+      () => true,
+      (error: unknown) => {
+        if (error instanceof DfsError && error.code === 'FILE_NOT_FOUND') return false
+        throw error
+      },
+    )
+    if (isThere) there.push(path)
+  }
+  return there
 }
 
 function startOf(bytes: Uint8Array): string {

@@ -38,19 +38,24 @@ export class MixedCluster {
   /** What the launcher would have shown. */
   readonly lines: string[] = []
   readonly #ports: ReservedPorts
+  readonly #masterEnvironment: Readonly<Record<string, string>>
   readonly #running = new Map<string, Running>()
   #plans: readonly ServicePlan[] = []
   #failure: Error | null = null
   /** Where the master is, if it is not in its usual place. */
   #masterDirectory: string | null = null
 
-  private constructor(ports: ReservedPorts) {
+  private constructor(ports: ReservedPorts, masterEnvironment: Readonly<Record<string, string>>) {
     this.#ports = ports
+    this.#masterEnvironment = masterEnvironment
   }
 
-  /** A cluster that is ready, every service of it with one of `programs`. */
-  static async start(programs: ServicePrograms): Promise<MixedCluster> {
-    const cluster = new MixedCluster(await reservePorts())
+  /** A cluster that is ready, every service of it with one of `programs`; the master with more in its environment. */
+  static async start(
+    programs: ServicePrograms,
+    masterEnvironment: Readonly<Record<string, string>> = {},
+  ): Promise<MixedCluster> {
+    const cluster = new MixedCluster(await reservePorts(), masterEnvironment)
     cluster.#plans = cluster.#planned(programs)
     try {
       // The master makes the key that all others need.
@@ -169,7 +174,10 @@ export class MixedCluster {
   #planned(programs: ServicePrograms): readonly ServicePlan[] {
     const { dataDirectory } = this
     const input = { dataDirectory, chunkServers: CHUNK_SERVERS, portOffset: this.#ports.offset }
-    const { services } = planCluster({ ...input, programs, environment: {} })
+    const usual = planCluster({ ...input, programs, environment: {} }).services
+    const services = usual.map((plan) =>
+      plan.kind === 'master' ? { ...plan, env: { ...plan.env, ...this.#masterEnvironment } } : plan,
+    )
     const directory = this.#masterDirectory
     return directory === null ? services : services.map((plan) => withMasterIn(directory, plan))
   }
