@@ -309,6 +309,27 @@ function nodesContract(make: () => RestCaller): void {
     expect(headers.get('trailer')).toBe(HEADERS.crc32)
   })
 
+  it.each([true, false])(
+    'a server that is there is not removed, nor is one that nobody knows (master: %s)',
+    async (isMaster) => {
+      const caller = make()
+      const { body } = await caller.say('GET', '/v1/servers')
+      const { name, id } = (body as ServerListView).servers[0]!
+      const remove = (server: string, json: unknown): Promise<string> =>
+        caller.refusal('POST', `/v1/servers/${server}/removal`, { isMaster, json })
+      expect(await remove(name, { lost: true })).toBe('409 SERVER_ALIVE')
+      expect(await remove(name, { lost: true, id, acceptLoss: true })).toBe('409 SERVER_ALIVE')
+      expect(await remove(name, { lost: true, id: id + 1_000_000 })).toBe('404 SERVER_NOT_FOUND')
+      expect(await remove('nobody', { lost: true })).toBe('404 SERVER_NOT_FOUND')
+      expect(await remove(name, { lost: false })).toBe('400 INVALID_REQUEST')
+      const only = await caller.say('GET', `/v1/explain?state=only-on&server=${name}`, { isMaster })
+      expect([only.status, Value.Errors(WeakFiles, only.body)]).toEqual([200, []])
+      expect(await caller.refusal('GET', '/v1/explain?state=only-on', { isMaster })).toBe(
+        '400 INVALID_REQUEST',
+      )
+    },
+  )
+
   it('the id of a request comes back with its answer, and with its refusal', async () => {
     const caller = make()
     const headers = { [HEADERS.requestId]: 'find-me-1' }

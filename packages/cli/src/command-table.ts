@@ -12,6 +12,7 @@ import { put } from './commands/put.ts'
 import { recover } from './commands/recover.ts'
 import { repairs } from './commands/repairs.ts'
 import { rm } from './commands/rm.ts'
+import { server } from './commands/server.ts'
 import { stat } from './commands/stat.ts'
 import { status } from './commands/status.ts'
 import { why } from './commands/why.ts'
@@ -28,6 +29,7 @@ export const COMMANDS: readonly Command[] = [
   status,
   why,
   repairs,
+  server,
   workers,
   logs,
   fsck,

@@ -170,6 +170,48 @@ describe('repairs', () => {
   })
 })
 
+describe('server remove', () => {
+  const store = (path: string): void =>
+    void cluster.tree.write(path, {
+      bytes: Buffer.from('12345'),
+      contentType: 'text/plain',
+      executable: false,
+    })
+
+  test('says what became of it', async () => {
+    cluster.dead.add(2)
+    const { exitCode, stdout } = await here('server', 'remove', 'chunk-2', '--lost')
+    expect([exitCode, stdout.toString()]).toEqual([
+      0,
+      'chunk-2 (id 2) is removed. What it had is made again from the others; "dfs status" shows how far that is.\n',
+    ])
+  })
+
+  test('names the files first that would be given up, and says what was', async () => {
+    cluster.dead.add(2)
+    store('/d/f')
+    const refused = await here('server', 'remove', 'chunk-2', '--lost')
+    expect([refused.exitCode, refused.stdout.toString()]).toEqual([5, ''])
+    expect(refused.stderr).toMatch(/WOULD_LOSE_FILES: .*1 file\n {2}Bring its disk back.*--accept-loss/)
+    const accepted = await here('server', 'remove', 'chunk-2', '--lost', '--accept-loss', '--id', '2')
+    expect(accepted.stdout.toString().split('\n').slice(1)).toEqual(['Given up: 1 file, 5 B.', '  /d/f', ''])
+    const asJson = await here('server', 'remove', 'chunk-2', '--lost', '--accept-loss', '--json')
+    expect(JSON.parse(asJson.stdout.toString())).toMatchObject({ id: 2, wasRemoved: false, paths: ['/d/f'] })
+  })
+
+  test.each([
+    [2, ['remove', 'chunk-2']],
+    [2, ['forget', 'chunk-2', '--lost']],
+    [2, ['remove', '--lost']],
+    [2, ['remove', 'chunk-2', '--lost', '--id', '0']],
+    [5, ['remove', 'chunk-1', '--lost']],
+    [3, ['remove', 'chunk-2', '--lost', '--id', '1']],
+  ])('ends with %i for %j', async (exitCode, args) => {
+    cluster.dead.add(2)
+    expect((await here('server', ...args)).exitCode).toBe(exitCode)
+  })
+})
+
 describe('why', () => {
   test('explains a file by its parts and copies', async () => {
     cluster.tree.write('/d/f', { bytes: Buffer.from('12345'), contentType: 'text/plain', executable: false })
@@ -189,6 +231,11 @@ describe('why', () => {
   test.each([
     ['--lost', '0 of 3  no good copy             5 B  /d/f', 'without a good copy'],
     ['--short', '1 of 3  short                    5 B  /d/f', 'with fewer copies than wanted'],
+    [
+      '--only-on=chunk-2',
+      '1 of 3  short                    5 B  /d/f',
+      'of which nobody else is known to have a good copy',
+    ],
   ])('%s lists files, and says how many there are in all', async (flag, row, what) => {
     cluster.tree.write('/d/f', { bytes: Buffer.from('12345'), contentType: 'text/plain', executable: false })
     const { exitCode, stdout, stderr } = await here('why', flag)
@@ -200,10 +247,13 @@ describe('why', () => {
     expect(JSON.parse(asJson.stdout.toString())).toMatchObject({ path: '/d/f', size: 5 })
   })
 
-  test.each([[['why']], [['why', '/a', '--lost']], [['why', '--lost', '--short']]])(
-    'makes no sense as %j',
-    async (args) => {
-      expect((await here(...args)).exitCode).toBe(2)
-    },
-  )
+  test.each([
+    [['why']],
+    [['why', '/a', '--lost']],
+    [['why', '--lost', '--short']],
+    [['why', '--id', '3']],
+    [['why', '--only-on', 'chunk-2', '--id', 'x']],
+  ])('makes no sense as %j', async (args) => {
+    expect((await here(...args)).exitCode).toBe(2)
+  })
 })

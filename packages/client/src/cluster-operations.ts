@@ -4,20 +4,24 @@ import {
   type CopyCheck,
   type CopyCheckView,
   type Explanation,
-  explainUrl,
-  parseFilePath,
   type RecoveryView,
+  type RemovalView,
   REPAIRS_LIMIT_DEFAULT,
   type RepairsView,
   SALVAGED_LIMIT_DEFAULT,
-  WEAK_FILES_MAX,
   type WeakFiles,
   type WeakState,
 } from '@dfs/protocol'
 import { readJson } from './answers.ts'
-import { type Caller } from './caller.ts'
-import { type CallOptions, type ExplainOptions } from './contract.ts'
+import { type Call, type Caller } from './caller.ts'
+import {
+  type CallOptions,
+  type ExplainOptions,
+  type RemoveServerOptions,
+  type WeakFilesOptions,
+} from './contract.ts'
 import { pages } from './pages.ts'
+import { explanationOf, removalOf, weakFilesQuery } from './requests.ts'
 
 const read = { isContent: false, isChange: false } as const
 const change = { isContent: false, isChange: true } as const
@@ -30,12 +34,11 @@ export class ClusterOperations {
   }
 
   async explain(path: string, options: ExplainOptions = {}): Promise<Explanation> {
-    const query = options.from === undefined ? '' : `?from=${options.from}`
-    return await this.read(explainUrl(parseFilePath(path)) + query, options)
+    return await this.read(explanationOf(path, options), options)
   }
 
-  weakFiles(state: WeakState, options: CallOptions = {}): AsyncIterable<WeakFiles> {
-    const query = new URLSearchParams({ state, limit: String(WEAK_FILES_MAX) })
+  weakFiles(state: WeakState, options: WeakFilesOptions = {}): AsyncIterable<WeakFiles> {
+    const query = weakFilesQuery(state, options)
     return pages(query, 'after', () => this.read(`/v1/explain?${query.toString()}`, options))
   }
 
@@ -51,6 +54,12 @@ export class ClusterOperations {
 
   async confirmRecovery(options: CallOptions = {}): Promise<RecoveryView> {
     return await this.#order('/v1/recovery/confirmations', options)
+  }
+
+  async removeServer(name: string, options: RemoveServerOptions = {}): Promise<RemovalView> {
+    // Whoever asks twice changes nothing twice: it needs no key.
+    const call: Call = { ...read, ...removalOf(name, options), signal: options.signal }
+    return await this.#caller.run(call, (answer) => readJson<RemovalView>(answer))
   }
 
   async startCheck(options: CallOptions = {}): Promise<CopyCheck> {

@@ -11,6 +11,7 @@ import {
   type LinkView,
   type ServerView,
   type RecoveryView,
+  type RemovalView,
   type RepairsView,
   type WeakFiles,
   type WeakState,
@@ -65,6 +66,19 @@ export interface RemoveDirectoryOptions extends CallOptions {
 export interface ExplainOptions extends CallOptions {
   /** `next` of the explanation before: the byte from which on parts are explained. */
   readonly from?: number
+}
+
+export interface WeakFilesOptions extends CallOptions {
+  /** With `only-on`: the name of the server, and which of several if there are. */
+  readonly server?: string
+  readonly id?: number | undefined
+}
+
+export interface RemoveServerOptions extends CallOptions {
+  /** Which of several servers of the name; the one that is not there if it is left out. */
+  readonly id?: number | undefined
+  /** Whether the files are given up that it alone may have a good copy of. Default false. */
+  readonly acceptLoss?: boolean
 }
 
 export interface PutResult extends FileView {
@@ -138,14 +152,19 @@ export interface DfsClient extends AsyncDisposable {
   health(options?: CallOptions): Promise<HealthView>
   /** Why a file is as it is: its chunks, volumes and copies. FILE_NOT_FOUND, IS_A_DIRECTORY, IS_A_LINK. */
   explain(path: string, options?: ExplainOptions): Promise<Explanation>
-  /** The files that have no good copy, or fewer than wanted, page by page; a page may be empty. */
-  weakFiles(state: WeakState, options?: CallOptions): AsyncIterable<WeakFiles>
+  /** The files that have no good copy, fewer than wanted, or one on a server at most, page by page; a page may be empty. */
+  weakFiles(state: WeakState, options?: WeakFilesOptions): AsyncIterable<WeakFiles>
   /** Copies that are made again, the newest first, page by page. */
   repairs(options?: CallOptions): AsyncIterable<RepairsView>
   /** The last new history of the metadata, and what became of the writes that it found, the newest first, page by page. */
   recovery(options?: CallOptions): AsyncIterable<RecoveryView>
   /** It is the one to keep: things may be deleted again. UNAVAILABLE while writes that were found have no name. */
   confirmRecovery(options?: CallOptions): Promise<RecoveryView>
+  /**
+   * Names a chunk server as gone for good, with its disk: SERVER_NOT_FOUND; SERVER_ALIVE until it has been silent for long enough; WOULD_LOSE_FILES if it
+   * alone may have a good copy of some.
+   */
+  removeServer(name: string, options?: RemoveServerOptions): Promise<RemovalView>
   /** What every node does in the background: the master first, then the chunk servers; those that do not answer with the reason. */
   workers(options?: CallOptions): Promise<readonly NodeWorkers[]>
   /** A consistent copy of all metadata, from the master; one at a time in a cluster. TOO_BUSY, UNAVAILABLE. */

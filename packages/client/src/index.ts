@@ -12,6 +12,8 @@ export {
   type NodeWorkers,
   type RemoveDirectoryOptions,
   type RemoveOptions,
+  type RemoveServerOptions,
+  type WeakFilesOptions,
   type WriteOptions,
 } from './contract.ts'
 export { type Download, type DownloadInfo } from './download.ts'

@@ -1,7 +1,13 @@
 /** Headers and bodies of requests, made from the options of the client's methods. */
-import { DfsError, HEADERS } from '@dfs/protocol'
+import { DfsError, explainUrl, HEADERS, parseFilePath, WEAK_FILES_MAX, type WeakState } from '@dfs/protocol'
 import { type Call } from './caller.ts'
-import { type GetOptions, type PutOptions } from './contract.ts'
+import {
+  type ExplainOptions,
+  type GetOptions,
+  type PutOptions,
+  type RemoveServerOptions,
+  type WeakFilesOptions,
+} from './contract.ts'
 import { sourceOpener } from './source.ts'
 
 export function writeHeaders(options: PutOptions): Record<string, string> {
@@ -20,6 +26,25 @@ export function rangeHeaders(range: GetOptions['range']): Record<string, string>
   const isValid = Number.isSafeInteger(start) && start >= 0 && (end === undefined || end > start)
   if (!isValid) throw new DfsError('INVALID_REQUEST', `not a range of bytes: ${start} to ${end}`)
   return { range: `bytes=${start}-${end === undefined ? '' : end - 1}` }
+}
+
+/** Throws INVALID_PATH. */
+export const explanationOf = (path: string, { from }: ExplainOptions): string =>
+  explainUrl(parseFilePath(path)) + (from === undefined ? '' : `?from=${from}`)
+
+export function weakFilesQuery(state: WeakState, { server, id }: WeakFilesOptions): URLSearchParams {
+  const query = new URLSearchParams({ state, limit: String(WEAK_FILES_MAX) })
+  if (server !== undefined) query.set('server', server)
+  if (id !== undefined) query.set('id', String(id))
+  return query
+}
+
+export function removalOf(
+  name: string,
+  { id, acceptLoss = false }: RemoveServerOptions,
+): Pick<Call, 'method' | 'target' | 'headers' | 'openBody'> {
+  const body = { lost: true, acceptLoss, ...(id === undefined ? null : { id }) }
+  return { method: 'POST', target: `/v1/servers/${encodeURIComponent(name)}/removal`, ...jsonBody(body) }
 }
 
 export function jsonBody(value: unknown): Pick<Call, 'headers' | 'openBody'> {

@@ -95,6 +95,8 @@ async function findServers(
     const identities = await Promise.all(IDENTITY_FILES.map((file) => identityIn(disk, file, crc32)))
     const known = identities.find((identity) => typeof identity === 'object')
     const server = known === undefined ? undefined : byDisk.get(known.diskUid)
+    // What is on the disk of a server that was removed counts for nothing: nothing is wrong with it.
+    if (server?.isRemoved === true) continue
     for (const [index, identity] of identities.entries()) {
       // One that is missing beside another was being written for the first time, unless the cluster knows the server.
       const isLost = identity === 'damaged' || (identity === 'missing' && server !== undefined)
@@ -103,8 +105,8 @@ async function findServers(
     if (server !== undefined) found.set(server.id, { name, disk })
     else strangers.push({ name, disk })
   }
-  for (const { id, name } of byDisk.values()) {
-    if (!found.has(id)) findings.add('server-missing', name, `server ${id}`)
+  for (const { id, name, isRemoved } of byDisk.values()) {
+    if (!found.has(id) && !isRemoved) findings.add('server-missing', name, `server ${id}`)
   }
   return { servers: found, strangers }
 }

@@ -58,6 +58,8 @@ export interface KnownServer {
   readonly id: number
   readonly diskUid: string
   readonly name: string
+  /** Whether it was named as gone for good: its disk is refused, and need not be there. */
+  readonly isRemoved: boolean
 }
 
 export interface Replica {

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { checkBooks } from '../src/books.ts'
 import { Findings } from '../src/findings.ts'
 import { type EntryKind, type Replica } from '../src/metadata.ts'
-import { dumpOf, type Made, volume } from './fixture/made-dump.ts'
+import { dumpOf, type Made, serversOf, volume } from './fixture/made-dump.ts'
 
 const ROOT = 1
 const [DIRECTORY, SMALL, LARGE, EMPTY, LINK, GONE] = [10, 11, 12, 13, 14, 15]
@@ -208,6 +208,17 @@ const FAULTS: readonly [string, (made: Made) => void][] = [
   [
     'volume-books | volume 3 | copy 76 is surplus, and its volume is open',
     ({ volumes }) => volumes.splice(1, 1, { ...volumes[1]!, replicas: [copy(76, 'surplus')] }),
+  ],
+  [
+    'volume-books | volume 2 | copy 73 is on server 3, and there is none',
+    (made) => (made.servers = serversOf(made).filter(({ id }) => id !== 3)),
+  ],
+  [
+    'volume-books | volume 3 | is open, with a copy on server-9, which was removed',
+    (made) => {
+      made.volumes.splice(1, 1, { ...volume(3, 1000), replicas: [copy(77, 'open', 9)] })
+      made.servers = serversOf(made).map((server) => ({ ...server, isRemoved: server.id === 9 }))
+    },
   ],
   [
     'chunk-without-volume | content 115 | the chunk at 0 is said to be in volume 4',

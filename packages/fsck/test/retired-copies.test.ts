@@ -1,4 +1,4 @@
-/** Copies whose removal was cut off: no finding, since the next start removes the rest, unless the metadata needs one of them. */
+/** Copies whose removal was cut off, and those of a server that was removed: no finding, since the next start removes the rest, unless the metadata needs one of them. */
 import { writeDurably } from '@dfs/core'
 import { crc32 } from '@dfs/node-runtime'
 import { SimNetwork, simNode, Simulation } from '@dfs/sim-runtime'
@@ -19,7 +19,7 @@ const [SERVER, UID] = [2, 'ab'.repeat(16)]
 const [VOLUME, REPLICA] = [7, 9]
 
 /** What is found if the disk has a retired note, with the log or without it. */
-async function found(volumes: readonly Volume[], hasLog: boolean): Promise<string[]> {
+async function found(volumes: readonly Volume[], hasLog: boolean, isRemoved = false): Promise<string[]> {
   const simulation = new Simulation('retired copies')
   const { disk } = simNode(new SimNetwork(simulation), 'server').runtime
   const identity = encodeIdentity(
@@ -54,7 +54,7 @@ async function found(volumes: readonly Volume[], hasLog: boolean): Promise<strin
     }
     const metadata = {
       ...dumpOf({ ...nothing, volumes: [...volumes] }),
-      servers: () => [{ id: SERVER, diskUid: UID, name: 'server' }],
+      servers: () => [{ id: SERVER, diskUid: UID, name: 'server', isRemoved }],
     }
     const { findings } = await checkCluster({ metadata, disks: [{ name: 'server', disk }], crc32 })
     return findings.map(({ kind, where }) => `${kind} | ${where}`)
@@ -73,4 +73,9 @@ it('are missing where the metadata counts on them', async () => {
   expect(await found([{ ...volume(VOLUME, 500, 500), replicas }], true)).toContain(
     'copy-missing | volume 7 on server',
   )
+})
+
+it('of a server that was removed are looked at by nobody, and its disk need not be there', async () => {
+  const replicas = [{ replica: REPLICA, server: SERVER, state: 'in-sync' }] as const
+  expect(await found([{ ...volume(VOLUME, 500, 500), replicas }], true, true)).toEqual([])
 })

@@ -3,6 +3,7 @@
  * happens next, in words. And the files whose copies are too few, by the order of their paths, page by page.
  */
 import Type, { type Static } from 'typebox'
+import { type WhichServer } from './removal.ts'
 
 /** Chunks that one answer looks at, and entries that one page of a list does. */
 export const EXPLAINED_CHUNKS_MAX = 1024
@@ -82,7 +83,7 @@ export const Explanation = Type.Object({
 })
 export type Explanation = Static<typeof Explanation>
 
-export const WeakState = Type.Enum(['lost', 'short'])
+export const WeakState = Type.Enum(['lost', 'short', 'only-on'])
 export type WeakState = Static<typeof WeakState>
 
 export const WeakFile = Type.Object({
@@ -93,7 +94,7 @@ export const WeakFile = Type.Object({
 })
 export type WeakFile = Static<typeof WeakFile>
 
-/** A page of the files that have no good copy (`lost`), or fewer than wanted (`short`). */
+/** A page of the files that have no good copy (`lost`), fewer than wanted (`short`), or of which one server alone may have a good one (`only-on`). */
 export const WeakFiles = Type.Object({
   state: WeakState,
   wanted: Type.Integer({ minimum: 1 }),
@@ -124,4 +125,6 @@ export interface WeakFilesRequest {
   /** The last path of the page before, or null. */
   readonly after: string | null
   readonly filesMax: number
+  /** With `only-on`: which one. */
+  readonly server?: WhichServer | null
 }

@@ -19,11 +19,13 @@ export type HealthState = Static<typeof HealthState>
 export const HEALTH_CODES = Object.freeze({
   'files-lost':
     'Bring back the servers or disks that are gone; what is damaged everywhere has to come from elsewhere. `dfs why --lost` names the files.',
-  'files-not-seen': 'Wait until the servers that have not reported do, or start them.',
+  'files-not-seen':
+    'Wait until the servers that have not reported do, or start them. For one that will not come back: `dfs server remove NAME --lost`.',
   'files-short':
-    'Bring back what is gone. Until then do not stop another server; `dfs why --short` names the files.',
+    'Nothing: missing copies are made again by themselves, a few seconds after a server is gone. Until then do not stop another server; `dfs why --short` names the files.',
   'files-narrow': 'Nothing: no copy is lost, and the others are made as soon as a server has room.',
-  'server-gone': 'Start it again with its disk. Its log says why it ended.',
+  'server-gone':
+    'Start it again with its disk; its log says why it ended. What it had is made again elsewhere by itself. If it will not come back, say so: `dfs server remove NAME --lost`.',
   'server-silent': 'Wait a moment. If it stays silent, look at its log and at the network.',
   'server-not-heard': 'Wait a moment. If it does not report, start it and look at its log.',
   'disk-cloned':
@@ -33,7 +35,8 @@ export const HEALTH_CODES = Object.freeze({
   'server-full': 'Free space on that disk, or add a server.',
   'cluster-full': 'Free space on the disks, or add a server. Reading goes on.',
   repairing: 'Nothing: copies are made again by themselves. `dfs repairs` shows how far that is.',
-  'repair-waiting': 'What the reason names: bring that server back, add one, or free space.',
+  'repair-waiting':
+    'What the reason names: bring that server back, add one, or free space. For one that will not come back: `dfs server remove NAME --lost`.',
   verifying: 'Nothing: copies are read in the background. `dfs workers` shows how far that is.',
   'copies-damaged':
     'Damage is mended from other copies by itself. If it stays, look at the log and the disk of that server.',
@@ -117,14 +120,15 @@ export const HealthView = Type.Object({
 })
 export type HealthView = Static<typeof HealthView>
 
-/** What a reason says besides its code. */
+/** What a reason says besides its code; what to do is what its code says unless something else is known. */
 export type ReasonParts = Pick<HealthReason, 'state' | 'text'> &
-  Partial<Pick<HealthReason, 'count' | 'bytes' | 'copies' | 'servers' | 'sinceMs'>>
+  Partial<Pick<HealthReason, 'count' | 'bytes' | 'copies' | 'servers' | 'sinceMs' | 'next'>>
 
 export function healthReason(code: HealthCode, parts: ReasonParts): HealthReason {
   const { state, text, count = 1, bytes = null, copies = null, servers = [], sinceMs = null } = parts
+  const { next = HEALTH_CODES[code] } = parts
   const named = servers.slice(0, REASON_SERVERS_MAX)
-  return { code, state, text, count, bytes, copies, servers: named, sinceMs, next: HEALTH_CODES[code] }
+  return { code, state, text, count, bytes, copies, servers: named, sinceMs, next }
 }
 
 const rankOf = (state: HealthState): number => HEALTH_STATES.indexOf(state)

@@ -7,6 +7,7 @@ import { DfsError } from './errors.ts'
 import { type Explanation, type ExplainRequest, type WeakFiles, type WeakFilesRequest } from './explain.ts'
 import { type HealthView } from './health.ts'
 import { type RecoveryRequest, type RecoveryView } from './recovery.ts'
+import { type RemovalRequest, type RemovalView } from './removal.ts'
 import { type RepairsRequest, type RepairsView } from './repairs.ts'
 import { REQUEST_DEADLINE_MS } from './limits.ts'
 import { type ClusterView, type CopyCheck } from './nodes/membership.ts'
@@ -82,4 +83,9 @@ export interface Namespace {
   viewRecovery(request: RecoveryRequest, context: RequestContext): Promise<RecoveryView>
   /** It is the one to keep. UNAVAILABLE while writes that were found have no name. */
   confirmRecovery(context: RequestContext): Promise<RecoveryView>
+  /**
+   * Names a server as gone for good, with its disk. Idempotent. SERVER_NOT_FOUND; SERVER_ALIVE until it has been silent for long enough; WOULD_LOSE_FILES if it alone
+   * may have a good copy of some, unless that is accepted; INVALID_REQUEST if several servers could be meant.
+   */
+  removeServer(request: RemovalRequest, context: RequestContext): Promise<RemovalView>
 }

@@ -20,11 +20,12 @@ export function missingCopies(
   { replicas, minReplicas }: Pick<ClusterSettings, 'replicas' | 'minReplicas'>,
   isAvoided: (server: number) => boolean = () => false,
 ): string | null {
-  const reasons = servers.map((server) => whyUnusable(server, isAvoided(server.id)))
+  const expected = servers.filter(({ mode }) => mode !== 'removed')
+  const reasons = expected.map((server) => whyUnusable(server, isAvoided(server.id)))
   const unusable = reasons.filter((reason) => reason !== null)
-  const usableCount = servers.length - unusable.length
+  const usableCount = expected.length - unusable.length
   if (usableCount >= replicas) return null
-  const why = unusable.length > 0 ? listed(unusable) : `${servers.length} chunk servers have registered`
+  const why = unusable.length > 0 ? listed(unusable) : `${expected.length} chunk servers have registered`
   return usableCount < minReplicas
     ? `writes are refused, ${minReplicas} usable chunk servers are needed and there are ${usableCount}: ${why}`
     : `writes get ${usableCount} of ${replicas} copies: ${why}`

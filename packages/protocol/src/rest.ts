@@ -178,6 +178,13 @@ export const ServerView = Type.Object({
     description: 'The highest feature level that its program reads.',
     examples: [2],
   }),
+  mode: Type.Optional(
+    Type.String({
+      description:
+        '`active`; `removed` if it was named as gone for good, as long as a copy names it; or a newer one.',
+      examples: ['active'],
+    }),
+  ),
 })
 export type ServerView = Static<typeof ServerView>
 

@@ -24,6 +24,7 @@ import { addDirectoryRoutes } from './directories.ts'
 import { addEntryRoutes } from './entries.ts'
 import { addHealthViewRoutes } from './health.ts'
 import { addRecoveryRoutes } from './recovery.ts'
+import { addRemovalRoutes } from './removal.ts'
 import { addRepairRoutes } from './repairs.ts'
 import { addHomePage } from './home/home-page.ts'
 import { addLinkRoutes } from './links.ts'
@@ -51,6 +52,7 @@ export async function buildPublicApp(options: PublicAppOptions): Promise<Fastify
   addHealthViewRoutes(typed, { namespace, clock })
   addRepairRoutes(typed, namespace)
   addRecoveryRoutes(typed, namespace)
+  addRemovalRoutes(typed, namespace)
   addWorkerRoutes(typed, options.node, addresses)
   const { content, node } = options
   const open = content.kind === 'pass-on' ? content.backup : null

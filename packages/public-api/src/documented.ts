@@ -21,6 +21,7 @@ import {
   WeakFiles,
   RecoveryView,
   RepairsView,
+  RemovalView,
 } from '@dfs/protocol'
 import Type, { type Static, type TSchema } from 'typebox'
 
@@ -42,6 +43,7 @@ export const COMPONENTS = Object.freeze({
   WeakFiles: named('WeakFiles', WeakFiles),
   RecoveryView: named('RecoveryView', RecoveryView),
   RepairsView: named('RepairsView', RepairsView),
+  RemovalView: named('RemovalView', RemovalView),
   Problem: named('Problem', Problem),
 })
 

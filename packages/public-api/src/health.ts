@@ -27,6 +27,16 @@ export interface HealthRoutesOptions {
 const WeakQuery = Type.Object(
   {
     state: WeakState,
+    server: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 255, description: 'With `only-on`: the name of the server.' }),
+    ),
+    id: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: Number.MAX_SAFE_INTEGER,
+        description: 'With `only-on`: which of several servers of that name.',
+      }),
+    ),
     after: Type.Optional(Type.String({ description: '`next` of the page before.' })),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: WEAK_FILES_MAX, default: WEAK_FILES_DEFAULT })),
   },
@@ -86,19 +96,26 @@ function addExplainRoutes(app: App, namespace: Namespace): void {
       schema: {
         operationId: 'listWeakFiles',
         tags: ['cluster'],
-        summary: 'The files that have no good copy, or fewer than wanted',
+        summary: 'The files that have no good copy, fewer than wanted, or a good one on one server at most',
         description:
-          'Current files, in the order of their paths. A page looks at a bounded number of entries: it may name none and still have a `next`. Where nothing is like that, nothing is looked at.',
+          'Current files, in the order of their paths. A page looks at a bounded number of entries: it may name none and still have a `next`. Where nothing is like that, nothing is looked at. `only-on` names the files that would be given up with a server: nobody else is known to have a good copy of them at this moment.',
         querystring: WeakQuery,
         response: {
           200: ref('WeakFiles', 'A page'),
-          ...errorResponses('INVALID_PATH', 'ROUTE_NOT_FOUND'),
+          ...errorResponses('INVALID_PATH', 'ROUTE_NOT_FOUND', 'SERVER_NOT_FOUND'),
         },
       },
     },
     async (request, reply) => {
-      const { state, after = null, limit: filesMax = WEAK_FILES_DEFAULT } = request.query
-      const page = await namespace.listWeakFiles({ state, after, filesMax }, contextOf(request))
+      const {
+        state,
+        after = null,
+        limit: filesMax = WEAK_FILES_DEFAULT,
+        server: name,
+        id = null,
+      } = request.query
+      const server = name === undefined ? null : { name, id }
+      const page = await namespace.listWeakFiles({ state, after, filesMax, server }, contextOf(request))
       return reply.header('cache-control', 'no-store').send(page)
     },
   )

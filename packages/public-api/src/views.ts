@@ -88,6 +88,7 @@ export const serverViews = (
     damagedRanges: server.damagedRanges,
     repairedRecords: server.repairedRecords,
     featureLevel: server.featureLevel ?? FEATURE_LEVEL_UNSAID,
+    mode: server.mode ?? 'active',
   }))
 
 export const clusterStatusView = (cluster: ClusterView, caller: Caller): ClusterStatusView => ({

@@ -32,7 +32,10 @@ const SERVICE = {
 
 runService(SERVICE, start)
 
-/** The master will have nothing to do with this data or this process: no bug, and another start would end like this one. */
+/**
+ * The master will have nothing to do with this data or this process: no bug, and another start would end like this one. One that was
+ * removed from the cluster is none of those: its next start stays, and says so.
+ */
 const isRefusal = (error: Error): boolean => error instanceof DfsError && REFUSALS.has(error.code)
 const REFUSALS: ReadonlySet<string> = new Set(['WRONG_CLUSTER', 'STALE_INCARNATION', 'OUTDATED_PROGRAM'])
 

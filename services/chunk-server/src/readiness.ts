@@ -42,7 +42,7 @@ export class ServerReadiness {
 
   #whySilent(): string | null {
     const { silentForMs, refusal } = this.#deps.session
-    if (refusal !== null) return `the master is not obeyed: ${refusal}`
+    if (refusal !== null) return refusal
     if (silentForMs === null) return 'not registered with the master yet'
     return silentForMs > SESSION_SILENCE_MS ? 'the master does not answer' : null
   }

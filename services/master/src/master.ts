@@ -25,6 +25,7 @@ import { assemble, Failure, type Made, type Parts } from './parts.ts'
 import { confirmHistory, viewHistory } from './servers/recovery-report.ts'
 import { listRepairs } from './servers/repair-list.ts'
 import { servedMethods } from './served-methods.ts'
+import { weakFilesIn } from './servers/weak-files.ts'
 
 export interface MasterOptions extends Made {
   /** The store has failed, what it holds is unknown: the process must end without a further answer (R26). */
@@ -169,7 +170,7 @@ class RunningMaster implements Master {
   }
 
   #makeNamespace(): Namespace {
-    const { store, groups, membership, checks, health, ownWitness, sessions, jobs, time, shipping } =
+    const { store, groups, membership, checks, health, ownWitness, sessions, jobs, time, shipping, removal } =
       this.#parts
     const own = new OwnCommands(groups, store.epoch().counter)
     const serving = <T>(work: () => Promise<T>): Promise<T> => this.#serving(work)
@@ -194,10 +195,13 @@ class RunningMaster implements Master {
       checkCopies: ({ start }) => serving(async () => (start ? checks.start() : checks.view())),
       viewHealth: () => serving(() => health.look()),
       explain: (request) => read(() => health.explain(request)),
-      listWeakFiles: (request) => read(() => health.weakFiles(request)),
+      // What only one server has is asked when the others are gone, those with copies of the metadata as well.
+      listWeakFiles: (request) =>
+        (request.state === 'only-on' ? current : read)(() => weakFilesIn({ health, removal }, request)),
       listRepairs: (request) => current(() => listRepairs({ store, sessions, jobs }, request)),
       viewRecovery: (request) => current(() => viewHistory(store, request)),
       confirmRecovery: () => current(() => confirmHistory(store, time.now().wallMs)),
+      removeServer: (request) => current(() => removal.remove(request)),
     }
   }
 }

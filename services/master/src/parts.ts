@@ -16,6 +16,7 @@ import { CopyChecks } from './servers/copy-checks.ts'
 import { CopyJobs } from './servers/copy-jobs.ts'
 import { DamageReports } from './servers/damage-reports.ts'
 import { Membership } from './servers/membership.ts'
+import { Removal } from './servers/removal.ts'
 import { RepairStatus } from './servers/repair-status.ts'
 import { RestoredBackup } from './servers/restored-backup.ts'
 import { Sessions } from './servers/sessions.ts'
@@ -61,6 +62,7 @@ export interface Parts {
   readonly backup: RestoredBackup
   readonly backups: Backups
   readonly health: ClusterHealth
+  readonly removal: Removal
   readonly ownWitness: OwnWitness
   readonly failure: Failure
 }
@@ -107,6 +109,7 @@ export async function assemble(
   const repairStatus = new RepairStatus({ sessions, jobs, store })
   const health = new ClusterHealth({ ...shared, clock, backup, repairStatus, copies: shipping })
   const backups = new Backups({ clock, store })
+  const removal = new Removal(shared)
   const workers = {
     backups,
     membership,
@@ -119,6 +122,7 @@ export async function assemble(
     passOn,
     backup,
     health,
+    removal,
     ownWitness,
   }
   return { ...shared, groups, shipping, ...workers, failure }

@@ -65,7 +65,7 @@ export class MasterReadiness {
   async #attained(): Promise<Attainment> {
     const { sessions, settings, space, store } = this.#deps
     const { replicas, minReplicas, volumeSizeBytes } = settings.cluster
-    const known = sessions.view()
+    const known = sessions.view().filter(({ mode }) => mode !== 'removed')
     const alive = known.filter(({ liveness }) => liveness === 'alive')
     const loads = await store.openVolumeLoads(volumeSizeBytes)
     const writers = alive.filter((server) => {

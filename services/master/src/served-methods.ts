@@ -14,6 +14,7 @@ import {
   listWeakFiles,
   lookups,
   register,
+  removeServer,
   reportCopies,
   reportDamage,
   sealVolume,
@@ -22,11 +23,14 @@ import {
   viewCluster,
   viewHealth,
   viewRecovery,
+  type WeakFiles,
+  type WeakFilesRequest,
 } from '@dfs/protocol'
 import { reporting } from './metadata/groups.ts'
 import { confirmHistory, viewHistory } from './servers/recovery-report.ts'
 import { listRepairs as repairsIn } from './servers/repair-list.ts'
 import { type Parts } from './parts.ts'
+import { weakFilesIn } from './servers/weak-files.ts'
 
 export function servedMethods({
   store,
@@ -40,6 +44,7 @@ export function servedMethods({
   jobs,
   backup,
   health,
+  removal,
   failure,
   shipping,
 }: Parts): ServedMethod[] {
@@ -64,6 +69,10 @@ export function servedMethods({
     const results = await groups.commit(request)
     return { epoch: store.epoch(), results }
   }
+  const found = (request: WeakFilesRequest): Promise<WeakFiles> => weakFilesIn({ health, removal }, request)
+  // What only one server has is asked when the others are gone, those with copies of the metadata as well.
+  const weakFiles = (request: WeakFilesRequest): Promise<WeakFiles> =>
+    (request.state === 'only-on' ? current(found) : read(found))(request)
   return [
     serveMethod(
       reportCopies,
@@ -89,10 +98,7 @@ export function servedMethods({
       explainFile,
       read((request) => health.explain(request)),
     ),
-    serveMethod(
-      listWeakFiles,
-      read((request) => health.weakFiles(request)),
-    ),
+    serveMethod(listWeakFiles, weakFiles),
     serveMethod(
       allocateVolumes,
       current(async (request) => {
@@ -128,6 +134,10 @@ export function servedMethods({
     serveMethod(
       listRepairs,
       current((request) => repairsIn({ store, sessions, jobs }, request)),
+    ),
+    serveMethod(
+      removeServer,
+      current((request) => removal.remove(request)),
     ),
     serveMethod(
       viewRecovery,

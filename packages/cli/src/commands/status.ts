@@ -19,7 +19,7 @@ export const status: Command = {
   summary: 'Show whether all is well: health, copies, servers, totals.',
   description: [
     'Every reason has its code, the numbers, since when, and what to do; docs/operating.md explains each code. Files are counted by the good copies that there are of them at this moment: earlier versions and the content of deleted files, which are kept, count too.',
-    'The preferred server, which clients ask first, is marked with "*".',
+    'The preferred server, which clients ask first, is marked with "*". A server that was removed is listed as long as some file has its only copy there.',
     'Ends with 0 if the cluster is healthy, 1 if it is degraded, 2 if it is unavailable, or if that is unknown because not enough can be seen.',
   ],
   options: { watch: { summary: 'Show it again every two seconds, until Ctrl-C.' } },
@@ -104,7 +104,8 @@ const beingDeleted = ({ volumesDeleting = 0 }: ClusterStatusView['totals']): str
 /** Which servers keep the cluster from writing what the others could read. */
 function levelOf({ featureLevel: inUse, servers }: ClusterStatusView, shown: Shown): string {
   const behind = servers.filter(
-    ({ featureLevel }) => featureLevel === inUse && servers.some((other) => other.featureLevel > inUse),
+    ({ featureLevel, mode }) =>
+      mode !== 'removed' && featureLevel === inUse && servers.some((other) => other.featureLevel > inUse),
   )
   const names = behind.map(({ name }) => shown(name)).join(', ')
   return `feature level ${inUse}${names === '' ? '' : `, held back by ${names}: start a newer program there`}`
@@ -113,7 +114,7 @@ function levelOf({ featureLevel: inUse, servers }: ClusterStatusView, shown: Sho
 function rowsOf({ servers }: ClusterStatusView, shown: Shown): string[][] {
   const rows = servers.map((server) => [
     shown(server.isPreferred ? `${server.name} *` : server.name),
-    server.liveness,
+    server.mode === 'removed' ? 'removed' : server.liveness,
     shown(server.url),
     shown(server.zone),
     `${formatBytes(server.freeBytes)} free of ${formatBytes(server.totalBytes)}`,

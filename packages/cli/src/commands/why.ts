@@ -1,7 +1,15 @@
 /** `dfs why`: why a file is as it is, and which files have too few copies. */
-import { type ContentCondition, type ExplainedPart, type Explanation, type WeakFile } from '@dfs/protocol'
+import { type WeakFilesOptions } from '@dfs/client'
+import {
+  type ContentCondition,
+  type ExplainedPart,
+  type Explanation,
+  type WeakFile,
+  type WeakState,
+} from '@dfs/protocol'
 import { type Command, type Context } from '../command.ts'
 import { EXIT, UsageError } from '../exit-codes.ts'
+import { idIn } from './server.ts'
 import { columns, formatBytes, formatCount, type Shown } from '../text.ts'
 
 export const why: Command = {
@@ -12,16 +20,22 @@ export const why: Command = {
   summary: 'Explain where the copies of a file are, or list files with too few.',
   description: [
     'With PATH: the parts of the file, the volume that each lies in, and every copy of it: on which server, whether it counts, the cause, and what happens next.',
-    'With --lost: the files that have no good copy. With --short: those that have fewer than everything is to have, the lost ones included. Both list the current files in the order of their paths; the last line says how many stored contents there are like that, earlier versions and deleted files among them. The list is made page by page while it is read.',
+    'With --lost: the files that have no good copy. With --short: those that have fewer than everything is to have, the lost ones included. With --only-on: those that would be given up with that server (dfs server remove). All list the current files in the order of their paths; the last line says how many stored contents there are like that, earlier versions and deleted files among them. The list is made page by page while it is read.',
   ],
   options: {
     lost: { summary: 'List the files without a good copy.' },
     short: { summary: 'List the files with fewer copies than wanted.' },
+    'only-on': { value: 'NAME', summary: 'List the files of which this server alone may have a good copy.' },
+    id: { value: 'N', summary: 'With --only-on: which of several servers of that name.' },
   },
-  async run(context, { operands, flags }) {
+  async run(context, { operands, flags, values }) {
     const [path] = operands
-    if (flags.size + operands.length !== 1) throw new UsageError('usage: dfs why PATH, --lost or --short')
+    const asked = [...flags].filter((flag) => flag !== 'id')
+    if (asked.length + operands.length !== 1)
+      throw new UsageError('usage: dfs why PATH, --lost, --short or --only-on NAME')
+    const server = values.get('only-on')?.at(-1)
     if (path !== undefined) await explain(context, path)
+    else if (server !== undefined) await list(context, 'only-on', { server, id: idIn(values) })
     else await list(context, flags.has('lost') ? 'lost' : 'short')
     return EXIT.ok
   },
@@ -70,19 +84,29 @@ const CONDITIONS: Readonly<Record<ContentCondition, string>> = {
   whole: 'whole',
 }
 
-async function list({ client, output, signal }: Context, state: 'lost' | 'short'): Promise<void> {
+async function list(
+  { client, output, signal }: Context,
+  state: WeakState,
+  only: Pick<WeakFilesOptions, 'server' | 'id'> = {},
+): Promise<void> {
   let [listed, total] = [0, 0]
-  for await (const page of client.weakFiles(state, { signal })) {
+  for await (const page of client.weakFiles(state, { ...only, signal })) {
     for (const file of page.files) await output.result(file, () => rowOf(file, page.wanted, output.shown))
     listed += page.files.length
     total = page.total
   }
-  const what = state === 'lost' ? 'without a good copy' : 'with fewer copies than wanted'
+  const what = WHAT[state]
   const rest =
     total > listed
       ? `; ${formatCount(total, 'stored content')} in all, earlier versions and deleted files among them`
       : ''
   output.notice(`${formatCount(listed, 'file')} ${what}${rest}`)
+}
+
+const WHAT: Readonly<Record<WeakState, string>> = {
+  lost: 'without a good copy',
+  short: 'with fewer copies than wanted',
+  'only-on': 'of which nobody else is known to have a good copy',
 }
 
 const rowOf = ({ path, size, condition, good }: WeakFile, wanted: number, shown: Shown): string =>

@@ -12,6 +12,7 @@ const SCHEMA_OLDEST = 4
 /** As they stand in the tables. */
 const OPEN_VOLUME = 1
 const LARGE_KIND = 2
+const REMOVED_SERVER = 3
 
 export interface ServerFacts extends KnownServer {
   readonly id: number
@@ -108,9 +109,12 @@ function requireKnownSchema(database: DatabaseSync): void {
 export const schemaOf = (database: DatabaseSync): number =>
   Number(database.prepare('PRAGMA user_version').get()?.['user_version'])
 
+/** Not those that were removed: they are asked for nothing, and nobody has to give them up. */
 const serversIn = (database: DatabaseSync): ServerFacts[] =>
   database
-    .prepare('SELECT id, disk_uid, name, internal_address, zone FROM servers ORDER BY id')
+    .prepare(
+      `SELECT id, disk_uid, name, internal_address, zone FROM servers ${hasColumn(database, 'servers', 'mode') ? `WHERE mode <> ${REMOVED_SERVER}` : ''} ORDER BY id`,
+    )
     .all()
     .map((row) => ({
       id: Number(row['id']),

@@ -14,6 +14,7 @@ import { checkPreconditions, create, get, put } from './content.ts'
 import { explanationOf, weakFilesOf } from './health.ts'
 import { backupReply } from './backup-reply.ts'
 import { bodyJson, type FakeNodes, type FakeReply, type FakeRequest, json } from './exchange.ts'
+import { removalIn } from './removal.ts'
 import { type FakeTree } from './tree.ts'
 
 interface Target {
@@ -80,6 +81,8 @@ async function onPath(nodes: FakeNodes, fake: FakeRequest, target: Target): Prom
       return json(200, path === ROOT ? weakIn(tree, query) : explanationOf(tree, path))
     case 'GET recovery':
       return json(200, { recovery: null, writes: [], next: null })
+    case 'POST servers':
+      return json(200, await removalIn(nodes, fake, path))
     case 'GET repairs':
       return json(200, { repairs: [], next: null })
     case 'GET entries':
@@ -91,7 +94,9 @@ async function onPath(nodes: FakeNodes, fake: FakeRequest, target: Target): Prom
 
 function weakIn(tree: FakeTree, query: URLSearchParams): WeakFiles {
   const state = query.get('state')
-  if (state !== 'lost' && state !== 'short') throw new DfsError('INVALID_REQUEST', 'state')
+  if (state !== 'lost' && state !== 'short' && state !== 'only-on')
+    throw new DfsError('INVALID_REQUEST', 'state')
+  if (state === 'only-on' && query.get('server') === null) throw new DfsError('INVALID_REQUEST', 'server')
   return weakFilesOf(tree, state, query.get('after'))
 }
 

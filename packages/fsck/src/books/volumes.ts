@@ -8,6 +8,7 @@ export function checkVolumes(dump: MetadataDump, volumes: readonly Volume[], fin
   checkLengths(dump, volumes, findings)
   checkDeletion(dump, volumes, findings)
   checkCopies(dump, volumes, findings)
+  checkHolders(dump, volumes, findings)
 }
 
 function checkLengths(dump: MetadataDump, volumes: readonly Volume[], findings: Findings): void {
@@ -87,6 +88,21 @@ function checkCopies(dump: MetadataDump, volumes: readonly Volume[], findings: F
     if (!isDeleting && isGoing) lasting(where, 'has no copy that is to stay')
   }
   for (const replica of underWay) ledger(`copy ${replica}`, 'is said to be under way, and there is none')
+}
+
+/** Copies are on servers that there are records of; one that was removed appends to none. */
+function checkHolders(dump: MetadataDump, volumes: readonly Volume[], findings: Findings): void {
+  const [known, open] = [ruleOf(findings, 'volume-books'), ruleOf(findings, 'volume-books')]
+  const servers = new Map([...dump.servers()].map((server) => [server.id, server]))
+  for (const { id, isOpen, replicas } of volumes) {
+    for (const { replica, server } of replicas) {
+      const holder = servers.get(server)
+      if (holder === undefined)
+        known(`volume ${id}`, `copy ${replica} is on server ${server}, and there is none`)
+      else if (isOpen && holder.isRemoved)
+        open(`volume ${id}`, `is open, with a copy on ${holder.name}, which was removed`)
+    }
+  }
 }
 
 interface Sum {

@@ -17,6 +17,7 @@ import { type Query, type Row } from './query.ts'
 
 const OPEN_VOLUME = 1
 const DELETING_VOLUME = 3
+const REMOVED_SERVER = 3
 const FILE = 1
 const DIRECTORY = 2
 const ENTRY_KINDS: readonly (EntryKind | null)[] = [null, 'file', 'directory', 'link']
@@ -66,9 +67,12 @@ export const sqliteDump = (query: Query): MetadataDump => ({
   },
   history: () => historyOf(query),
   servers: () =>
-    rowsOf(query('SELECT id, disk_uid, name FROM servers ORDER BY id'), (row) => {
-      return { id: integer(row, 'id'), diskUid: String(row['disk_uid']), name: String(row['name']) }
-    }),
+    rowsOf(query(`SELECT ${serverColumns(query)} FROM servers ORDER BY id`), (row) => ({
+      id: integer(row, 'id'),
+      diskUid: String(row['disk_uid']),
+      name: String(row['name']),
+      isRemoved: row['mode'] === REMOVED_SERVER,
+    })),
   volumes: () => rowsOf(query(volumesQuery(query)), (row) => volumeOf(query, row)),
   deletedVolumes: () =>
     tablesOf(query).has('deleted_volumes')
@@ -113,6 +117,10 @@ const epochOf = (row: Row, counter: string): Epoch => ({
   nonce: String(row['nonce']),
   sequence: integer(row, 'sequence'),
 })
+
+/** Before copies were made again no server was removed. */
+const serverColumns = (query: Query): string =>
+  tablesOf(query).has('repairs') ? 'id, disk_uid, name, mode' : 'id, disk_uid, name'
 
 /** Before volumes were deleted nothing was counted. */
 const volumesQuery = (query: Query): string => {

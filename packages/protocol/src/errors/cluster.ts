@@ -51,6 +51,27 @@ export const CLUSTER_ERRORS = {
     'No definite outcome in time',
     'The change may or may not have happened: repeat it under the same Idempotency-Key, or read the file before you decide.',
   ),
+  SERVER_NOT_FOUND: entry(
+    404,
+    'INVALID_REQUEST_ERROR',
+    'no',
+    'There is no such chunk server',
+    'See `dfs status`, or GET /v1/servers, for those that there are.',
+  ),
+  SERVER_ALIVE: entry(
+    409,
+    'INVALID_REQUEST_ERROR',
+    'no',
+    'The chunk server is not gone',
+    'Only one that is gone for good is removed: stop it, and ask again when it has been silent for as long as the detail says.',
+  ),
+  WOULD_LOSE_FILES: entry(
+    409,
+    'STORAGE_ERROR',
+    'no',
+    'Files may be on that chunk server alone',
+    'Bring its disk back, or wait until the others have read their copies. If it is lost, give the files up: --accept-loss, or "acceptLoss": true.',
+  ),
   INSUFFICIENT_SPACE: entry(
     507,
     'COPY_ERROR',

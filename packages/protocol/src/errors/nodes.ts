@@ -47,6 +47,13 @@ export const NODE_ERRORS = {
     'The data belongs to another cluster',
     'Start the server with the data directory of this cluster, or an empty one.',
   ),
+  SERVER_REMOVED: entry(
+    409,
+    'STORAGE_ERROR',
+    'no',
+    'This chunk server was removed from the cluster',
+    'Empty its data directory (what it has counts for nothing any more) and start it again: it joins as a new server.',
+  ),
   OUTDATED_PROGRAM: entry(
     409,
     'STORAGE_ERROR',

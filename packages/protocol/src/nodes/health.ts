@@ -5,6 +5,7 @@
 import Type from 'typebox'
 import { Explanation, WEAK_FILES_MAX, WeakFiles, WeakState } from '../explain.ts'
 import { HealthView } from '../health.ts'
+import { WhichServer } from '../removal.ts'
 import { jsonMethod } from './method.ts'
 
 export const viewHealth = jsonMethod('POST /v1/cluster/health', Type.Object({}), HealthView)
@@ -24,6 +25,8 @@ export const listWeakFiles = jsonMethod(
     state: WeakState,
     after: Type.Union([Type.String(), Type.Null()]),
     filesMax: Type.Integer({ minimum: 1, maximum: WEAK_FILES_MAX }),
+    /** With `only-on`. */
+    server: Type.Optional(Type.Union([WhichServer, Type.Null()])),
   }),
   WeakFiles,
 )

@@ -61,6 +61,8 @@ export const ServerInfo = Type.Object({
   repairedRecords: Count,
   /** What it reads. */
   featureLevel: FeatureLevel,
+  /** `active`; `removed` if it is gone for good and only copies name it; or a newer one. An older program leaves it out: `active`. */
+  mode: Type.Optional(Type.String()),
 })
 export type ServerInfo = Static<typeof ServerInfo>
 
@@ -149,7 +151,8 @@ export type ReportCopiesRequest = Parameters<(typeof reportCopies)['encodeReques
 /**
  * A server that starts, or that the master does not know any more. The reports, with those of the pages before, name every
  * copy it has. UNAVAILABLE if the master has not got as many pages as `staged` says: start over. Answers
- * WRONG_CLUSTER, STALE_INCARNATION and OUTDATED_PROGRAM are final: the server must end.
+ * WRONG_CLUSTER, STALE_INCARNATION and OUTDATED_PROGRAM are final: the server must end. So is SERVER_REMOVED, but there a process that
+ * ended would be started again by a supervisor for ever: it stays, and says so.
  */
 export const register = jsonMethod(
   'POST /v1/servers/registrations',

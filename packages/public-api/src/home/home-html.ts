@@ -102,11 +102,15 @@ ${byName.map(serverHtml).join('\n')}
 }
 
 function serverHtml(server: ServerInfo): string {
-  const { name, zone, liveness, silentForMs, damagedRanges, repairedRecords } = server
-  const state =
-    liveness === 'alive' ? liveness : `${liveness}, silent for ${Math.round(silentForMs / 1000)} s`
+  const { name, zone, liveness, damagedRanges, repairedRecords } = server
+  const state = stateOf(server)
   const damage = damagedRanges === 0 ? 'none found' : `${damagedRanges} found, ${repairedRecords} mended`
   return `<tr><th scope="row">${escaped(name)}</th><td>${escaped(zone)}</td><td>${marked(TONES[liveness], state)}</td><td>${roomOf(server)}</td><td>${damage}</td></tr>`
+}
+
+function stateOf({ mode, liveness, silentForMs }: ServerInfo): string {
+  if (mode === 'removed') return 'removed'
+  return liveness === 'alive' ? liveness : `${liveness}, silent for ${Math.round(silentForMs / 1000)} s`
 }
 
 function roomOf({ freeBytes, totalBytes, isFull }: ServerInfo): string {

@@ -26,7 +26,8 @@ export function stateSentence({ readiness: { whyNot, missing }, cluster, health 
   }
   if (cluster === null)
     return { tone: 'warning', text: 'Ready, but the state of the cluster cannot be read.' }
-  const { servers, settings } = cluster
+  const { settings } = cluster
+  const servers = cluster.servers.filter(({ mode }) => mode !== 'removed')
   const heard = servers.filter(({ liveness }) => liveness === 'alive').length
   const known = formatCount(servers.length, 'chunk server')
   const isWhole = heard === servers.length

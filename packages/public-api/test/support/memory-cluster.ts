@@ -31,12 +31,15 @@ import {
   type WriteRequest,
   type RecoveryRequest,
   type RecoveryView,
+  type RemovalRequest,
+  type RemovalView,
   type RepairsRequest,
   type RepairsView,
   type WeakFiles,
   type WeakFilesRequest,
 } from '@dfs/protocol'
 import { recoveryPage } from './memory-recovery.ts'
+import { removalOf } from './memory-removal.ts'
 import { repairsPage } from './memory-repairs.ts'
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
@@ -171,6 +174,10 @@ export class MemoryCluster implements Namespace, FileService {
 
   confirmRecovery(): Promise<RecoveryView> {
     return this.#answer(() => recoveryPage({ before: null, writesMax: 100 }, 9))
+  }
+
+  removeServer({ server, acceptLoss }: RemovalRequest): Promise<RemovalView> {
+    return this.#answer(() => removalOf(server, acceptLoss))
   }
 
   async write(request: WriteRequest, body: BodySource): Promise<WriteReply> {

@@ -1,9 +1,10 @@
 /**
  * This server's session with the master: it registers, sends a heartbeat each second, obeys the orders in the replies and
  * keeps the directory of servers current. Answers that say that a newer incarnation of this server runs, or that the data
- * belongs to another cluster, end the process: going on could only do harm (R9).
+ * belongs to another cluster, end the process: going on could only do harm (R9). So does the answer that it was removed as gone for
+ * good, where it had been registered; its next start stays, does nothing, and says so: ended, it would be started again and again.
  */
-import { backoffMs, DiskError, Listeners, type Runtime, type SpaceWatch, TransportError } from '@dfs/core'
+import { backoffMs, Listeners, type Runtime, type SpaceWatch, TransportError } from '@dfs/core'
 import {
   callMethod,
   type CheckProgress,
@@ -15,7 +16,6 @@ import {
   heartbeat,
   HEARTBEAT_MS,
   type HeartbeatReply,
-  HISTORY_STARTS,
   type Method,
   type MethodCallOptions,
   register,
@@ -27,14 +27,18 @@ import { type ServerIdentity } from '../identity/identity.ts'
 import { type WitnessKeeper } from '../identity/witness-keeper.ts'
 import { type Tuning } from '../tuning.ts'
 import { type VolumeStore } from '../volume/volume-store.ts'
-import { CurrentAnswers, doesNotCount } from './current-answers.ts'
+import { CurrentAnswers } from './current-answers.ts'
 import { type OrderInbox } from './order-inbox.ts'
+import { forgetWhereLeftOut } from './new-history.ts'
 import { Pause } from './pause.ts'
+import { Refusals } from './refusals.ts'
 import { sendPages } from './registration-pages.ts'
 import { type ServerDirectory } from './server-directory.ts'
 
 const RETRY_BACKOFF = { firstMs: 100, msMax: 1000 }
-const FATAL = new Set(['WRONG_CLUSTER', 'STALE_INCARNATION', 'OUTDATED_PROGRAM'])
+const FATAL = new Set(['WRONG_CLUSTER', 'STALE_INCARNATION', 'OUTDATED_PROGRAM', 'SERVER_REMOVED'])
+/** How often a server that was removed asks again: whoever has mended that should not have to start it. */
+const REMOVED_RETRY_MS = 60_000
 
 /** How clients and other nodes reach this server, and what it is called. */
 export interface ServerAddresses {
@@ -79,13 +83,14 @@ export class MasterSession {
   readonly #pause: Pause
   #lastAnswerMs: number | null = null
   #reportsNumber = 0
-  #refusal: string | null = null
+  readonly #refusals: Refusals
   /** Which of what a master says counts. */
   readonly answers: CurrentAnswers
 
   constructor(deps: MasterSessionDeps) {
     this.#deps = deps
     this.#pause = new Pause(deps.runtime.clock)
+    this.#refusals = new Refusals(deps.runtime.log)
     this.answers = new CurrentAnswers(deps)
     // The next heartbeat, which registers with it, should not wait.
     this.answers.newStart.add(() => this.nudge())
@@ -109,7 +114,7 @@ export class MasterSession {
 
   /** Why the master is not obeyed, or does not let this server in; null if it is obeyed. */
   get refusal(): string | null {
-    return this.#refusal
+    return this.#refusals.why
   }
 
   /** Milliseconds since the master last answered; null before the first time. */
@@ -128,7 +133,8 @@ export class MasterSession {
         options,
       )
     } catch (error) {
-      if (error instanceof DfsError && FATAL.has(error.code)) this.#deps.onFatal(error)
+      if (error instanceof DfsError && FATAL.has(error.code) && !this.#isRemovedBefore(error))
+        this.#deps.onFatal(error)
       throw error
     }
   }
@@ -157,13 +163,23 @@ export class MasterSession {
         await this.#register()
         return
       } catch (error) {
+        if (this.#isRemovedBefore(error)) {
+          this.#refusals.noteRemoval(error)
+          await clock.sleep(REMOVED_RETRY_MS, this.#stopped.signal)
+          continue
+        }
         if (error instanceof DfsError && FATAL.has(error.code)) throw error
         if (!(error instanceof DfsError || error instanceof TransportError)) throw error
-        this.#noteRefusal(error)
+        this.#refusals.note(error)
         log.warn({ err: error }, 'cannot register with the master yet')
       }
       await clock.sleep(backoffMs(attempt, RETRY_BACKOFF, random), this.#stopped.signal)
     }
+  }
+
+  /** Whether the master says that this server was removed, and had done that when this process began. */
+  #isRemovedBefore(error: unknown): error is DfsError {
+    return error instanceof DfsError && error.code === 'SERVER_REMOVED' && this.#lastAnswerMs === null
   }
 
   async #register(): Promise<void> {
@@ -188,7 +204,7 @@ export class MasterSession {
       },
       { timeoutMs },
     )
-    await this.#forgetWhereLeftOut(reply.epoch)
+    await forgetWhereLeftOut({ identity, store, log: this.#deps.runtime.log }, reply.epoch)
     await this.answers.requireOfRegistration(reply.epoch)
     await identity.bind(reply.clusterId, reply.serverId)
     directory.configure(reply.settings, { ...reply.master, internalAddress: this.#deps.masterAddress })
@@ -200,23 +216,6 @@ export class MasterSession {
     )
   }
 
-  /**
-   * A new history of the metadata that was begun without this server: it was given up, and what it has verified since then
-   * may be of the old one.
-   */
-  async #forgetWhereLeftOut({ counter }: Epoch): Promise<void> {
-    const { identity, store, runtime } = this.#deps
-    if (identity.seenEpoch === null || counter < identity.seenEpoch.counter + HISTORY_STARTS) return
-    runtime.log.warn(
-      { epoch: counter, seen: identity.seenEpoch.counter },
-      'a new history of the metadata has begun without this server: all copies are verified again',
-    )
-    await store.forgetVerified().catch((error: unknown) => {
-      if (!(error instanceof DiskError)) throw error
-      throw doesNotCount('what was verified could not be struck out', error)
-    })
-  }
-
   async #keep(): Promise<void> {
     const { clock, log } = this.#deps.runtime
     while (!this.#stopped.signal.aborted) {
@@ -226,17 +225,11 @@ export class MasterSession {
         await this.#pause.wait(HEARTBEAT_MS, this.#stopped.signal)
       } catch (error) {
         if (this.#stopped.signal.aborted) return
-        this.#noteRefusal(error)
+        this.#refusals.note(error)
         log.warn({ err: error }, 'heartbeat without an answer')
         await clock.sleep(HEARTBEAT_MS, this.#stopped.signal).catch(() => undefined)
       }
     }
-  }
-
-  /** The master says that its metadata lacks what was seen here, or this server sees that itself: that does not pass by. */
-  #noteRefusal(error: unknown): void {
-    const cause = error instanceof TransportError ? error.cause : error
-    if (cause instanceof DfsError && cause.code === 'STALE_EPOCH') this.#refusal = cause.detail
   }
 
   async #beat(): Promise<void> {
@@ -280,7 +273,7 @@ export class MasterSession {
   #accept(reply: HeartbeatReply): void {
     const { directory, orders, runtime } = this.#deps
     this.#lastAnswerMs = runtime.clock.monotonicMs()
-    this.#refusal = null
+    this.#refusals.clear()
     directory.update(reply.servers)
     directory.noteFeatureLevel(reply.featureLevel ?? FEATURE_LEVEL_UNSAID)
     this.serversKnown.call()

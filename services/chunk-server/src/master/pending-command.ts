@@ -104,6 +104,8 @@ export const isWorthRetrying = (error: unknown): boolean =>
   (error instanceof DfsError &&
     (error.code === 'UNAVAILABLE' || error.code === 'TOO_BUSY' || error.code === 'INTERNAL'))
 
+/** Refusals of whoever sends it. */
+const OF_THE_SENDER: ReadonlySet<string> = new Set(['STALE_INCARNATION', 'UNKNOWN_SERVER', 'SERVER_REMOVED'])
 /** Refusals for want of room, which may be there when an earlier attempt arrives. */
 const WANT_OF_ROOM: ReadonlySet<string> = new Set(['TOO_BUSY', 'INSUFFICIENT_SPACE'])
 
@@ -114,8 +116,7 @@ const WANT_OF_ROOM: ReadonlySet<string> = new Set(['TOO_BUSY', 'INSUFFICIENT_SPA
  */
 function definite(result: CommandResult, mayHaveLeft: boolean): CommandResult {
   if (result.ok) return result
-  const isOfNow = result.code === 'STALE_INCARNATION' || result.code === 'UNKNOWN_SERVER'
-  if (!isOfNow && !(WANT_OF_ROOM.has(result.code) && mayHaveLeft)) return result
+  if (!OF_THE_SENDER.has(result.code) && !(WANT_OF_ROOM.has(result.code) && mayHaveLeft)) return result
   const { code, detail } = noAnswer(mayHaveLeft)
   return failure(code, `${detail} (${result.detail})`)
 }

@@ -25,6 +25,9 @@ import {
   type RecoveryView,
   type RepairsRequest,
   type RepairsView,
+  type RemovalRequest,
+  type RemovalView,
+  removeServer,
   type RequestContext,
   requireSuccess,
   unseenHealth,
@@ -109,6 +112,10 @@ export class RemoteNamespace implements Namespace {
 
   confirmRecovery(context: RequestContext): Promise<RecoveryView> {
     return this.#ask((options) => this.#deps.session.call(confirmRecovery, {}, options), context)
+  }
+
+  async removeServer(request: RemovalRequest, context: RequestContext): Promise<RemovalView> {
+    return this.#ask((options) => this.#deps.session.call(removeServer, request, options), context)
   }
 
   #unseen({ code, detail }: DfsError): HealthView {

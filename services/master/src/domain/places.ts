@@ -48,6 +48,11 @@ export class Places {
     return (this.#heard.get(server) ?? 0) < newest.moment
   }
 
+  /** Who registered there last. */
+  newestAt(address: string): number | null {
+    return this.#newest.get(address)?.server ?? null
+  }
+
   isSharing(server: number, address: string): boolean {
     return this.#sharing.get(address)?.has(server) ?? false
   }

@@ -28,6 +28,10 @@ export interface Registration {
 
 export interface RegisteredServer extends Registration {
   readonly id: number
+  /** One that was removed is gone for good, and only copies name it. */
+  readonly mode: 'active' | 'draining' | 'removed'
+  /** Whether a new history of the metadata has begun without it, and it has not said since what it has. */
+  readonly isGivenUp: boolean
 }
 
 /** What a server says of a copy, with how it went if it is making it on order. */
@@ -129,12 +133,14 @@ export interface ServerStore {
   /**
    * Records a server that starts, or restarts; what it has follows as reports, and then {@link finishRegistration}. A new
    * incarnation seals every open volume with a copy on the server, and no copy there counts as in-sync before it is reported
-   * again. Throws STALE_INCARNATION, and OUTDATED_PROGRAM if it reads less than the level in use; that rises to what all
+   * again. Throws STALE_INCARNATION, SERVER_REMOVED, and OUTDATED_PROGRAM if it reads less than the level in use; that rises to what all
    * servers read.
    */
   registerServer(registration: Registration, nowWallMs: number): Promise<RegistrationOutcome>
-  /** Every server that ever registered, by id. */
+  /** Every server that has registered, by id; of those that were removed the ones that a copy names. */
   servers(): Promise<readonly RegisteredServer[]>
+  /** What each is called, or was when it was removed. */
+  serverNames(): Promise<ReadonlyMap<number, string>>
   /**
    * What a server says of some of its copies: REPORTS_PER_TRANSACTION_MAX at most. A failed copy seals its volume. Throws
    * UNKNOWN_SERVER, STALE_INCARNATION.

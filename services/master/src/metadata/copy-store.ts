@@ -26,6 +26,8 @@ export interface SeenServer {
   readonly isSharing: boolean
   /** Where a process is that has a copy of its disk and is not let in; null if there is none. */
   readonly cloneAddress: string | null
+  /** Whether it was named as gone for good. */
+  readonly isRemoved: boolean
   /** Whether it has no room for another volume. */
   readonly isFull: boolean
   /** Since it was last heard, or since the master started. */

@@ -25,6 +25,7 @@ import {
 } from '@dfs/protocol'
 import { type HolderStore } from './holder-store.ts'
 import { type RecoveryStore } from './recovery-store.ts'
+import { type RemovalStore } from './removal-store.ts'
 import { type RepairStore } from './repair-store.ts'
 import { type DeletionStep, type ServerStore, type VolumeStore } from './cluster-store.ts'
 import { type CopyStore } from './copy-store.ts'
@@ -162,6 +163,11 @@ export interface Recovering {
   readonly recovering: RecoveryStore
 }
 
+/** What is done about servers that are gone for good. */
+export interface Removing {
+  readonly removing: RemovalStore
+}
+
 /** What is decided in the same way over every engine (domain/metadata). */
 export type DecidedStore = StoreIdentity &
   CommitStore &
@@ -171,6 +177,7 @@ export type DecidedStore = StoreIdentity &
   Repairing &
   Recovering &
   Holding &
+  Removing &
   TimeStore &
   CopyStore &
   Upkeep
@@ -200,6 +207,7 @@ const RETRYABLE: ReadonlySet<ErrorCode> = new Set([
   'OFFSET_CONFLICT',
   'STALE_INCARNATION',
   'UNKNOWN_SERVER',
+  'SERVER_REMOVED',
   'TOO_BUSY',
   'INSUFFICIENT_SPACE',
 ])

@@ -42,6 +42,7 @@ const OF_THE_SERVER: ReadonlySet<ErrorCode> = new Set([
   'ACCESS_DENIED',
   'STALE_INCARNATION',
   'UNKNOWN_SERVER',
+  'SERVER_REMOVED',
 ])
 
 export interface PassOnDeps {

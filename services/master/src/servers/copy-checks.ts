@@ -58,7 +58,8 @@ export class CopyChecks {
   /** The last check; null if this start of the master has seen none. */
   view(): CopyCheck | null {
     if (this.#count === 0) return null
-    const servers = this.#options.sessions.view().map((server) => this.#describe(server))
+    const expected = this.#options.sessions.view().filter(({ mode }) => mode !== 'removed')
+    const servers = expected.map((server) => this.#describe(server))
     this.#isDone ||= servers.every(({ state }) => state === 'done' || state === 'unreachable')
     return { id: this.#id, startedMs: this.#startedMs, isDone: this.#isDone, servers }
   }

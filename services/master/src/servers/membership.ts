@@ -116,7 +116,7 @@ export class Membership {
     const { featureLevel = FEATURE_LEVEL_UNSAID } = request
     const who = { diskUid, name, incarnation, internalAddress, publicPort, advertisedUrl, zone, featureLevel }
     const known = this.#sessions.withDisk(diskUid)
-    if (known !== undefined) this.#requireAlone({ id: known.id, ...who }, known.internalAddress)
+    if (known !== undefined) this.#requireAlone({ ...known, ...who }, known.internalAddress)
     const isNews = known === undefined || this.#sessions.isNews(known.id, incarnation, request.number)
     const server = isNews ? await this.#takeIn(who, request) : known.id
     const reply = await this.#sessionReply(server)
@@ -149,7 +149,7 @@ export class Membership {
     this.#logLevel(levelBefore)
     const { server, isNewServer, isNewIncarnation } = outcome
     const begun = this.#sessions.begin(
-      { id: server, ...who },
+      { id: server, ...who, mode: 'active', isGivenUp: false },
       { ...request, unreachable: [], oldestDiskCallMs: 0 },
     )
     this.#runtime.log.info({ server, name, incarnation, isNewServer, isNewIncarnation }, 'server registered')

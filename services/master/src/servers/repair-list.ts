@@ -1,13 +1,14 @@
 /** The ledger of repairs as it is shown: with the names of servers, and with what heartbeats say of those under way. */
 import { formatId, type RepairsRequest, type RepairsView, type RepairView } from '@dfs/protocol'
+import { type ServerStore } from '../metadata/cluster-store.ts'
 import { type Repair } from '../metadata/repair-store.ts'
 import { type Repairing } from '../metadata/store.ts'
 import { type CopyJobs } from './copy-jobs.ts'
 import { type Sessions } from './sessions.ts'
 
 export interface RepairListDeps {
-  readonly store: Repairing
-  readonly sessions: Pick<Sessions, 'view'>
+  readonly store: Repairing & Pick<ServerStore, 'serverNames'>
+  readonly sessions: Pick<Sessions, 'dead'>
   readonly jobs: Pick<CopyJobs, 'of'>
 }
 
@@ -19,9 +20,8 @@ export async function listRepairs(
   { before, repairsMax }: RepairsRequest,
 ): Promise<RepairsView> {
   const page = await store.repairing.page(before ?? Number.MAX_SAFE_INTEGER, repairsMax)
-  const servers = sessions.view()
-  const names = new Map(servers.map(({ id, name }) => [id, name]))
-  const dead = new Set(servers.flatMap(({ id, liveness }) => (liveness === 'dead' ? [id] : [])))
+  const names = await store.serverNames()
+  const dead = new Set(sessions.dead())
   const nameOf = (id: number): string => names.get(id) ?? `server ${formatId(id)}`
   const last = page.at(-1)
   return {

@@ -7,9 +7,11 @@ import { type Clock } from '@dfs/core'
 import { DfsError, type Liveness } from '@dfs/protocol'
 import { type Attendance, attendanceOf, mayRemove } from '../domain/attendance.ts'
 import { ClonedDisks } from '../domain/cloned-disks.ts'
-import { type Hearing, type LivenessLimits, livenessOf } from '../domain/liveness.ts'
+import { whyRemoved } from '../domain/metadata/servers.ts'
+import { type Hearing, type LivenessLimits, livenessOf, silenceMs } from '../domain/liveness.ts'
 import { Places } from '../domain/places.ts'
 import { type RegisteredServer } from '../metadata/cluster-store.ts'
+import { type Replaced } from '../metadata/removal-store.ts'
 
 /** What a server says about itself each time. */
 export interface Presence {
@@ -122,14 +124,42 @@ export class Roll {
   /** Whether its end is known. One that is not on the roll has none that could be waited for. */
   #isGone(server: number): boolean {
     const known = this.#registered.get(server)
-    return known === undefined || this.#places.isSuperseded(server, known.internalAddress)
+    if (known === undefined || known.mode === 'removed') return true
+    return this.#places.isSuperseded(server, known.internalAddress)
   }
 
   #count(): Attendance {
-    const members = [...this.#registered.values()].map(({ id, internalAddress }) => {
-      return { id, internalAddress, isRemoved: false, isGivenUp: false, hasReported: this.#sessions.has(id) }
+    const members = [...this.#registered.values()].map(({ id, internalAddress, mode, isGivenUp }) => {
+      const hasReported = this.#sessions.has(id)
+      return { id, internalAddress, isRemoved: mode === 'removed', isGivenUp, hasReported }
     })
     return attendanceOf(members)
+  }
+
+  /** It is gone for good, as the store has it. */
+  remove(server: number): void {
+    const known = this.#registered.get(server)
+    if (known === undefined) return
+    this.#registered.set(server, { ...known, mode: 'removed' })
+    this.#sessions.delete(server)
+    this.#attendance = this.#count()
+  }
+
+  /** Nothing names it any more. */
+  forget(server: number): void {
+    this.#registered.delete(server)
+    this.#sessions.delete(server)
+    this.#attendance = this.#count()
+  }
+
+  /** Those that will not be back by themselves: another disk has had their place for as long as a death takes to be noticed. */
+  replaced(): Replaced[] {
+    return this.servers.flatMap(({ id, internalAddress, mode }) => {
+      const by = this.#places.newestAt(internalAddress)
+      const isReplaced = mode !== 'removed' && this.#places.isSuperseded(id, internalAddress)
+      const isSilent = silenceMs(this.hearing(id)) >= this.#limits.deadAfterMs
+      return isReplaced && isSilent && by !== null && this.isThere(by) ? [{ server: id, by }] : []
+    })
   }
 
   /** As the store does: the program at an address counts for every disk that was there. */
@@ -168,8 +198,10 @@ export class Roll {
     return session?.incarnation === incarnation && session.number === number
   }
 
-  /** Throws UNKNOWN_SERVER if the server must register (again), STALE_INCARNATION if a newer process took its place. */
+  /** Throws UNKNOWN_SERVER if the server must register (again), STALE_INCARNATION if a newer process took its place, SERVER_REMOVED. */
   require(server: number, incarnation: number): void {
+    const known = this.#registered.get(server)
+    if (known?.mode === 'removed') throw new DfsError('SERVER_REMOVED', whyRemoved(known))
     const session = this.#sessions.get(server)
     if (session !== undefined && incarnation < session.incarnation) {
       throw new DfsError('STALE_INCARNATION', `server ${server} is in incarnation ${session.incarnation}`)

@@ -39,6 +39,7 @@ export class Sessions extends Roll {
       isHeard: this.sessions.has(server.id),
       isSharing: this.isSharing(server.id),
       cloneAddress: this.cloneOf(server.id),
+      isRemoved: server.mode === 'removed',
       // What open volumes may still take, they can take.
       isFull: this.sessions.has(server.id) && !hasRoom({ ...server, promisedBytes: 0 }, limits),
     }))
@@ -121,6 +122,7 @@ export class Sessions extends Roll {
       damagedRanges: session?.damagedRanges ?? 0,
       repairedRecords: session?.repairedRecords ?? 0,
       featureLevel: server.featureLevel,
+      mode: server.mode,
     }
   }
 }

@@ -74,7 +74,7 @@ export class HolderSet {
     if (this.#isChanging) return
     const { holding } = this.#deps
     const { counting, next } = holding.sets()
-    const servers = this.#deps.sessions.view()
+    const servers = this.#deps.sessions.view().filter(({ mode }) => mode !== 'removed')
     const { bring, propose } = planHolders({
       servers: this.#candidates(servers),
       sets: holding.sets(),

@@ -66,7 +66,7 @@ export class CopyViews {
     const { store, sessions, settings, jobs, history } = this.#deps
     const loads = await store.repairing.copyLoads(sessions.there(), jobs.incomplete)
     const promised = await store.openVolumeLoads(settings.cluster.volumeSizeBytes)
-    return sessions.view().map(({ id, liveness, zone, isFull, freeBytes, totalBytes }) => {
+    return sessions.view().map(({ id, mode, liveness, zone, isFull, freeBytes, totalBytes }) => {
       const { incoming, outgoing, usedBytes } = loads.get(id) ?? NO_LOAD
       const promisedBytes = promised.get(id)?.promisedBytes ?? 0
       const room = roomOf({ isFull, freeBytes, promisedBytes }, roomLimits(settings))
@@ -74,7 +74,7 @@ export class CopyViews {
       const knowsOrder = sessions.featureLevelOf(id) >= MESSAGES.copyOrder
       return {
         id,
-        mode: 'active',
+        mode: mode === 'removed' ? mode : 'active',
         liveness,
         zone,
         isFull,

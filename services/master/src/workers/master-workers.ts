@@ -2,7 +2,13 @@
 import { type BackgroundWorker, Runner, type Runtime, type SpaceWatch } from '@dfs/core'
 import { type ClusterTime } from '../metadata/cluster-time.ts'
 import { type VolumeStore } from '../metadata/cluster-store.ts'
-import { type KeptAside, type Recovering, type Repairing, type Upkeep } from '../metadata/store.ts'
+import {
+  type KeptAside,
+  type Recovering,
+  type Removing,
+  type Repairing,
+  type Upkeep,
+} from '../metadata/store.ts'
 import { type CopyJobs } from '../servers/copy-jobs.ts'
 import { type RepairStatus } from '../servers/repair-status.ts'
 import { type RestoredBackup } from '../servers/restored-backup.ts'
@@ -11,6 +17,7 @@ import { type MasterSettings } from '../settings.ts'
 import { countDeleted } from './count-deleted.ts'
 import { deleteEmpty, type Fence } from './delete-empty.ts'
 import { forgetKeys } from './forget-keys.ts'
+import { forgetServers } from './forget-servers.ts'
 import { keepTime } from './keep-time.ts'
 import { repairCopies } from './repair-copies.ts'
 import { salvage } from './salvage.ts'
@@ -28,6 +35,7 @@ export interface MasterWorkersOptions {
     KeptAside &
     Repairing &
     Recovering &
+    Removing &
     Pick<VolumeStore, 'openVolumesOf' | 'openVolumeLoads' | 'sealVolumes'>
   readonly sessions: Sessions
   readonly settings: MasterSettings
@@ -51,6 +59,7 @@ export function masterWorkers(options: MasterWorkersOptions): Runner {
     deleteEmpty,
     repairCopies,
     salvage,
+    forgetServers,
     forgetKeys,
     keepTime,
   ].map((make) => onlyWhereObeyed(make(options), backup, everyMs))

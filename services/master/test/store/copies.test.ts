@@ -1,36 +1,10 @@
 /** What the store tells of copies: counts of what is stored, explanations of files, and lists of those with too few. */
-import {
-  type ChunkPlacement,
-  type Command,
-  type CommandId,
-  EXPLAINED_ENTRIES_MAX,
-  type WeakFile,
-} from '@dfs/protocol'
+import { EXPLAINED_ENTRIES_MAX, type WeakFile } from '@dfs/protocol'
 import { expect, it } from 'vitest'
-import { type CopyView, type SeenServer, type Tally } from '../../src/metadata/copy-store.ts'
+import { type CopyView, type Tally } from '../../src/metadata/copy-store.ts'
 import { describeStores } from '../fixture/describe-stores.ts'
 import { path, RECORD_HEADER, type StoreBench } from '../fixture/store-bench.ts'
-
-/** Servers by index; all are there unless named. */
-function viewOf(
-  b: StoreBench,
-  { dead = [], unheard = [] }: { dead?: number[]; unheard?: number[] } = {},
-): CopyView {
-  const servers = b.servers.map(({ server, incarnation }, index): SeenServer => ({
-    id: server,
-    name: `chunk-${index}`,
-    internalAddress: `host-${index}`,
-    zone: 'z',
-    incarnation,
-    liveness: dead.includes(index) ? 'dead' : unheard.includes(index) ? 'suspect' : 'alive',
-    isHeard: !unheard.includes(index),
-    isSharing: false,
-    cloneAddress: null,
-    isFull: false,
-    silentForMs: 0,
-  }))
-  return { servers, wanted: 3 }
-}
+import { stage, storeLong, viewOf } from '../fixture/stored-copies.ts'
 
 async function tallyOf(b: StoreBench, view: CopyView, volumesMax = 2000): Promise<Tally> {
   const tallying = b.store.tally(view)
@@ -44,23 +18,6 @@ async function tallyOf(b: StoreBench, view: CopyView, volumesMax = 2000): Promis
 async function counted(b: StoreBench, view: CopyView, volumesMax?: number): Promise<string[]> {
   const { cells } = await tallyOf(b, view, volumesMax)
   return cells.map(({ good, files, volumes, bytes }) => `${good}: ${files} in ${volumes} with ${bytes}`)
-}
-
-function stage(b: StoreBench, upload: CommandId, start: number, chunk: ChunkPlacement): Command {
-  return { kind: 'stage', id: b.nextId(), upload, start, chunk }
-}
-
-/** A file of these chunks. */
-async function storeLong(b: StoreBench, at: string, chunks: readonly ChunkPlacement[]): Promise<void> {
-  const upload = b.nextId()
-  let size = 0
-  const commands: Command[] = []
-  for (const chunk of chunks) {
-    commands.push(stage(b, upload, size, chunk))
-    size += chunk.length
-  }
-  const results = await b.commit(...commands, b.write(at, null, { size, upload }))
-  expect(results.map(({ ok }) => ok)).toEqual(results.map(() => true))
 }
 
 const record = (...lengths: number[]): number =>

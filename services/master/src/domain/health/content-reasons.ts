@@ -1,27 +1,35 @@
 /** What is said of stored contents that have not all their copies: how many, how large, and what became of the copies. */
 import { formatAmount, formatBytes, formatNames } from '@dfs/core'
 import { type CopyCondition, healthReason, type HealthReason } from '@dfs/protocol'
-import { type Cell, type Tally } from '../../metadata/copy-store.ts'
+import { type Cell } from '../../metadata/copy-store.ts'
+import { type ClusterFacts } from './facts.ts'
+import { NEXT_OF_REMOVED, nextOfShort } from './outlook.ts'
 import { type SeenServers } from './seen-servers.ts'
 
-/** The bad copy was removed where the new one is to stand. */
-const NO_CAUSE = 'another copy is made next'
+/** The bad copy was removed where the new one is to stand, or was on a server of which nothing is known any more. */
+const NO_CAUSE = ': another copy is made next'
 /** Causes that one text names at most. */
 const NAMED_MAX = 3
 
 /** One reason for what is lost, one for what was not seen, one for each number of copies that is too small. */
-export function shortReasons({ cells, wanted }: Tally, seen: SeenServers): HealthReason[] {
+export function shortReasons(
+  facts: Pick<ClusterFacts, 'tally' | 'seen' | 'hasMajority' | 'repair'>,
+): HealthReason[] {
+  const { seen } = facts
+  const { cells, wanted } = facts.tally
   const having = (condition: Cell['condition']): Sum =>
     sumOf(cells.filter((cell) => cell.condition === condition))
   const [lost, notSeen] = [having('lost'), having('not-seen')]
   const reasons: HealthReason[] = []
   if (lost.volumes > 0) {
     const rest = isPartlyThere(lost, seen) ? '; of damaged copies the rest can be read' : ''
-    const text = `${amountOf(lost)} ${have(lost)} no good copy: ${causesOf(lost, seen)}${rest}`
-    reasons.push(healthReason('files-lost', { state: 'unavailable', text, ...about(lost, seen), copies: 0 }))
+    const text = `${amountOf(lost)} ${have(lost)} no good copy${causesOf(lost, seen)}${rest}`
+    const next = [...lost.causes.keys()].every((id) => seen.isRemoved(id)) ? { next: NEXT_OF_REMOVED } : null
+    const parts = { state: 'unavailable', text, ...about(lost, seen), copies: 0, ...next } as const
+    reasons.push(healthReason('files-lost', parts))
   }
   if (notSeen.volumes > 0) {
-    const text = `${amountOf(notSeen)} may have no copy: ${causesOf(notSeen, seen)}`
+    const text = `${amountOf(notSeen)} may have no copy${causesOf(notSeen, seen)}`
     reasons.push(
       healthReason('files-not-seen', { state: 'unknown', text, ...about(notSeen, seen), copies: 0 }),
     )
@@ -31,8 +39,10 @@ export function shortReasons({ cells, wanted }: Tally, seen: SeenServers): Healt
     const [short, narrow] = [sumOf(having.filter(isShort)), sumOf(having.filter(isOnlyNarrow))]
     if (short.volumes > 0) {
       const what = copies === 0 ? 'no verified copy yet' : `${copies} of ${wanted} copies`
-      const text = `${amountOf(short)} ${have(short)} ${what}: ${causesOf(short, seen) || NO_CAUSE}`
-      reasons.push(healthReason('files-short', { state: 'degraded', text, ...about(short, seen), copies }))
+      const text = `${amountOf(short)} ${have(short)} ${what}${causesOf(short, seen) || NO_CAUSE}`
+      const next = nextOfShort(facts)
+      const parts = { state: 'degraded', text, ...about(short, seen), copies } as const
+      reasons.push(healthReason('files-short', next === undefined ? parts : { ...parts, next }))
     }
     if (narrow.volumes > 0) {
       const text = `${amountOf(narrow)} ${have(narrow)} ${copies} of ${wanted} copies since fewer servers could take one`
@@ -87,9 +97,11 @@ const about = ({ files, bytes, causes }: Sum, seen: SeenServers) => ({
   servers: [...causes.keys()].map((id) => seen.nameOf(id)),
 })
 
+/** With a colon before; nothing where all copies that there were are forgotten. */
 function causesOf({ causes }: Sum, seen: SeenServers): string {
+  if (causes.size === 0) return ''
   const phrases = [...causes].map(([id, conditions]) => causeOf(id, conditions, seen))
-  return formatNames([...new Set(phrases)], NAMED_MAX)
+  return `: ${formatNames([...new Set(phrases)], NAMED_MAX)}`
 }
 
 const PHRASES: Readonly<Record<Exclude<CopyCondition, 'good'>, (server: string) => string>> = {
@@ -106,7 +118,8 @@ function causeOf(id: number, conditions: ReadonlySet<CopyCondition>, seen: SeenS
   const [condition] = (Object.keys(PHRASES) as Exclude<CopyCondition, 'good'>[]).filter((each) =>
     conditions.has(each),
   )
-  return PHRASES[condition!](diskOf(id, seen))
+  const isRemoved = condition === 'server-gone' && seen.isRemoved(id)
+  return isRemoved ? `${seen.nameOf(id)} was removed` : PHRASES[condition!](diskOf(id, seen))
 }
 
 /** By its name; where another disk runs in its place by now, the earlier one is meant. */

@@ -92,7 +92,10 @@ function explainPart(
 function explainCopy(volume: Volume, copy: Replica, seen: SeenServers): ExplainedCopy {
   const condition = conditionOf(copy, seen)
   const server = seen.nameOf(copy.server)
-  const [says, next] = wordsOf(condition, server, volume.state === 'open')
+  const isRemoved = condition === 'server-gone' && seen.isRemoved(copy.server)
+  const [says, next] = isRemoved
+    ? wordsOfRemoved(server)
+    : wordsOf(condition, server, volume.state === 'open')
   return { server, serverId: copy.server, condition, says, next }
 }
 
@@ -134,6 +137,11 @@ function wordsOf(condition: CopyCondition, server: string, isOpen: boolean): rea
       return [`it is being made on ${server}`, 'it counts when all of it is there and was read back']
   }
 }
+
+const wordsOfRemoved = (server: string): readonly [string, string] => [
+  `${server} was removed as gone for good`,
+  'another one is made if there is any other copy; this one does not come back',
+]
 
 /** Whether each part that is lost has a damaged copy on a server that is there: of that all is read that is right. */
 const isPartlyThere = (explained: readonly Explained[], seen: SeenServers): boolean =>

@@ -21,7 +21,7 @@ export function healthOf(facts: ClusterFacts): HealthView {
   const reasons = [
     ...metadataReasons(facts),
     ...recoveryReasons(facts),
-    ...shortReasons(tally, facts.seen),
+    ...shortReasons(facts),
     ...serverReasons(facts),
     ...repairReasons(facts),
     ...roomReasons(facts),

@@ -28,6 +28,11 @@ export class SeenServers implements KnownServers {
     return this.get(server)?.incarnation === incarnation
   }
 
+  /** Whether it was named as gone for good. */
+  isRemoved(id: number): boolean {
+    return this.get(id)?.isRemoved ?? false
+  }
+
   isThere(id: number): boolean {
     const server = this.get(id)
     return server !== undefined && server.isHeard && server.liveness !== 'dead'
@@ -50,15 +55,15 @@ export class SeenServers implements KnownServers {
    */
   isReplaced(server: SeenServer): boolean {
     if (this.isThere(server.id)) return false
-    const others = this.all.filter(({ id, internalAddress }) => {
-      return id !== server.id && internalAddress === server.internalAddress
+    const others = this.all.filter(({ id, internalAddress, isRemoved }) => {
+      return id !== server.id && internalAddress === server.internalAddress && !isRemoved
     })
     return others.some((other) => this.isThere(other.id) || wasHeardAfter(other, server))
   }
 
   /** Those that are expected to be there, one in each place. */
   get expected(): readonly SeenServer[] {
-    return this.all.filter((server) => !this.isReplaced(server))
+    return this.all.filter((server) => !server.isRemoved && !this.isReplaced(server))
   }
 }
 

@@ -3,6 +3,7 @@ import { formatAmount, formatNames } from '@dfs/core'
 import { healthReason, type HealthReason, type HealthState } from '@dfs/protocol'
 import { type SeenServer } from '../../metadata/copy-store.ts'
 import { type ClusterFacts } from './facts.ts'
+import { NEXT_WITHOUT_MAJORITY } from './outlook.ts'
 
 const NAMED_MAX = 3
 
@@ -26,7 +27,8 @@ export function serverReasons(facts: ClusterFacts): HealthReason[] {
     const verb = notHeard.length === 1 ? 'has' : 'have'
     const text = `${namesOf(notHeard)} ${verb} not reported since the master started`
     const state = facts.hasMajority ? 'degraded' : 'unknown'
-    reasons.push(healthReason('server-not-heard', { state, text, ...about(notHeard) }))
+    const next = facts.hasMajority ? null : { next: NEXT_WITHOUT_MAJORITY }
+    reasons.push(healthReason('server-not-heard', { state, text, ...about(notHeard), ...next }))
   }
   return [...reasons, ...sharedAddresses(facts), ...clonedDisks(facts)]
 }

@@ -52,6 +52,7 @@ export interface ServerRow {
   readonly feature_level: number
   /** The incarnation that has last said of all its copies what it has. */
   readonly reported_incarnation: number
+  readonly mode: number
 }
 
 export interface ServerRows {
@@ -60,6 +61,9 @@ export interface ServerRows {
   /** Makes the row, or writes it again. */
   put(row: ServerRow & { readonly registered_ms: number }): void
   setReportedIncarnation(id: number, incarnation: number): void
+  setMode(id: number, mode: number): void
+  /** With what a new history says of it. */
+  remove(id: number): void
   /** Of all servers at an address. */
   setFeatureLevel(internalAddress: string, featureLevel: number): void
   /** Servers that the last new history began without. */
@@ -122,6 +126,7 @@ export interface GrantRow {
 export interface GrantRows {
   load(): GrantRow[]
   put(row: GrantRow): void
+  remove(server: number): void
 }
 
 export interface VolumeRow extends LiveRow {

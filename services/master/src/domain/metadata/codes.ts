@@ -14,6 +14,8 @@ export const REPLICA = Object.freeze({
   surplus: 7,
   dropping: 8,
 })
+export const SERVER_MODE = Object.freeze({ active: 1, draining: 2, removed: 3 })
+export type ServerMode = keyof typeof SERVER_MODE
 export type VolumeState = keyof typeof VOLUME_STATE
 export type ReplicaState = keyof typeof REPLICA
 export const REPLICA_STATES = Object.keys(REPLICA) as ReplicaState[]

@@ -35,14 +35,17 @@ export function* decideBatch(
   requests: readonly CommitBatchRequest[],
   now: Moment,
 ): Work<CommitBatchReply> {
-  const { state } = books
+  const { state, servers } = books
   state.advanceTime(now.clusterMs)
+  const { dead = NOBODY } = now
+  const { removed } = servers
+  const moment = removed.length === 0 ? now : { ...now, dead: dead.union(new Set(removed)) }
   const commandsCount = requests.reduce((sum, { commands }) => sum + commands.length, 0)
   const naming = { books, removedMax: commandsCount }
   yield () => together(requests.flatMap(({ commands }) => commands.map((each) => readsOf(naming, each))))
   const results: CommandResult[][] = []
   for (const request of requests) {
-    const context = begin(books, request, now)
+    const context = begin(books, request, moment)
     const answers: CommandResult[] = []
     for (const command of request.commands) {
       yield () => readsOf(naming, command)
@@ -151,6 +154,8 @@ function refuseSender({ state, servers }: Books, sender: CommitBatchRequest): Co
       : failure('STALE_INCARNATION', `this is start ${state.epoch.counter} of the master, not ${incarnation}`)
   }
   if (servers.get(server) === undefined) return failure('UNKNOWN_SERVER', `server ${server} never registered`)
+  if (servers.isRemoved(server))
+    return failure('SERVER_REMOVED', `server ${server} was removed as gone for good`)
   return servers.isCurrent(sender)
     ? null
     : failure('STALE_INCARNATION', `server ${server} has restarted since incarnation ${incarnation}`)

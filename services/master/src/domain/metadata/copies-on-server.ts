@@ -32,6 +32,15 @@ export class CopiesOnServer {
     put(this.#toMake, copy, copy.state === 'copying')
   }
 
+  get count(): number {
+    return this.#all.length
+  }
+
+  /** Those that are to be dropped. */
+  get dropping(): Iterable<Replica> {
+    return this.#toDrop.values()
+  }
+
   /** In no order. Copies may be removed meanwhile; those that are added are left out. */
   *all(): Generator<Replica, undefined> {
     for (let place = this.#all.length - 1; place >= 0; place -= 1) {

@@ -37,6 +37,7 @@ import {
 } from '../../metadata/cluster-store.ts'
 import { type HolderStore } from '../../metadata/holder-store.ts'
 import { type RecoveryStore } from '../../metadata/recovery-store.ts'
+import { type RemovalStore } from '../../metadata/removal-store.ts'
 import { type RepairStore } from '../../metadata/repair-store.ts'
 import {
   type CommitBatchReply,
@@ -58,6 +59,7 @@ import { measureStep } from './measure.ts'
 import { once, together } from './reads.ts'
 import { DecidingHolders } from './deciding-holders.ts'
 import { DecidingRecovery } from './deciding-recovery.ts'
+import { DecidingRemoval } from './deciding-removal.ts'
 import { DecidingRepairs } from './deciding-repairs.ts'
 import { finishRegistration, register, report } from './reports.ts'
 import { copiesOf } from './volume.ts'
@@ -80,6 +82,7 @@ export class DecidingStore implements DecidedStore {
   readonly repairing: RepairStore
   readonly holding: HolderStore
   readonly recovering: RecoveryStore
+  readonly removing: RemovalStore
   readonly #engine: Engine
   readonly #books: Books
   readonly #random: Random
@@ -94,6 +97,7 @@ export class DecidingStore implements DecidedStore {
     this.repairing = new DecidingRepairs({ engine, books, change })
     this.holding = new DecidingHolders({ books, change })
     this.recovering = new DecidingRecovery({ engine, books, change })
+    this.removing = new DecidingRemoval({ engine, books, change })
   }
 
   get clusterId(): string {
@@ -148,7 +152,12 @@ export class DecidingStore implements DecidedStore {
   }
 
   async servers(): Promise<readonly RegisteredServer[]> {
-    return this.#books.servers.all()
+    const { servers, volumes } = this.#books
+    return servers.all().filter(({ id, mode }) => mode !== 'removed' || volumes.onServer(id).count > 0)
+  }
+
+  async serverNames(): Promise<ReadonlyMap<number, string>> {
+    return new Map(this.#books.servers.all().map(({ id, name }) => [id, name]))
   }
 
   async noteReports(

@@ -72,15 +72,34 @@ function volumeAt({ volumes }: Books, id: number): Volume {
   return volume
 }
 
-/**
- * The current files whose weakest part is lost, or has fewer copies than wanted. Each costs two rows at most, its version and
- * its first chunk: that it lies in more than one volume is known without.
- */
+/** The current files whose weakest part is lost, or has fewer copies than wanted. */
 export function* listWeak(
   books: Books,
   { state, after, filesMax }: WeakFilesRequest,
   view: CopyView,
 ): Work<Omit<WeakFiles, 'total'>> {
+  const isListed = (_: readonly Volume[], { condition, good }: Grade): boolean =>
+    state === 'lost' ? condition === 'lost' : good < view.wanted
+  return { state, ...(yield* listFiles(books, { after, filesMax, view, isListed })) }
+}
+
+export interface FilesAsked {
+  /** The last path of the page before, or null. */
+  readonly after: string | null
+  readonly filesMax: number
+  readonly view: CopyView
+  /** By all of its volumes, and its weakest part. */
+  readonly isListed: (volumes: Volume[], grade: Grade) => boolean
+}
+
+/**
+ * A page of current files. Each costs two rows at most, its version and its first chunk: that it lies in more than one volume is
+ * known without.
+ */
+export function* listFiles(
+  books: Books,
+  { after, filesMax, view, isListed }: FilesAsked,
+): Work<Omit<WeakFiles, 'total' | 'state'>> {
   const seen = new SeenServers(view.servers)
   const countMax = Math.min(filesMax, WEAK_FILES_MAX)
   const visits = new TreeWalk(books, barePages(books), ROOT_ID, true)
@@ -90,15 +109,17 @@ export function* listWeak(
   const { wanted } = view
   for (let examined = 0; ;) {
     const visited = yield* visits.next()
-    if (visited === undefined) return { state, wanted, files, examined, next: null }
+    if (visited === undefined) return { wanted, files, examined, next: null }
     examined += 1
     const path = `/${visited.path}`
-    const grade = yield* gradeOfFile(books, visited.row, { seen, wanted })
-    if (grade !== null && (state === 'lost' ? grade.condition === 'lost' : grade.good < wanted)) {
-      files.push({ path, size: visited.row.size, condition: grade.condition, good: grade.good })
+    const volumes = yield* volumesOfFile(books, visited.row)
+    if (volumes.length > 0) {
+      const grade = volumes.map((volume) => gradeOfVolume(volume, seen, wanted)).reduce(weaker)
+      if (isListed(volumes, grade))
+        files.push({ path, size: visited.row.size, condition: grade.condition, good: grade.good })
     }
     if (files.length === countMax || examined === EXPLAINED_ENTRIES_MAX) {
-      return { state, wanted, files, examined, next: path }
+      return { wanted, files, examined, next: path }
     }
   }
 }
@@ -108,18 +129,13 @@ const barePages = ({ rows }: Books) => ({
   fetch: (directory: number, after: string, countMax: number) => rows.pages.bare(directory, after, countMax),
 })
 
-/** Null for what has no bytes. */
-function* gradeOfFile(
-  books: Books,
-  entry: Entry,
-  { seen, wanted }: { readonly seen: SeenServers; readonly wanted: number },
-): Work<Grade | null> {
-  if (entry.kind !== ENTRY.file || entry.size === 0) return null
+/** None of what has no bytes. */
+function* volumesOfFile(books: Books, entry: Entry): Work<Volume[]> {
+  if (entry.kind !== ENTRY.file || entry.size === 0) return []
   yield () => readsOfFile(books, entry)
   const { content } = versionAt(books, entry)
   assert(content !== null, 'what has bytes has a content')
-  const grades = volumesOf(books, content).map((id) => gradeOfVolume(volumeAt(books, id), seen, wanted))
-  return grades.reduce(weaker)
+  return volumesOf(books, content).map((id) => volumeAt(books, id))
 }
 
 /** Its version, and where that begins. */

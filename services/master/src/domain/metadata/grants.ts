@@ -39,6 +39,12 @@ export class Grants {
     this.#rows.put(row)
     this.#last.set(nameOf(row), row)
   }
+
+  /** The server asks for nothing any more. */
+  remove(server: number): void {
+    this.#rows.remove(server)
+    for (const [name, row] of this.#last) if (row.server === server) this.#last.delete(name)
+  }
 }
 
 const nameOf = ({ server, kind }: Pick<GrantRow, 'server' | 'kind'>): string => `${server}/${kind}`

@@ -26,6 +26,14 @@ export class Holders {
     this.#write(next, next)
   }
 
+  /** It is gone for good, and counts for nothing: what the others have is enough. */
+  forget(server: number): void {
+    const { counting, next } = this.sets
+    if (!counting.includes(server) && !next.includes(server)) return
+    const rest = (servers: readonly number[]): number[] => servers.filter((id) => id !== server)
+    this.#write(rest(counting), rest(next))
+  }
+
   #write(counting: readonly number[], next: readonly number[]): void {
     const servers = [...new Set([...counting, ...next])].toSorted((a, b) => a - b)
     for (const { server } of this.#all) if (!servers.includes(server)) this.#rows.remove(server)

@@ -14,6 +14,7 @@ import {
 import { assert } from '@dfs/core'
 import { type Books } from './books.ts'
 import { once, type Rounds } from './reads.ts'
+import { whyRemoved } from './servers.ts'
 import { type Replica, type Volume } from './volume.ts'
 import { Unchanged, type Work } from './work.ts'
 
@@ -170,16 +171,17 @@ const isSealedElsewhere = (report: ReplicaReport, sealedLength: number): boolean
  * Records a server that introduces itself. What an earlier incarnation was appending is over (R3), and what it had
  * verified counts only if the new one reports it (R9): no row is written for that, however many copies there are. Its
  * unfinished uploads and stored results can never be asked for again, since its commits are refused. Throws OUTDATED_PROGRAM,
- * STALE_INCARNATION.
+ * STALE_INCARNATION, SERVER_REMOVED.
  */
 export function* register(
   books: Books,
   registration: Registration,
   nowWallMs: number,
 ): Work<RegistrationOutcome> {
-  requireReader(books, registration)
   const { incarnation } = registration
   const known = books.servers.withDisk(registration.diskUid)
+  if (known?.mode === 'removed') throw new DfsError('SERVER_REMOVED', whyRemoved(known))
+  requireReader(books, registration)
   if (known !== undefined && known.incarnation > incarnation) {
     const { id } = known
     throw new DfsError('STALE_INCARNATION', `server ${id} has restarted since ${incarnation}`)
@@ -190,7 +192,10 @@ export function* register(
   const isNewIncarnation = known !== undefined && known.incarnation < incarnation
   books.servers.put(server, registration, nowWallMs)
   books.state.raiseFeatureLevel(books.servers.featureLevel)
-  const sealedVolumes = isNewIncarnation ? endIncarnation(books, { server, incarnation }, nowWallMs) : []
+  const sealedVolumes = isNewIncarnation
+    ? endIncarnation(books, { server, incarnation }, { why: 'restarted', nowWallMs })
+    : []
+  if (isNewIncarnation) books.states.doubtAllOn(server)
   return { server, isNewServer: known === undefined, isNewIncarnation, sealedVolumes }
 }
 
@@ -202,11 +207,15 @@ function requireReader({ state }: Books, { name, featureLevel }: Registration): 
   throw new DfsError('OUTDATED_PROGRAM', `this cluster uses feature level ${inUse}, ${reads}`)
 }
 
-function endIncarnation(books: Books, { server, incarnation }: Placement, nowWallMs: number): number[] {
+/** What an earlier incarnation had under way is over; the volumes that it seals. */
+export function endIncarnation(
+  books: Books,
+  { server, incarnation }: Placement,
+  { why, nowWallMs }: { readonly why: string; readonly nowWallMs: number },
+): number[] {
   const { volumes, states } = books
   const open = volumes.openOn(server)
-  for (const volume of open) states.seal(volume, `server ${server} restarted`, nowWallMs)
-  states.doubtAllOn(server)
+  for (const volume of open) states.seal(volume, `server ${server} ${why}`, nowWallMs)
   books.uploads.endIncarnation(server, incarnation, nowWallMs)
   books.results.endIncarnation(server, incarnation)
   return open.map((volume) => volume.id)

@@ -144,6 +144,13 @@ export class VolumeStates {
     this.#become(replica, 'dropping')
   }
 
+  /** Its server is gone for good: it cannot be back. */
+  giveUpCopyGone(replica: Replica): void {
+    const { id, volume } = replica
+    assert(volume.state === 'sealed', `volume ${volume.id} is ${volume.state}, and copy ${id} of it gone`)
+    this.#become(replica, 'dropping')
+  }
+
   /** Its server has it, and nothing about it changes by that. */
   noteThere(replica: Replica): void {
     this.#become(replica, replica.state)

@@ -55,6 +55,7 @@ export function server(id: number, changes: Partial<SeenServer> = {}): SeenServe
     isHeard: true,
     isSharing: false,
     cloneAddress: null,
+    isRemoved: false,
     isFull: false,
     silentForMs: 300,
   }

@@ -21,6 +21,7 @@ const SERVER = [
   'zone',
   'feature_level',
   'reported_incarnation',
+  'mode',
 ] as const satisfies (keyof ServerRow)[]
 const REGISTERED = [...SERVER, 'registered_ms'] as const
 const SENDER = ['server', 'incarnation', 'watermark'] as const satisfies (keyof SenderRow)[]
@@ -30,7 +31,9 @@ export class SqliteServers implements ServerRows {
   readonly #all: Query<ServerRow>
   readonly #put: Insert<typeof REGISTERED>
   readonly #setReported: Query
+  readonly #setMode: Query
   readonly #setLevel: Query
+  readonly #remove: Query
   readonly #givenUp: Query<{ server: number }>
   readonly #removeGivenUp: Query
 
@@ -38,6 +41,8 @@ export class SqliteServers implements ServerRows {
     this.#all = new Query(database, `SELECT ${listed(SERVER)} FROM servers ORDER BY id`)
     this.#put = new Insert(database, 'INSERT OR REPLACE INTO servers', REGISTERED)
     this.#setReported = new Query(database, 'UPDATE servers SET reported_incarnation = ? WHERE id = ?')
+    this.#setMode = new Query(database, 'UPDATE servers SET mode = ? WHERE id = ?')
+    this.#remove = new Query(database, 'DELETE FROM servers WHERE id = ?')
     this.#setLevel = new Query(database, 'UPDATE servers SET feature_level = ? WHERE internal_address = ?')
     this.#givenUp = new Query(database, 'SELECT server FROM given_up_servers')
     this.#removeGivenUp = new Query(database, 'DELETE FROM given_up_servers WHERE server = ?')
@@ -53,6 +58,15 @@ export class SqliteServers implements ServerRows {
 
   setReportedIncarnation(id: number, incarnation: number): void {
     this.#setReported.run(incarnation, id)
+  }
+
+  setMode(id: number, mode: number): void {
+    this.#setMode.run(mode, id)
+  }
+
+  remove(id: number): void {
+    this.#removeGivenUp.run(id)
+    this.#remove.run(id)
   }
 
   setFeatureLevel(internalAddress: string, featureLevel: number): void {

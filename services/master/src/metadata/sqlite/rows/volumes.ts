@@ -139,10 +139,12 @@ const prepare = (database: DatabaseSync) => ({
 export class SqliteGrants implements GrantRows {
   readonly #all: Query<GrantRow>
   readonly #put: Insert<typeof GRANT>
+  readonly #remove: Query
 
   constructor(database: DatabaseSync) {
     this.#all = new Query(database, `SELECT ${listed(GRANT)} FROM grants`)
     this.#put = new Insert(database, 'INSERT OR REPLACE INTO grants', GRANT)
+    this.#remove = new Query(database, 'DELETE FROM grants WHERE server = ?')
   }
 
   load(): GrantRow[] {
@@ -151,5 +153,9 @@ export class SqliteGrants implements GrantRows {
 
   put(row: GrantRow): void {
     this.#put.run(row)
+  }
+
+  remove(server: number): void {
+    this.#remove.run(server)
   }
 }
