@@ -139,14 +139,13 @@ export class Shipping {
 
   /** Why nothing is acknowledged, for people; null if it is. */
   whyFenced(): string | null {
-    const { isAwaited, graceMs } = this.#deps
+    const { isAwaited } = this.#deps
     const { counting } = this.#set
     if (isAwaited && counting.length === 0)
       return 'no chunk server holds a copy of the metadata yet, and changes wait for copies (DFS_METADATA_ACK)'
     return whyFenced({
       holders: counting.map((id) => this.#links.get(id)?.voice ?? { confirmedAtMs: null, isRefusing: false }),
       unplacedSinceMs: this.#unplacedSinceMs(),
-      heardByMs: this.#startedAtMs + graceMs,
       nowMs: this.#clock.monotonicMs(),
       ...(isAwaited ? { from: 1 } : {}),
     })

@@ -1,7 +1,8 @@
 /**
  * The fence: when a master that cannot place copies of its metadata acknowledges nothing more, since another one may have begun a
  * new history on them (R25; docs/adr/0021). Holders refuse a start of the master that is older than they have seen; so a master that most of
- * them obey is the newest. With fewer than three holders two servers would be less available than one: silence then says nothing, and
+ * them obey is the newest. A start has no longer than that either: it may be that of an old disk, and something may start it again and
+ * again. With fewer than three holders two servers would be less available than one: silence then says nothing, and
  * only their refusal counts.
  */
 import { formatAmount } from '@dfs/core'
@@ -22,8 +23,6 @@ export interface FenceView {
   readonly holders: readonly HolderVoice[]
   /** Since when there is something that most of them lack; null if there is nothing. */
   readonly unplacedSinceMs: number | null
-  /** By then every server had its time to register with this start. */
-  readonly heardByMs: number
   readonly nowMs: number
   /** From how many holders on silence counts. */
   readonly from?: number
@@ -31,7 +30,7 @@ export interface FenceView {
 
 /** Why nothing may be acknowledged, for people; null if it may. */
 export function whyFenced(view: FenceView): string | null {
-  const { holders, unplacedSinceMs, heardByMs, nowMs, from = HOLDERS_WANTED } = view
+  const { holders, unplacedSinceMs, nowMs, from = HOLDERS_WANTED } = view
   const most = mostOf(holders.length)
   const refusing = holders.filter(({ isRefusing }) => isRefusing).length
   if (most > 0 && refusing >= most) {
@@ -43,8 +42,7 @@ export function whyFenced(view: FenceView): string | null {
     most,
   )
   const aloneSinceMs = Math.max(confirmedAtMs, unplacedSinceMs)
-  const isEarly = confirmedAtMs < 0 && nowMs < heardByMs
-  if (isEarly || nowMs - aloneSinceMs < FENCE_AFTER_MS) return null
+  if (nowMs - aloneSinceMs < FENCE_AFTER_MS) return null
   const seconds = Math.floor((nowMs - aloneSinceMs) / 1000)
   return `for ${seconds} s fewer than ${most} of ${formatAmount(holders.length, 'holder')} of the metadata's copies have confirmed anything: changes are refused until they do`
 }
