@@ -260,6 +260,30 @@ describe('damaged sources', () => {
     expect([listed.code, listed.stdout]).toEqual([0, expect.stringContaining(lastError)])
     expect(await newestRepair(cluster, small), 'nothing else is tried').toEqual(ended)
   })
+
+  it('is damage, and no loss: the other files of the volume can be read, and no indicator says otherwise', async () => {
+    const view = await untilHealth(cluster, (each) => codesOf(each).includes('files-damaged'))
+    const { state, reasons, counts } = view
+    expect([state, codesOf(view).toSorted()]).toEqual(['degraded', ['copies-damaged', 'files-damaged']])
+    const atNone = counts!.byCopies.find(({ copies }) => copies === 0)!
+    expect(reasons.find(({ code }) => code === 'files-damaged')).toMatchObject({
+      count: atNone.files,
+      text: expect.stringContaining(
+        'no copy that is whole, and parts may be unreadable: copies on chunk-server-',
+      ),
+      servers: expect.arrayContaining(SERVERS),
+    })
+    expect(atNone.files).toBeGreaterThanOrEqual(SMALL.length)
+    const status = await cluster.dfs(['status'])
+    expect([status.code, status.stdout]).toEqual([1, expect.stringMatching(/^degraded: /)])
+    const lost = await cluster.dfs(['why', '--lost'])
+    expect([lost.code, lost.stdout]).toEqual([0, ''])
+    const short = await cluster.dfs(['why', '--short'])
+    for (const number of SMALL.keys())
+      expect(short.stdout).toMatch(new RegExp(`^0 of 3 +damaged .* /small/${number}$`, 'm'))
+    const why = await cluster.dfs(['why', '/small/5'])
+    expect(why.stdout).toContain('/small/5: Some part has damaged copies only: it can be read unless')
+  })
 })
 
 /** The last one: nothing is planned in the first 25 seconds of the next master. */

@@ -75,6 +75,14 @@ export const HEALTH_BUGS: readonly PlantedBug[] = [
     test: 'services/master/test/domain/health/condition.test.ts',
   },
   {
+    name: 'call files lost whose copies are damaged',
+    promise: 'lost is what no copy can be good of',
+    file: `${HEALTH}/condition.ts`,
+    oldText: "  if (damaged > 0) return notHeard > 0 ? 'unverified' : 'damaged'\n",
+    newText: "  if (damaged > 0 && notHeard > 0) return 'unverified'\n",
+    test: 'services/master/test/domain/health/condition.test.ts',
+  },
+  {
     name: 'call an estimate exact',
     promise: 'what was not heard is unknown, never assumed to be well',
     file: `${HEALTH}/health.ts`,

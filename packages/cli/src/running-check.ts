@@ -64,6 +64,7 @@ const PASSING: ReadonlySet<string> = new Set([
 const MISSING: ReadonlySet<string> = new Set([
   'files-lost',
   'files-not-seen',
+  'files-damaged',
   'files-short',
   'server-gone',
   'server-silent',

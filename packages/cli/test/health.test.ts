@@ -229,8 +229,8 @@ describe('why', () => {
   })
 
   test.each([
-    ['--lost', '0 of 3  no good copy             5 B  /d/f', 'without a good copy'],
-    ['--short', '1 of 3  short                    5 B  /d/f', 'with fewer copies than wanted'],
+    ['--lost', '0 of 3  lost                     5 B  /d/f', 'without a copy'],
+    ['--short', '1 of 3  short                    5 B  /d/f', 'with fewer good copies than wanted'],
     [
       '--only-on=chunk-2',
       '1 of 3  short                    5 B  /d/f',

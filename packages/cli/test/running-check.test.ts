@@ -70,6 +70,7 @@ describe('is not clean', () => {
   const codes: HealthCode[] = [
     'files-lost',
     'files-not-seen',
+    'files-damaged',
     'files-short',
     'server-gone',
     'server-silent',

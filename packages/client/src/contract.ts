@@ -152,7 +152,7 @@ export interface DfsClient extends AsyncDisposable {
   health(options?: CallOptions): Promise<HealthView>
   /** Why a file is as it is: its chunks, volumes and copies. FILE_NOT_FOUND, IS_A_DIRECTORY, IS_A_LINK. */
   explain(path: string, options?: ExplainOptions): Promise<Explanation>
-  /** The files that have no good copy, fewer than wanted, or one on a server at most, page by page; a page may be empty. */
+  /** The files that no server has a copy of, that have fewer good ones than wanted, or one on a server at most, page by page; a page may be empty. */
   weakFiles(state: WeakState, options?: WeakFilesOptions): AsyncIterable<WeakFiles>
   /** Copies that are made again, the newest first, page by page. */
   repairs(options?: CallOptions): AsyncIterable<RepairsView>

@@ -33,8 +33,11 @@ const ConditionOfCopy = Type.String({
   examples: ['server-gone'],
 })
 
-/** How what is stored stands, the worst first: by the copies that it has, and those that it may have. */
-export const CONTENT_CONDITIONS = ['lost', 'not-seen', 'unverified', 'short', 'whole'] as const
+/**
+ * How what is stored stands, the worst first: by the copies that it has, and those that it may have. `damaged`: every copy that is
+ * there is damaged somewhere, so most can be read, and maybe not all.
+ */
+export const CONTENT_CONDITIONS = ['lost', 'not-seen', 'damaged', 'unverified', 'short', 'whole'] as const
 export const ContentCondition = Type.Enum([...CONTENT_CONDITIONS])
 export type ContentCondition = Static<typeof ContentCondition>
 
@@ -94,7 +97,7 @@ export const WeakFile = Type.Object({
 })
 export type WeakFile = Static<typeof WeakFile>
 
-/** A page of the files that have no good copy (`lost`), fewer than wanted (`short`), or of which one server alone may have a good one (`only-on`). */
+/** A page of the files that no server has a copy of (`lost`), that have fewer good ones than wanted (`short`: those as well, and damaged ones), or of which one server alone may have a good one (`only-on`). */
 export const WeakFiles = Type.Object({
   state: WeakState,
   wanted: Type.Integer({ minimum: 1 }),

@@ -17,8 +17,9 @@ export type HealthState = Static<typeof HealthState>
 
 /** Every code with what to do next. */
 export const HEALTH_CODES = Object.freeze({
-  'files-lost':
-    'Bring back the servers or disks that are gone; what is damaged everywhere has to come from elsewhere. `dfs why --lost` names the files.',
+  'files-lost': 'Bring back the servers or disks that are gone; `dfs why --lost` names the files.',
+  'files-damaged':
+    'Try to read them: most can be. `dfs fsck` finds what is damaged, `dfs why --short` names the files. Put a disk back that has it whole, or write the files again.',
   'files-not-seen':
     'Wait until the servers that have not reported do, or start them. For one that will not come back: `dfs server remove NAME --lost`.',
   'files-short':

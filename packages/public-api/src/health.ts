@@ -96,7 +96,8 @@ function addExplainRoutes(app: App, namespace: Namespace): void {
       schema: {
         operationId: 'listWeakFiles',
         tags: ['cluster'],
-        summary: 'The files that have no good copy, fewer than wanted, or a good one on one server at most',
+        summary:
+          'The files that no server has a copy of, that have fewer good ones than wanted, or a good one on one server at most',
         description:
           'Current files, in the order of their paths. A page looks at a bounded number of entries: it may name none and still have a `next`. Where nothing is like that, nothing is looked at. `only-on` names the files that would be given up with a server: nobody else is known to have a good copy of them at this moment.',
         querystring: WeakQuery,

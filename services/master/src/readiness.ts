@@ -19,7 +19,12 @@ import { type Sessions } from './servers/sessions.ts'
 import { type MasterSettings, roomLimits } from './settings.ts'
 
 /** Reasons of health that are about files. */
-const OF_STORED: ReadonlySet<string> = new Set<HealthCode>(['files-lost', 'files-not-seen', 'files-short'])
+const OF_STORED: ReadonlySet<string> = new Set<HealthCode>([
+  'files-lost',
+  'files-not-seen',
+  'files-damaged',
+  'files-short',
+])
 
 const KINDS: readonly VolumeKind[] = ['small', 'large']
 

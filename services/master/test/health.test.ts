@@ -94,7 +94,7 @@ it('says of a file with damaged copies only that it can be read but for what is 
     await bench.heartbeat(id, { replicas: [failed] })
   }
   expect(await bench.call(explainFile, { path: '/f', fromByte: 0 })).toMatchObject({
-    condition: 'lost',
+    condition: 'damaged',
     says: expect.stringMatching(/^Some part has damaged copies only: it can be read unless /) as string,
   })
   await bench.pass(30_000)

@@ -20,11 +20,11 @@ export const why: Command = {
   summary: 'Explain where the copies of a file are, or list files with too few.',
   description: [
     'With PATH: the parts of the file, the volume that each lies in, and every copy of it: on which server, whether it counts, the cause, and what happens next.',
-    'With --lost: the files that have no good copy. With --short: those that have fewer than everything is to have, the lost ones included. With --only-on: those that would be given up with that server (dfs server remove). All list the current files in the order of their paths; the last line says how many stored contents there are like that, earlier versions and deleted files among them. The list is made page by page while it is read.',
+    'With --lost: the files that no server which is there has a copy of. With --short: those that have fewer good copies than everything is to have, the lost ones included, and those of which every copy is damaged somewhere. With --only-on: those that would be given up with that server (dfs server remove). All list the current files in the order of their paths; the last line says how many stored contents there are like that, earlier versions and deleted files among them. The list is made page by page while it is read.',
   ],
   options: {
-    lost: { summary: 'List the files without a good copy.' },
-    short: { summary: 'List the files with fewer copies than wanted.' },
+    lost: { summary: 'List the files that no server has a copy of.' },
+    short: { summary: 'List the files with fewer good copies than wanted.' },
     'only-on': { value: 'NAME', summary: 'List the files of which this server alone may have a good copy.' },
     id: { value: 'N', summary: 'With --only-on: which of several servers of that name.' },
   },
@@ -77,8 +77,9 @@ function partLines(part: ExplainedPart, wanted: number, shown: Shown): string[] 
 }
 
 const CONDITIONS: Readonly<Record<ContentCondition, string>> = {
-  lost: 'no good copy',
+  lost: 'lost',
   'not-seen': 'not known yet',
+  damaged: 'damaged',
   unverified: 'no verified copy',
   short: 'short',
   whole: 'whole',
@@ -104,8 +105,8 @@ async function list(
 }
 
 const WHAT: Readonly<Record<WeakState, string>> = {
-  lost: 'without a good copy',
-  short: 'with fewer copies than wanted',
+  lost: 'without a copy',
+  short: 'with fewer good copies than wanted',
   'only-on': 'of which nobody else is known to have a good copy',
 }
 

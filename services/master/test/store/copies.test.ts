@@ -187,6 +187,33 @@ describeStores('copies', (bench) => {
     }
   })
 
+  it('does not list as lost what is damaged in every copy, and explains that it can be read', async () => {
+    const b = bench()
+    await b.addServers(3)
+    const volume = await b.volume()
+    await b.commit(b.write('/a', b.chunk(volume, 1)), b.write('/b', b.chunk(volume, 2)))
+    await b.store.sealVolumes([volume.volume], 'for the test', 0)
+    for (const [index, { replica }] of volume.replicas.entries()) {
+      const report = { volume: volume.volume, replica, state: 'sealed', lengthBytes: 200 } as const
+      const read = { sealedLengthBytes: 200, verifiedToBytes: 0, isFoundDamaged: true }
+      await b.store.noteReports(b.servers[index]!, [{ ...report, ...read }], 0)
+    }
+    const view = viewOf(b)
+    const page = { after: null, filesMax: 10 }
+    expect(await b.store.weakFiles({ ...page, state: 'lost' }, view)).toMatchObject({ files: [] })
+    const damaged = { condition: 'damaged', good: 0 }
+    expect(await b.store.weakFiles({ ...page, state: 'short' }, view)).toMatchObject({
+      files: [
+        { path: '/a', ...damaged },
+        { path: '/b', ...damaged },
+      ],
+    })
+    expect(await b.store.explainFile({ path: '/a', fromByte: 0 }, view)).toMatchObject({
+      ...damaged,
+      says: expect.stringMatching(/^Some part has damaged copies only: it can be read unless /) as string,
+    })
+  })
+
   it('looks at a bounded number of entries for a page, which may be empty', async () => {
     const b = bench()
     await b.addServers(1)

@@ -9,13 +9,14 @@ import { type Replica, type Volume } from '../metadata/volume.ts'
 import { type SeenServers } from './seen-servers.ts'
 
 export function conditionOf(copy: Replica, seen: SeenServers): CopyCondition {
-  if (copy.state === 'damaged' || copy.state === 'lost') return copy.state
+  if (copy.state === 'lost') return 'lost'
   if (copy.state === 'dropping') return 'leaving'
   if (copy.state === 'copying') return 'copying'
   if (isGood(copy, seen)) return 'good'
   if (seen.isAwaited(copy.server)) return 'not-heard'
   if (!seen.isThere(copy.server)) return 'server-gone'
-  return copy.isFoundDamaged ? 'damaged' : 'verifying'
+  // Only one that is there can be read, as far as it goes.
+  return copy.state === 'damaged' || copy.isFoundDamaged ? 'damaged' : 'verifying'
 }
 
 export interface Conditions {
@@ -26,16 +27,22 @@ export interface Conditions {
 }
 
 export function gradeOf({ conditions, wanted, hadMore }: Conditions): Grade {
-  let [good, verifying, notHeard, made] = [0, 0, 0, conditions.length]
+  let [good, verifying, notHeard, damaged, made] = [0, 0, 0, 0, conditions.length]
   for (const condition of conditions) {
     if (condition === 'good') good += 1
     else if (condition === 'verifying') verifying += 1
     else if (condition === 'not-heard') notHeard += 1
+    else if (condition === 'damaged') damaged += 1
     else if (condition === 'copying' || condition === 'leaving') made -= 1
   }
   const isNarrow = made < wanted && !hadMore
   const isHopeful = good + verifying + notHeard >= (isNarrow ? made : wanted)
-  return { good, condition: contentCondition({ good, verifying, notHeard }, wanted), isHopeful, isNarrow }
+  return {
+    good,
+    condition: contentCondition({ good, verifying, notHeard, damaged }, wanted),
+    isHopeful,
+    isNarrow,
+  }
 }
 
 export const conditionsOf = (volume: Volume, seen: SeenServers): CopyCondition[] =>
@@ -45,20 +52,28 @@ export const gradeOfVolume = (volume: Volume, seen: SeenServers, wanted: number)
   gradeOf({ conditions: conditionsOf(volume, seen), wanted, hadMore: volume.hasDropped })
 
 function contentCondition(
-  { good, verifying, notHeard }: Readonly<Record<'good' | 'verifying' | 'notHeard', number>>,
+  {
+    good,
+    verifying,
+    notHeard,
+    damaged,
+  }: Readonly<Record<'good' | 'verifying' | 'notHeard' | 'damaged', number>>,
   wanted: number,
 ): ContentCondition {
   if (good > 0) return good < wanted ? 'short' : 'whole'
   if (verifying > 0) return 'unverified'
+  // It can be read as far as the damaged ones go, and one that is whole may still be reported.
+  if (damaged > 0) return notHeard > 0 ? 'unverified' : 'damaged'
   return notHeard > 0 ? 'not-seen' : 'lost'
 }
 
 const WORST: Readonly<Record<ContentCondition, number>> = {
   lost: 0,
   'not-seen': 1,
-  unverified: 2,
-  short: 3,
-  whole: 3,
+  damaged: 2,
+  unverified: 3,
+  short: 4,
+  whole: 4,
 }
 
 /** A number that orders grades: the weaker, the lower; equal ones are the same grade. */

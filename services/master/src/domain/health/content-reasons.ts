@@ -11,7 +11,7 @@ const NO_CAUSE = ': another copy is made next'
 /** Causes that one text names at most. */
 const NAMED_MAX = 3
 
-/** One reason for what is lost, one for what was not seen, one for each number of copies that is too small. */
+/** One reason each for what is lost, was not seen, or is damaged in every copy; one for each number of copies that is too small. */
 export function shortReasons(
   facts: Pick<ClusterFacts, 'tally' | 'seen' | 'hasMajority' | 'repair'>,
 ): HealthReason[] {
@@ -19,11 +19,10 @@ export function shortReasons(
   const { cells, wanted } = facts.tally
   const having = (condition: Cell['condition']): Sum =>
     sumOf(cells.filter((cell) => cell.condition === condition))
-  const [lost, notSeen] = [having('lost'), having('not-seen')]
+  const [lost, notSeen, damaged] = [having('lost'), having('not-seen'), having('damaged')]
   const reasons: HealthReason[] = []
   if (lost.volumes > 0) {
-    const rest = isPartlyThere(lost, seen) ? '; of damaged copies the rest can be read' : ''
-    const text = `${amountOf(lost)} ${have(lost)} no good copy${causesOf(lost, seen)}${rest}`
+    const text = `${amountOf(lost)} ${have(lost)} no good copy${causesOf(lost, seen)}`
     const next = [...lost.causes.keys()].every((id) => seen.isRemoved(id)) ? { next: NEXT_OF_REMOVED } : null
     const parts = { state: 'unavailable', text, ...about(lost, seen), copies: 0, ...next } as const
     reasons.push(healthReason('files-lost', parts))
@@ -32,6 +31,12 @@ export function shortReasons(
     const text = `${amountOf(notSeen)} may have no copy${causesOf(notSeen, seen)}`
     reasons.push(
       healthReason('files-not-seen', { state: 'unknown', text, ...about(notSeen, seen), copies: 0 }),
+    )
+  }
+  if (damaged.volumes > 0) {
+    const text = `${amountOf(damaged)} ${have(damaged)} no copy that is whole, and parts may be unreadable${causesOf(damaged, seen)}`
+    reasons.push(
+      healthReason('files-damaged', { state: 'degraded', text, ...about(damaged, seen), copies: 0 }),
     )
   }
   for (let copies = 0; copies < wanted; copies += 1) {
@@ -80,10 +85,6 @@ function sumOf(cells: readonly Cell[]): Sum {
   }
   return { ...sum, causes }
 }
-
-/** Of a damaged copy most is right, and is read: only what no copy has is lost. */
-const isPartlyThere = ({ causes }: Sum, seen: SeenServers): boolean =>
-  [...causes].some(([id, conditions]) => conditions.has('damaged') && seen.isThere(id))
 
 /** A part of a content that lies in several volumes is counted with the weakest of them: there may be bytes and no file. */
 const amountOf = ({ files, bytes }: Sum): string =>

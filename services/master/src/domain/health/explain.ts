@@ -42,7 +42,7 @@ export function explainFile(
     wanted,
     condition,
     good,
-    says: sentenceOf(explained, weakest, wanted, seen),
+    says: sentenceOf(explained.length, weakest, wanted),
     parts: explained.map(({ part }) => part),
     next: chunks.length === EXPLAINED_CHUNKS_MAX && end < info.size ? end : null,
   }
@@ -72,16 +72,11 @@ function runsOf(chunks: readonly ChunkRow[]): Run[] {
   return runs
 }
 
-interface Explained {
-  readonly part: ExplainedPart
-  readonly grade: Grade
-}
-
 function explainPart(
   run: Run,
   volume: Volume,
   { seen, wanted }: { readonly seen: SeenServers; readonly wanted: number },
-): Explained {
+): { readonly part: ExplainedPart; readonly grade: Grade } {
   const copies = volume.replicas.map((copy) => explainCopy(volume, copy, seen))
   const grade = gradeOfVolume(volume, seen, wanted)
   const { good, condition } = grade
@@ -114,12 +109,12 @@ function wordsOf(condition: CopyCondition, server: string, isOpen: boolean): rea
     case 'not-heard':
       return [
         `${server} has not reported since the master started`,
-        'it counts when its server has reported it',
+        'it counts when its server has reported it whole',
       ]
     case 'server-gone':
       return [
         `${server} is gone`,
-        'another one is made if a server has room; this one counts again when that disk is back',
+        'another one is made if a server has room; this one is of use again when that disk is back',
       ]
     case 'damaged':
       return [
@@ -143,21 +138,8 @@ const wordsOfRemoved = (server: string): readonly [string, string] => [
   'another one is made if there is any other copy; this one does not come back',
 ]
 
-/** Whether each part that is lost has a damaged copy on a server that is there: of that all is read that is right. */
-const isPartlyThere = (explained: readonly Explained[], seen: SeenServers): boolean =>
-  explained
-    .filter(({ grade }) => grade.condition === 'lost')
-    .every(({ part }) =>
-      part.copies.some(({ condition, serverId }) => condition === 'damaged' && seen.isThere(serverId)),
-    )
-
-function sentenceOf(
-  explained: readonly Explained[],
-  { good, condition }: Grade,
-  wanted: number,
-  seen: SeenServers,
-): string {
-  if (explained.length === 0) return 'It has no bytes, and needs no copy.'
+function sentenceOf(partsCount: number, { good, condition }: Grade, wanted: number): string {
+  if (partsCount === 0) return 'It has no bytes, and needs no copy.'
   switch (condition) {
     case 'whole':
       return `It has all ${formatAmount(wanted, 'copy', 'copies')}.`
@@ -165,11 +147,11 @@ function sentenceOf(
       return `It can be read; its weakest part has ${good} of ${wanted} copies.`
     case 'unverified':
       return 'It can probably be read; some part has no copy that was verified since a start.'
+    case 'damaged':
+      return 'Some part has damaged copies only: it can be read unless all of them are wrong in the same place of it.'
     case 'not-seen':
       return 'Not known: no server with a copy of some part has reported since the master started.'
     case 'lost':
-      return isPartlyThere(explained, seen)
-        ? 'Some part has damaged copies only: it can be read unless all of them are wrong in the same place of it.'
-        : 'It cannot be read: some part has no good copy.'
+      return 'It cannot be read: some part has no good copy.'
   }
 }

@@ -33,6 +33,7 @@ const there = {
   'waiting since a start': 'verifying',
   'found damaged': 'damaged',
   'found damaged at once': 'damaged',
+  'damaged for good': 'damaged',
 } as const
 const all = <C extends CopyCondition>(condition: C) => ({
   open: condition,
@@ -41,6 +42,7 @@ const all = <C extends CopyCondition>(condition: C) => ({
   'waiting since a start': condition,
   'found damaged': condition,
   'found damaged at once': condition,
+  'damaged for good': condition,
 })
 
 const EXPECTED: Record<keyof typeof SERVERS, Record<keyof typeof there, CopyCondition>> = {
@@ -63,8 +65,7 @@ describe.each(Object.keys(SERVERS) as (keyof typeof SERVERS)[])('on a server tha
     expect(conditionWith(COPIES[name])).toBe(EXPECTED[at][name])
   })
 
-  it('a copy that failed or was lost is that, wherever it was', () => {
-    expect(conditionWith(COPIES['damaged for good'])).toBe('damaged')
+  it('a copy that was lost is that, wherever it was', () => {
     expect(conditionWith(COPIES.lost)).toBe('lost')
   })
 })
@@ -83,7 +84,13 @@ const GRADES: [CopyCondition[], string, boolean][] = [
   [['verifying', 'server-gone', 'not-heard'], '0 unverified', false],
   [['not-heard', 'server-gone', 'server-gone'], '0 not-seen', false],
   [['not-heard', 'not-heard', 'not-heard'], '0 not-seen', true],
-  [['server-gone', 'lost', 'damaged'], '0 lost', false],
+  [['server-gone', 'lost', 'lost'], '0 lost', false],
+  [['damaged', 'damaged', 'damaged'], '0 damaged', false],
+  [['server-gone', 'lost', 'damaged'], '0 damaged', false],
+  [['damaged', 'copying', 'leaving'], '0 damaged', false],
+  [['damaged', 'damaged', 'verifying'], '0 unverified', false],
+  [['damaged', 'not-heard', 'not-heard'], '0 unverified', false],
+  [['damaged', 'damaged', 'good'], '1 short', false],
   [['leaving', 'leaving', 'leaving'], '0 lost', true],
   [[], '0 lost', true],
 ]
@@ -110,6 +117,7 @@ test('grades are ordered from what is lost to what is whole', () => {
   expect([...new Set(sorted.map(({ good, condition }) => `${good} ${condition}`))]).toEqual([
     '0 lost',
     '0 not-seen',
+    '0 damaged',
     '0 unverified',
     '1 short',
     '2 short',

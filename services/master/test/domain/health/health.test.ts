@@ -79,20 +79,6 @@ test('with every copy on living servers it is healthy, and nothing is said', () 
   })
 })
 
-test('of what has damaged copies only, on servers that are there, the rest is said to be readable', () => {
-  const [damaged, lost] = [stored('damaged'), stored('lost')]
-  const textOf = (servers: readonly SeenServer[], ...volumes: readonly Volume[]): string =>
-    reason(healthIn({ servers, volumes }), 'files-lost').text
-  expect(textOf(three, damaged)).toMatch(/are damaged; of damaged copies the rest can be read$/)
-  expect(textOf(three, lost)).not.toContain('can be read')
-  expect(
-    textOf(
-      [1, 2, 3].map((id) => dead(id)),
-      damaged,
-    ),
-  ).not.toContain('can be read')
-})
-
 /** Disks that are gone, each by itself or with an empty one in its place. */
 const GONE: { gone: number[]; state: HealthView['state']; codes: string[]; copies: number }[] = [
   { gone: [], state: 'healthy', codes: [], copies: 3 },
@@ -295,6 +281,52 @@ test('damaged copies, a silent server, and what the metadata has to say', () => 
   })
   expect(reason(view, 'server-silent').sinceMs).toBe(NOW_MS - 5000)
   expect(codesOf(healthIn({ servers: three, kept: [{ reason: 'torn', files: '*' }] }))).toEqual([])
+})
+
+describe('a volume of which every copy is damaged somewhere', () => {
+  /** As a server says that has read it, and found a record wrong. */
+  const read = (id: number): Copy => ({ server: id, state: 'unverified', verifiedTo: 500 })
+  /** One whose disk has failed a write: what was committed before may all be there. */
+  const failed = (id: number): Copy => ({ server: id, state: 'damaged' })
+  const files = { files: 301, bytes: 2 ** 20 }
+
+  it('is no loss while a server is there that has it: most can be read', () => {
+    const view = healthIn({ servers: three, volumes: [volumeWith([read(1), read(2), failed(3)], files)] })
+    expect([view.state, codesOf(view)]).toEqual(['degraded', ['files-damaged', 'copies-damaged']])
+    expect(reason(view, 'files-damaged')).toMatchObject({
+      text: '301 files (1.0 MiB) have no copy that is whole, and parts may be unreadable: copies on chunk-server-1 are damaged, copies on chunk-server-2 are damaged and copies on chunk-server-3 are damaged',
+      count: 301,
+      bytes: 2 ** 20,
+      copies: 0,
+      servers: ['chunk-server-1', 'chunk-server-2', 'chunk-server-3'],
+    })
+    expect(view.counts?.byCopies).toEqual([{ copies: 0, volumes: 1, files: 301, bytes: 2 ** 20 }])
+  })
+
+  it('with the other servers gone it is the same, and they are named', () => {
+    const servers = [server(1), dead(2), dead(3)]
+    const view = healthIn({ servers, volumes: [volumeWith([failed(1), read(2), failed(3)], files)] })
+    expect(codesOf(view)).toContain('files-damaged')
+    expect(codesOf(view)).not.toContain('files-lost')
+    expect(reason(view, 'files-damaged').text).toMatch(/chunk-server-2 is gone and chunk-server-3 is gone$/)
+  })
+
+  it('with all of them gone it is lost, until one is back', () => {
+    const servers = [dead(1), dead(2), server(3)]
+    const view = healthIn({ servers, volumes: [volumeWith([failed(1), read(2)], files)] })
+    expect(codesOf(view)).toContain('files-lost')
+    expect(codesOf(view)).not.toContain('copies-damaged')
+  })
+
+  it('nothing is known of it while a server was not heard that may have it whole', () => {
+    const servers = [server(1), server(2), notHeard(3)]
+    const view = healthIn({ servers, volumes: [volumeWith([read(1), read(2), read(3)], files)] })
+    expect(view.state).toBe('degraded')
+    expect(codesOf(view)).not.toContain('files-damaged')
+    expect(reason(view, 'files-short').text).toContain('no verified copy yet')
+    const unheard = healthIn({ servers: [notHeard(1)], volumes: [volumeWith([failed(1)], files)] })
+    expect(codesOf(unheard)).toContain('files-not-seen')
+  })
 })
 
 test('files with fewer copies are told apart by how many they have, and from those that were written so', () => {
