@@ -12,9 +12,11 @@ import { type PlantedBug } from './planted-bug.ts'
 import { READING_BUGS } from './reading-bugs.ts'
 import { RECOVERY_BUGS } from './recovery-bugs.ts'
 import { REPLICATION_BUGS } from './replication-bugs.ts'
+import { SOURCE_BUGS } from './source-bugs.ts'
 import { STORAGE_BUGS } from './storage-bugs.ts'
 
 export const PLANTED_BUGS: readonly PlantedBug[] = [
+  ...SOURCE_BUGS,
   ...STORAGE_BUGS,
   ...REPLICATION_BUGS,
   ...MASTER_BUGS,

@@ -111,7 +111,7 @@ it('keeps the log from being started again, and nobody waits for that', async ()
   const file = join(temporaryDirectory(), 'x.db')
   const connection = new Connection(openDatabase(file))
   connection.database.exec('CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT) STRICT')
-  const limits = { ...CHECKPOINT_LIMITS, lookEvery: 1, framesWorthwhile: 20, framesFew: 1000 }
+  const limits = { ...CHECKPOINT_LIMITS, lookEvery: 1, framesWorthwhile: 20, framesFew: 1000, framesMax: 20 }
   const checkpointer = new Checkpointer(connection, file, limits)
   const insert = connection.database.prepare('INSERT INTO t (b) VALUES (?)')
   const commit = async (): Promise<void> => {
@@ -123,8 +123,12 @@ it('keeps the log from being started again, and nobody waits for that', async ()
   for (let count = 0; count < 30; count += 1) await commit()
   await checkpointer.nextPass()
   expect(checkpointer.restartCount).toBe(0)
+  const lengthBytes = (): number => statSync(`${file}-wal`).size
+  const heldBytes = lengthBytes()
   hold[Symbol.dispose]()
   while (checkpointer.restartCount === 0) await commit()
+  await commit()
+  expect(lengthBytes(), 'what was held back is given back').toBeLessThan(heldBytes)
   await checkpointer.close()
   connection.finish()
 })

@@ -142,10 +142,12 @@ it('fails the store when a checkpoint fails (R26)', async () => {
     })
   })
   connection.write(() => connection.database.exec("INSERT INTO t VALUES (1, 'x')"))
+  const waiting = checkpointer.nextPass().catch((error: unknown) => error)
   checkpointer.noteCommit()
   // First its error, then that its thread is gone: closing must not wait for what has happened already.
   await hasEnded
   expect(causes[1]).toMatchObject({ message: 'the checkpoint thread has ended' })
+  expect(await waiting, 'a snapshot that needs it').toBeInstanceOf(InvariantError)
   expect(() => connection.read(() => 1)).toThrow(InvariantError)
   await checkpointer.close()
   await checkpointer.close()

@@ -69,6 +69,8 @@ export class Checkpointer {
     this.#restart = checkpoint(connection.database, 'RESTART')
     this.#commitsUntilLook = limits.lookEvery
     this.#file = file
+    // A log that had to wait for a reader gives back what it took beyond this.
+    connection.database.exec(`PRAGMA journal_size_limit = ${limits.framesMax * FRAME_BYTES}`)
     this.#keepRoom(this.#look.first()!)
   }
 
