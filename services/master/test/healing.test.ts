@@ -10,6 +10,9 @@ const HEAL_MS = 40_000
 /** What is not verified counts as on its way for so long. */
 const CHECK_PAUSE_MS = 310_000
 
+/** A copy that is being made may stand still for so long. */
+const STALL_MS = 15 * 60_000 + 20_000
+
 let fleet: Fleet
 
 afterEach(() => fleet.bench.master.stop())
@@ -176,6 +179,27 @@ it('a copy for which some records were found nowhere is not waited for: another 
   const second = others.find((other) => other !== first)!
   const indexes = [...kept, second].map(({ index }) => index)
   expect(await fleet.copies(volume)).toEqual({ ...inSync(indexes), [lost.index]: 'inSync' })
+})
+
+it('a copy that does not get further is not waited for for ever: another server makes one', async () => {
+  const { volume, lost, kept } = await healthy(5)
+  const others = fleet.servers.filter(({ held }) => held.size === 0)
+  for (const other of others) other.isSlow = true
+  fleet.stop(lost)
+  await fleet.pass(HEAL_MS)
+  const [begun] = await repairs()
+  const first = fleet.byId(begun!.target)
+  const second = others.find((other) => other !== first)!
+  second.isSlow = false
+  await fleet.pass(STALL_MS)
+  expect(await fleet.copies(volume)).toEqual({
+    ...inSync([...kept, second].map(({ index }) => index)),
+    [lost.index]: 'inSync',
+  })
+  expect(await repairs()).toMatchObject([
+    { target: second.id, state: 'done' },
+    { target: first.id, state: 'cancelled', lastError: 'no-way' },
+  ])
 })
 
 it('nothing is made before most servers had time to register with a new start of the master', async () => {

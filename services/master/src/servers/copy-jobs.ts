@@ -78,6 +78,15 @@ export class CopyJobs {
     }
   }
 
+  /** The master has given up a copy that had no way, or did not get further: these two are left alone for a while as well. */
+  noteGivenUp(server: number, replica: number): void {
+    const job = this.of(server, replica)?.job
+    if (job === undefined || job.source === null) return
+    const { source, failures } = job
+    const tries = 1 + (failures.find((failure) => failure.server === source)?.tries ?? 0)
+    this.#noteFailure({ target: server, source, replica }, tries, this.#clock.monotonicMs())
+  }
+
   of(server: number, replica: number): JobSeen | undefined {
     return this.#jobs.get(server)?.get(replica)
   }

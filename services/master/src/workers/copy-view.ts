@@ -22,7 +22,7 @@ export interface CopyViewDeps {
   readonly store: Repairing & Pick<VolumeStore, 'openVolumeLoads'>
   readonly sessions: SessionsSeen
   readonly settings: Pick<MasterSettings, 'cluster' | 'liveness' | 'freeSpaceFloorBytes'> & MasterSettings
-  readonly jobs: Pick<CopyJobs, 'badPairs' | 'incomplete'>
+  readonly jobs: Pick<CopyJobs, 'badPairs' | 'incomplete' | 'of'>
   readonly history: ServerHistory
 }
 
@@ -31,6 +31,14 @@ interface CopySeen {
   readonly state: CopyState
   readonly verifiedTo: number
   readonly sinceMs: number
+  /** Of one that is being made. */
+  readonly progress: Progress | null
+}
+
+interface Progress {
+  /** What its server said of it last. */
+  readonly told: string
+  readonly furtherMs: number
 }
 
 export class CopyViews {
@@ -91,23 +99,38 @@ export class CopyViews {
 
   #volume({ id, sealedBytes, liveBytes, hadMore, copies }: KnownVolume, nowMs: number): VolumeView {
     const replicas = copies.map((copy) => {
-      const sinceMs = this.#look(copy, nowMs)
-      return { id: copy.id, server: copy.server, state: copy.state, sinceMs }
+      const { sinceMs, progress } = this.#look(copy, nowMs)
+      const further = progress === null ? {} : { furtherMs: progress.furtherMs }
+      return { id: copy.id, server: copy.server, state: copy.state, sinceMs, ...further }
     })
     const { replicas: wanted } = this.#deps.settings.cluster
     return { id, sealedBytes, liveBytes, wanted, hadMore, replicas }
   }
 
-  #look({ id, server, state, verifiedTo }: KnownVolume['copies'][number], nowMs: number): number {
+  #look(
+    { id, server, state, verifiedTo }: KnownVolume['copies'][number],
+    nowMs: number,
+  ): Pick<CopySeen, 'sinceMs' | 'progress'> {
     const before = this.#seen.get(id)
     const isFurther = before !== undefined && (state === 'inSync' || verifiedTo > before.verifiedTo)
     if (isFurther) this.#deps.history.noteChecked(server, nowMs)
     if (state === 'inSync') {
       this.#seen.delete(id)
-      return 0
+      return { sinceMs: 0, progress: null }
     }
     const sinceMs = before?.state === state ? before.sinceMs : nowMs
-    this.#seen.set(id, { state, verifiedTo, sinceMs })
-    return sinceMs
+    const progress = state === 'copying' ? this.#progressOf({ id, server }, before?.progress, nowMs) : null
+    this.#seen.set(id, { state, verifiedTo, sinceMs, progress })
+    return { sinceMs, progress }
+  }
+
+  #progressOf(
+    { id, server }: Pick<KnownVolume['copies'][number], 'id' | 'server'>,
+    before: Progress | null | undefined,
+    nowMs: number,
+  ): Progress {
+    const job = this.#deps.jobs.of(server, id)?.job
+    const told = job === undefined ? '' : `${job.state} ${job.bytesDone}`
+    return before?.told === told ? before : { told, furtherMs: nowMs }
   }
 }

@@ -40,8 +40,6 @@ const BALANCE_OFF = Infinity
  */
 const PASSING: ReadonlySet<CopyState> = new Set(['copying', 'surplus', 'unverified'])
 
-type Release = CopyAction & { readonly kind: 'release' | 'surplus' | 'revoke' }
-
 export interface RepairCopiesDeps {
   readonly runtime: Pick<Runtime, 'clock' | 'log'>
   readonly store: Repairing & Recovering & Pick<VolumeStore, 'openVolumeLoads'>
@@ -132,7 +130,7 @@ class RepairCopies {
     { servers, volumes, nowMs }: CopyView,
     wallMs: number,
   ): Promise<Set<number>> {
-    const { store, settings, sessions } = this.#deps
+    const { store, settings, sessions, jobs } = this.#deps
     const { replicas: wanted, minReplicas } = settings.cluster
     const undone = new Set<number>()
     const isFenced = this.#deps.copies.whyFenced() !== null
@@ -150,15 +148,13 @@ class RepairCopies {
         continue
       }
       this.#log(action)
-      if (action.kind === 'release') this.#noteReleased(action, volumes, nowMs)
+      if (action.kind === 'copy') continue
+      const server = serverOf(action, volumes)
+      if (server === undefined) continue
+      if (action.kind === 'release') this.#history.noteReleased(server, nowMs)
+      if (action.kind === 'cancel' && action.why === 'no-way') jobs.noteGivenUp(server, action.replica)
     }
     return undone
-  }
-
-  #noteReleased({ volume, replica }: Release, volumes: readonly VolumeView[], nowMs: number): void {
-    const copies = volumes.find(({ id }) => id === volume)?.replicas ?? []
-    const server = copies.find(({ id }) => id === replica)?.server
-    if (server !== undefined) this.#history.noteReleased(server, nowMs)
   }
 
   /** Those with something to do or to wait for are looked at again. */
@@ -194,4 +190,12 @@ class RepairCopies {
       )
     } else log.info({ volume, replica: action.replica, kind }, 'a copy is not needed, or needed after all')
   }
+}
+
+function serverOf(
+  { volume, replica }: Exclude<CopyAction, { kind: 'copy' }>,
+  volumes: readonly VolumeView[],
+): number | undefined {
+  const copies = volumes.find(({ id }) => id === volume)?.replicas ?? []
+  return copies.find(({ id }) => id === replica)?.server
 }

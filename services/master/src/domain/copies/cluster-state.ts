@@ -73,6 +73,11 @@ export class ClusterState {
     return view.deathsLastHour > 0 && this.nowMs - view.sinceMs < this.returnMs(view)
   }
 
+  /** Whether one that is being made has not got further for too long, although its server was there all the time. */
+  isStalled({ sinceMs: orderedMs, furtherMs = orderedMs }: ReplicaView, { sinceMs }: ServerView): boolean {
+    return this.nowMs - Math.max(furtherMs, sinceMs) >= this.limits.stallMaxMs
+  }
+
   /** Whether an unverified copy is likely to be verified soon: its server goes on with that, and it does not wait for ever. */
   isBeingChecked({ sinceMs }: ReplicaView, { checkedAtMs }: ServerView): boolean {
     const { checkPauseMaxMs, checkMaxMs } = this.limits

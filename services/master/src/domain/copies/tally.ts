@@ -7,7 +7,7 @@
  * that stay.
  */
 import { type ClusterState, type ServerState } from './cluster-state.ts'
-import { type ReplicaView, type VolumeView } from './view.ts'
+import { type ReplicaView, type ServerView, type VolumeView } from './view.ts'
 
 /**
  * - `inSync`: verified up to the seal
@@ -89,7 +89,7 @@ export function countingOf(
     case 'unverified':
       return cluster.isBeingChecked(replica, view) || !hasWhole(cluster, volume) ? 'checking' : 'none'
     case 'copying':
-      return !view.isFull && hasWay(cluster, volume, view.id) ? 'coming' : 'none'
+      return isComing(cluster, volume, replica, view) ? 'coming' : 'none'
     case 'damaged':
     case 'lost':
     case 'surplus':
@@ -97,6 +97,9 @@ export function countingOf(
       return 'none'
   }
 }
+
+const isComing = (cluster: ClusterState, volume: Copies, replica: ReplicaView, target: ServerView): boolean =>
+  !target.isFull && !cluster.isStalled(replica, target) && hasWay(cluster, volume, target.id)
 
 /** Without a whole copy others would be no better: they would be made, one after the other, on every server that there is. */
 const hasWhole = (cluster: ClusterState, { replicas }: Copies): boolean =>

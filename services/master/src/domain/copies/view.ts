@@ -21,6 +21,8 @@ export interface ReplicaView {
   readonly state: CopyState
   /** When it came into this state, in the cluster's time. */
   readonly sinceMs: number
+  /** Of one that is being made: when it last got further, as far as it is known. */
+  readonly furtherMs?: number
 }
 
 /** A sealed volume; one that is being deleted is none of the planner's. */
@@ -101,6 +103,8 @@ export interface CopyLimits {
   readonly checkPauseMaxMs: number
   /** … and for so long at most. */
   readonly checkMaxMs: number
+  /** A copy that is being made, by a server that is there, may stand still for so long: a disk may hang. */
+  readonly stallMaxMs: number
   /** After so many failures in a row a pair is no way for a copy, and one that has no other is given up. */
   readonly triesMax: number
   /** Difference of use (used of total) between two servers from which a volume is moved; 0.1 is ten points. */
@@ -116,6 +120,8 @@ export const COPY_LIMITS: Omit<CopyLimits, 'minReplicas'> = Object.freeze({
   returnMostMs: 600_000,
   checkPauseMaxMs: 300_000,
   checkMaxMs: 3_600_000,
+  // What was copied is read back in one go: a gigabyte beside busy clients takes minutes.
+  stallMaxMs: 900_000,
   triesMax: 3,
   balanceFrom: 0.1,
 })

@@ -25,7 +25,8 @@ describe('a copy that is being made', () => {
 
   it('is ended, of several, if it has come least far', () => {
     const one = volume(1, '1 2 3:copying 4:copying')
-    const replicas = one.replicas.map((each) => ({ ...each, sinceMs: each.id === 103 ? NOW_MS : 0 }))
+    const sinceMs = (id: number): number => (id === 103 ? NOW_MS : NOW_MS - 60_000)
+    const replicas = one.replicas.map((each) => ({ ...each, sinceMs: sinceMs(each.id) }))
     const { actions } = plan({ servers: servers(4), volumes: [{ ...one, replicas }] })
     expect(actions).toEqual(['cancel 103 enough-copies'])
   })
@@ -36,6 +37,19 @@ describe('a copy that is being made', () => {
     ).toEqual([])
     const { actions } = plan({ servers: servers(4, { 4: dead }), volumes: [volume(1, '1 2 3 4:copying')] })
     expect(actions).toEqual([])
+  })
+
+  it('is given up if it stands still for too long, and not because its server was away for long', () => {
+    const from = (furtherMs: number, aliveSinceMs = 0) => {
+      const one = volume(1, '1 2 4:copying')
+      const replicas = one.replicas.map((each) => ({ ...each, sinceMs: 0, furtherMs }))
+      const all = servers(5, { 3: dead, 4: { sinceMs: aliveSinceMs } })
+      return plan({ servers: all, volumes: [{ ...one, replicas }] }).actions
+    }
+    const longAgoMs = NOW_MS - 900_000
+    expect(from(longAgoMs)).toEqual(['copy 1 1,2>5 policy', 'cancel 104 no-way'])
+    expect(from(longAgoMs + 1)).toEqual([])
+    expect(from(longAgoMs, NOW_MS - 60_000)).toEqual([])
   })
 
   it('is given up for another target after some failures in a row', () => {
