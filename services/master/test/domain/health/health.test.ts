@@ -1,73 +1,10 @@
 /** Which disks are gone, and what is said of it: every reason with its numbers, and the state that follows. */
-import { HEALTH_CODES, type HealthReason, type HealthView } from '@dfs/protocol'
+import { HEALTH_CODES, type HealthView } from '@dfs/protocol'
 import { describe, expect, it, test } from 'vitest'
-import { CopyTally } from '../../../src/domain/health/copy-tally.ts'
-import { type Volume } from '../../../src/domain/metadata/volume.ts'
-import { type ClusterFacts } from '../../../src/domain/health/facts.ts'
 import { FirstSeen } from '../../../src/domain/health/first-seen.ts'
-import { healthOf } from '../../../src/domain/health/health.ts'
-import { type CopiesFacts } from '../../../src/domain/shipping/copies-facts.ts'
-import { SeenServers } from '../../../src/domain/health/seen-servers.ts'
 import { type SeenServer } from '../../../src/metadata/copy-store.ts'
-import { type Copy, dead, INCARNATION, notHeard, server, volumeWith, wholeOn } from './books-of-copies.ts'
-
-const NOW_MS = 1_800_000_000_000
-
-interface Situation extends Partial<Omit<ClusterFacts, 'tally' | 'seen'>> {
-  readonly servers: readonly SeenServer[]
-  readonly volumes?: readonly Volume[]
-  readonly wanted?: number
-}
-
-function healthIn({ servers, volumes = [], wanted = 3, ...facts }: Situation): HealthView {
-  const seen = new SeenServers(servers)
-  const tally = new CopyTally(seen, wanted)
-  for (const volume of volumes) tally.addVolume(volume)
-  return healthOf({
-    tally: tally.result(),
-    seen,
-    minReplicas: 2,
-    hasMajority: true,
-    isInGrace: false,
-    backupRefused: null,
-    isMetadataFull: false,
-    kept: [],
-    recovery: null,
-    repair: NOTHING_TO_REPAIR,
-    copies: COPIES,
-    nowWallMs: NOW_MS,
-    ...facts,
-  })
-}
-
-const holder = (id: number, ageMs: number | null = 0) => {
-  return { server: id, name: `chunk-${id}`, isWhole: ageMs !== null, ageMs, bytesBehind: 0 }
-}
-/** Of the metadata, as they should be. */
-const COPIES: CopiesFacts = {
-  holders: [holder(1), holder(2), holder(3)],
-  fewForMs: 0,
-  ageMs: 0,
-  bytesBehind: 0,
-  fenced: null,
-  bytesSent: 0,
-  snapshots: 1,
-}
-const NOTHING_TO_REPAIR = { copies: 0, bytesLeft: 0, bytesPerSecond: 0, waiting: [] }
-const three = [server(1), server(2), server(3)]
-/** 7 files on three servers. */
-const stored = (state: Copy['state'] = 'inSync', made = INCARNATION): Volume =>
-  volumeWith(
-    [1, 2, 3].map((id) => ({ server: id, state, incarnation: made })),
-    { files: 7, bytes: 2 ** 20 },
-  )
-
-const codesOf = ({ reasons }: HealthView): string[] => reasons.map(({ code }) => code)
-const reason = (view: HealthView, code: keyof typeof HEALTH_CODES): HealthReason => {
-  const found = view.reasons.find((each) => each.code === code)
-  expect(found, `${code} in ${codesOf(view).join()}`).toBeDefined()
-  return found!
-}
+import { dead, INCARNATION, notHeard, server, volumeWith, wholeOn } from './books-of-copies.ts'
+import { codesOf, healthIn, NOTHING_TO_REPAIR, NOW_MS, reason, stored, three } from './health-in.ts'
 
 test('with every copy on living servers it is healthy, and nothing is said', () => {
   const view = healthIn({ servers: three, volumes: [stored(), stored('open')] })
@@ -281,52 +218,6 @@ test('damaged copies, a silent server, and what the metadata has to say', () => 
   })
   expect(reason(view, 'server-silent').sinceMs).toBe(NOW_MS - 5000)
   expect(codesOf(healthIn({ servers: three, kept: [{ reason: 'torn', files: '*' }] }))).toEqual([])
-})
-
-describe('a volume of which every copy is damaged somewhere', () => {
-  /** As a server says that has read it, and found a record wrong. */
-  const read = (id: number): Copy => ({ server: id, state: 'unverified', verifiedTo: 500 })
-  /** One whose disk has failed a write: what was committed before may all be there. */
-  const failed = (id: number): Copy => ({ server: id, state: 'damaged' })
-  const files = { files: 301, bytes: 2 ** 20 }
-
-  it('is no loss while a server is there that has it: most can be read', () => {
-    const view = healthIn({ servers: three, volumes: [volumeWith([read(1), read(2), failed(3)], files)] })
-    expect([view.state, codesOf(view)]).toEqual(['degraded', ['files-damaged', 'copies-damaged']])
-    expect(reason(view, 'files-damaged')).toMatchObject({
-      text: '301 files (1.0 MiB) have no copy that is whole, and parts may be unreadable: copies on chunk-server-1 are damaged, copies on chunk-server-2 are damaged and copies on chunk-server-3 are damaged',
-      count: 301,
-      bytes: 2 ** 20,
-      copies: 0,
-      servers: ['chunk-server-1', 'chunk-server-2', 'chunk-server-3'],
-    })
-    expect(view.counts?.byCopies).toEqual([{ copies: 0, volumes: 1, files: 301, bytes: 2 ** 20 }])
-  })
-
-  it('with the other servers gone it is the same, and they are named', () => {
-    const servers = [server(1), dead(2), dead(3)]
-    const view = healthIn({ servers, volumes: [volumeWith([failed(1), read(2), failed(3)], files)] })
-    expect(codesOf(view)).toContain('files-damaged')
-    expect(codesOf(view)).not.toContain('files-lost')
-    expect(reason(view, 'files-damaged').text).toMatch(/chunk-server-2 is gone and chunk-server-3 is gone$/)
-  })
-
-  it('with all of them gone it is lost, until one is back', () => {
-    const servers = [dead(1), dead(2), server(3)]
-    const view = healthIn({ servers, volumes: [volumeWith([failed(1), read(2)], files)] })
-    expect(codesOf(view)).toContain('files-lost')
-    expect(codesOf(view)).not.toContain('copies-damaged')
-  })
-
-  it('nothing is known of it while a server was not heard that may have it whole', () => {
-    const servers = [server(1), server(2), notHeard(3)]
-    const view = healthIn({ servers, volumes: [volumeWith([read(1), read(2), read(3)], files)] })
-    expect(view.state).toBe('degraded')
-    expect(codesOf(view)).not.toContain('files-damaged')
-    expect(reason(view, 'files-short').text).toContain('no verified copy yet')
-    const unheard = healthIn({ servers: [notHeard(1)], volumes: [volumeWith([failed(1)], files)] })
-    expect(codesOf(unheard)).toContain('files-not-seen')
-  })
 })
 
 test('files with fewer copies are told apart by how many they have, and from those that were written so', () => {
