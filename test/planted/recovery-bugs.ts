@@ -34,6 +34,14 @@ export const RECOVERY_BUGS: readonly PlantedBug[] = [
     test: `${CLI}/test/recover/metadata-copies.test.ts`,
   },
   {
+    name: 'recover from the copies of those that were named alone',
+    promise: NEWEST,
+    file: `${CLI}/src/recover/newest-copy.ts`,
+    oldText: 'if (more.length <= answered.length) return metadata',
+    newText: 'if (more.length > 0) return metadata',
+    test: 'test/contract/recovery/restarted-servers.test.ts',
+  },
+  {
     name: 'stop at a damaged copy of the metadata while another has more',
     promise: NEWEST,
     file: COPIES,

@@ -2,9 +2,10 @@
  * A cluster that has lost its master, in one process: the metadata is a real store's, and chunk servers are played over real sockets,
  * with what a test says that they have seen and have.
  */
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { PassThrough, Readable } from 'node:stream'
 import { runProgram } from '@dfs/cli'
 import { silentLog } from '@dfs/core'
@@ -47,6 +48,8 @@ export interface Played {
   /** Frames of its copy of the metadata. */
   frames: readonly Uint8Array[]
   copyState: Partial<MetadataCopyState>
+  /** Whether it can name the others: a master tells it at each start. */
+  knowsOthers: boolean
   /** Called before each answer to what it has seen. */
   beforeTestimony: () => void
   readonly told: Epoch[]
@@ -112,8 +115,15 @@ export class PlayedCluster implements AsyncDisposable {
     return this.at(name)
   }
 
-  /** Every server holds a copy of the metadata as it is. */
-  async shareCopies(bytes: Uint8Array, position: Epoch, schema: number): Promise<void> {
+  /** Every server holds a copy of the metadata as it is now. */
+  async shareCopies(): Promise<void> {
+    const database = new DatabaseSync(this.database)
+    const position = {
+      ...database.prepare('SELECT epoch AS counter, nonce, sequence FROM state').get(),
+    } as unknown as Epoch
+    const schema = Number(database.prepare('PRAGMA user_version').get()!['user_version'])
+    database.close()
+    const bytes = readFileSync(this.database)
     const origin = { clusterId: this.servers[0]!.clusterId!, schema, position, fileBytes: bytes.byteLength }
     const codec = { crc32, compression: zstd }
     const frames = [
@@ -191,6 +201,7 @@ export class PlayedCluster implements AsyncDisposable {
       records: [],
       frames: [],
       copyState: {},
+      knowsOthers: true,
       beforeTestimony: () => {},
       told: [],
     }
@@ -218,7 +229,7 @@ export class PlayedCluster implements AsyncDisposable {
           masterSilentMs,
           ...(serverId === null ? {} : { server: { id: serverId, incarnation: 5 } }),
           servers: this.servers.flatMap(({ serverId: id, name: other, address }) =>
-            id === null ? [] : [{ id, name: other, internalAddress: address }],
+            id === null || !played.knowsOthers ? [] : [{ id, name: other, internalAddress: address }],
           ),
         }
       }),

@@ -43,19 +43,6 @@ const fromBackup = (file: string, ...more: readonly string[]): string[] => [
   ...more,
 ]
 
-/** All servers hold a copy of the metadata as it is now. */
-async function shareCopies(): Promise<void> {
-  const database = new DatabaseSync(cluster.database)
-  const { epoch, nonce, sequence } = database.prepare('SELECT epoch, nonce, sequence FROM state').get() as {
-    epoch: number
-    nonce: string
-    sequence: number
-  }
-  const { user_version: schema } = database.prepare('PRAGMA user_version').get() as { user_version: number }
-  database.close()
-  await cluster.shareCopies(readFileSync(cluster.database), { counter: epoch, nonce, sequence }, schema)
-}
-
 /** What contradicts itself in a database. */
 function faults(file: string): unknown[] {
   const database = new DatabaseSync(file)
@@ -89,7 +76,7 @@ describe('from copies on chunk servers', () => {
         clusterMs: 0,
       })
     })
-    await shareCopies()
+    await cluster.shareCopies()
     const { counter } = cluster.servers[0]!.seen!
     const ended = await cluster.recover(fromServer('--yes'))
     expect(ended, ended.stdout + ended.stderr).toMatchObject({ code: 0 })
@@ -109,7 +96,7 @@ describe('from copies on chunk servers', () => {
   })
 
   it('changes nothing before consent, and leaves nothing', async () => {
-    await shareCopies()
+    await cluster.shareCopies()
     const ended = await cluster.recover(fromServer(), 'no')
     expect(ended).toMatchObject({ code: 1, stderr: expect.stringContaining('Nothing was changed') })
     expectNothingChanged()
@@ -124,7 +111,7 @@ describe('from copies on chunk servers', () => {
       await store.holding.propose([cluster.servers[0]!.serverId!, second!, third!])
       await store.holding.settle()
     })
-    await shareCopies()
+    await cluster.shareCopies()
     for (const index of [1, 2]) await cluster.silence(index)
     expect(await cluster.recover(fromServer('--yes'))).toMatchObject(
       refusal(4, /no answer from chunk-server-2, chunk-server-3.*--lost/),
@@ -142,7 +129,7 @@ describe('from copies on chunk servers', () => {
     expect(await cluster.recover(fromServer('--yes'))).toMatchObject(
       refusal(4, /no server that answers has a whole copy/),
     )
-    await shareCopies()
+    await cluster.shareCopies()
     cluster.servers[1]!.masterSilentMs = MASTER_SILENT_MS - 1
     expect(await cluster.recover(fromServer('--yes'))).toMatchObject(
       refusal(4, /a master answered chunk-server-2/),
@@ -156,7 +143,7 @@ describe('from copies on chunk servers', () => {
   })
 
   it('refuses what a server has seen while somebody was thinking', async () => {
-    await shareCopies()
+    await cluster.shareCopies()
     let asked = 0
     const [first] = cluster.servers as [(typeof cluster.servers)[number]]
     first.beforeTestimony = () => {
@@ -170,7 +157,7 @@ describe('from copies on chunk servers', () => {
   })
 
   it('refuses the key of another cluster, and the address for clients', async () => {
-    await shareCopies()
+    await cluster.shareCopies()
     writeFileSync(cluster.at('other.key'), `${'0123456789abcdef'.repeat(4)}\n`, { mode: 0o600 })
     const [address] = cluster.servers.map((played) => played.address) as [string]
     const other = [target, '--key', cluster.at('other.key'), '--server', address, '--yes']

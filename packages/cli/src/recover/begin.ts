@@ -1,20 +1,18 @@
 /** The course of `dfs recover`: where the metadata comes from, what servers say, consent, and the new history. */
 import { dirname, join } from 'node:path'
-import { printable, silentLog } from '@dfs/core'
-import { describePosition } from '@dfs/metadata-copy'
+import { silentLog } from '@dfs/core'
 import { NodeTransport, readClusterKey } from '@dfs/node-runtime'
-import { DfsError, type Epoch } from '@dfs/protocol'
+import { type Epoch } from '@dfs/protocol'
 import { type Arguments, type Context } from '../command.ts'
 import { EXIT, UsageError } from '../exit-codes.ts'
 import { typesWord } from '../local/consent.ts'
-import { FreshDirectory, FreshMetadata, openBackup } from '../local/fresh-metadata.ts'
+import { FreshDirectory, openBackup } from '../local/fresh-metadata.ts'
 import { MetadataAtRest } from '../local/metadata-at-rest.ts'
 import { type NewHistory } from '../local/new-history.ts'
 import { type Recoverable } from '../local/recoverable.ts'
-import { formatBytes, formatCount } from '../text.ts'
 import { findLost } from './find-lost.ts'
 import { planHistory, requireNoNewer, requireUnchanged } from './history.ts'
-import { findCopies, orderCopies, rebuild, type Rebuilt } from './metadata-copies.ts'
+import { openNewestCopy } from './newest-copy.ts'
 import { textOf, viewOf } from './report.ts'
 import { announce, askAll, namedServer } from './servers.ts'
 
@@ -98,42 +96,6 @@ async function openSource(
   if (backup === undefined && named.length === 0) return held.use(await MetadataAtRest.open(directory))
   const fresh = held.use(FreshDirectory.open(directory))
   if (backup !== undefined) return held.use(openBackup(fresh, backup))
-  const { answered } = await askAll(transport, [], named)
-  if (answered.length === 0) {
-    throw new DfsError(
-      'UNAVAILABLE',
-      `no answer from ${named.map(({ name }) => name).join(', ')}: name chunk servers that run, by the addresses at which other nodes reach them`,
-    )
-  }
-  const copies = orderCopies(await findCopies(transport, answered), from)
-  context.output.notice(
-    `Copies of the metadata: ${copies.map(({ name, position }) => `${name} has ${describePosition(position)}`).join('; ')}.`,
-  )
-  const rebuilt = await rebuild(transport, copies, fresh.scratch)
-  const { file } = rebuilt
-  return held.use(
-    FreshMetadata.open({
-      directory: fresh,
-      file,
-      about: aboutCopy(rebuilt),
-      view: { copies: rebuilt.tried },
-    }),
-  )
-}
-
-function aboutCopy({ from, tried, position, copies }: Rebuilt): string[] {
-  const bytes = tried.find(({ held }) => held === from)?.bytes ?? 0
-  const others = copies.filter((copy) => copy !== from).map(({ name }) => name)
-  const damaged = tried.filter(({ damage }) => damage !== null)
-  return [
-    `The newest copy of the metadata: that of ${from.name}, snapshot of ${formatBytes(bytes)} and all changes up to ${describePosition(position)}.`,
-    ...(others.length === 0
-      ? []
-      : [`${formatCount(others.length, 'other copy', 'other copies')}: ${others.join(', ')}.`]),
-    ...damaged.map(({ held, position: reached, damage }) =>
-      printable(
-        `The copy of ${held.name} is ${reached === null ? 'of no use' : `good up to ${describePosition(reached)}`}: ${damage}.`,
-      ),
-    ),
-  ]
+  const say = (text: string): void => context.output.notice(text)
+  return held.use(await openNewestCopy(transport, { named, from, directory: fresh, say }))
 }
