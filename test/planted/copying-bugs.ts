@@ -99,4 +99,20 @@ export const COPYING_BUGS: readonly PlantedBug[] = [
     newText: '    return copies.length > 0 ? replicas.map(({ server }) => server) : []\n',
     test: `${SERVER}/test/other-copies.test.ts`,
   },
+  {
+    name: 'try for ever to make a copy where something else is',
+    promise: 'nobody waits for what is not coming',
+    file: `${COPYING}/copy-job.ts`,
+    oldText: 'others: 6 }',
+    newText: 'others: Infinity }',
+    test: ORDERS_TEST,
+  },
+  {
+    name: 'name no source of a copy that failed before its first byte',
+    promise: 'what fails is tried again less and less often',
+    file: `${COPYING}/copy-job.ts`,
+    oldText: "this.#outcome === 'failed' ?",
+    newText: "this.#outcome === 'whole' ?",
+    test: ORDERS_TEST,
+  },
 ]

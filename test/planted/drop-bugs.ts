@@ -3,6 +3,7 @@ import { type PlantedBug } from './planted-bug.ts'
 
 const SERVER = 'services/chunk-server'
 const DROPS_TEST = `${SERVER}/test/drop-copies.test.ts`
+const SET_ASIDE_TEST = `${SERVER}/test/drop-set-aside.test.ts`
 
 export const DROP_BUGS: readonly PlantedBug[] = [
   {
@@ -81,5 +82,22 @@ export const DROP_BUGS: readonly PlantedBug[] = [
       '      while (orders.count > 0) await this.#deps.runtime.clock.sleep(10)\n' +
       '    } catch',
     test: `${SERVER}/test/orders-and-heartbeats.test.ts`,
+  },
+  {
+    name: 'leave what a power cut brings back of a note',
+    promise: 'of a deleted volume nothing is left on any disk',
+    file: `${SERVER}/src/volume/recovery.ts`,
+    oldText:
+      '    for (const volume of unwritten) if (!known.has(volume)) await removeUnwritten(disk, volume)\n',
+    newText: '    if (unwritten.length > 1e9) await removeUnwritten(disk, 0)\n',
+    test: SET_ASIDE_TEST,
+  },
+  {
+    name: 'wait for a note that cannot be read before a copy is dropped',
+    promise: 'every order is carried out',
+    file: `${SERVER}/src/volume/recovery.ts`,
+    oldText: '    if (note instanceof DiskError) {\n',
+    newText: '    if (note instanceof DiskError) {\n      throw note\n',
+    test: SET_ASIDE_TEST,
   },
 ]

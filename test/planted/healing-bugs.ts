@@ -87,4 +87,27 @@ export const HEALING_BUGS: readonly PlantedBug[] = [
     newText: 'deathsLastHour: Math.min(1, deaths.length)',
     test: 'services/master/test/healing.test.ts',
   },
+  {
+    name: 'say that a copy is on its way to a server that is gone',
+    promise: 'what is said to be under way is',
+    file: 'services/master/src/servers/repair-status.ts',
+    oldText: '.filter(({ target }) => !dead.has(target))',
+    newText: '.filter(({ target }) => !dead.has(-target))',
+    test: 'services/master/test/healing.test.ts',
+  },
+  {
+    name: 'look each second for what only the return of a server ends',
+    promise: 'what is waited for is said',
+    file: 'services/master/src/workers/repair-copies.ts',
+    oldText: 'PASSING.has(state) && alive.has(server))',
+    newText: 'PASSING.has(state) && server > 0)',
+    test: 'services/master/test/healing.test.ts',
+  },
+  {
+    name: 'plan nothing for the volumes of a server that dies',
+    promise: 'lost copies are made again',
+    file: 'services/master/src/workers/repair-copies.ts',
+    oldText: 'if (this.#history.look(server.id, server, nowMs)) await',
+    newText: 'if (this.#history.look(server.id, server, nowMs) && nowMs < 0) await',
+  },
 ]

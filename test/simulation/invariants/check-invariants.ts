@@ -217,6 +217,10 @@ export class Invariants implements StoreObserver {
     this.ledger.copying.noteOrders(orders, this.ledger.epochCounter)
   }
 
+  get watchesRepairs(): boolean {
+    return this.ledger.copying.figures.ordered > 0
+  }
+
   repairs(repairs: Parameters<StoreObserver['repairs']>[0]): void {
     this.#verify(() => this.promised.checkDone(repairs))
   }

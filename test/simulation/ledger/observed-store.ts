@@ -34,6 +34,8 @@ export interface StoreObserver {
   acted(action: CopyAction, made: number | null): void
   /** Copies that a server is told to make. */
   toldToCopy(orders: readonly CopyOrder[]): void
+  /** Whether anything was ever copied. */
+  readonly watchesRepairs: boolean
   /** What the ledger of repairs says now of the newest ones. */
   repairs(repairs: Awaited<ReturnType<MetadataStore['repairing']['page']>>): void
   /** So many copies of deleted volumes have turned up. */
@@ -64,7 +66,7 @@ export function observeStore(store: MetadataStore, observer: StoreObserver): Met
       observer.sealed(outcome.sealedVolumes)
       observer.turnedUp(outcome.strays.length)
       observer.reported(from.server, reports)
-      if (outcome.unknown.length < reports.length) observer.repairs(await newestRepairs(store))
+      if (observer.watchesRepairs) observer.repairs(await newestRepairs(store))
       return outcome
     },
     sealVolumes: async (volumes, reason, nowWallMs) => {

@@ -103,6 +103,7 @@ async function runOn(cluster: SimCluster, { seed, knobs, faults }: SeedPlan): Pr
   await simulation.run({ untilMs: simulation.nowMs + HEAL_MS })
   const quiet = { cluster, invariants, knobs, client: client('reader', 0) }
   await simulation.complete(() => checkServing(quiet))
+  await simulation.complete(() => untilAtRest(quiet))
   injector.restartAll()
   await simulation.run({ untilMs: simulation.nowMs + QUIESCE_MS })
   await simulation.complete(() => checkAnswers(quiet))
