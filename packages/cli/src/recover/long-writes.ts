@@ -5,7 +5,20 @@
  * because its volume ended, begins within what is there. Where two would fit as well, the chunk begins a piece of its own: bytes of two
  * writes are never put into one file.
  */
-import { type LostChunk } from './lost-writes.ts'
+
+/** A chunk of a write that was lost; `size` is that of its record. */
+export interface LostChunk {
+  readonly start: number
+  readonly volume: number
+  readonly offset: number
+  readonly size: number
+  readonly length: number
+  readonly crc32: number
+  readonly copies: number
+  readonly zones: number
+  /** Whether a row names it, under the content of the upload. */
+  readonly isStaged: boolean
+}
 
 /** A chunk with the request that stored it. */
 export interface NumberedChunk extends LostChunk {

@@ -9,7 +9,7 @@
 import { type FoundRecord } from '@dfs/protocol'
 import { combineCrc32 } from '@dfs/volume'
 import { type StagedUpload } from '../local/metadata-facts.ts'
-import { joinChunks, LongWrite, type NumberedChunk } from './long-writes.ts'
+import { joinChunks, LongWrite, type LostChunk, type NumberedChunk } from './long-writes.ts'
 
 /** Records that are held at once; more are counted, and not salvaged. */
 export const RECORDS_MAX = 4_000_000
@@ -52,20 +52,6 @@ const isSame = (a: FoundRecord, b: FoundRecord): boolean =>
 /** Of a request. */
 export const keyOf = (request: Pick<FoundRecord, 'server' | 'incarnation' | 'number'>): string =>
   `${request.server}.${request.incarnation}.${request.number}`
-
-/** A chunk of a write that was lost; `size` is that of its record. */
-export interface LostChunk {
-  readonly start: number
-  readonly volume: number
-  readonly offset: number
-  readonly size: number
-  readonly length: number
-  readonly crc32: number
-  readonly copies: number
-  readonly zones: number
-  /** Whether a row names it, under the content of the upload. */
-  readonly isStaged: boolean
-}
 
 export interface LostWrite {
   readonly server: number
