@@ -1,12 +1,24 @@
 /**
- * A snapshot on its way: read once, sent to all holders that need it. Frames wait for the slowest of them, in a bounded window; who
- * fails is left behind and needs another one.
+ * A snapshot on its way: read once, sent to all holders that need it. Frames wait for the slowest of them, in a bounded window, and
+ * not for ever: others are no whole copy meanwhile. Who fails, or keeps others waiting, is left behind and needs another one.
  */
+import { type Clock, DeadlineError, withDeadline } from '@dfs/core'
 import { type Epoch } from '@dfs/protocol'
+
+/** So long, all in all, someone who has all that was read waits for the slowest; and for longer while it is half of the time at most. */
+export const HELD_UP_MS = 10_000
+
+export interface ShipmentOptions {
+  readonly position: Epoch
+  readonly windowBytes: number
+  readonly clock: Clock
+  /** A server has kept others waiting for too long, and does not take part any more. */
+  readonly onTooSlow: (server: number) => void
+}
 
 export class Shipment {
   readonly position: Epoch
-  readonly #windowBytes: number
+  readonly #its: ShipmentOptions
   readonly #at = new Map<number, number>()
   #frames: Uint8Array[] = []
   #first = 0
@@ -15,10 +27,14 @@ export class Shipment {
   #room = Promise.withResolvers<void>()
   readonly #over = Promise.withResolvers<void>()
   #takenCount = 0
+  /** Since the beginning, or since the last one was left behind. */
+  #sinceMs: number
+  #heldUpMs = 0
 
-  constructor(position: Epoch, windowBytes: number) {
-    this.position = position
-    this.#windowBytes = windowBytes
+  constructor(options: ShipmentOptions) {
+    this.position = options.position
+    this.#its = options
+    this.#sinceMs = options.clock.monotonicMs()
   }
 
   /** Whether someone takes part: otherwise there is no use in reading on. */
@@ -71,7 +87,7 @@ export class Shipment {
     const at = this.#at.get(server)
     if (at === undefined) return
     this.#at.set(server, at + count)
-    if (this.#isComplete && at + count === this.#first + this.#frames.length) {
+    if (this.#isComplete && at + count === this.#end) {
       this.#takenCount += 1
       this.#at.delete(server)
     }
@@ -80,7 +96,10 @@ export class Shipment {
 
   /** Resolves when there is room for another frame, or nobody is left. */
   async room(): Promise<void> {
-    while (this.isWanted && this.#bytes >= this.#windowBytes) await this.#room.promise
+    while (this.isWanted && this.#bytes >= this.#its.windowBytes) {
+      if (this.#isAnyoneAtEnd) await this.#waitForSlowest()
+      else await this.#room.promise
+    }
   }
 
   push(frame: Uint8Array, isLast: boolean): void {
@@ -95,8 +114,39 @@ export class Shipment {
     this.#trim()
   }
 
+  get #end(): number {
+    return this.#first + this.#frames.length
+  }
+
+  get #isAnyoneAtEnd(): boolean {
+    return [...this.#at.values()].includes(this.#end)
+  }
+
+  async #waitForSlowest(): Promise<void> {
+    const { clock } = this.#its
+    const nowMs = clock.monotonicMs()
+    const leftMs = Math.max(HELD_UP_MS - this.#heldUpMs, nowMs - this.#sinceMs - 2 * this.#heldUpMs)
+    try {
+      await withDeadline(clock, Math.max(0, leftMs), () => this.#room.promise)
+      this.#heldUpMs += clock.monotonicMs() - nowMs
+    } catch (error) {
+      if (!(error instanceof DeadlineError)) throw error
+      this.#heldUpMs = 0
+      this.#sinceMs = clock.monotonicMs()
+      this.#leaveSlowest()
+    }
+  }
+
+  #leaveSlowest(): void {
+    for (const [server, at] of this.#at) {
+      if (at > this.#first) continue
+      this.leave(server)
+      this.#its.onTooSlow(server)
+    }
+  }
+
   #trim(): void {
-    const done = Math.min(this.#first + this.#frames.length, ...this.#at.values()) - this.#first
+    const done = Math.min(this.#end, ...this.#at.values()) - this.#first
     for (const frame of this.#frames.splice(0, done)) this.#bytes -= frame.byteLength
     this.#first += done
     if (!this.isWanted) this.#over.resolve()

@@ -67,7 +67,11 @@ export class SnapshotSender {
     // A chain that broke meanwhile does not lead on from here.
     if (this.#deps.log.placeOf(snapshot.position) === null) return
     const links = takers()
-    const shipment = new Shipment(snapshot.position, WINDOW_BYTES)
+    const { position } = snapshot
+    const { clock, textLog } = this.#deps
+    const onTooSlow = (server: number): void =>
+      textLog.warn({ server }, 'a snapshot of the metadata goes on without a server that is too slow')
+    const shipment = new Shipment({ position, windowBytes: WINDOW_BYTES, clock, onTooSlow })
     for (const link of links) link.receive(shipment)
     this.#deps.log.release()
     if (links.length === 0) return
