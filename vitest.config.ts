@@ -7,7 +7,7 @@ const SLOW = [
   'test/tidy/import-rules.test.ts',
   'test/integration/large-file.test.ts',
   // Half a minute of silence, thousands of connections: time and not work.
-  'test/integration/{copy-faults,damaged-log,deaths,many-connections,metadata-lost,recover,restarts,restored-backup,slow-readers}.test.ts',
+  'test/integration/{copy-faults,damaged-log,deaths,many-connections,metadata-lost,operating,recover,restarts,restored-backup,slow-readers}.test.ts',
 ]
 
 const project = (name: string, include: string[], timeoutMs: number) => ({

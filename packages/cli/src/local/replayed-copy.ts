@@ -1,7 +1,7 @@
 /**
  * A database of the master made again from a metadata copy: the snapshot is written as it comes, then the change sets are applied,
  * each checked by what they say of the rows themselves. A change set names what each row was before, so one that does not follow,
- * or is of another database, meets a conflict and ends the copy there; and after each frame the database says itself where it is.
+ * or is of another database, meets a conflict and ends the copy there; and after each frame the database says itself where it is (R25).
  */
 import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs'
 import { constants, DatabaseSync } from 'node:sqlite'

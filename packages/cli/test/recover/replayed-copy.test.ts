@@ -1,4 +1,4 @@
-/** A database made again from a copy of the metadata: what does not fit is not applied, and what was before it stands. */
+/** A database made again from a copy of the metadata: what does not fit is not applied, and what was before it stands (R25). */
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { type CopyPart, readCopy } from '@dfs/metadata-copy'
