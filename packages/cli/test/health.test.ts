@@ -67,6 +67,19 @@ describe('status', () => {
     expect(text).toMatch(/chunk-1 +alive/)
   })
 
+  test('says for whom volumes wait that are being deleted, if their servers are gone', async () => {
+    cluster.deleting = { volumesDeleting: 4, deletingOn: [2] }
+    const lineOf = async (): Promise<string> =>
+      (await here('status')).stdout.toString().match(/volumes 1 open, 0 sealed.*/)![0]
+    expect(await lineOf()).toBe('volumes 1 open, 0 sealed, 4 being deleted')
+    cluster.dead.add(1)
+    expect(await lineOf(), 'another one').toBe('volumes 1 open, 0 sealed, 4 being deleted')
+    cluster.dead.add(2)
+    expect(await lineOf()).toBe('volumes 1 open, 0 sealed, 4 being deleted (until chunk-2 is back)')
+    cluster.deleting = {}
+    expect(await lineOf(), 'of an older master').toBe('volumes 1 open, 0 sealed')
+  })
+
   test('as JSON is the cluster with its health', async () => {
     isIn('degraded', gone)
     const { exitCode, stdout } = await here('status', '--json')

@@ -215,6 +215,11 @@ export const ClusterStatusView = Type.Object({
         description: 'Volumes that hold nothing, until no server has a copy of them.',
       }),
     ),
+    deletingOn: Type.Optional(
+      Type.Array(Type.Integer({ minimum: 1 }), {
+        description: 'Ids of the servers that have yet to drop copies of those volumes.',
+      }),
+    ),
   }),
   kept: Type.Array(KeptFiles, {
     description:

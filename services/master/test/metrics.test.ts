@@ -14,6 +14,7 @@ const TOTALS = {
   volumesOpen: 5,
   volumesSealed: 6,
   volumesDeleting: 0,
+  deletingOn: [],
 }
 
 const COPIES = {

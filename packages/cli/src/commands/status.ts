@@ -1,4 +1,5 @@
 /** `dfs status`: the cluster at a glance, and first whether all is well with it. */
+import { formatNames } from '@dfs/core'
 import { type ClusterStatusView, DfsError, type HealthState, type HealthView } from '@dfs/protocol'
 import { type Command, type Context } from '../command.ts'
 import { copiesText, healthText } from '../health-text.ts'
@@ -8,6 +9,7 @@ import { columns, formatBytes, formatCount, type Shown } from '../text.ts'
 const EXITS: Readonly<Record<HealthState, number>> = { healthy: 0, degraded: 1, unavailable: 2, unknown: 2 }
 const COULD_NOT_ASK = 2
 const WATCH_EVERY_MS = 2000
+const NAMED_MAX = 3
 /** Copies are brought what they lack several times a second. */
 const CURRENT_WITHIN_MS = 1000
 
@@ -75,7 +77,7 @@ function summaryOf(view: ClusterStatusView, shown: Shown): string {
   const { clusterId, settings, totals, kept } = view
   return [
     `cluster ${clusterId}, ${settings.replicas} copies (at least ${settings.minReplicas} to accept a write)`,
-    `${formatCount(totals.files, 'file')}, ${formatBytes(totals.fileBytes)}; directories ${totals.directories}, links ${totals.links}; volumes ${totals.volumesOpen} open, ${totals.volumesSealed} sealed${beingDeleted(totals)}`,
+    `${formatCount(totals.files, 'file')}, ${formatBytes(totals.fileBytes)}; directories ${totals.directories}, links ${totals.links}; volumes ${totals.volumesOpen} open, ${totals.volumesSealed} sealed${beingDeleted(view, shown)}`,
     levelOf(view, shown),
     ...metadataCopiesOf(view, shown),
     ...kept.map(({ reason, files }) => `metadata: ${KEPT[reason]} ${files} (docs/operating.md)`),
@@ -98,8 +100,19 @@ function metadataCopiesOf({ metadataCopies }: ClusterStatusView, shown: Shown): 
 }
 
 /** They hold nothing, and go with the last copy: with one on a server that is away, when that is back. */
-const beingDeleted = ({ volumesDeleting = 0 }: ClusterStatusView['totals']): string =>
-  volumesDeleting === 0 ? '' : `, ${volumesDeleting} being deleted`
+function beingDeleted({ totals, servers }: ClusterStatusView, shown: Shown): string {
+  const { volumesDeleting = 0, deletingOn = [] } = totals
+  if (volumesDeleting === 0) return ''
+  const away = servers.filter(
+    ({ id, liveness, mode }) => liveness === 'dead' && mode !== 'removed' && deletingOn.includes(id),
+  )
+  const names = away.map(({ name }) => shown(name))
+  const until =
+    names.length === 0
+      ? ''
+      : ` (until ${formatNames(names, NAMED_MAX)} ${names.length === 1 ? 'is' : 'are'} back)`
+  return `, ${volumesDeleting} being deleted${until}`
+}
 
 /** Which servers keep the cluster from writing what the others could read. */
 function levelOf({ featureLevel: inUse, servers }: ClusterStatusView, shown: Shown): string {

@@ -11,6 +11,7 @@ import {
 } from 'node:http'
 import { type AddressInfo } from 'node:net'
 import {
+  type ClusterStatusView,
   DfsError,
   ERRORS,
   HEADERS,
@@ -37,6 +38,7 @@ export class FakeCluster implements AsyncDisposable {
   readonly tree = new FakeTree()
   /** What every node says. */
   health: HealthView = WELL
+  deleting: Pick<ClusterStatusView['totals'], 'volumesDeleting' | 'deletingOn'> = {}
   /** One page; the next one is empty. */
   repairs: readonly RepairView[] = []
   recovery: RecoveryView['recovery'] = null

@@ -1,6 +1,13 @@
 /** Requests and answers of the fake cluster, and what its routes need of it. */
 import { type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
-import { DfsError, type HealthView, type RecoveryView, type RepairView, type ServerView } from '@dfs/protocol'
+import {
+  type ClusterStatusView,
+  DfsError,
+  type HealthView,
+  type RecoveryView,
+  type RepairView,
+  type ServerView,
+} from '@dfs/protocol'
 import { type FakeBackup } from './backup.ts'
 import { type Mishap } from './mishap.ts'
 import { type FakeTree } from './tree.ts'
@@ -17,6 +24,7 @@ export interface FakeRequest {
 
 export interface FakeNodes {
   readonly health: HealthView
+  readonly deleting: Pick<ClusterStatusView['totals'], 'volumesDeleting' | 'deletingOn'>
   readonly repairs: readonly RepairView[]
   readonly recovery: RecoveryView['recovery']
   readonly salvaged: RecoveryView['writes']

@@ -153,6 +153,7 @@ function statusOf(nodes: FakeNodes): unknown {
       fileBytes: 0,
       volumesOpen: 1,
       volumesSealed: 0,
+      ...nodes.deleting,
     },
     kept: [],
   }

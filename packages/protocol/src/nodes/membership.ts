@@ -231,6 +231,8 @@ export const ClusterView = Type.Object({
     volumesSealed: Count,
     /** Those that hold nothing, of which a server has a copy still. An older program leaves it out: it deletes none. */
     volumesDeleting: Type.Optional(Count),
+    /** Those servers, by id. */
+    deletingOn: Type.Optional(Type.Array(Id)),
   }),
   kept: Type.Array(KeptFiles),
   metadataCopies: Type.Optional(MetadataCopiesView),

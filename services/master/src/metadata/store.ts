@@ -68,6 +68,8 @@ export interface Totals {
   readonly volumesSealed: number
   /** Those that are to be deleted, and of which a server still has a copy, as far as it is known. */
   readonly volumesDeleting: number
+  /** The servers that have those copies. */
+  readonly deletingOn: number[]
 }
 
 /** Which store this is, and how far it is. */

@@ -196,10 +196,10 @@ describeStores('a server that was removed', (bench) => {
     }
     const action = { ...copy, cause: 'lost', priority: 2, replaces: null } as const
     expect(await b.store.repairing.carryOut(action, ground)).toBe(true)
-    expect((await b.store.totals()).volumesDeleting).toBe(1)
+    expect(await b.store.totals()).toMatchObject({ volumesDeleting: 1, deletingOn: [b.servers[0]!.server] })
     await remove(b, 0)
     expect(await forgetAll(b)).toEqual({ copies: 2, servers: [b.servers[0]!.server] })
-    expect((await b.store.totals()).volumesDeleting).toBe(0)
+    expect(await b.store.totals()).toMatchObject({ volumesDeleting: 0, deletingOn: [] })
     expect(await copiesOf(b, short)).toEqual({ 1: 'inSync', 2: 'inSync' })
     const [repair] = await b.store.repairing.page(Number.MAX_SAFE_INTEGER, 9)
     expect(repair).toMatchObject({ state: 'cancelled', lastError: 'its server is gone for good' })

@@ -37,7 +37,7 @@ export class CopiesOnServer {
   }
 
   /** Those that are to be dropped. */
-  get dropping(): Iterable<Replica> {
+  get dropping(): IteratorObject<Replica> {
     return this.#toDrop.values()
   }
 

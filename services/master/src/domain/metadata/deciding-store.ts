@@ -51,7 +51,7 @@ import { allocate, findAllocation } from './allocate.ts'
 import { type Books } from './books.ts'
 import { answerKnown, decideBatch, readsOfKeys } from './commit.ts'
 import { countCopies } from './copy-counts.ts'
-import { deleteEmpty, noteDropped } from './deletion.ts'
+import { deleteEmpty, deletingOn, noteDropped } from './deletion.ts'
 import { explain, listWeak } from './explanations.ts'
 import { listPage } from './listing.ts'
 import { answerLookup, readsOfLookup } from './lookup.ts'
@@ -220,7 +220,13 @@ export class DecidingStore implements DecidedStore {
   async totals(): Promise<Totals> {
     const { state, volumes } = this.#books
     const { openCount: volumesOpen, sealedCount: volumesSealed, deletingCount: volumesDeleting } = volumes
-    return { ...state.counters, volumesOpen, volumesSealed, volumesDeleting }
+    return {
+      ...state.counters,
+      volumesOpen,
+      volumesSealed,
+      volumesDeleting,
+      deletingOn: deletingOn(this.#books),
+    }
   }
 
   tally(view: CopyView): Tallying {

@@ -10,7 +10,7 @@ import { epochOf } from '@dfs/protocol'
 import { type CopyId, type DeletionStep, type Placement } from '../../metadata/cluster-store.ts'
 import { type Books } from './books.ts'
 import { once } from './reads.ts'
-import { type Volume } from './volume.ts'
+import { type Replica, type Volume } from './volume.ts'
 import { Unchanged, type Work } from './work.ts'
 
 /** The first phase, for some volumes. */
@@ -69,4 +69,10 @@ export function* noteDropped(
     if (copy?.server === from.server && copy.state === 'dropping') states.noteDropped(copy)
   }
   if (states.changes === changesBefore) return new Unchanged(undefined)
+}
+
+/** Servers that have yet to say that they have dropped a copy of a volume that is being deleted. */
+export function deletingOn({ volumes }: Pick<Books, 'volumes'>): number[] {
+  const isLeft = ({ volume }: Replica): boolean => volume.state === 'deleting'
+  return [...volumes.serversWithCopies].flatMap(([id, { dropping }]) => (dropping.some(isLeft) ? [id] : []))
 }
