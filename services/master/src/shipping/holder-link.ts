@@ -150,6 +150,7 @@ export class HolderLink {
     const { clock, random } = this.#deps.runtime
     const { signal } = this.#stopped
     while (!signal.aborted) {
+      this.#leaveUnreachable()
       const load = this.#address === null ? null : this.#load()
       if (load === null) {
         await this.#wake.promise
@@ -163,6 +164,15 @@ export class HolderLink {
         await clock.sleep(backoffMs(this.failures, BACKOFF, random), signal).catch(() => undefined)
       }
     }
+  }
+
+  /** The chain up to where the snapshot begins was let go of before it has begun here: another one is needed, and others wait for this one. */
+  #leaveUnreachable(): void {
+    const shipment = this.#shipment
+    if (shipment?.has(this.server) !== true || shipment.hasBegun(this.server)) return
+    if (this.#isOnChain && this.#deps.log.placeOf(shipment.position) !== null) return
+    shipment.leave(this.server)
+    this.#deps.onNews()
   }
 
   /** What goes in the next call; null if there is nothing. */
