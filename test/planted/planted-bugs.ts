@@ -13,6 +13,7 @@ import { READING_BUGS } from './reading-bugs.ts'
 import { RECOVERY_BUGS } from './recovery-bugs.ts'
 import { REPLICATION_BUGS } from './replication-bugs.ts'
 import { SOURCE_BUGS } from './source-bugs.ts'
+import { SHIPPING_BUGS } from './shipping-bugs.ts'
 import { STORAGE_BUGS } from './storage-bugs.ts'
 
 export const PLANTED_BUGS: readonly PlantedBug[] = [
@@ -28,6 +29,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...COPYING_BUGS,
   ...HEALTH_BUGS,
   ...DELETION_BUGS,
+  ...SHIPPING_BUGS,
   ...METADATA_COPY_BUGS,
   ...RECOVERY_BUGS,
 ]

@@ -30,6 +30,7 @@ export interface SimClusterOptions {
   readonly minReplicas?: number
   readonly liveness?: MasterSettings['liveness']
   readonly tuning?: Tuning
+  readonly metadataCopies?: MasterSettings['metadataCopies']
   readonly transactions?: Pick<MasterSettings, 'requestsPerTransactionMax' | 'commandsPerTransactionMax'>
 }
 
@@ -203,7 +204,9 @@ export class SimCluster {
     const { freeSpaceFloorBytes = FREE_SPACE_FLOOR_BYTES } = this.#options
     const { minReplicas } = this
     const cluster = { ...DEFAULT_SETTINGS.cluster, replicas, minReplicas, volumeSizeBytes, chunkSizeBytes }
-    return { ...DEFAULT_SETTINGS, ...this.#options.transactions, cluster, liveness, freeSpaceFloorBytes }
+    const { metadataCopies = DEFAULT_SETTINGS.metadataCopies } = this.#options
+    const limits = { ...this.#options.transactions, freeSpaceFloorBytes, metadataCopies }
+    return { ...DEFAULT_SETTINGS, ...limits, cluster, liveness }
   }
 
   #failOn(node: SimNode): (error: Error) => void {

@@ -1,5 +1,6 @@
 export { type Master, type MasterOptions, startMaster } from './master.ts'
 export { DEFAULT_SETTINGS, type MasterSettings } from './settings.ts'
+export { mostOf } from './domain/shipping/quorum.ts'
 export { type MetadataStore } from './metadata/store.ts'
 export { openMemoryStore, openSqliteStore, type SqliteStoreOptions } from './metadata/sqlite/open-store.ts'
 export { type SqliteStore } from './metadata/sqlite/sqlite-store.ts'

@@ -192,7 +192,7 @@ export class FaultInjector {
 
   #emptyDisk(node: SimNode, id: number): End {
     const { cluster, invariants, random } = this.#options
-    if (cluster.isGone(node) || !invariants.atlas.mayLose(node.disk)) return null
+    if (cluster.isGone(node) || !mayLose(invariants, node)) return null
     const fresh = new SimDisk(random.fork(`disk of fault ${id}`), node.disk.capacityBytes)
     invariants.atlas.noteGone(node.disk)
     invariants.watch(fresh)
@@ -205,7 +205,7 @@ export class FaultInjector {
     const { atlas, ledger } = invariants
     const left = cluster.remainingNodes.length - 1
     const isEnough = left >= LIVING_MIN && left * 2 > ledger.servers.length
-    if (cluster.isGone(node) || !isEnough || !atlas.mayLose(node.disk)) return null
+    if (cluster.isGone(node) || !isEnough || !mayLose(invariants, node)) return null
     atlas.noteGone(node.disk)
     this.nodes.loseForGood(node)
     return () => {}
@@ -240,6 +240,7 @@ export class FaultInjector {
       count()
       const end = this.nodes.crash([node], 'power')
       disk.restore(image)
+      this.#options.invariants.metadata.noteHarm(disk)
       this.#olderDisks.add(disk)
       cluster.simulation.schedule(downMs, 'back with an older disk', () => {
         if (!this.#isOver) end()
@@ -267,6 +268,10 @@ export class FaultInjector {
 
   readonly #node = (number: NodeNumber): SimNode => this.#all[number]!
 }
+
+/** Whether all that is stored, and enough copies of the metadata, are elsewhere. */
+const mayLose = ({ atlas, metadata }: Invariants, { disk }: SimNode): boolean =>
+  atlas.mayLose(disk) && metadata.mayLose(disk)
 
 /** What is damaged stays so. */
 const endless = (hasHappened: boolean): End => (hasHappened ? () => {} : null)

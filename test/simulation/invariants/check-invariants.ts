@@ -22,11 +22,13 @@ import {
   type StoreObserver,
 } from '../ledger/observed-store.ts'
 import { type SimCluster } from '../sim-cluster.ts'
+import { type Knobs } from '../run/knobs.ts'
 import { Bounds } from './bounds.ts'
 import { CommitRules } from './commits.ts'
 import { DeletionRules } from './deletions.ts'
 import { type Acknowledgement, DurabilityRules } from './durability.ts'
 import { type LogWriteRules, watchLogs } from './log-writes.ts'
+import { MetadataCopyRules } from './metadata-copies.ts'
 import { PromisedCopies } from './promised-copies.ts'
 import { type ReadResult, ReadRules } from './reads.ts'
 import { ReplicaRules } from './replicas.ts'
@@ -34,6 +36,8 @@ import { VerificationRules } from './verification.ts'
 
 /** Virtual milliseconds between two looks at all disks. */
 const LOOK_EVERY_MS = 5000
+
+export type InvariantKnobs = Pick<Knobs, 'isBeyondTolerance' | 'replicas' | 'metadataCopies'>
 
 export class Invariants implements StoreObserver {
   readonly ledger = new Ledger()
@@ -49,6 +53,7 @@ export class Invariants implements StoreObserver {
   readonly #logs: LogWriteRules[] = []
   readonly #bounds: Bounds
   readonly promised: PromisedCopies
+  readonly metadata: MetadataCopyRules
   /** When anything was last decided of a copy, in virtual time. */
   lastActedMs = 0
   /** Told of each copy that is to be made. */
@@ -57,10 +62,7 @@ export class Invariants implements StoreObserver {
   #replaysCount = 0
   #turnedUpCount = 0
 
-  constructor(
-    cluster: SimCluster,
-    { isBeyondTolerance, replicas }: { isBeyondTolerance: boolean; replicas: number },
-  ) {
+  constructor(cluster: SimCluster, { isBeyondTolerance, replicas, metadataCopies }: InvariantKnobs) {
     this.#cluster = cluster
     this.atlas = new Atlas({
       ledger: this.ledger,
@@ -78,6 +80,12 @@ export class Invariants implements StoreObserver {
       wanted: replicas,
       minReplicas: cluster.minReplicas,
       disks: () => new Set(cluster.remainingNodes.map(({ disk }) => disk)),
+    })
+    this.metadata = new MetadataCopyRules({
+      cluster,
+      ledger: this.ledger,
+      atlas: this.atlas,
+      isAwaited: metadataCopies.isAwaited,
     })
     this.#bounds = new Bounds(cluster)
     for (const { disk } of cluster.chunkNodes) this.watch(disk)
@@ -111,6 +119,7 @@ export class Invariants implements StoreObserver {
   start(): void {
     this.#cluster.simulation.schedule(LOOK_EVERY_MS, 'look at the disks', () => {
       this.#verify(() => this.#replicas.check('changed'))
+      this.#verify(() => this.metadata.check())
       this.#verify(() => this.#bounds.check())
       this.start()
     })
@@ -147,6 +156,8 @@ export class Invariants implements StoreObserver {
   acknowledged(told: Acknowledgement): void {
     if (told.isReplay) this.#replaysCount += 1
     this.#verify(() => this.#durability.checkAcknowledged(told))
+    if (told.isReplay) return
+    this.#verify(() => this.metadata.checkAcknowledged(told.operation))
   }
 
   returned(result: ReadResult): void {
@@ -160,6 +171,8 @@ export class Invariants implements StoreObserver {
   }
 
   decided(decision: Decision): void {
+    const versions = decision.results.flatMap((result) => (result.ok ? [result.operation] : []))
+    this.metadata.noteMade(versions, decision.epoch.sequence)
     this.#verify(() => {
       for (const { command, result } of this.#commits.check(decision)) {
         const chunks = this.ledger.chunksOf(command)

@@ -15,6 +15,7 @@ export interface Knobs {
   readonly volumeSizeBytes: number
   readonly tuning: Tuning
   readonly transactions: Transactions
+  readonly metadataCopies: MasterSettings['metadataCopies']
   readonly liveness: { readonly suspectAfterMs: number; readonly deadAfterMs: number }
   /** By node, the master first. */
   readonly clockRates: readonly number[]
@@ -67,6 +68,7 @@ export function drawKnobs(random: SimRandom): Knobs {
       commandsPerTransactionMax: pick(random, [1, 8, DEFAULT_SETTINGS.commandsPerTransactionMax]),
     },
     liveness: { suspectAfterMs, deadAfterMs: suspectAfterMs * pick(random, [1.5, 3, 5]) },
+    metadataCopies: drawMetadataCopies(random.fork('metadata copies')),
     clockRates,
     clients,
     operationsPerClient,
@@ -78,6 +80,13 @@ export function drawKnobs(random: SimRandom): Knobs {
     isBeyondTolerance: random.chance(0.08),
   }
 }
+
+/** Often so that snapshots are renewed, now and then so that results wait for them. */
+const drawMetadataCopies = (random: SimRandom): MasterSettings['metadataCopies'] => ({
+  everyMs: pick(random, [250, 250, 1000]),
+  changesKeptBytes: pick(random, [16 * KIB, DEFAULT_SETTINGS.metadataCopies.changesKeptBytes]),
+  isAwaited: random.chance(0.2),
+})
 
 /** Each number for itself: as in production, or small, or (what is waited for) long. */
 function drawTuning(random: SimRandom): Tuning {

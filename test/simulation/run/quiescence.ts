@@ -97,6 +97,7 @@ export async function checkSettled(quiet: QuietCluster): Promise<void> {
   const { ledger, atlas } = invariants
   await checkCopyCounts({ cluster, ledger, atlas })
   await checkAtRest({ cluster, ledger, atlas })
+  await invariants.metadata.checkQuiet()
 }
 
 /** The names that have a file. */

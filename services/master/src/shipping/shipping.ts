@@ -262,7 +262,7 @@ export class Shipping {
   #holderFacts(server: number, name: string, nowMs: number): HolderFacts {
     const link = this.#links.get(server)
     const isWhole = link !== undefined && link.durable >= 0
-    const sinceMs = isWhole ? this.#times.sinceMs(link.durable) : null
+    const sinceMs = isWhole ? (this.#times.sinceMs(link.durable) ?? this.#packer.heldSinceMs) : null
     const ageMs = isWhole ? (sinceMs === null ? 0 : nowMs - sinceMs) : null
     const place = link?.needsSnapshot === false ? link.keepsFrom : null
     return { server, name, isWhole, ageMs, bytesBehind: place === null ? null : this.#log.bytesFrom(place) }

@@ -260,3 +260,14 @@ it('stops in time although nobody answers', async () => {
   await b.stop()
   expect(b.fatal).toEqual([])
 })
+
+it('counts no holder before its copy is whole', async () => {
+  const b = await ShippingBench.start(3, { isAwaited: true })
+  for (const holder of b.holders.values()) holder.partsMax = 1
+  await b.pass(3000)
+  expect(b.holder(0).state).toMatchObject({ position: null, incoming: {} })
+  expect(b.counting, 'nobody has all of it').toEqual([])
+  for (const holder of b.holders.values()) holder.partsMax = Infinity
+  await b.pass(10_000)
+  expect(b.counting).toHaveLength(3)
+})

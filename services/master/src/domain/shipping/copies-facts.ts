@@ -6,7 +6,7 @@ export interface HolderFacts {
   readonly name: string
   /** Whether it has synced one whole copy. */
   readonly isWhole: boolean
-  /** For how long there has been something that it lacks; null if there is no whole copy. */
+  /** For how long there has been something that it lacks, as far as this start of the master knows; null if there is no whole copy. */
   readonly ageMs: number | null
   /** Frames of change sets that it has not confirmed; null if a snapshot has to come first. */
   readonly bytesBehind: number | null

@@ -1,4 +1,5 @@
 /** Volumes, copies and servers as tables: what a test says of them in a few words. */
+import { type CopiesFacts } from '../../../src/domain/shipping/copies-facts.ts'
 import { type SeenServer } from '../../../src/metadata/copy-store.ts'
 import { type ReplicaState } from '../../../src/domain/metadata/codes.ts'
 import { Replica, Volume } from '../../../src/domain/metadata/volume.ts'
@@ -67,3 +68,18 @@ export const dead = (id: number, changes: Partial<SeenServer> = {}): SeenServer 
 
 export const notHeard = (id: number): SeenServer =>
   server(id, { liveness: 'suspect', isHeard: false, silentForMs: 5000 })
+
+const holder = (id: number): CopiesFacts['holders'][number] => {
+  return { server: id, name: `chunk-${id}`, isWhole: true, ageMs: 0, bytesBehind: 0 }
+}
+
+/** Of the metadata, as they should be. */
+export const COPIED: CopiesFacts = {
+  holders: [holder(1), holder(2), holder(3)],
+  fewForMs: 0,
+  ageMs: 0,
+  bytesBehind: 0,
+  fenced: null,
+  bytesSent: 0,
+  snapshots: 1,
+}
