@@ -189,6 +189,16 @@ describe('from a backup', () => {
     expect(cluster.servers.every(({ told }) => told.length === 1)).toBe(true)
   })
 
+  it('says that servers have a newer copy, if they have', async () => {
+    const backup = cluster.backup()
+    await cluster.shareCopies()
+    expect((await cluster.recover(fromBackup(backup), 'no')).stdout).not.toContain('newer copy')
+    await cluster.change(async () => {})
+    await cluster.shareCopies()
+    const said = (await cluster.recover(fromBackup(backup), 'no')).stdout
+    expect(said).toMatch(/chunk-server-\d has a newer copy of the metadata, of transaction \d+ of start 3/)
+  })
+
   it.each<{ what: string; spoil: (file: string) => void; said: RegExp }>([
     {
       what: 'is no database',

@@ -12,6 +12,7 @@ import { type NewHistory } from '../local/new-history.ts'
 import { type Recoverable } from '../local/recoverable.ts'
 import { findLost } from './find-lost.ts'
 import { planHistory, requireNoNewer, requireUnchanged } from './history.ts'
+import { newerCopy } from './metadata-copies.ts'
 import { openNewestCopy } from './newest-copy.ts'
 import { textOf, viewOf } from './report.ts'
 import { announce, askAll, namedServer } from './servers.ts'
@@ -46,7 +47,9 @@ export async function beginHistory(
   context.output.notice('The servers are asked for what the metadata does not know.')
   const { answered } = asked
   const lost = await findLost(transport, metadata, { answered, isRelinked: flags.has('relink') })
-  const findings = { metadata, asked, plan, lost }
+  const isFromCopies = values.has('server') && !values.has('backup')
+  const newer = isFromCopies ? null : await newerCopy(transport, answered, facts)
+  const findings = { metadata, asked, plan, lost, newer }
   await context.output.result(viewOf(findings), () => textOf(findings))
   if (!flags.has('yes') && !(await typesWord('begin', QUESTION, context))) {
     context.output.notice('Nothing was changed.')

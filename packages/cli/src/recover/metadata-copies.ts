@@ -60,6 +60,26 @@ export async function findCopies(
   return found.flat()
 }
 
+/** The newest copy of this cluster that has more than `own`, for whoever begins from something else; null if there is none. */
+export async function newerCopy(
+  transport: Transport,
+  answered: readonly Answered[],
+  own: { readonly clusterId: string; readonly epoch: Epoch },
+): Promise<HeldMetadata | null> {
+  const found = await Promise.all(
+    answered.map((one) =>
+      findCopies(transport, [one]).catch((error: unknown) => {
+        // Who cannot say has none that could be taken.
+        if (error instanceof DfsError) return []
+        throw error
+      }),
+    ),
+  )
+  const copies = found.flat().filter(({ clusterId }) => clusterId === own.clusterId)
+  const [newest] = rankCopies(copies)
+  return newest !== undefined && comparePositions(newest.position, own.epoch) > 0 ? newest : null
+}
+
 async function viewAt(transport: Transport, address: string, name: string) {
   try {
     return await callMethod(transport, address, viewMetadataCopy, {}, { timeoutMs: VIEW_TIMEOUT_MS })

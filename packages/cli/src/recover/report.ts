@@ -1,9 +1,11 @@
 /** What `dfs recover` says before it asks for consent. */
 import { printable } from '@dfs/core'
+import { describePosition } from '@dfs/metadata-copy'
 import { type Recoverable } from '../local/recoverable.ts'
 import { columns, formatBytes, formatCount } from '../text.ts'
 import { type Lost } from './find-lost.ts'
 import { type HistoryPlan } from './history.ts'
+import { type HeldMetadata } from './metadata-copies.ts'
 import { type Asked } from './servers.ts'
 
 /** Writes that are shown to people; `--json` shows all. */
@@ -14,9 +16,11 @@ export interface Findings {
   readonly asked: Asked
   readonly plan: HistoryPlan
   readonly lost: Lost
+  /** A copy on a chunk server that has more than this metadata; null if there is none. */
+  readonly newer: HeldMetadata | null
 }
 
-export function viewOf({ metadata, asked, plan, lost }: Findings): unknown {
+export function viewOf({ metadata, asked, plan, lost, newer }: Findings): unknown {
   const { facts, view } = metadata
   return {
     clusterId: facts.clusterId,
@@ -26,6 +30,7 @@ export function viewOf({ metadata, asked, plan, lost }: Findings): unknown {
       return { name: server.name, seenEpoch: testimony.seenEpoch, masterSilentMs: testimony.masterSilentMs }
     }),
     givenUpServers: plan.givenUp.map(({ name }) => name),
+    newerCopy: newer === null ? null : { server: newer.name, position: newer.position },
     missingTransactions: plan.missingTransactions,
     newHistory: { counter: plan.counter, sequence: plan.sequence },
     writes: lost.salvage.toName.map(({ content, path, isInPlace }) => {
@@ -54,6 +59,7 @@ export function textOf(findings: Findings): string {
     ...holdersText(findings),
     columns([['server', 'has seen', 'heard a master'], ...rows, ...givenUp]),
     missing(plan),
+    ...newerText(findings),
     ...strangersText(lost),
     ...writesText(lost),
     'Given up are also renames, deletes, empty files and new directories of those transactions, of which no record is kept, and what idempotency keys were answered in them.',
@@ -91,6 +97,13 @@ function holdersText(findings: Findings): string[] {
     'Most of them did not: a newer copy may be there, and an old master that reaches them could still go on. See to it that it is off.',
   ]
 }
+
+const newerText = ({ newer }: Findings): string[] =>
+  newer === null
+    ? []
+    : [
+        `${printable(newer.name)} has a newer copy of the metadata, of ${describePosition(newer.position)}: with --server, into an empty directory, a history begins from that one.`,
+      ]
 
 const missing = ({ missingTransactions, newestSeen }: HistoryPlan): string =>
   newestSeen === null

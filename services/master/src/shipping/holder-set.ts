@@ -15,6 +15,7 @@ import {
 import { type HolderCandidate, planHolders } from '../domain/shipping/plan-holders.ts'
 import { enoughToChange, reachedBy } from '../domain/shipping/quorum.ts'
 import { type HolderStore } from '../metadata/holder-store.ts'
+import { type RecoveryStore } from '../metadata/recovery-store.ts'
 import { type Sessions } from '../servers/sessions.ts'
 import { type HolderLink } from './holder-link.ts'
 import { type HolderLinks } from './holder-links.ts'
@@ -28,6 +29,7 @@ export interface HolderSetDeps {
   readonly clusterId: string
   readonly epoch: () => Epoch
   readonly holding: HolderStore
+  readonly recovering: Pick<RecoveryStore, 'mayDelete'>
   readonly sessions: Pick<Sessions, 'view' | 'sessions' | 'isSharing'>
   readonly links: HolderLinks
   /** Whether a copy is whole and lacks next to nothing. */
@@ -93,6 +95,8 @@ export class HolderSet {
 
   /** Tells servers that are no holders that what they have may go; resolves when they have answered. */
   async forgetOthers(): Promise<void> {
+    // Of a history that nobody has confirmed: one of them may have more than it was begun from.
+    if (!this.#deps.recovering.mayDelete()) return
     const taking = this.taking
     const others = this.#deps.sessions
       .view()

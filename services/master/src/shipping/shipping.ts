@@ -11,7 +11,7 @@ import { whyFenced } from '../domain/shipping/fence.ts'
 import { HOLDERS_WANTED, mostOf } from '../domain/shipping/quorum.ts'
 import { isRenewalDue } from '../domain/shipping/renewal.ts'
 import { type MetadataSource } from '../metadata/metadata-source.ts'
-import { type Holding, type StoreIdentity } from '../metadata/store.ts'
+import { type Holding, type Recovering, type StoreIdentity } from '../metadata/store.ts'
 import { type RestoredBackup } from '../servers/restored-backup.ts'
 import { type Sessions } from '../servers/sessions.ts'
 import { AckGate } from './ack-gate.ts'
@@ -49,7 +49,7 @@ export interface ShippingOptions {
 
 export interface ShippingDeps extends ShippingOptions {
   readonly runtime: Runtime
-  readonly store: StoreIdentity & Holding
+  readonly store: StoreIdentity & Holding & Recovering
   readonly sessions: Sessions
   readonly backup: RestoredBackup
   /** By then every server had its time to register with this start. */
@@ -114,6 +114,7 @@ export class Shipping {
       clusterId,
       epoch,
       holding: store.holding,
+      recovering: store.recovering,
       sessions,
       clock: this.#clock,
       links: this.#links,

@@ -1,6 +1,6 @@
 /** Copies of the metadata on holders: how they come, what they live through, and that they are what the store is (R25). */
 import { DfsError } from '@dfs/protocol'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { ShippingBench } from '../fixture/shipping-bench.ts'
 
 it('brings a copy to three servers, and has it follow what is changed', async () => {
@@ -105,6 +105,25 @@ it('replaces a holder that is silent by another server, and has that one forget 
   await b.pass(3000)
   expect(b.holders.get(gone!)!.state.position).toBeNull()
   expect(b.counting).toContain(spare)
+})
+
+it('has nobody forget anything while a new history is not confirmed: somebody may have more than it was begun from', async () => {
+  const b = await ShippingBench.start(4)
+  const mayDelete = vi.spyOn(b.store.recovering, 'mayDelete').mockReturnValue(false)
+  await b.pass(3000)
+  const [gone] = b.counting
+  b.heard.delete(gone!)
+  b.holders.get(gone!)!.isDown = true
+  await b.change()
+  await b.pass(8000)
+  b.heard.add(gone!)
+  b.holders.get(gone!)!.isDown = false
+  await b.pass(3000)
+  expect(b.counting).not.toContain(gone)
+  expect(b.holders.get(gone!)!.state.position).not.toBeNull()
+  mayDelete.mockReturnValue(true)
+  await b.pass(3000)
+  expect(b.holders.get(gone!)!.state.position).toBeNull()
 })
 
 it('changes the set only when most of the old one have synced that', async () => {
