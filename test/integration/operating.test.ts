@@ -162,6 +162,7 @@ describe('docs/operating.md', { timeout: WITHIN_MS }, () => {
     await type('dfs backup ./yesterday.db')
     await fetch(`${cluster.masterUrl}/v1/files/docs/hello.txt`, { method: 'DELETE' })
     await write('/docs/new.txt', 'since then')
+    await untilShipped()
     await cluster.killOne('master')
     renameSync(join(cluster.dataDirectory, 'master'), join(cluster.dataDirectory, 'master.before'))
     await follow(steps[0], NOT_YET)
