@@ -85,10 +85,11 @@ function addCopyMetrics(metrics: Metrics, { copyCounts }: Figures): void {
 }
 
 function addServerMetrics(metrics: Metrics, { servers }: Figures): void {
-  metrics.gauge('dfs_servers', 'Chunk servers that ever registered, by what the master thinks of them.', () =>
+  const present = (): ServerInfo[] => servers().filter(({ mode }) => mode !== 'removed')
+  metrics.gauge('dfs_servers', 'Chunk servers that registered, by what the master thinks of them.', () =>
     LIVENESSES.map((liveness): Sample => [
       { liveness },
-      servers().filter((server) => server.liveness === liveness).length,
+      present().filter((server) => server.liveness === liveness).length,
     ]),
   )
   metrics.gauge(

@@ -109,7 +109,7 @@ export async function assemble(
   const repairStatus = new RepairStatus({ sessions, jobs, store })
   const health = new ClusterHealth({ ...shared, clock, backup, repairStatus, copies: shipping })
   const backups = new Backups({ clock, store })
-  const removal = new Removal(shared)
+  const removal = new Removal({ ...shared, membership })
   const workers = {
     backups,
     membership,

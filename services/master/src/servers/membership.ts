@@ -154,7 +154,7 @@ export class Membership {
     )
     this.#runtime.log.info({ server, name, incarnation, isNewServer, isNewIncarnation }, 'server registered')
     this.#logOthers({ server, name, address: who.internalAddress }, begun)
-    if (this.#sessions.attendance.hasEveryone) await this.#forgetTorn()
+    await this.noteAttendance()
     logOutcome(this.#runtime.log, server, outcome)
     return server
   }
@@ -217,8 +217,9 @@ export class Membership {
     return this.#store.kept.findLast(({ reason }) => reason === 'torn')?.prefix ?? null
   }
 
-  /** Nobody has seen what a start has forgotten (R6): a copy of it is of no use. */
-  async #forgetTorn(): Promise<void> {
+  /** Where all are here nobody has seen what a start has forgotten (R6): a copy of it is of no use. To be called when one has come, or is not waited for any more. */
+  async noteAttendance(): Promise<void> {
+    if (!this.#sessions.attendance.hasEveryone) return
     try {
       await this.#store.forgetTorn()
     } catch (error) {

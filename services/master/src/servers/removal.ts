@@ -17,6 +17,7 @@ import { type CopyView } from '../metadata/copy-store.ts'
 import { type OnlyThere } from '../metadata/removal-store.ts'
 import { type Removing } from '../metadata/store.ts'
 import { type MasterSettings } from '../settings.ts'
+import { type Membership } from './membership.ts'
 import { type Sessions } from './sessions.ts'
 
 export interface RemovalDeps {
@@ -25,6 +26,7 @@ export interface RemovalDeps {
   readonly sessions: Sessions
   readonly settings: Pick<MasterSettings, 'cluster' | 'liveness'>
   readonly space: Pick<SpaceWatch, 'isFull'>
+  readonly membership: Pick<Membership, 'noteAttendance'>
 }
 
 /** Some milliseconds. */
@@ -75,7 +77,7 @@ export class Removal {
 
   /** Who was found gone may have come back meanwhile: the last look, and what the store is asked, are in one turn. */
   async #carryOut(id: number): Promise<boolean> {
-    const { store, sessions, settings, runtime, space } = this.#deps
+    const { store, sessions, settings, runtime, space, membership } = this.#deps
     const known = sessions.get(id)
     if (known === undefined) return false
     if (space.isFull) throw new DfsError('INSUFFICIENT_SPACE', 'the disk of the master is full')
@@ -83,6 +85,7 @@ export class Removal {
     const from = { server: id, incarnation: known.incarnation }
     const isNews = await store.removing.remove(from, runtime.clock.wallMs())
     sessions.remove(id)
+    await membership.noteAttendance()
     return isNews
   }
 

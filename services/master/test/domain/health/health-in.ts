@@ -12,7 +12,7 @@ import { type Copy, INCARNATION, server, volumeWith } from './books-of-copies.ts
 
 export const NOW_MS = 1_800_000_000_000
 
-interface Situation extends Partial<Omit<ClusterFacts, 'tally' | 'seen'>> {
+export interface Situation extends Partial<Omit<ClusterFacts, 'tally' | 'seen'>> {
   readonly servers: readonly SeenServer[]
   readonly volumes?: readonly Volume[]
   readonly wanted?: number

@@ -4,7 +4,16 @@ import { describe, expect, it, test } from 'vitest'
 import { FirstSeen } from '../../../src/domain/health/first-seen.ts'
 import { type SeenServer } from '../../../src/metadata/copy-store.ts'
 import { dead, INCARNATION, notHeard, server, volumeWith, wholeOn } from './books-of-copies.ts'
-import { codesOf, healthIn, NOTHING_TO_REPAIR, NOW_MS, reason, stored, three } from './health-in.ts'
+import {
+  codesOf,
+  healthIn,
+  NOTHING_TO_REPAIR,
+  NOW_MS,
+  reason,
+  type Situation,
+  stored,
+  three,
+} from './health-in.ts'
 
 test('with every copy on living servers it is healthy, and nothing is said', () => {
   const view = healthIn({ servers: three, volumes: [stored(), stored('open')] })
@@ -294,4 +303,58 @@ test('a new history is said to be one until it is confirmed, and what waits for 
   expect(codesOf(named)).toEqual(['recovery-unconfirmed'])
   const kept = healthIn({ servers: three, volumes: [stored()], recovery: { ...recovery, isConfirmed: true } })
   expect(kept.state).toBe('healthy')
+})
+
+describe('what happens next, and what a person may do', () => {
+  const servers = [server(1), server(2), dead(3)]
+  const nextOf = (code: keyof typeof HEALTH_CODES, facts: Partial<Situation>): string =>
+    reason(healthIn({ servers, volumes: [stored()], ...facts }), code).next
+
+  it('of missing copies is nothing to do while they are made, or will be', () => {
+    expect(nextOf('files-short', {})).toBe(HEALTH_CODES['files-short'])
+    const repair = { ...NOTHING_TO_REPAIR, copies: 2 }
+    expect(nextOf('files-short', { repair })).toMatch(/^Nothing: copies are being made again, `dfs repairs`/)
+  })
+
+  it('of missing copies is what they wait for, where they do', () => {
+    const waiting = [{ volumes: 1, servers: ['chunk-server-3'], text: 'no other server: chunk-server-3' }]
+    const next = nextOf('files-short', { repair: { ...NOTHING_TO_REPAIR, waiting } })
+    expect(next).toContain('when what repair-waiting names is there')
+    expect(next).toContain('bring back what is gone, or add a server')
+  })
+
+  it('before most servers are there is to start them, or to say that they will not come back', () => {
+    const facts = { servers: [server(1), notHeard(2), dead(3)], hasMajority: false }
+    for (const code of ['files-short', 'server-not-heard'] as const)
+      expect(nextOf(code, facts)).toContain('dfs server remove NAME --lost')
+    expect(nextOf('server-not-heard', { servers: [server(1), server(2), notHeard(3)] })).toBe(
+      HEALTH_CODES['server-not-heard'],
+    )
+  })
+
+  it('of files that only a removed server had is to take them from elsewhere', () => {
+    const removed = [server(1), server(2), dead(3, { isRemoved: true })]
+    const view = healthIn({ servers: removed, volumes: [wholeOn(3)] })
+    expect(codesOf(view), 'nobody has to be started').not.toContain('server-gone')
+    expect(reason(view, 'files-lost')).toMatchObject({
+      text: '1 file (100 B) has no good copy: chunk-server-3 was removed',
+      next: expect.stringMatching(/^Restore them from elsewhere/) as string,
+    })
+    const both = healthIn({
+      servers: [dead(1), server(2), dead(3, { isRemoved: true })],
+      volumes: [wholeOn(1, 3)],
+    })
+    expect(reason(both, 'files-lost').next, 'the other one may be back').toBe(HEALTH_CODES['files-lost'])
+  })
+})
+
+test('servers at one address by mistake are named, and nobody else', () => {
+  const shared = { internalAddress: 'host:1', isSharing: true }
+  const view = healthIn({ servers: [server(1, shared), server(2, shared), server(3)], volumes: [stored()] })
+  expect(view.reasons.map(({ code, text }) => [code, text])).toEqual([
+    [
+      'address-shared',
+      'chunk-server-1 (id 1) and chunk-server-2 (id 2) say that they are at one internal address, host:1',
+    ],
+  ])
 })
