@@ -22,11 +22,11 @@ export const SOURCE_BUGS: readonly PlantedBug[] = [
     test: `${STORE_TESTS}/snapshot.test.ts`,
   },
   {
-    name: 'read the database file before the log is in it',
+    name: 'read the database file without what the log has of it',
     promise: 'a snapshot is the database of one position',
     file: `${SQLITE}/snapshot-reader.ts`,
-    oldText: '    if (checkpointed === framesOlder) return\n',
-    newText: '    if (checkpointed <= framesOlder) return\n',
+    oldText: '    if (checkpointed === log) return null\n',
+    newText: '    if (checkpointed <= log) return null\n',
     test: `${STORE_TESTS}/snapshot.test.ts`,
   },
   {

@@ -1,5 +1,14 @@
 export { copyIntact, copyMended, copyReadable } from './copy.ts'
-export { offsetOfFrame } from './format.ts'
+export {
+  FRAME_HEADER_BYTES,
+  isEqual,
+  LOG_HEADER_BYTES,
+  type LogHeader,
+  offsetOfFrame,
+  parseFrameHeader,
+  parseLogHeader,
+  viewOf,
+} from './format.ts'
 export { type DamagedLog, inspectLog, type LogState } from './inspect.ts'
 export {
   keepAside,

@@ -18,7 +18,7 @@ export class MemorySnapshots implements SnapshotMaker {
       schema: numberOf(this.#database, 'user_version'),
       bytesTotal: bytes.byteLength,
       read: async (at, sizeBytes) => bytes.subarray(at, at + sizeBytes),
-      prove: () => {},
+      prove: async () => {},
     }
   }
 

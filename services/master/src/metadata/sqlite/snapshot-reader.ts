@@ -1,17 +1,18 @@
 /**
- * A snapshot of the database while transactions go on: the database file itself, read as bytes.
+ * A snapshot of the database while transactions go on: the database file itself, read as bytes, with those pages over it that the
+ * log has of that moment (log-overlay.ts).
  *
  * A second connection begins to read at a moment between two transactions of the answering one. From then on SQLite copies nothing
- * newer from the log into the file, whoever asks for it, so the file stands still as soon as the checkpoint thread has copied what
- * is older. What it is then is proven by its row `state`, read from the file without the log, before its bytes leave and again after
- * the last of them: every transaction changes that row.
+ * newer from the log into the file, whoever asks for it, and does not begin the log again unless all of it is in the file. A pass of
+ * the checkpoint before leaves the log short. That the log was not begun again is proven before bytes leave and after the last
+ * of them; if nothing is in the log, the file's row `state` proves the moment: every transaction changes that row.
  *
  * The answering thread opens that connection, which takes a fraction of a millisecond, and there the position is known beyond
  * doubt; bytes are copied and read by other threads. Refused: SQLite's own backup, which begins again with each commit; VACUUM INTO,
  * which needs the room once more; `serialize`, which needs it in memory.
  *
  * The file is opened once and closed after all connections. With any other descriptor that is closed, the kernel would take away
- * the locks that SQLite has on the file in this process.
+ * the locks that SQLite has on the file in this process. On the log it has none.
  */
 import { closeSync, openSync, read } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
@@ -21,14 +22,12 @@ import { assert, type Clock, Pace } from '@dfs/core'
 import { DfsError, type Epoch, MIB } from '@dfs/protocol'
 import { isSamePosition, positionOf } from './change-capture.ts'
 import { type Checkpointer } from './checkpointer.ts'
+import { LogOverlay } from './log-overlay.ts'
 import { numberOf } from './query.ts'
 import { type SnapshotEnd } from './snapshot-end.ts'
 import { type SnapshotMaker, type SnapshotRequest, type Standing } from './sqlite-source.ts'
 
 const BYTES_PER_MS_MAX = (64 * MIB) / 1000
-/** One is enough, unless others read too. */
-const PASSES_MAX = 8
-
 const readAt = promisify(read)
 
 export interface SnapshotReaderParts {
@@ -63,14 +62,17 @@ export class SnapshotReader implements SnapshotMaker {
     const hold = checkpointer.hold((why) => end.giveUp(why))
     end.needs(() => hold[Symbol.dispose]())
     const reader = this.#beginToRead(position, end)
-    await this.#bringFile(end, signal)
-    const prove = (): void => this.#prove(position)
-    prove()
+    const overlay = await this.#overlay(end)
+    signal.throwIfAborted()
+    end.requireNone()
+    const prove = async (): Promise<void> =>
+      overlay === null ? this.#proveFile(position) : await overlay.prove()
+    await prove()
     return {
       position,
       schema: numberOf(reader, 'user_version'),
       bytesTotal: numberOf(reader, 'page_count') * numberOf(reader, 'page_size'),
-      read: (at, sizeBytes) => this.#read(at, sizeBytes),
+      read: (at, sizeBytes) => this.#read(at, sizeBytes, overlay),
       prove,
     }
   }
@@ -88,23 +90,20 @@ export class SnapshotReader implements SnapshotMaker {
     return reader
   }
 
-  /** Resolves when all that is older is in the file. To be called in the turn in which the reading began. */
-  async #bringFile(end: SnapshotEnd, signal: AbortSignal): Promise<void> {
-    const { checkpointer } = this.#its
-    const { log: framesOlder, checkpointed } = checkpointer.look()
-    // Nothing is left to copy; from now on the log may begin again, and its numbers say nothing of what is older.
-    if (checkpointed === framesOlder) return
-    for (let passes = 0; checkpointer.look().checkpointed < framesOlder; passes += 1) {
-      if (passes === PASSES_MAX)
-        throw new DfsError('UNAVAILABLE', 'somebody else reads the database of the metadata')
-      await checkpointer.nextPass()
-      signal.throwIfAborted()
-      end.requireNone()
-    }
+  /** What the log has of this moment; null if all of it is in the file. To be called in the turn in which the reading began. */
+  async #overlay(end: SnapshotEnd): Promise<LogOverlay | null> {
+    const { checkpointer, file } = this.#its
+    const { log, checkpointed } = checkpointer.look()
+    // From now on the log may begin again: its numbers say nothing of what is older.
+    if (checkpointed === log) return null
+    const overlay = await LogOverlay.open(`${file}-wal`, log)
+    if (end.hasCome) overlay.close()
+    else end.needs(() => overlay.close())
+    return overlay
   }
 
   /** As it is without the log. */
-  #prove(position: Epoch): void {
+  #proveFile(position: Epoch): void {
     const url = pathToFileURL(this.#its.file)
     url.searchParams.set('immutable', '1')
     const file = new DatabaseSync(url, { readOnly: true })
@@ -115,16 +114,19 @@ export class SnapshotReader implements SnapshotMaker {
     }
   }
 
-  async #read(at: number, sizeBytes: number): Promise<Uint8Array> {
+  async #read(at: number, sizeBytes: number, overlay: LogOverlay | null): Promise<Uint8Array> {
     await this.#rest(sizeBytes)
     const piece = new Uint8Array(sizeBytes)
     for (let done = 0; done < sizeBytes;) {
       const { bytesRead } = await readAt(this.#descriptor, piece, done, sizeBytes - done, at + done).catch(
         unreadable,
       )
+      // The file may end before pages that the log alone has.
+      if (bytesRead === 0 && overlay?.has(at + done) === true) break
       assert(bytesRead > 0, 'a database file is as long as its pages')
       done += bytesRead
     }
+    await overlay?.lay(at, piece).catch(unreadable)
     return piece
   }
 

@@ -27,8 +27,8 @@ export interface Standing {
   readonly bytesTotal: number
   /** So many bytes of the file from `at` on. Throws UNAVAILABLE. */
   read(at: number, sizeBytes: number): Promise<Uint8Array>
-  /** Throws InvariantError if it has not stood still. */
-  prove(): void
+  /** Rejects with InvariantError if it has not stood still. */
+  prove(): Promise<void>
 }
 
 /** Where snapshots come from. */
@@ -149,7 +149,7 @@ async function* piecesOf(standing: Standing, end: SnapshotEnd): AsyncGenerator<U
       // What was read while the end came may be newer.
       end.requireNone()
       at += piece.byteLength
-      if (at === bytesTotal) standing.prove()
+      if (at === bytesTotal) await standing.prove()
       yield piece
     }
   } finally {
