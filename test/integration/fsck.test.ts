@@ -162,8 +162,8 @@ async function plantMetadataCopy(directory: string): Promise<void> {
 /** What each kind of fault looks like; `may` come with it. */
 const FAULTS: Record<FindingKind, { plant: Plant; may?: FindingKind[] }> = {
   'log-damaged': { plant: inLog(2) },
-  // The row of a copy is not found by the index any more.
-  'metadata-damaged': { plant: breakIndex, may: ['copy-unknown'] },
+  // The row of a copy is not found by the index any more: of which volume, and whether it holds anything, is chance.
+  'metadata-damaged': { plant: breakIndex, may: ['copy-unknown', 'volume-books'] },
   'write-unknown': {
     // A metadata that is as it was before the first file.
     plant: inMetadata(
