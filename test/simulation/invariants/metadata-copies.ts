@@ -6,7 +6,7 @@
 import { mostOf } from '@dfs/master'
 import { type SimDisk } from '@dfs/sim-runtime'
 import { type Atlas } from '../ledger/atlas.ts'
-import { heldMetadata, rowsHeld, rowsOf } from '../ledger/held-metadata.ts'
+import { heldMetadata, heldPosition, rowsHeld, rowsOf } from '../ledger/held-metadata.ts'
 import { type Ledger } from '../ledger/ledger.ts'
 import { type SimCluster } from '../sim-cluster.ts'
 import { expectPromise } from './broken-promise.ts'
@@ -67,7 +67,8 @@ export class MetadataCopyRules {
 
   /** To be called after each transaction that made versions. */
   noteMade(versions: readonly number[], sequence: number): void {
-    for (const version of versions) this.#madeBy.set(version, sequence)
+    // A repeated request is answered with what an earlier transaction made.
+    for (const version of versions) if (!this.#madeBy.has(version)) this.#madeBy.set(version, sequence)
     this.noteMoment(sequence)
   }
 
@@ -86,7 +87,7 @@ export class MetadataCopyRules {
       if (disk === null || ageMs === null || this.#isHarmed(disk)) continue
       const then = nowMs - ageMs * SLOWEST
       const known = this.#moments.findLast(({ atMs }) => atMs < then)?.sequence ?? 0
-      const held = heldMetadata(disk)?.position
+      const held = heldPosition(disk) ?? undefined
       // When that was committed, nobody knows who has started since.
       if (held !== undefined && held.counter < cluster.store.epoch().counter) continue
       const sequence = held?.sequence ?? -1
@@ -107,7 +108,7 @@ export class MetadataCopyRules {
     const { counting } = cluster.store.holding.sets()
     const disks = ledger.servers.map((server) => ledger.diskOf(server)).filter((disk) => disk !== null)
     const having = disks.filter(
-      (disk) => this.#isHarmed(disk) || (heldMetadata(disk)?.position.sequence ?? -1) >= sequence,
+      (disk) => this.#isHarmed(disk) || (heldPosition(disk)?.sequence ?? -1) >= sequence,
     ).length
     expectPromise(
       having >= mostOf(counting.length),
@@ -140,8 +141,8 @@ export class MetadataCopyRules {
   /** Whether a copy is at the master's position; then it has to have its rows. */
   async #isSame(disk: SimDisk): Promise<boolean> {
     const { store } = this.#deps.cluster
-    const held = heldMetadata(disk)
-    if (held === null || held.position.sequence !== store.epoch().sequence) return false
+    if (heldPosition(disk)?.sequence !== store.epoch().sequence) return false
+    const held = heldMetadata(disk)!
     const own = rowsOf((sql) => store.rows(sql))
     const theirs = await rowsHeld(held)
     expectPromise(

@@ -6,11 +6,15 @@ import { DatabaseSync } from 'node:sqlite'
 import { concatBytes } from '@dfs/core'
 import {
   comparePositions,
+  type CopyFileKind,
   type Frame,
+  FRAME_HEADER_BYTES,
+  type FrameHeader,
   FrameScanner,
   isSamePosition,
   METADATA_COPIES_DIRECTORY,
   parseCopyFileName,
+  parseFrameHeader,
   storedOf,
   unpackChangeSets,
 } from '@dfs/metadata-copy'
@@ -25,34 +29,90 @@ export interface HeldMetadata {
   readonly changes: readonly Frame[]
 }
 
+interface CopyFile {
+  readonly path: string
+  readonly kind: CopyFileKind
+  readonly position: Epoch
+}
+
+/** Where the newest whole copy is; null if there is none. Frames are believed by their headers and their lengths. */
+export function heldPosition(disk: SimDisk): Epoch | null {
+  const files = filesOf(disk)
+  const snapshot = files.find((file) => file.kind === 'snapshot' && endsWhole(disk, file))
+  if (snapshot === undefined) return null
+  let { position } = snapshot
+  for (const { last } of segmentsBehind(files, position, (path) => headersOf(disk, path))) position = last.to
+  return position
+}
+
 /** The newest whole copy; null if there is none. */
 export function heldMetadata(disk: SimDisk): HeldMetadata | null {
-  const files = [...disk.names.durable().keys()].flatMap((path) => {
-    const [directory, name = ''] = path.split('/')
-    const parsed = directory === METADATA_COPIES_DIRECTORY ? parseCopyFileName(name) : null
-    return parsed === null ? [] : [{ path, ...parsed }]
-  })
-  const snapshots = files
-    .filter(({ kind }) => kind === 'snapshot')
+  const files = filesOf(disk)
+  const whole = files.find((file) => file.kind === 'snapshot' && endsWhole(disk, file))
+  if (whole === undefined) return null
+  const changes: Frame[] = []
+  for (const { path, count } of segmentsBehind(files, whole.position, (name) => headersOf(disk, name)))
+    changes.push(...framesOf(disk, path).slice(0, count))
+  const position = changes.at(-1)?.header.to ?? whole.position
+  return { position, snapshot: framesOf(disk, whole.path), changes }
+}
+
+/** The newest first. */
+const filesOf = (disk: SimDisk): CopyFile[] =>
+  [...disk.names.durable().keys()]
+    .flatMap((path) => {
+      const [directory, name = ''] = path.split('/')
+      const parsed = directory === METADATA_COPIES_DIRECTORY ? parseCopyFileName(name) : null
+      return parsed === null ? [] : [{ path, ...parsed }]
+    })
     .toSorted((one, other) => comparePositions(other.position, one.position))
-  for (const { path, position } of snapshots) {
-    const snapshot = framesOf(disk, path)
-    if (snapshot.at(-1)?.header.kind !== 'snapshotEnd') continue
-    const changes: Frame[] = []
-    let end = position
-    for (;;) {
-      const segment = files.find(
-        (file) => file.kind === 'changes' && isSamePosition(file.position, end) && file.position !== end,
-      )
-      if (segment === undefined) break
-      const found = following(end, framesOf(disk, segment.path))
-      if (found.length === 0) break
-      changes.push(...found)
-      end = found.at(-1)!.header.to
+
+/** Whether a snapshot has its end. */
+function endsWhole(disk: SimDisk, { path }: CopyFile): boolean {
+  const bytes = disk.durable(path)
+  if (bytes === null || bytes.byteLength < FRAME_HEADER_BYTES) return false
+  return parseFrameHeader(bytes.subarray(-FRAME_HEADER_BYTES), crc32)?.kind === 'snapshotEnd'
+}
+
+/** Segments that lead on from a position, each with how many of its frames do, and the last of them. */
+function* segmentsBehind(
+  files: readonly CopyFile[],
+  position: Epoch,
+  headers: (path: string) => readonly FrameHeader[],
+): Generator<{ path: string; count: number; last: FrameHeader }> {
+  for (let end = position; ;) {
+    const segment = files.find((file) => file.kind === 'changes' && isSamePosition(file.position, end))
+    if (segment === undefined) return
+    const found: FrameHeader[] = []
+    for (const header of headers(segment.path)) {
+      if (!isSamePosition(header.from, end)) break
+      found.push(header)
+      end = header.to
     }
-    return { position: end, snapshot, changes }
+    const last = found.at(-1)
+    if (last === undefined) return
+    yield { path: segment.path, count: found.length, last }
   }
-  return null
+}
+
+/** What was read of files that only grow: each look reads on. */
+const read = new WeakMap<SimDisk, Map<string, { at: number; headers: FrameHeader[] }>>()
+
+function headersOf(disk: SimDisk, path: string): readonly FrameHeader[] {
+  const bytes = disk.durable(path) ?? new Uint8Array(0)
+  const files = read.get(disk) ?? new Map<string, { at: number; headers: FrameHeader[] }>()
+  read.set(disk, files)
+  const known = files.get(path)
+  const file = known === undefined || known.at > bytes.byteLength ? { at: 0, headers: [] } : known
+  files.set(path, file)
+  while (file.at + FRAME_HEADER_BYTES <= bytes.byteLength) {
+    const header = parseFrameHeader(bytes.subarray(file.at, file.at + FRAME_HEADER_BYTES), crc32)
+    const end = file.at + FRAME_HEADER_BYTES + (header?.storedBytes ?? Infinity)
+    if (header === null || end > bytes.byteLength) break
+    file.headers.push(header)
+    file.at = end
+  }
+  return file.headers
 }
 
 /** All rows of all tables that the copy comes to, as text. */
@@ -86,16 +146,4 @@ const shown = (_: string, value: unknown): unknown =>
 function framesOf(disk: SimDisk, path: string): Frame[] {
   const bytes = disk.durable(path)
   return bytes === null ? [] : [...new FrameScanner(crc32).push(bytes.slice())]
-}
-
-/** As far as one leads on from the other. */
-function following(position: Epoch, frames: readonly Frame[]): Frame[] {
-  let end = position
-  const found: Frame[] = []
-  for (const frame of frames) {
-    if (!isSamePosition(frame.header.from, end)) break
-    found.push(frame)
-    end = frame.header.to
-  }
-  return found
 }

@@ -83,7 +83,7 @@ export function drawKnobs(random: SimRandom): Knobs {
 
 /** Often so that snapshots are renewed, now and then so that results wait for them. */
 const drawMetadataCopies = (random: SimRandom): MasterSettings['metadataCopies'] => ({
-  everyMs: pick(random, [250, 250, 1000]),
+  everyMs: pick(random, [250, 1000, 1000]),
   changesKeptBytes: pick(random, [16 * KIB, DEFAULT_SETTINGS.metadataCopies.changesKeptBytes]),
   isAwaited: random.chance(0.2),
 })
