@@ -30,7 +30,7 @@ export interface HolderSetDeps {
   readonly epoch: () => Epoch
   readonly holding: HolderStore
   readonly recovering: Pick<RecoveryStore, 'mayDelete'>
-  readonly sessions: Pick<Sessions, 'view' | 'sessions' | 'isSharing'>
+  readonly sessions: Pick<Sessions, 'get' | 'view' | 'sessions' | 'isSharing'>
   readonly links: HolderLinks
   /** Whether a copy is whole and lacks next to nothing. */
   readonly isAtEnd: (link: HolderLink) => boolean
@@ -53,9 +53,10 @@ export class HolderSet {
     this.#proposedAt = deps.epoch().sequence
   }
 
-  /** Servers of the set that counts. */
+  /** Servers of the set that counts. Those that were removed count for nothing: nobody waits for what they would say. */
   get counting(): readonly number[] {
-    return this.#deps.holding.sets().counting
+    const { holding, sessions } = this.#deps
+    return holding.sets().counting.filter((id) => sessions.get(id)?.mode !== 'removed')
   }
 
   /** All that are sent something. */

@@ -290,3 +290,20 @@ it('counts no holder before its copy is whole', async () => {
   await b.pass(10_000)
   expect(b.counting).toHaveLength(3)
 })
+
+it('waits for no holder that was removed from the cluster', async () => {
+  const b = await ShippingBench.start(3)
+  await b.pass(3000)
+  const [first, ...lost] = b.counting
+  for (const id of lost) {
+    b.holders.get(id)!.isDown = true
+    b.heard.delete(id)
+  }
+  await b.change()
+  await b.pass(10_000)
+  expect(b.shipping.whyFenced()).not.toBeNull()
+  for (const id of lost) b.sessions.remove(id)
+  await b.pass(3000)
+  expect(b.shipping.whyFenced()).toBeNull()
+  expect(b.counting).toEqual([first])
+})
