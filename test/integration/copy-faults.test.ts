@@ -283,17 +283,6 @@ describe('damaged sources', () => {
       expect(short.stdout).toMatch(new RegExp(`^0 of 3 +damaged .* /small/${number}$`, 'm'))
     const why = await cluster.dfs(['why', '/small/5'])
     expect(why.stdout).toContain('/small/5: Some part has damaged copies only: it can be read unless')
-    expect(why.stdout).toContain('has failed: no copy has 97.8 KiB of it whole: /small/5.')
-  })
-
-  it('is named by dfs fsck, with everybody who has it wrong', async () => {
-    const { code, stdout } = await cluster.dfs(['fsck'])
-    expect(code).toBe(1)
-    expect(stdout).toMatch(
-      /^ {2}\/small\/5: 97\.8 KiB on chunk-server-1, chunk-server-2 and chunk-server-3$/m,
-    )
-    expect(stdout).not.toMatch(/\/small\/(?!5:)/)
-    expect(stdout).toContain('files-damaged: ')
   })
 })
 

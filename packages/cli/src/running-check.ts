@@ -2,24 +2,13 @@
  * The check of a cluster that runs: every server reads every block that it has, and what it has not is asked of the master's
  * books. That nothing is wrong is said only if every byte of every copy that was promised was seen.
  */
-import { formatNames } from '@dfs/core'
-import {
-  type CopyCheck,
-  DAMAGED_PER_CHECK_MAX,
-  type DamagedRecord,
-  DfsError,
-  formatId,
-  type HealthReason,
-  type HealthView,
-} from '@dfs/protocol'
+import { type CopyCheck, DfsError, type HealthReason, type HealthView } from '@dfs/protocol'
 import { type Context } from './command.ts'
 import { columns, formatBytes, formatCount, type Shown } from './text.ts'
 
 const ASK_EVERY_MS = 1000
 /** Longer than a server may be silent until it counts as gone. */
 const SETTLES_WITHIN_MS = 60_000
-/** Servers that one line names at most. */
-const NAMED_MAX = 5
 
 export interface RunningCheck {
   readonly check: CopyCheck
@@ -105,8 +94,7 @@ export function textOfRunning({ check, health, isClean }: RunningCheck, shown: S
   const table = columns([['server', 'state', 'copies', 'read', 'damaged'], ...rows])
   if (isClean) return `${table}\nNo damage was found.`
   const damaged = sum(check, 'damagedRanges')
-  const lines = namedDamage(check, shown)
-  lines.push(...missingIn(health).map(({ code, text, next }) => `${code}: ${shown(text)}\n  ${shown(next)}`))
+  const lines = missingIn(health).map(({ code, text, next }) => `${code}: ${shown(text)}\n  ${shown(next)}`)
   if (damaged > 0) {
     lines.unshift(
       `${formatCount(damaged, 'range')} damaged; mended if another copy is right: see "dfs status" and the logs.`,
@@ -114,25 +102,4 @@ export function textOfRunning({ check, health, isClean }: RunningCheck, shown: S
   }
   if (lines.length === 0) lines.push('Not every copy that was promised was seen: see "dfs status".')
   return [table, ...lines].join('\n')
-}
-
-/** Damaged records, each with the servers that have it wrong, by the path that its file had when it was written. */
-function namedDamage({ servers }: CopyCheck, shown: Shown): string[] {
-  const found = new Map<string, { record: DamagedRecord; names: string[] }>()
-  for (const { name, damaged = [] } of servers) {
-    for (const record of damaged) {
-      const key = `${record.volume} ${record.at}`
-      const known = found.get(key) ?? { record, names: [] }
-      known.names.push(shown(name))
-      // Where one server has lost the header another one may have it.
-      if (known.record.path === undefined) known.record = record
-      found.set(key, known)
-    }
-  }
-  const lines = Array.from(found.values(), ({ record: { volume, at, end, path }, names }) => {
-    const what = path === undefined ? `what begins at byte ${at} of volume ${formatId(volume)}` : shown(path)
-    return `  ${what}: ${formatBytes(end - at)} on ${formatNames(names, NAMED_MAX)}`
-  })
-  const areMore = servers.some(({ damaged = [] }) => damaged.length === DAMAGED_PER_CHECK_MAX)
-  return areMore ? [...lines, `  Of each server at most ${DAMAGED_PER_CHECK_MAX} are named.`] : lines
 }

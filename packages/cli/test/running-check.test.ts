@@ -4,7 +4,6 @@ import { pausingClock } from '@dfs/client/testing'
 import {
   type CopyCheck,
   type CopyCounts,
-  DAMAGED_PER_CHECK_MAX,
   type HealthCode,
   healthReason,
   healthView,
@@ -65,28 +64,6 @@ it('tells of damage, mended or not', async () => {
   expect(isClean).toBe(false)
   expect(text).toContain('2 ranges damaged; mended if another copy is right')
   expect(text).not.toContain('No damage')
-})
-
-it('names the files of what is damaged, and who has it wrong', async () => {
-  const five = { volume: 0x1_0000_0004, at: 4096, end: 4096 + 2048, path: '/small/5' }
-  const bare = { volume: 0x1_0000_0004, at: 9000, end: 9100 }
-  const named = { volume: 0x1_0000_0004, at: 9000, end: 9100, path: '/small/7' }
-  const lost = { volume: 0x1_0000_0004, at: 20_000, end: 20_010 }
-  const servers = [
-    done(1, { damagedRanges: 3, damaged: [five, bare, lost] }),
-    done(2, { damagedRanges: 1, damaged: [five] }),
-    done(3, { damagedRanges: 1, damaged: [named] }),
-  ]
-  const { text } = await run(servers, WELL)
-  expect(text.split('\n').slice(-4)).toEqual([
-    '5 ranges damaged; mended if another copy is right: see "dfs status" and the logs.',
-    '  /small/5: 2.0 KiB on chunk-1 and chunk-2',
-    '  /small/7: 100 B on chunk-1 and chunk-3',
-    '  what begins at byte 20000 of volume 100000004: 10 B on chunk-1',
-  ])
-  const many = Array.from({ length: DAMAGED_PER_CHECK_MAX }, (_, at) => ({ ...five, at }))
-  const more = await run([done(1, { damagedRanges: 12, damaged: many })], WELL)
-  expect(more.text.split('\n').at(-1)).toBe('  Of each server at most 10 are named.')
 })
 
 describe('is not clean', () => {

@@ -19,7 +19,7 @@ export type HealthState = Static<typeof HealthState>
 export const HEALTH_CODES = Object.freeze({
   'files-lost': 'Bring back the servers or disks that are gone; `dfs why --lost` names the files.',
   'files-damaged':
-    'Try to read them: most can be. `dfs fsck` names the files of what is damaged, `dfs why --short` all that may be. Put a disk back that has it whole, or write the files again.',
+    'Try to read them: most can be. `dfs fsck` finds what is damaged, `dfs why --short` names the files. Put a disk back that has it whole, or write the files again.',
   'files-not-seen':
     'Wait until the servers that have not reported do, or start them. For one that will not come back: `dfs server remove NAME --lost`.',
   'files-short':

@@ -34,8 +34,6 @@ export const COPY_JOBS_PER_HEARTBEAT_MAX = 64
 /** Servers that an order to copy names, and ranges of a copy that its job names as lost. */
 export const COPY_SOURCES_MAX = 8
 export const LOST_RANGES_PER_JOB_MAX = 10
-/** Damaged records that a check of all copies names of one server: they are told with each heartbeat until the next check. */
-export const DAMAGED_PER_CHECK_MAX = 10
 
 /** A disk with less room than this takes no more content; what is left is for what must be written all the same. */
 export const FREE_SPACE_FLOOR_BYTES = 128 * MIB

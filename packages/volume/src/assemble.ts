@@ -3,8 +3,13 @@
  * from one of them and each block from another: a record is lost only if some part of it is right nowhere.
  */
 import { assert } from '@dfs/core'
-import { headerAt } from './damaged-records.ts'
-import { areBlocksValid, BLOCK_BYTES, type RecordHeader } from './record.ts'
+import {
+  areBlocksValid,
+  BLOCK_BYTES,
+  RECORD_HEADER_BYTES_MAX,
+  parseHeader,
+  type RecordHeader,
+} from './record.ts'
 import { type ReadInto, type ScanOptions } from './scan.ts'
 
 /** The bytes of the record at `at`, or null if they cannot be had from these copies. A copy that cannot be read has nothing. */
@@ -55,9 +60,13 @@ async function findHeader(
   at: number,
   options: ScanOptions,
 ): Promise<{ header: RecordHeader; headerBytes: Uint8Array; index: number } | null> {
+  const buffer = new Uint8Array(Math.min(RECORD_HEADER_BYTES_MAX, options.to - at))
   for (const [index, read] of copies.entries()) {
-    const found = await headerAt(read, at, options)
-    if (found !== null) return { header: found.header, headerBytes: found.bytes, index }
+    const bytes = buffer.subarray(0, await read(at, buffer))
+    const header = parseHeader(bytes, options)
+    if (header === null || header.volume !== options.volume || header.offset !== at) continue
+    if (at + header.headerSize + header.length > options.to) continue
+    return { header, headerBytes: bytes.slice(0, header.headerSize), index }
   }
   return null
 }

@@ -12,7 +12,6 @@ export {
   volumesIn,
 } from './copy-state.ts'
 export { combineCrc32, type Crc32 } from './crc32.ts'
-export { type DamagedRecord, damagedRecords } from './damaged-records.ts'
 export {
   areBlocksValid,
   BLOCK_BYTES,

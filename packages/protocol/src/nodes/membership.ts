@@ -2,7 +2,6 @@
 import Type, { type Static } from 'typebox'
 import { MetadataCopiesView } from '../metadata-copies-view.ts'
 import { COPY_JOBS_PER_HEARTBEAT_MAX, DROPPED_PER_HEARTBEAT_MAX, REPORTS_PER_PAGE_MAX } from '../limits.ts'
-import { CheckProgress } from './copy-checks.ts'
 import { CopyJob } from './copy-jobs.ts'
 import { jsonMethod } from './method.ts'
 import { CopyId, Order } from './orders.ts'
@@ -82,6 +81,19 @@ export const PublicAddress = Type.Object({
   advertisedUrl: Type.Union([Type.String(), Type.Null()]),
 })
 export type PublicAddress = Static<typeof PublicAddress>
+
+/** How far one server is with reading all its copies. */
+export const CheckProgress = Type.Object({
+  /** Which check it is. */
+  id: Id,
+  copies: Count,
+  bytesDone: Count,
+  /** As it was at the beginning: copies that are open may grow meanwhile. */
+  bytesTotal: Count,
+  damagedRanges: Count,
+  isDone: Type.Boolean(),
+})
+export type CheckProgress = Static<typeof CheckProgress>
 
 const SessionReply = {
   epoch: EpochSchema,
@@ -226,6 +238,34 @@ export const ClusterView = Type.Object({
   metadataCopies: Type.Optional(MetadataCopiesView),
 })
 export type ClusterView = Static<typeof ClusterView>
+
+/** A check of all copies: each server reads every block that it has. */
+export const CopyCheck = Type.Object({
+  id: Id,
+  /** By the master's wall clock. */
+  startedMs: Count,
+  /** Whether every server has read all, or cannot be reached. */
+  isDone: Type.Boolean(),
+  servers: Type.Array(
+    Type.Object({
+      server: Id,
+      name: Type.String(),
+      state: Type.Enum(['waiting', 'reading', 'done', 'unreachable']),
+      copies: Count,
+      bytesDone: Count,
+      bytesTotal: Count,
+      damagedRanges: Count,
+    }),
+  ),
+})
+export type CopyCheck = Static<typeof CopyCheck>
+
+/** Anybody to master: the check of all copies. `start` begins one unless it is under way; null if there was none. */
+export const checkCopies = jsonMethod(
+  'POST /v1/cluster/checks',
+  Type.Object({ start: Type.Boolean() }),
+  Type.Object({ check: Type.Union([CopyCheck, Type.Null()]) }),
+)
 
 /** Master to chunk server: write down that the master is so far. Answered when that is done. */
 export const noteEpoch = jsonMethod('POST /v1/epochs', Type.Object({ epoch: EpochSchema }), Type.Object({}))

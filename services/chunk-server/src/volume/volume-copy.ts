@@ -7,8 +7,6 @@ import { assert, type DiskFile } from '@dfs/core'
 import { DfsError, formatId, type ReplicaReport } from '@dfs/protocol'
 import {
   type CopyState,
-  type DamagedRecord,
-  damagedRecords,
   isBeingCopied,
   newest,
   type ReadInto,
@@ -192,11 +190,6 @@ export class VolumeCopy {
     const { sealedLengthBytes } = sealedState(this.state)
     assert(at + bytes.byteLength <= sealedLengthBytes, 'only what was promised is repaired')
     return await this.#log.replace(at, bytes)
-  }
-
-  /** Which records stand in a damaged range, by their headers; at most so many. */
-  damagedRecords(range: Span, countMax: number): Promise<DamagedRecord[]> {
-    return damagedRecords(this.#log.readTolerantly, this.scanOptions(range), countMax)
   }
 
   /** What a record of this copy must be like, for whoever reads it elsewhere. */

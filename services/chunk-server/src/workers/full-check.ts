@@ -11,7 +11,7 @@ import {
   type StepResult,
   type WorkerProgress,
 } from '@dfs/core'
-import { type CheckProgress, DAMAGED_PER_CHECK_MAX, type DamagedRecord } from '@dfs/protocol'
+import { type CheckProgress } from '@dfs/protocol'
 import { isBeingCopied } from '@dfs/volume'
 import { advance, type Reading } from '../volume/reading.ts'
 import { type Span } from '../volume/copy-verification.ts'
@@ -72,7 +72,7 @@ export class FullCheck implements BackgroundWorker {
     let bytesTotal = 0
     for (const copy of copies) bytesTotal += copy.readableLength
     const isDone = copies.length === 0
-    this.#check = { id, copies: copies.length, bytesDone: 0, bytesTotal, damagedRanges, damaged: [], isDone }
+    this.#check = { id, copies: copies.length, bytesDone: 0, bytesTotal, damagedRanges, isDone }
   }
 
   /** Reads on in the copy whose turn it is; what its disk cannot do counts as damage. */
@@ -85,7 +85,7 @@ export class FullCheck implements BackgroundWorker {
       const { bytes, result } = await advance(underWay.reading, { clock, signal, budget })
       if (underWay !== this.#underWay) return { did: bytes }
       this.#add({ bytesDone: bytes })
-      if (result !== null) await this.#found(underWay, result.value)
+      if (result !== null) this.#end(underWay.copy, result.value)
       const idleMs = (bytes / BYTES_PER_SECOND_MAX) * 1000 - (clock.monotonicMs() - fromMs)
       return { did: bytes, idleMs: Math.max(0, idleMs), why: 'it leaves the disk to others' }
     } catch (error) {
@@ -110,22 +110,6 @@ export class FullCheck implements BackgroundWorker {
     return null
   }
 
-  /** Names what is damaged, as long as few was. */
-  async #found(underWay: UnderWay, damaged: readonly Span[]): Promise<void> {
-    const { copy } = underWay
-    const { volume } = copy.state.order
-    const named: DamagedRecord[] = []
-    for (const range of damaged) {
-      const room = DAMAGED_PER_CHECK_MAX - (this.#check?.damaged?.length ?? 0) - named.length
-      if (room <= 0) break
-      for (const { at, end, path } of await copy.damagedRecords(range, room))
-        named.push({ volume, at, end, ...(path === null ? {} : { path }) })
-    }
-    if (underWay !== this.#underWay) return
-    this.#add({ damaged: named })
-    this.#end(copy, damaged)
-  }
-
   #end(copy: VolumeCopy, damaged: readonly Span[]): void {
     this.#underWay = null
     this.#add({ damagedRanges: damaged.length, isDone: this.#left.length === 0 })
@@ -134,14 +118,13 @@ export class FullCheck implements BackgroundWorker {
     for (const range of damaged) this.openDamage.call(copy, range)
   }
 
-  #add({ bytesDone = 0, damagedRanges = 0, damaged = [], isDone = false }: Partial<CheckProgress>): void {
+  #add({ bytesDone = 0, damagedRanges = 0, isDone = false }: Partial<CheckProgress>): void {
     const before = this.#check
     if (before === null) return
     this.#check = {
       ...before,
       bytesDone: before.bytesDone + bytesDone,
       damagedRanges: before.damagedRanges + damagedRanges,
-      damaged: [...(before.damaged ?? []), ...damaged],
       isDone: before.isDone || isDone,
     }
   }

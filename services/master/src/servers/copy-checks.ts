@@ -73,8 +73,7 @@ export class CopyChecks {
     const isOfNow = reported?.incarnation === incarnation || reported?.progress.isDone === true
     const progress = isOfNow ? reported.progress : null
     const { copies = 0, bytesDone = 0, bytesTotal = 0, damagedRanges = 0, isDone = false } = progress ?? {}
-    const damaged = progress?.damaged === undefined ? null : { damaged: progress.damaged }
-    const figures = { copies, bytesDone, bytesTotal, damagedRanges, ...damaged }
+    const figures = { copies, bytesDone, bytesTotal, damagedRanges }
     if (isDone) return { server, name, state: 'done', ...figures }
     if (liveness !== 'alive') return { server, name, state: 'unreachable', ...figures }
     return { server, name, state: progress === null ? 'waiting' : 'reading', ...figures }

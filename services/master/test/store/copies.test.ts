@@ -1,9 +1,7 @@
 /** What the store tells of copies: counts of what is stored, explanations of files, and lists of those with too few. */
-import { EXPLAINED_ENTRIES_MAX, formatId, type WeakFile } from '@dfs/protocol'
+import { EXPLAINED_ENTRIES_MAX, type WeakFile } from '@dfs/protocol'
 import { expect, it } from 'vitest'
-import { type CopyReport } from '../../src/metadata/cluster-store.ts'
 import { type CopyView, type Tally } from '../../src/metadata/copy-store.ts'
-import { type Repair } from '../../src/metadata/repair-store.ts'
 import { describeStores } from '../fixture/describe-stores.ts'
 import { path, RECORD_HEADER, type StoreBench } from '../fixture/store-bench.ts'
 import { stage, storeLong, viewOf } from '../fixture/stored-copies.ts'
@@ -191,17 +189,15 @@ describeStores('copies', (bench) => {
 
   it('does not list as lost what is damaged in every copy, and explains that it can be read', async () => {
     const b = bench()
-    await b.addServers(4)
-    const order = await b.volume(0, 1, 2)
-    const { volume } = order
-    await b.commit(b.write('/a', b.chunk(order, 1)), b.write('/b', b.chunk(order, 2)))
-    await b.store.sealVolumes([volume], 'for the test', 0)
-    const report = async (index: number, replica: number, job?: CopyReport['job']): Promise<void> => {
+    await b.addServers(3)
+    const volume = await b.volume()
+    await b.commit(b.write('/a', b.chunk(volume, 1)), b.write('/b', b.chunk(volume, 2)))
+    await b.store.sealVolumes([volume.volume], 'for the test', 0)
+    for (const [index, { replica }] of volume.replicas.entries()) {
+      const report = { volume: volume.volume, replica, state: 'sealed', lengthBytes: 200 } as const
       const read = { sealedLengthBytes: 200, verifiedToBytes: 0, isFoundDamaged: true }
-      const said = { volume, replica, state: 'sealed', lengthBytes: 200, ...read } as const
-      await b.store.noteReports(b.servers[index]!, [job === undefined ? said : { ...said, job }], 0)
+      await b.store.noteReports(b.servers[index]!, [{ ...report, ...read }], 0)
     }
-    for (const [index, { replica }] of order.replicas.entries()) await report(index, replica)
     const view = viewOf(b)
     const page = { after: null, filesMax: 10 }
     expect(await b.store.weakFiles({ ...page, state: 'lost' }, view)).toMatchObject({ files: [] })
@@ -214,24 +210,8 @@ describeStores('copies', (bench) => {
     })
     expect(await b.store.explainFile({ path: '/a', fromByte: 0 }, view)).toMatchObject({
       ...damaged,
-      says: 'Some part has damaged copies only: it can be read unless all of them are wrong in the same place of it.',
+      says: expect.stringMatching(/^Some part has damaged copies only: it can be read unless /) as string,
     })
-    const [source] = order.replicas
-    const copy = { kind: 'copy', volume, sources: [source!], target: b.servers[3]!.server } as const
-    const ground = {
-      up: new Set(b.servers.map(({ server }) => server)),
-      wanted: 4,
-      minReplicas: 2,
-      wallMs: 0,
-    }
-    const action = { ...copy, cause: 'lost', priority: 2, replaces: null } as const
-    expect(await b.store.repairing.carryOut(action, ground)).toBe(true)
-    const [{ replica }] = (await b.store.repairing.running()) as [Repair]
-    await report(3, replica, { tries: 1, lastError: 'no copy has 1 B of it whole: /a', isIncomplete: true })
-    const { says } = await b.store.explainFile({ path: '/b', fromByte: 0 }, view)
-    const last = `The last repair of volume ${formatId(volume)} has failed: no copy has 1 B of it whole: /a.`
-    expect(says).toMatch(/ wrong in the same place of it\. The last repair /)
-    expect(says.endsWith(last)).toBe(true)
   })
 
   it('looks at a bounded number of entries for a page, which may be empty', async () => {

@@ -22,18 +22,10 @@ export interface FileToExplain {
   /** Those asked for, in order: at most EXPLAINED_CHUNKS_MAX. */
   readonly chunks: readonly ChunkRow[]
   readonly volumeOf: (id: number) => Volume
-  /** Of a volume with damaged copies only. */
-  readonly failedRepair: FailedRepair | null
-}
-
-export interface FailedRepair {
-  readonly volume: number
-  /** For people. */
-  readonly lastError: string
 }
 
 export function explainFile(
-  { path, info, chunks, volumeOf, failedRepair }: FileToExplain,
+  { path, info, chunks, volumeOf }: FileToExplain,
   { seen, wanted }: { readonly seen: SeenServers; readonly wanted: number },
 ): Explanation {
   const runs = runsOf(chunks)
@@ -50,7 +42,7 @@ export function explainFile(
     wanted,
     condition,
     good,
-    says: [sentenceOf(explained.length, weakest, wanted), ...failureOf(failedRepair)].join(' '),
+    says: sentenceOf(explained.length, weakest, wanted),
     parts: explained.map(({ part }) => part),
     next: chunks.length === EXPLAINED_CHUNKS_MAX && end < info.size ? end : null,
   }
@@ -145,11 +137,6 @@ const wordsOfRemoved = (server: string): readonly [string, string] => [
   `${server} was removed as gone for good`,
   'another one is made if there is any other copy; this one does not come back',
 ]
-
-const failureOf = (failed: FailedRepair | null): string[] =>
-  failed === null
-    ? []
-    : [`The last repair of volume ${formatId(failed.volume)} has failed: ${failed.lastError}.`]
 
 function sentenceOf(partsCount: number, { good, condition }: Grade, wanted: number): string {
   if (partsCount === 0) return 'It has no bytes, and needs no copy.'

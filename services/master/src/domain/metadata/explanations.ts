@@ -17,20 +17,16 @@ import {
 } from '@dfs/protocol'
 import { type CopyView, type Grade } from '../../metadata/copy-store.ts'
 import { gradeOfVolume, weaker } from '../health/condition.ts'
-import { explainFile, type FailedRepair } from '../health/explain.ts'
+import { explainFile } from '../health/explain.ts'
 import { SeenServers } from '../health/seen-servers.ts'
 import { type Books } from './books.ts'
 import { ENTRY, ROOT_ID } from './codes.ts'
 import { once, type Rounds, walk } from './reads.ts'
-import { repairOf } from './repairs.ts'
 import { type ChunkRow, type Entry } from './rows.ts'
 import { TreeWalk } from './tree-walk.ts'
 import { type Version, versionOf } from './versions.ts'
 import { type Volume } from './volume.ts'
 import { type Work } from './work.ts'
-
-/** The newest ones, for an explanation. */
-const REPAIRS_LOOKED_AT_MAX = 200
 
 /** Why a file is as it is. */
 export function* explain(
@@ -45,24 +41,7 @@ export function* explain(
   const { info, content } = versionAt(books, entry)
   const chunks = content === null || fromByte >= info.size ? [] : yield* chunksOf(books, content, fromByte)
   const context = { seen: new SeenServers(view.servers), wanted: view.wanted }
-  const volumeOf = (id: number): Volume => volumeAt(books, id)
-  const damaged = [...new Set(chunks.map(({ volume }) => volume))].filter(
-    (id) => gradeOfVolume(volumeOf(id), context.seen, view.wanted).condition === 'damaged',
-  )
-  const failedRepair = damaged.length === 0 ? null : yield* failedRepairOf(books, damaged)
-  return explainFile({ path, info, chunks, volumeOf, failedRepair }, context)
-}
-
-/** What the last repair of one of these volumes says, if it was a failure: which records no copy has whole, for instance. */
-function* failedRepairOf({ rows }: Books, volumes: readonly number[]): Work<FailedRepair | null> {
-  const page = { before: Number.MAX_SAFE_INTEGER, countMax: REPAIRS_LOOKED_AT_MAX }
-  yield () => once({ kind: 'repairs', ...page })
-  const repairs = rows.repairs.page(page.before, page.countMax).map(repairOf)
-  for (const id of volumes) {
-    const last = repairs.find(({ volume }) => volume === id)
-    if (last?.state === 'failed' && last.lastError !== null) return { volume: id, lastError: last.lastError }
-  }
-  return null
+  return explainFile({ path, info, chunks, volumeOf: (id) => volumeAt(books, id) }, context)
 }
 
 function fileAt({ tree }: Books, path: FilePath): Entry {
