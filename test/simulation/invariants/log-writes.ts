@@ -97,11 +97,16 @@ export class LogWriteRules implements DiskWitness {
     return this.#ledger.deleted.has(volume) || this.#ledger.released.has(Number(replica))
   }
 
-  /** A copy of which nobody was told: there is no log, or an empty one without a note, which comes before the first byte. */
+  /**
+   * A copy of which nobody was told: there is no log, or an empty one without a note, which comes before the first byte. What a power cut
+   * could bring back of an earlier copy's note says that that one goes.
+   */
   #isUnfinished(volume: number): boolean {
     const [log, note] = [logName(volume), stateName(volume)]
     if (!this.#isAnywhere(log)) return true
-    return !this.#isAnywhere(note) && this.#disk.peek(log)?.byteLength === 0
+    const earlier = this.#disk.durable(note)
+    const isNoted = this.#disk.peek(note) !== null || (earlier !== null && !isRetired(textOf(earlier)))
+    return !isNoted && this.#disk.peek(log)?.byteLength === 0
   }
 
   /** Now, or after a power cut. */
